@@ -1,0 +1,123 @@
+/**
+ * The manager a program talks to: a scoped resource whose finalizer ends it, or the session with it.
+ *
+ * Shared objects need it as a service. Which manager it is decides a Layer, and the program does not change:
+ * `layerMemory` here, and `NodeManager`'s layers for other processes.
+ */
+import * as Context from "effect/Context"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Scheduler from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
+import type { JournalEntry } from "./engine/Engine.ts"
+import { kinds } from "./engine/kinds/index.ts"
+import type { Inspection } from "./engine/Manager.ts"
+import type { SessionLabel } from "./engine/State.ts"
+import * as Limits from "./Limits.ts"
+import type { ManagerError } from "./ManagerError.ts"
+import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
+import { connect } from "./proxy/Connect.ts"
+import type { Connection } from "./proxy/Connection.ts"
+import * as Remote from "./proxy/Remote.ts"
+import * as Server from "./server/Server.ts"
+import type { Link, LinkClosed } from "./transport/Link.ts"
+import * as MemoryLink from "./transport/MemoryLink.ts"
+
+/** How a manager is made. */
+export interface ManagerOptions {
+  /** Bounds other than the defaults (`Limits.defaults`). */
+  readonly limits?: Partial<Limits.Limits> | undefined
+  /** The key clients must know. Default: 256 random bits. */
+  readonly key?: ManagerKey | undefined
+  /** Told of every state change as it takes its index, for certification (S-31). */
+  readonly journal?: ((entry: JournalEntry) => void) | undefined
+}
+
+/** A connection to a manager. */
+export class Manager extends Context.Service<Manager, {
+  /** Who holds what, who waits for what: a snapshot of one instant. */
+  readonly inspect: Effect.Effect<Inspection, ManagerError>
+  /** The session that carries every call of this process. @internal */
+  readonly connection: Connection
+}>()("@effect-multiprocessing/core/Manager") {}
+
+/** As `layerMemory`, with options. */
+export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, ManagerError> =>
+  Layer.effect(
+    Manager,
+    Effect.gen(function*() {
+      const key = yield* orRandomKey(options.key)
+      const server = yield* makeServer({ ...options, key })
+      return yield* makeLocal(server, key, options.limits)
+    })
+  ).pipe(Layer.provide(layerCrypto))
+
+/**
+ * A manager inside this process, for tests and single process programs. It runs the same protocol over a pipe in
+ * memory (S-32); other processes cannot reach it.
+ */
+export const layerMemory: Layer.Layer<Manager, ManagerError> = Layer.suspend(() => layerMemoryWith({}))
+
+/** The cryptography of the platform's WebCrypto: enough everywhere. */
+export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Layer.provideMerge(
+  Mac.layerWebCrypto,
+  SecureRandom.layerWebCrypto
+)
+
+/** A key, if none is given. */
+export const orRandomKey = (
+  key: ManagerKey | undefined
+): Effect.Effect<ManagerKey, never, SecureRandom.SecureRandom> =>
+  key !== undefined ? Effect.succeed(key) : Effect.gen(function*() {
+    const random = yield* SecureRandom.SecureRandom
+    return Redacted.make(hexadecimal(yield* random.randomBytes(32)))
+  })
+
+/** A server of the standard kinds, for the life of the scope; its end tells the sessions first. */
+export const makeServer = (
+  options: ManagerOptions & { readonly key: ManagerKey }
+): Effect.Effect<Server.Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.acquireRelease(
+    Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } }),
+    (server) => server.close
+  )
+
+/** A connection over a link. */
+export const makeConnected = (
+  open: Effect.Effect<Link, LinkClosed, Scope.Scope>,
+  options: {
+    readonly address: string
+    readonly key: ManagerKey
+    readonly label: SessionLabel
+    readonly limits?: Partial<Limits.Limits> | undefined
+  }
+): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.map(
+    connect(open, { ...options, limits: { ...Limits.defaults, ...options.limits } }),
+    (connection) =>
+      Manager.of({
+        connection,
+        inspect: Remote.manager(connection).call("inspect", [], ([json]) =>
+          // The manager's own words about itself, of the release that the handshake has checked.
+          Exit.succeed(JSON.parse(json.text) as Inspection))
+      })
+  )
+
+/** A connection to a server of this process, over a pipe in memory. */
+export const makeLocal = (
+  server: Server.Server,
+  key: ManagerKey,
+  limits: Partial<Limits.Limits> | undefined,
+  label: SessionLabel = { name: "main", pid: 0 }
+): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.gen(function*() {
+    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+    const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
+    yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
+    yield* Effect.forkScoped(Effect.scoped(server.serve(pair.server)))
+    return yield* makeConnected(Effect.succeed(pair.client), { address: "memory", key, label, limits })
+  })

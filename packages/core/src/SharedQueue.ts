@@ -1,0 +1,271 @@
+/**
+ * A queue between processes: Effect's bounded `Queue`, whose deliveries survive their consumer (S-17 to S-19).
+ *
+ * Work that must finish uses `process`: the item is gone only when the work has succeeded, and comes back with a
+ * higher attempt when its worker dies. A plain `take` hands the item over for good.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type { GrantId } from "./engine/Kind.ts"
+import type { queue } from "./engine/kinds/queue.ts"
+import type { Argument, Cell } from "./engine/Value.ts"
+import type { Manager } from "./Manager.ts"
+import type { ManagerError } from "./ManagerError.ts"
+import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
+import * as Shared from "./proxy/Shared.ts"
+import * as ValueCodec from "./proxy/ValueCodec.ts"
+
+/** The queue was closed: nothing more can be offered, and it is empty. A failed offer had no effect. */
+export class QueueClosed extends Schema.TaggedError<QueueClosed>()("QueueClosed", { queue: Schema.String }) {
+  override get message(): string {
+    return `${this.queue} is closed`
+  }
+}
+
+/** The lease had ended before the work was acknowledged: the item may be delivered again, or already was. */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
+  queue: Schema.String,
+  lease: Schema.Number
+}) {
+  override get message(): string {
+    return `lease ${this.lease} of ${this.queue} is not held: it was settled before, or by nobody of this session`
+  }
+}
+
+/** What is known of a delivery besides its item. */
+export interface Delivery {
+  /** 1 at first; one more for each delivery that failed, or whose worker died. */
+  readonly attempt: number
+}
+
+/** A delivered item that must be settled. What is not settled when the scope ends is given back. */
+export interface Lease<out A> extends Delivery {
+  readonly item: A
+  /** The work is done: the item is gone. */
+  readonly ack: Effect.Effect<void, LeaseLost | ManagerError>
+  /** The work failed: the item comes back with one more attempt, or becomes a dead letter. */
+  readonly nack: (reason: string) => Effect.Effect<void, LeaseLost | ManagerError>
+}
+
+/** An item that failed `attempts` times, or could not be decoded. */
+export interface DeadLetter<out A> {
+  readonly item: Exit.Exit<A, ManagerError>
+  readonly attempts: number
+  readonly reason: string
+}
+
+/** A queue between processes. */
+export interface SharedQueue<in out A> extends Shared.Shared {
+  /**
+   * Adds an item; waits while the queue is full.
+   *
+   * **Fairness** First come first served. **Cancellation** Interruptible while it waits; then nothing was added.
+   * **On disconnect** `ManagerError`, whose reason says whether the item was added.
+   */
+  readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError>
+  /** Adds items in order, waiting for room; answers those that were not accepted because the queue was closed. */
+  readonly offerAll: (values: Iterable<A>) => Effect.Effect<Array<A>, ManagerError>
+  /**
+   * Takes the first item, waits for one, and runs `f` on it: acknowledged when `f` succeeds, given back when it fails
+   * (one more attempt), is interrupted (the same attempt) or its process dies (one more attempt).
+   *
+   * **Fairness** First come first served. **Cancellation** Interruptible at any point; the item comes back to its old
+   * place. **On disconnect** `ManagerError`; the item comes back in the manager.
+   */
+  readonly process: <B, E, R>(
+    f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
+  ) => Effect.Effect<B, E | QueueClosed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
+  /**
+   * Takes the first item, waits for one. It is the caller's once this effect has succeeded: what the process then
+   * loses is lost.
+   *
+   * **Fairness** First come first served. **Cancellation** Interruptible while it waits; an item under way goes back
+   * to its old place. **On disconnect** `ManagerError`; an item under way stays in the queue.
+   */
+  readonly take: Effect.Effect<A, QueueClosed | ManagerError>
+  /** As `take`, and the item must be settled while the scope lives. */
+  readonly takeLease: Effect.Effect<Lease<A>, QueueClosed | ManagerError, Scope.Scope>
+  /** No more offers, those that wait fail; takers drain what is left. */
+  readonly close: Effect.Effect<void, ManagerError>
+  /** Items that wait to be taken. */
+  readonly size: Effect.Effect<number, ManagerError>
+  /** What could not be worked on, oldest first. */
+  readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter<A>>, ManagerError>
+}
+
+/** What a queue is made with. */
+export interface Options<S extends Schema.Top> {
+  readonly item: S
+  /** Items that wait or are leased before `offer` waits. Default 1024. `Infinity`: never. */
+  readonly capacity?: number | undefined
+  /** Deliveries that may fail before an item is a dead letter. Default 5. */
+  readonly attempts?: number | undefined
+}
+
+const kind = "Queue"
+
+type Services<S extends Schema.Top> = S["DecodingServices"] | S["EncodingServices"]
+
+type QueueRemote = Remote<typeof queue>
+
+const blueprint = <S extends Schema.Top>(
+  { attempts = 5, capacity = 1_024, item }: Options<S>
+): Shared.Blueprint<SharedQueue<S["Type"]>, ValueCodec.ValueCodec<S["Type"]>, Services<S>, typeof queue> => ({
+  kind,
+  fingerprint: ValueCodec.fingerprint(item),
+  options: { capacity, attempts },
+  codecs: ValueCodec.make(item),
+  initial: () => Exit.succeed([]),
+  proxy
+})
+
+/** Names a queue as a service: `class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Job }) {}`. */
+export const Service = <Self>() => <const Id extends string, S extends Schema.Top>(id: Id, options: Options<S>) =>
+  Shared.service<Self>()(id, blueprint(options))
+
+/** Opens a queue by name, or makes one without a name, for the life of the scope. */
+export const make = <S extends Schema.Top>(
+  options: Options<S> & { readonly name?: string | undefined }
+): Effect.Effect<SharedQueue<S["Type"]>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
+  Shared.open(blueprint(options), options.name)
+
+/** A queue's handle as a value. */
+export const schema = <S extends Schema.Top>(item: S): Shared.HandleSchema<SharedQueue<S["Type"]>, Services<S>> =>
+  Shared.handleSchema(blueprint({ item }))
+
+/** Whether something is a queue. */
+export const isSharedQueue = (u: unknown): u is SharedQueue<unknown> => Shared.isShared(kind)(u)
+
+// internals
+
+const whenClosed: Refusals<QueueClosed> = { QueueClosed: (_, queue) => new QueueClosed({ queue }) }
+
+const whenNotHeld: Refusals<LeaseLost> = {
+  NotHeld: ([lease], queue) => new LeaseLost({ queue, lease: Number(lease) })
+}
+
+const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQueue<A> => {
+  const offer = (value: A) =>
+    Effect.flatMap(
+      remote.encode("offer", codec, value),
+      (cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
+    )
+
+  return {
+    [Shared.TypeId]: remote,
+    offer,
+    offerAll: (values) =>
+      // All at once: they travel in one frame and wait in the order in which they were given.
+      Effect.forEach(values, (value) =>
+        offer(value).pipe(
+          Effect.as<Array<A>>([]),
+          Effect.catchTag("QueueClosed", () => Effect.succeed([value]))
+        ), { concurrency: "unbounded" }).pipe(Effect.map((rejected) => rejected.flat())),
+    process: (f) => process(remote, codec, f),
+    take: Effect.uninterruptibleMask((restore) =>
+      remote.callOwned(restore, "take", [], ([cell]) => remote.decode("take", codec, cell), whenClosed, "reject")
+    ),
+    takeLease: takeLease(remote, codec),
+    close: remote.call("close", [], () => Exit.void),
+    size: remote.call("size", [], ([queued]) => Exit.succeed(queued)),
+    deadLetters: remote.call("deadLetters", [], (parts) => Exit.succeed(deadLetters(remote, codec, parts)))
+  }
+}
+
+/** A delivery that must be settled. */
+interface Leased<A> extends Delivery {
+  readonly id: GrantId
+  readonly item: A
+  readonly cell: Cell
+}
+
+const lease = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>, restore: Restore) =>
+  remote.callOwned(
+    restore,
+    "takeLease",
+    [],
+    ([id, attempt, cell]) =>
+      Exit.map(remote.decode("takeLease", codec, cell), (item): Leased<A> => ({ id, attempt, item, cell })),
+    whenClosed,
+    "reject"
+  )
+
+/** Gives an item back because of how the work on it ended; an interruption is not the item's fault (S-19). */
+const giveBack = (remote: QueueRemote, id: GrantId, cause: Cause.Cause<unknown>): void =>
+  Cause.hasInterrupts(cause)
+    ? remote.tell("giveBack", [id, 0, ""])
+    : remote.tell("giveBack", [id, 1, reason(cause)])
+
+/** How much of a failure is kept with an item. */
+const reasonLength = 500
+
+const reason = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).slice(0, reasonLength)
+
+/** Handles in an item belong to the scope in which it is worked on (S-24). */
+const dropHandles = (remote: QueueRemote, { handles }: Cell): void => {
+  for (const handle of handles) remote.connection.drop(handle, 1)
+}
+
+const process = <A, B, E, R>(
+  remote: QueueRemote,
+  codec: ValueCodec.ValueCodec<A>,
+  f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
+): Effect.Effect<B, E | QueueClosed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(lease(remote, codec, restore), ({ attempt, cell, id, item }) => {
+      const work = Effect.scoped(Effect.suspend(() => f(item, { attempt })))
+      const done = remote.call("ack", [id], () => Exit.void, whenNotHeld)
+      return restore(Effect.tap(work, () => done)).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            // After an acknowledgement that was interrupted or refused this finds no lease, and is refused in turn.
+            if (Exit.isFailure(exit)) giveBack(remote, id, exit.cause)
+            dropHandles(remote, cell)
+          })
+        )
+      )
+    })
+  )
+
+const takeLease = <A>(
+  remote: QueueRemote,
+  codec: ValueCodec.ValueCodec<A>
+): Effect.Effect<Lease<A>, QueueClosed | ManagerError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const scope = yield* Effect.scope
+      const { attempt, cell, id, item } = yield* lease(remote, codec, restore)
+      let settled = false
+      const settle = <E>(effect: Effect.Effect<void, E>) =>
+        Effect.tap(effect, () => {
+          settled = true
+          return Effect.void
+        })
+      yield* Scope.addFinalizerExit(scope, (exit) =>
+        Effect.sync(() => {
+          if (!settled) giveBack(remote, id, Exit.isFailure(exit) ? exit.cause : Cause.interrupt())
+          dropHandles(remote, cell)
+        }))
+      return {
+        item,
+        attempt,
+        ack: settle(remote.call("ack", [id], () => Exit.void, whenNotHeld)),
+        nack: (reason) =>
+          settle(remote.call("giveBack", [id, 1, reason.slice(0, reasonLength)], () => Exit.void, whenNotHeld))
+      }
+    })
+  )
+
+const deadLetters = <A>(
+  remote: QueueRemote,
+  codec: ValueCodec.ValueCodec<A>,
+  parts: ReadonlyArray<Argument>
+): ReadonlyArray<DeadLetter<A>> =>
+  Array.from({ length: parts.length / 3 }, (_, i) => ({
+    reason: parts[i * 3] as string,
+    attempts: parts[i * 3 + 1] as number,
+    item: remote.decode("deadLetters", codec, parts[i * 3 + 2] as Cell)
+  }))

@@ -1,0 +1,655 @@
+/**
+ * The engine: a deterministic state machine with one writer (design §3).
+ *
+ * `step(input)` changes the state and appends outputs. There is no clock, no random, no I/O and no Effect in here:
+ * the same inputs give the same state and the same outputs, always.
+ *
+ * ## Invariants, checked after every step in the tests (`Invariants.ts`)
+ *
+ * - **I1 One order.** Every state change has exactly one index, dense under one epoch; state and outputs are a
+ *   function of the inputs alone.
+ * - **I2 Conservation.** At the end of a step every queue item is in exactly one of: queued, out with one live
+ *   (session, sequence), settled, dead letter.
+ * - **I3 One fate.** A (session, sequence) takes effect at most once and ends once: replied, failed, withdrawn or
+ *   compensated. After the end step of a session nothing parked, granted or referenced names it.
+ * - **I4 No lost wake, no barging.** At the end of a step no head of a lane could go, and nothing is granted past an
+ *   earlier waiter of its lane.
+ * - **I5 Fence.** At most one current hold per lock; tokens grow per lock; an operation commits only while its session
+ *   lives and every hold in its guard is current.
+ *
+ * ## Life of an input
+ *
+ * ```text
+ *   request ──► admit ──► decide ─ ready ─► commit ──► reply      then, for every object touched:
+ *                │           └─── wait ──► park                   serve its lanes to a fixpoint,
+ *                └ refused ─► reply                               and collect what nothing refers to
+ *   cancel ───► withdraw a parked call, or revoke what an answered one was granted
+ *   end ──────► withdraw, revoke, drop, in one step; then serve
+ *   time ─────► revoke grants whose deadline has passed
+ * ```
+ *
+ * Indexes (S-4): a committed change, a withdrawal, a revocation and a session's end take one each. Receipts, reference
+ * counts and forgetting an unused object are bookkeeping and take none; nobody can observe their order.
+ */
+import type { AnyKind, At, Grant, GrantId, Operation, Refusal, Reply, Withdrawal } from "./Kind.ts"
+import { refuse } from "./Kind.ts"
+import * as Lane from "./Lane.ts"
+import * as Manager from "./Manager.ts"
+import * as References from "./References.ts"
+import type {
+  EngineLimits,
+  EngineState,
+  Outcome,
+  Parked,
+  Session,
+  SessionId,
+  SessionLabel,
+  SharedObject
+} from "./State.ts"
+import type { Argument, Cell, ObjectId } from "./Value.ts"
+import { isCell } from "./Value.ts"
+import * as Watchers from "./Watchers.ts"
+
+/** What can happen to a manager. Ids, labels and time come from outside (S-1). */
+export type Input =
+  | { readonly _tag: "Open"; readonly session: SessionId; readonly label: SessionLabel }
+  | RequestInput
+  | { readonly _tag: "Cancel"; readonly session: SessionId; readonly sequence: number }
+  | { readonly _tag: "Acknowledge"; readonly session: SessionId; readonly from: number; readonly to: number }
+  | { readonly _tag: "Drop"; readonly session: SessionId; readonly object: ObjectId; readonly times: number }
+  | {
+    readonly _tag: "Watch"
+    readonly session: SessionId
+    readonly sequence: number
+    readonly object: ObjectId
+    readonly credit: number
+  }
+  | { readonly _tag: "Credit"; readonly session: SessionId; readonly sequence: number; readonly credit: number }
+  | { readonly _tag: "Unwatch"; readonly session: SessionId; readonly sequence: number }
+  | { readonly _tag: "End"; readonly session: SessionId }
+  | { readonly _tag: "Time"; readonly now: number }
+
+/** One call of one session. */
+export interface RequestInput {
+  readonly _tag: "Request"
+  readonly session: SessionId
+  readonly sequence: number
+  readonly object: ObjectId
+  /** Position of the operation in its kind, as told at the handshake. */
+  readonly operation: number
+  readonly guard: ReadonlyArray<GrantId>
+  readonly args: ReadonlyArray<Argument>
+}
+
+/** What a step asks its host to tell the clients. */
+export type Output =
+  | {
+    readonly _tag: "Reply"
+    readonly session: SessionId
+    readonly sequence: number
+    readonly index: number
+    readonly outcome: Outcome
+  }
+  /** The call waits now: it no longer counts as in flight (S-8). */
+  | { readonly _tag: "Parked"; readonly session: SessionId; readonly sequence: number }
+  | { readonly _tag: "Cancelled"; readonly session: SessionId; readonly sequence: number; readonly fate: CancelFate }
+  | {
+    readonly _tag: "Event"
+    readonly session: SessionId
+    readonly sequence: number
+    readonly index: number
+    readonly event: WatchEvent
+    readonly parts: Reply
+  }
+  /** A hold of this session is no longer current, by no act of its own. */
+  | { readonly _tag: "Revoked"; readonly session: SessionId; readonly grant: GrantId }
+
+/** How a cancelled call ended (S-10). */
+export type CancelFate = "withdrawn" | "compensated" | "stands"
+
+/** What a watcher is told (S-29). */
+export type WatchEvent = "change" | "reset" | "ended"
+
+/** One line of the journal: what took an index, and why. No gaps (S-31). */
+export interface JournalEntry {
+  readonly index: number
+  readonly cause: "request" | "withdrawn" | "revoked" | "ended"
+  readonly session: SessionId
+  readonly sequence: number
+  readonly object: ObjectId
+  readonly kind: string
+  readonly operation: string
+  readonly args: ReadonlyArray<Argument>
+  readonly reply: Reply
+}
+
+/** How an engine is made. */
+export interface EngineOptions {
+  readonly epoch: number
+  readonly kinds: ReadonlyArray<AnyKind>
+  readonly limits: EngineLimits
+  /** Told of every index as it is taken. */
+  readonly journal?: ((entry: JournalEntry) => void) | undefined
+}
+
+/** Position → name, per kind: told to clients at the handshake, so both sides need not agree on numbers. */
+export type OperationTable = Record<
+  string,
+  ReadonlyArray<readonly [name: string, effect: Operation<unknown>["effect"]]>
+>
+
+/** A manager's state and the one function that changes it. */
+export class Engine {
+  readonly state: EngineState
+  /** Outputs of the steps since the host last took them; leave through one gate (S-3). */
+  outputs: Array<Output> = []
+  readonly #journal: ((entry: JournalEntry) => void) | undefined
+  readonly #operations = new Map<AnyKind, ReadonlyArray<readonly [name: string, operation: Operation<unknown>]>>()
+  readonly #at: Step
+  /** Objects changed in this step, whose lanes are to be served. */
+  readonly #touched = new Set<SharedObject>()
+
+  constructor(options: EngineOptions) {
+    const kinds = [Manager.kind, ...options.kinds]
+    this.#journal = options.journal
+    this.state = {
+      epoch: options.epoch,
+      limits: options.limits,
+      kinds: new Map(kinds.map((kind) => [kind.name, kind])),
+      index: 0,
+      now: 0,
+      nextObject: Manager.id + 1,
+      arrivals: 0,
+      sessions: new Map(),
+      objects: new Map(),
+      names: new Map(),
+      grants: new Map(),
+      deadlines: new Set(),
+      unreferenced: new Set(),
+      suspects: new Set(),
+      dropsSinceTrace: 0
+    }
+    for (const kind of kinds) this.#operations.set(kind, Object.entries(kind.operations))
+    this.#at = new Step(this)
+    this.state.objects.set(Manager.id, Manager.object(this))
+  }
+
+  /** The operations of every kind, in the order of their positions. */
+  get operationTable(): OperationTable {
+    return Object.fromEntries(
+      [...this.#operations].map((
+        [kind, list]
+      ) => [kind.name, list.map(([name, { effect }]) => [name, effect] as const)])
+    )
+  }
+
+  /** When the host should bring the time next, if at all. */
+  get nextDeadline(): number | undefined {
+    let next: number | undefined
+    for (const id of this.state.deadlines) {
+      const deadline = this.state.grants.get(id)!.deadline!
+      if (next === undefined || deadline < next) next = deadline
+    }
+    return next
+  }
+
+  /** Applies one input. A throw from here is a bug of a kind: the host must stop, never go on with unknown state (S-2). */
+  step(input: Input): void {
+    if (input._tag === "Time") this.#time(input.now)
+    else if (input._tag === "Open") this.#open(input.session, input.label)
+    else {
+      const session = this.state.sessions.get(input.session)
+      // What a session sent before its end may be read after it: it has no effect (I3).
+      if (session === undefined) return
+      switch (input._tag) {
+        case "Request":
+          this.#request(session, input)
+          break
+        case "Acknowledge":
+          this.#acknowledge(session, input.from, input.to)
+          break
+        case "Cancel":
+          this.#cancel(session, input.sequence)
+          break
+        case "Drop":
+          References.drop(this.state, session.id, input.object, input.times)
+          break
+        case "Watch":
+          this.#watch(session, input)
+          break
+        case "Credit":
+          Watchers.credit(this, session, input.sequence, input.credit)
+          break
+        case "Unwatch":
+          Watchers.unwatch(this.state, session, input.sequence)
+          break
+        case "End":
+          this.#end(session)
+      }
+    }
+    for (const object of this.#touched) {
+      this.#touched.delete(object)
+      this.#serve(object)
+    }
+    References.collect(this.state)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // requests
+  // ---------------------------------------------------------------------------------------------------------------
+
+  #open(id: SessionId, label: SessionLabel): void {
+    this.state.sessions.set(id, {
+      id,
+      label,
+      lastSequence: 0,
+      calls: new Map(),
+      parked: 0,
+      grants: new Map(),
+      imports: new Map(),
+      watches: new Map()
+    })
+  }
+
+  #request(session: Session, request: RequestInput): void {
+    if (!this.#isNew(session, request.sequence)) return
+    const object = this.state.objects.get(request.object)
+    if (object === undefined) return this.#fail(session, request, refuse("ObjectNotFound"))
+    const operation = this.#operations.get(object.kind)?.[request.operation]?.[1]
+    if (operation === undefined) return this.#fail(session, request, refuse("UnknownOperation", object.kind.name))
+    const refused = this.#admit(session, operation, request.guard, request.args)
+    if (refused !== undefined) return this.#fail(session, request, refused)
+
+    const lane = operation.lane
+    if (lane !== undefined && object.lanes[lane]!.head !== undefined) return this.#park(session, object, request, lane)
+    if (operation.effect === "read" && lane === undefined) {
+      const reply = operation.apply(object.state, request.args, this.#at.of(object, session.id))
+      return this.#reply(session, request.sequence, this.state.index, { _tag: "Success", reply })
+    }
+    const decision = operation.decide(object.state, request.args, this.#at.of(object, session.id))
+    switch (decision._tag) {
+      case "Ready":
+        this.#commit(session, object, operation, request)
+        break
+      case "Wait":
+        return this.#park(session, object, request, lane!)
+      case "Refuse":
+        return this.#fail(session, request, decision)
+      case "Answer":
+        this.#reply(session, request.sequence, this.state.index, { _tag: "Success", reply: decision.reply })
+    }
+  }
+
+  /** A sequence is used once. Asked again: the same reply while it is remembered, else nothing (S-7, I3). */
+  #isNew(session: Session, sequence: number): boolean {
+    if (sequence > session.lastSequence) {
+      session.lastSequence = sequence
+      return true
+    }
+    const call = session.calls.get(sequence)
+    if (call?._tag === "Answered") {
+      const { index, outcome } = call
+      this.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+    }
+    return false
+  }
+
+  /** Whether a request may be looked at by its kind: guard, arguments and the handles in them. */
+  #admit(
+    session: Session,
+    operation: Operation<unknown>,
+    guard: ReadonlyArray<GrantId>,
+    args: ReadonlyArray<Argument>
+  ): Refusal | undefined {
+    if (operation.guarded && guard.length > 0) {
+      const stale = this.#stale(session, guard)
+      if (stale !== undefined) return stale
+    }
+    const { parameters } = operation
+    if (args.length < parameters.length || (args.length > parameters.length && !operation.variadic)) {
+      return refuse("InvalidArguments", `${parameters.length} arguments, not ${args.length}`)
+    }
+    for (let i = 0; i < parameters.length; i++) {
+      if (!parameters[i]!.is(args[i])) return refuse("InvalidArguments", `${parameters[i]!.expected} at position ${i}`)
+    }
+    for (const argument of args) {
+      if (!isCell(argument)) continue
+      for (const handle of argument.handles) {
+        if (!this.state.objects.has(handle)) return refuse("StaleHandle", handle)
+      }
+    }
+    return undefined
+  }
+
+  /** I5: the first hold of a guard that is not current. */
+  #stale(session: Session, guard: ReadonlyArray<GrantId>): Refusal | undefined {
+    if (guard.length > this.state.limits.guardMax) {
+      return refuse("LimitExceeded", "guardMax", this.state.limits.guardMax)
+    }
+    for (const id of guard) {
+      const grant = session.grants.get(id)
+      if (grant === undefined || this.state.objects.get(grant.object)?.kind.fences !== true) {
+        return refuse("FencedOut", id)
+      }
+    }
+    return undefined
+  }
+
+  #fail(session: Session, request: RequestInput, refusal: Refusal): void {
+    const { details, error } = refusal
+    this.#reply(session, request.sequence, this.state.index, { _tag: "Failure", error, details })
+  }
+
+  #park(session: Session, object: SharedObject, request: RequestInput, lane: number): void {
+    const { waitersPerObjectMax } = this.state.limits
+    if (object.waiting >= waitersPerObjectMax) {
+      return this.#fail(session, request, refuse("LimitExceeded", "waitersPerObjectMax", waitersPerObjectMax))
+    }
+    References.retainArguments(this.state, request.args)
+    Lane.join(object, session, {
+      _tag: "Parked",
+      session: session.id,
+      sequence: request.sequence,
+      object: object.id,
+      operation: request.operation,
+      args: request.args,
+      guard: request.guard,
+      arrival: ++this.state.arrivals,
+      lane,
+      previous: undefined,
+      next: undefined
+    })
+    this.outputs.push({ _tag: "Parked", session: session.id, sequence: request.sequence })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // commits
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** One change: takes the next index, applies, grants, remembers, replies. */
+  #commit(session: Session, object: SharedObject, operation: Operation<unknown>, call: RequestInput | Parked): void {
+    const index = ++this.state.index
+    const at = this.#at.of(object, session.id)
+    const reply = operation.apply(object.state, call.args, at)
+    if (operation.effect === "grant") this.#grant(session, object, call.sequence, operation.byReceipt, at.expiry)
+    this.#touched.add(object)
+    this.#record("request", call, object, reply)
+    const outcome: Outcome = { _tag: "Success", reply }
+    session.calls.set(call.sequence, {
+      _tag: "Answered",
+      index,
+      outcome,
+      grant: operation.effect === "grant" ? index : undefined
+    })
+    this.#reply(session, call.sequence, index, outcome)
+  }
+
+  #grant(
+    session: Session,
+    object: SharedObject,
+    sequence: number,
+    byReceipt: boolean,
+    expiry: number | undefined
+  ): void {
+    const id = this.state.index
+    const grant: Grant = { id, session: session.id, sequence, object: object.id, byReceipt }
+    if (expiry !== undefined) {
+      grant.deadline = this.state.now + expiry
+      this.state.deadlines.add(id)
+    }
+    this.state.grants.set(id, grant)
+    session.grants.set(id, grant)
+    object.grants++
+  }
+
+  /** Ends a grant without undoing anything. */
+  settle(grant: Grant): void {
+    this.state.grants.delete(grant.id)
+    this.state.deadlines.delete(grant.id)
+    this.state.sessions.get(grant.session)?.grants.delete(grant.id)
+    const object = this.state.objects.get(grant.object)!
+    object.grants--
+    References.released(this.state, object)
+  }
+
+  /** Ends a grant and lets the kind take back what it stood for. */
+  #revoke(grant: Grant, reason: Withdrawal): void {
+    const object = this.state.objects.get(grant.object)!
+    this.settle(grant)
+    object.kind.revoke?.(object.state, grant, reason, this.#at.of(object, grant.session))
+    this.#touched.add(object)
+  }
+
+  #reply(session: Session, sequence: number, index: number, outcome: Outcome): void {
+    if (outcome._tag === "Success") References.importHandles(this.state, session.id, outcome.reply)
+    this.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+  }
+
+  /** I4: tries the heads of the object's lanes, in order, until none can go. */
+  #serve(object: SharedObject): void {
+    for (let progress = object.waiting > 0; progress;) {
+      progress = false
+      for (const lane of object.lanes) {
+        while (lane.head !== undefined && this.#tryHead(object, lane.head)) progress = true
+      }
+    }
+  }
+
+  /** Whether the head of a lane could go, and did. */
+  #tryHead(object: SharedObject, parked: Parked): boolean {
+    const session = this.state.sessions.get(parked.session)!
+    const operation = this.#operations.get(object.kind)![parked.operation]![1]
+    const decision = (operation.guarded ? this.#stale(session, parked.guard) : undefined) ??
+      operation.decide(object.state, parked.args, this.#at.of(object, session.id))
+    if (decision._tag === "Wait") return false
+    Lane.leave(object, session, parked)
+    if (decision._tag === "Ready") this.#commit(session, object, operation, parked)
+    else {
+      this.#reply(
+        session,
+        parked.sequence,
+        this.state.index,
+        decision._tag === "Answer" ?
+          { _tag: "Success", reply: decision.reply } :
+          { _tag: "Failure", error: decision.error, details: decision.details }
+      )
+    }
+    References.releaseArguments(this.state, parked.args)
+    References.released(this.state, object)
+    return true
+  }
+
+  /** Whether a parked call would still have to wait (I4). */
+  mustWait(object: SharedObject, parked: Parked): boolean {
+    const operation = this.#operations.get(object.kind)![parked.operation]![1]
+    return operation.decide(object.state, parked.args, this.#at.of(object, parked.session))._tag === "Wait"
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // receipts, cancels, ends
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** S-8: the client has these replies. Costs the smaller of the range and what is remembered. */
+  #acknowledge(session: Session, from: number, to: number): void {
+    if (to - from < session.calls.size) {
+      for (let sequence = from; sequence <= to; sequence++) this.#receive(session, sequence)
+    } else {
+      for (const sequence of session.calls.keys()) {
+        if (from <= sequence && sequence <= to) this.#receive(session, sequence)
+      }
+    }
+  }
+
+  #receive(session: Session, sequence: number): void {
+    const call = session.calls.get(sequence)
+    if (call?._tag !== "Answered") return
+    session.calls.delete(sequence)
+    const grant = call.grant === undefined ? undefined : session.grants.get(call.grant)
+    if (grant?.byReceipt !== true) return
+    const object = this.state.objects.get(grant.object)!
+    this.settle(grant)
+    object.kind.received?.(object.state, grant, this.#at.of(object, session.id))
+    this.#touched.add(object)
+  }
+
+  /** S-10: cancel is idempotent and always answered; its outcome replaces the reply. */
+  #cancel(session: Session, sequence: number): void {
+    this.outputs.push({ _tag: "Cancelled", session: session.id, sequence, fate: this.#undo(session, sequence) })
+  }
+
+  #undo(session: Session, sequence: number): CancelFate {
+    const call = session.calls.get(sequence)
+    if (call === undefined) return "stands"
+    if (call._tag === "Parked") {
+      this.state.index++
+      this.#withdraw(session, call, "cancelled")
+      return "withdrawn"
+    }
+    session.calls.delete(sequence)
+    const grant = call.grant === undefined ? undefined : session.grants.get(call.grant)
+    if (grant === undefined) return "stands"
+    this.state.index++
+    this.#record("revoked", grant, this.state.objects.get(grant.object)!, [grant.id, "cancelled"])
+    this.#revoke(grant, "cancelled")
+    return "compensated"
+  }
+
+  #withdraw(session: Session, parked: Parked, reason: Withdrawal): void {
+    const object = this.state.objects.get(parked.object)!
+    const operation = this.#operations.get(object.kind)![parked.operation]![1]
+    Lane.leave(object, session, parked)
+    if (reason === "cancelled") this.#record("withdrawn", parked, object, [])
+    operation.withdraw?.(object.state, parked.args, reason, this.#at.of(object, session.id))
+    References.releaseArguments(this.state, parked.args)
+    References.released(this.state, object)
+    this.#touched.add(object)
+  }
+
+  /** S-11, in one step and under one index: withdraw, revoke in order of acquisition, drop; then the lanes are served. */
+  #end(session: Session): void {
+    this.state.index++
+    this.#record("ended", { session: session.id, sequence: 0, args: [] }, this.state.objects.get(Manager.id)!, [])
+    for (const call of session.calls.values()) {
+      if (call._tag === "Parked") this.#withdraw(session, call, "session ended")
+    }
+    for (const grant of session.grants.values()) this.#revoke(grant, "session ended")
+    for (const sequence of session.watches.keys()) Watchers.unwatch(this.state, session, sequence)
+    for (const [object, times] of session.imports) References.drop(this.state, session.id, object, times)
+    this.state.sessions.delete(session.id)
+  }
+
+  #time(now: number): void {
+    this.state.now = Math.max(this.state.now, now)
+    for (const id of this.state.deadlines) {
+      const grant = this.state.grants.get(id)!
+      if (grant.deadline! > this.state.now) continue
+      this.state.index++
+      this.#record("revoked", grant, this.state.objects.get(grant.object)!, [grant.id, "deadline"])
+      this.#revoke(grant, "deadline")
+    }
+  }
+
+  #watch(session: Session, input: Extract<Input, { readonly _tag: "Watch" }>): void {
+    if (!this.#isNew(session, input.sequence)) return
+    const outcome = Watchers.watch(this.state, session, input.object, input.sequence, input.credit)
+    this.#reply(session, input.sequence, this.state.index, outcome)
+  }
+
+  /** Fails whoever waits for an object, ends what it granted, and removes it (S-27). */
+  remove(object: SharedObject): void {
+    for (const lane of object.lanes) {
+      for (let parked = lane.head; parked !== undefined; parked = lane.head) {
+        const session = this.state.sessions.get(parked.session)!
+        Lane.leave(object, session, parked)
+        References.releaseArguments(this.state, parked.args)
+        this.#reply(session, parked.sequence, this.state.index, {
+          _tag: "Failure",
+          error: "ObjectDeleted",
+          details: []
+        })
+      }
+    }
+    for (const grant of this.state.grants.values()) {
+      if (grant.object !== object.id) continue
+      this.settle(grant)
+      if (object.kind.fences === true) {
+        this.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
+      }
+    }
+    Watchers.tell(this, object, "ended", [])
+    References.destroy(this.state, object)
+    this.#touched.delete(object)
+  }
+
+  #record(
+    cause: JournalEntry["cause"],
+    call: { readonly session: SessionId; readonly sequence: number } & Partial<Pick<Parked, "args" | "operation">>,
+    object: SharedObject,
+    reply: Reply
+  ): void {
+    this.#journal?.({
+      index: this.state.index,
+      cause,
+      session: call.session,
+      sequence: call.sequence,
+      object: object.id,
+      kind: object.kind.name,
+      operation: call.operation === undefined ? "" : this.#operations.get(object.kind)![call.operation]![0],
+      args: call.args ?? [],
+      reply
+    })
+  }
+}
+
+/** The step in progress, as kinds see it. One per engine: a kind must not keep it. */
+class Step implements At {
+  readonly #engine: Engine
+  #object: SharedObject | undefined
+  session: SessionId = 0
+  expiry: number | undefined
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  of(object: SharedObject, session: SessionId): this {
+    this.#object = object
+    this.session = session
+    this.expiry = undefined
+    return this
+  }
+
+  get index(): number {
+    return this.#engine.state.index
+  }
+
+  get now(): number {
+    return this.#engine.state.now
+  }
+
+  held(id: GrantId): Grant | undefined {
+    const grant = this.#engine.state.grants.get(id)
+    return grant?.session === this.session && grant.object === this.#object!.id ? grant : undefined
+  }
+
+  settle(id: GrantId): void {
+    const grant = this.held(id)
+    if (grant !== undefined) this.#engine.settle(grant)
+  }
+
+  expire(milliseconds: number): void {
+    this.expiry = milliseconds
+  }
+
+  retain(cell: Cell): void {
+    References.retain(this.#engine.state, cell)
+  }
+
+  release(cell: Cell): void {
+    References.release(this.#engine.state, cell)
+  }
+
+  changed(change: Reply): void {
+    Watchers.tell(this.#engine, this.#object!, "change", change)
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The five invariants (`Engine.ts`), checked from outside on the plain state. Used after every step in tests and in
+ * the simulator; costs the whole state, so never in production.
+ */
+import type { Engine, Output } from "./Engine.ts"
+import type { Grant } from "./Kind.ts"
+import * as Lane from "./Lane.ts"
+import type { SharedObject } from "./State.ts"
+import { isCell } from "./Value.ts"
+
+/** What does not hold, as sentences that begin with the invariant's number. Empty: all is well. */
+export const violations = (engine: Engine): ReadonlyArray<string> => {
+  const broken: Array<string> = []
+  for (const object of engine.state.objects.values()) {
+    const grants = [...engine.state.grants.values()].filter((grant) => grant.object === object.id)
+    broken.push(...object.kind.check(object.state, grants).map((line) => `${line} (${object.kind.name} ${object.id})`))
+    broken.push(...lanes(engine, object))
+    if (grants.length !== object.grants) broken.push(`I3: object ${object.id} counts ${object.grants} grants`)
+  }
+  for (const grant of engine.state.grants.values()) broken.push(...owner(engine, grant))
+  broken.push(...references(engine))
+  return broken
+}
+
+/** I3 and I4 for the lanes of one object. */
+const lanes = (engine: Engine, object: SharedObject): ReadonlyArray<string> => {
+  const broken: Array<string> = []
+  let waiting = 0
+  for (const lane of object.lanes) {
+    let arrival = 0
+    for (const parked of Lane.calls(lane)) {
+      waiting++
+      if (parked.arrival <= arrival) broken.push(`I4: lane of object ${object.id} is out of order`)
+      arrival = parked.arrival
+      if (engine.state.sessions.get(parked.session)?.calls.get(parked.sequence) !== parked) {
+        broken.push(`I3: call ${parked.session}:${parked.sequence} waits without a live session`)
+      }
+    }
+    if (lane.head !== undefined && !engine.mustWait(object, lane.head)) {
+      broken.push(`I4: the head of a lane of ${object.kind.name} ${object.id} could go`)
+    }
+  }
+  if (waiting !== object.waiting) broken.push(`I3: object ${object.id} counts ${object.waiting} waiters`)
+  return broken
+}
+
+const owner = (engine: Engine, grant: Grant): ReadonlyArray<string> => {
+  const session = engine.state.sessions.get(grant.session)
+  return session?.grants.get(grant.id) === grant && grant.id <= engine.state.index
+    ? []
+    : [`I3: grant ${grant.id} belongs to no live session`]
+}
+
+/** Reference counts equal what the roots and states hold. */
+const references = (engine: Engine): ReadonlyArray<string> => {
+  const counted = new Map<number, number>([[0, 1]])
+  const add = (id: number, times: number) => counted.set(id, (counted.get(id) ?? 0) + times)
+  for (const session of engine.state.sessions.values()) {
+    for (const [id, times] of session.imports) add(id, times)
+  }
+  for (const object of engine.state.objects.values()) {
+    for (const cell of object.kind.values(object.state)) for (const id of cell.handles) add(id, 1)
+    for (const lane of object.lanes) {
+      for (const parked of Lane.calls(lane)) {
+        for (const argument of parked.args) if (isCell(argument)) { for (const id of argument.handles) add(id, 1) }
+      }
+    }
+  }
+  return [...engine.state.objects.values()]
+    .filter((object) => object.references !== (counted.get(object.id) ?? 0))
+    .map((object) =>
+      `I2: object ${object.id} counts ${object.references} references, not ${counted.get(object.id) ?? 0}`
+    )
+}
+
+/** Watches a run of steps for what a single state cannot show: dense indexes, growing tokens, one fate per call. */
+export class Monitor {
+  #index = 0
+  readonly #tokens = new Map<number, number>()
+  readonly #ended = new Set<string>()
+
+  /** Call after each step, with the outputs of that step. */
+  observe(engine: Engine, outputs: ReadonlyArray<Output>): ReadonlyArray<string> {
+    const broken = [...violations(engine)]
+    if (engine.state.index < this.#index) broken.push(`I1: index fell from ${this.#index} to ${engine.state.index}`)
+    this.#index = engine.state.index
+    for (const grant of engine.state.grants.values()) {
+      const last = this.#tokens.get(grant.object) ?? 0
+      const fences = engine.state.objects.get(grant.object)?.kind.fences === true
+      if (fences && grant.id < last) broken.push(`I5: token ${grant.id} after ${last} on object ${grant.object}`)
+      this.#tokens.set(grant.object, Math.max(last, grant.id))
+    }
+    for (const output of outputs) {
+      if (output._tag !== "Reply") continue
+      const call = `${output.session}:${output.sequence}`
+      if (this.#ended.has(call)) broken.push(`I3: call ${call} was answered twice`)
+      this.#ended.add(call)
+    }
+    return broken
+  }
+}

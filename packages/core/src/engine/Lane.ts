@@ -1,0 +1,41 @@
+/**
+ * Lanes: the one waiting mechanism of all kinds (S-13).
+ *
+ * A lane is a doubly linked list of parked calls. Joining, leaving from anywhere and looking at the head are O(1),
+ * so a dead waiter costs its successors nothing.
+ */
+import type { Lane, Parked, Session, SharedObject } from "./State.ts"
+
+/** An empty lane. */
+export const make = (): Lane => ({ head: undefined, tail: undefined })
+
+/** Parks a call at the tail of its lane. */
+export const join = (object: SharedObject, session: Session, parked: Parked): void => {
+  const lane = object.lanes[parked.lane]!
+  parked.previous = lane.tail
+  if (lane.tail === undefined) lane.head = parked
+  else lane.tail.next = parked
+  lane.tail = parked
+  object.waiting++
+  session.parked++
+  session.calls.set(parked.sequence, parked)
+}
+
+/** Takes a parked call out of its lane, wherever it stands. */
+export const leave = (object: SharedObject, session: Session, parked: Parked): void => {
+  const lane = object.lanes[parked.lane]!
+  if (parked.previous === undefined) lane.head = parked.next
+  else parked.previous.next = parked.next
+  if (parked.next === undefined) lane.tail = parked.previous
+  else parked.next.previous = parked.previous
+  parked.previous = undefined
+  parked.next = undefined
+  object.waiting--
+  session.parked--
+  session.calls.delete(parked.sequence)
+}
+
+/** The parked calls of a lane, from the head. */
+export function* calls(lane: Lane): Generator<Parked> {
+  for (let parked = lane.head; parked !== undefined; parked = parked.next) yield parked
+}

@@ -1,0 +1,197 @@
+/**
+ * The manager as an object of itself: opening, deleting and looking at shared objects are operations like any other,
+ * of the one object that is always there.
+ */
+import type { Engine } from "./Engine.ts"
+import {
+  answer,
+  count,
+  isRefusal,
+  type Kind,
+  operationsOf,
+  type Options,
+  ready,
+  type Refusal,
+  refuse,
+  word,
+  wordOrNothing
+} from "./Kind.ts"
+import * as Lane from "./Lane.ts"
+import type { SharedObject } from "./State.ts"
+import { type Argument, type Cell, cell, isCell, type ObjectId } from "./Value.ts"
+
+/** What `inspect` tells: a snapshot of one instant. */
+export interface Inspection {
+  readonly epoch: number
+  readonly index: number
+  readonly sessions: ReadonlyArray<{
+    readonly id: number
+    readonly name: string
+    readonly pid: number
+    readonly waiting: number
+    readonly holding: number
+  }>
+  readonly objects: ReadonlyArray<{
+    readonly id: number
+    readonly kind: string
+    readonly name: string | null
+    readonly references: number
+    readonly watchers: number
+    readonly waiters: ReadonlyArray<{ readonly session: number; readonly pid: number; readonly operation: string }>
+    readonly holders: ReadonlyArray<
+      { readonly session: number; readonly pid: number; readonly name: string; readonly token: number }
+    >
+  }>
+  readonly counts: {
+    readonly sessions: number
+    readonly objects: number
+    readonly waiters: number
+    readonly holders: number
+  }
+}
+
+/** The id of the manager among its own objects. */
+export const id: ObjectId = 0
+
+const { change, read } = operationsOf<Engine>()
+
+const operations = {
+  /**
+   * Get or create (S-27): the kind, the fingerprint of its item schemas, the name or nothing, how many options follow,
+   * the options as names and values, the initial values. Replies with the handle, and 1 if the object was created.
+   */
+  open: change({
+    parameters: [word, word, wordOrNothing, count],
+    variadic: true,
+    decide: (engine, [kindName, fingerprint, name, ...rest]) => {
+      const kind = engine.state.kinds.get(kindName)
+      if (kind === undefined || kind.name === "Manager") return refuse("UnknownKind", kindName)
+      const { options, values } = creation(rest)
+      const existing = engine.state.objects.get(engine.state.names.get(name ?? "") ?? -1)
+      if (existing === undefined) return refusalToCreate(engine, name, kind.initial(options, values)) ?? ready
+      if (existing.kind !== kind) return refuse("KindMismatch", existing.kind.name, kindName)
+      if (existing.fingerprint !== fingerprint) return refuse("SchemaMismatch", existing.fingerprint, fingerprint)
+      const agreement = JSON.stringify(options)
+      if (existing.agreement !== agreement) return refuse("OptionsMismatch", existing.agreement, agreement)
+      return answer(handle(existing), 0)
+    },
+    apply: (engine, [kindName, fingerprint, name, ...rest], at) => {
+      const kind = engine.state.kinds.get(kindName)!
+      const { options, values } = creation(rest)
+      const created: SharedObject = {
+        id: engine.state.nextObject++,
+        kind,
+        name: name ?? undefined,
+        agreement: JSON.stringify(options),
+        fingerprint,
+        keep: values.length > 0,
+        state: kind.initial(options, values),
+        lanes: kind.lanes.map(() => Lane.make()),
+        waiting: 0,
+        grants: 0,
+        references: 0,
+        watchers: new Map()
+      }
+      for (const value of kind.values(created.state)) at.retain(value)
+      engine.state.objects.set(created.id, created)
+      if (name !== null) engine.state.names.set(name, created.id)
+      return [handle(created), 1] as const
+    }
+  }),
+  /** Removes an object and fails whoever waits for it; old handles never rebind (S-27). */
+  delete: change({
+    parameters: [count],
+    decide: (engine, [object]) => object === id || !engine.state.objects.has(object) ? refuse("ObjectNotFound") : ready,
+    apply: (engine, [object]) => {
+      engine.remove(engine.state.objects.get(object)!)
+      return []
+    }
+  }),
+  /** Objects, holders, waiters, sessions and counts, as JSON. */
+  inspect: read([], (engine) => [cell(JSON.stringify(describe(engine)))] as const)
+}
+
+/** The kind of the manager. */
+export const kind: Kind<Engine, typeof operations> = {
+  name: "Manager",
+  lanes: [],
+  operations,
+  initial: () => refuse("UnknownKind", "Manager"),
+  pristine: () => false,
+  values: () => [],
+  describe: () => null,
+  check: () => []
+}
+
+/** The manager as one of its objects; it is referred to for ever. */
+export const object = (engine: Engine): SharedObject => ({
+  id,
+  kind,
+  name: undefined,
+  agreement: "",
+  fingerprint: "",
+  keep: true,
+  state: engine,
+  lanes: [],
+  waiting: 0,
+  grants: 0,
+  references: 1,
+  watchers: new Map()
+})
+
+const creation = (
+  rest: ReadonlyArray<Argument>
+): { readonly options: Options; readonly values: ReadonlyArray<Cell> } => {
+  const size = Number(rest[0]) * 2
+  const options: Record<string, Argument> = {}
+  for (let i = 1; i < size; i += 2) options[String(rest[i])] = rest[i + 1] ?? null
+  return { options, values: rest.slice(1 + size).filter(isCell) }
+}
+
+const refusalToCreate = (engine: Engine, name: string | null, initial: unknown): Refusal | undefined => {
+  const { nameLengthMax, objectsMax } = engine.state.limits
+  if (name !== null && name.length > nameLengthMax) return refuse("LimitExceeded", "nameLengthMax", nameLengthMax)
+  if (engine.state.objects.size > objectsMax) return refuse("LimitExceeded", "objectsMax", objectsMax)
+  return isRefusal(initial) ? initial : undefined
+}
+
+const handle = (object: SharedObject): Cell => ({ text: JSON.stringify(object.kind.name), handles: [object.id] })
+
+const describe = (engine: Engine): Inspection => {
+  const { epoch, grants, index, objects, sessions } = engine.state
+  return {
+    epoch,
+    index,
+    sessions: [...sessions.values()].map((session) => ({
+      id: session.id,
+      name: session.label.name,
+      pid: session.label.pid,
+      waiting: session.parked,
+      holding: session.grants.size
+    })),
+    objects: [...objects.values()].filter((object) => object.id !== id).map((object) => ({
+      id: object.id,
+      kind: object.kind.name,
+      name: object.name ?? null,
+      references: object.references,
+      watchers: object.watchers.size,
+      waiters: object.lanes.flatMap((lane) => [...Lane.calls(lane)]).map((parked) => ({
+        session: parked.session,
+        pid: sessions.get(parked.session)!.label.pid,
+        operation: Object.keys(object.kind.operations)[parked.operation]!
+      })),
+      holders: [...grants.values()].filter((grant) => grant.object === object.id).map((grant) => ({
+        session: grant.session,
+        pid: sessions.get(grant.session)!.label.pid,
+        name: sessions.get(grant.session)!.label.name,
+        token: grant.id
+      }))
+    })),
+    counts: {
+      sessions: sessions.size,
+      objects: objects.size - 1,
+      waiters: [...objects.values()].reduce((sum, object) => sum + object.waiting, 0),
+      holders: grants.size
+    }
+  }
+}

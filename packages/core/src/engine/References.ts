@@ -1,0 +1,137 @@
+/**
+ * Reference counts of shared objects, and what happens when nothing refers to one any more (S-23, S-24, S-27).
+ *
+ * Roots are names, the imports of sessions and the arguments of parked calls; edges are the values in the states of
+ * objects. Counting frees at once whatever is not in a cycle; what lost a reference and still has some is a suspect,
+ * and suspects are traced from the roots now and then.
+ */
+import * as Lane from "./Lane.ts"
+import type { EngineState, SessionId, SharedObject } from "./State.ts"
+import { type Argument, type Cell, isCell, type ObjectId } from "./Value.ts"
+
+/** Counts the handles in a value. */
+export const retain = (state: EngineState, cell: Cell): void => {
+  for (const id of cell.handles) {
+    const object = state.objects.get(id)
+    if (object !== undefined) object.references++
+  }
+}
+
+/** Uncounts the handles in a value. */
+export const release = (state: EngineState, cell: Cell): void => {
+  for (const id of cell.handles) forget(state, id, 1)
+}
+
+/** Counts the handles in the arguments of a parked call. */
+export const retainArguments = (state: EngineState, args: ReadonlyArray<Argument>): void => {
+  for (const argument of args) if (isCell(argument)) retain(state, argument)
+}
+
+/** Uncounts the handles in the arguments of a parked call. */
+export const releaseArguments = (state: EngineState, args: ReadonlyArray<Argument>): void => {
+  for (const argument of args) if (isCell(argument)) release(state, argument)
+}
+
+/** Counts what a reply or event brings to a session: one import for each time a handle is told (S-24). */
+export const importHandles = (state: EngineState, session: SessionId, parts: ReadonlyArray<Argument>): boolean => {
+  let bears = false
+  for (const part of parts) {
+    if (!isCell(part) || part.handles.length === 0) continue
+    bears = true
+    const imports = state.sessions.get(session)!.imports
+    for (const id of part.handles) imports.set(id, (imports.get(id) ?? 0) + 1)
+    retain(state, part)
+  }
+  return bears
+}
+
+/** A session gives back some of the handles it was told (S-24). More than it was told is ignored. */
+export const drop = (state: EngineState, session: SessionId, id: ObjectId, times: number): void => {
+  const imports = state.sessions.get(session)?.imports
+  const told = imports?.get(id) ?? 0
+  const given = Math.min(told, times)
+  if (imports === undefined || given <= 0) return
+  if (given === told) imports.delete(id)
+  else imports.set(id, told - given)
+  forget(state, id, given)
+}
+
+/** Takes references from an object. */
+const forget = (state: EngineState, id: ObjectId, times: number): void => {
+  const object = state.objects.get(id)
+  if (object === undefined) return
+  object.references -= times
+  state.dropsSinceTrace += times
+  if (object.references > 0) state.suspects.add(id)
+  else state.unreferenced.add(id)
+}
+
+/** To be called when an object lost a waiter or a grant: perhaps that was the last thing that kept it. */
+export const released = (state: EngineState, object: SharedObject): void => {
+  if (object.references === 0) state.unreferenced.add(object.id)
+}
+
+/** At the end of a step: objects that nothing keeps are gone, and what they held is released in turn. */
+export const collect = (state: EngineState): void => {
+  if (state.unreferenced.size > 0) sweep(state)
+  if (state.suspects.size > 0 && state.dropsSinceTrace >= state.limits.traceEveryDrops) {
+    trace(state)
+    sweep(state)
+  }
+}
+
+/** Also visits what is added while it runs: an object's end may be the end of those it held. */
+const sweep = (state: EngineState): void => {
+  for (const id of state.unreferenced) {
+    state.unreferenced.delete(id)
+    const object = state.objects.get(id)
+    if (object !== undefined && isForgettable(object)) destroy(state, object)
+  }
+}
+
+const isForgettable = (object: SharedObject): boolean =>
+  object.references === 0 && object.waiting === 0 && object.grants === 0 &&
+  (object.name === undefined || (!object.keep && object.kind.pristine(object.state)))
+
+/** Removes an object. Its waiters and grants must be gone before. */
+export const destroy = (state: EngineState, object: SharedObject): void => {
+  state.objects.delete(object.id)
+  state.suspects.delete(object.id)
+  if (object.name !== undefined) state.names.delete(object.name)
+  for (const watcher of object.watchers.values()) {
+    state.sessions.get(watcher.session)?.watches.delete(watcher.sequence)
+  }
+  for (const cell of object.kind.values(object.state)) release(state, cell)
+}
+
+/** Objects that no root reaches are only held by each other: they go. */
+const trace = (state: EngineState): void => {
+  const reached = new Set<ObjectId>()
+  const pending: Array<ObjectId> = []
+  const reach = (id: ObjectId) => {
+    if (reached.has(id) || !state.objects.has(id)) return
+    reached.add(id)
+    pending.push(id)
+  }
+  for (const id of state.names.values()) reach(id)
+  for (const session of state.sessions.values()) for (const id of session.imports.keys()) reach(id)
+  for (const object of state.objects.values()) {
+    if (object.grants > 0) reach(object.id)
+    for (const lane of object.lanes) {
+      for (const parked of Lane.calls(lane)) {
+        reach(object.id)
+        for (const argument of parked.args) if (isCell(argument)) argument.handles.forEach(reach)
+      }
+    }
+  }
+  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+    const object = state.objects.get(id)!
+    for (const cell of object.kind.values(object.state)) cell.handles.forEach(reach)
+  }
+  for (const id of state.suspects) {
+    const object = state.objects.get(id)
+    if (object !== undefined && !reached.has(id)) destroy(state, object)
+  }
+  state.suspects.clear()
+  state.dropsSinceTrace = 0
+}

@@ -1,0 +1,135 @@
+/**
+ * The whole state of a manager, as plain data (S-1).
+ *
+ * No closures, promises or clocks: two engines that were given the same inputs hold equal states (I1).
+ */
+import type { AnyKind, Grant, GrantId, Reply } from "./Kind.ts"
+import type { Argument, ObjectId } from "./Value.ts"
+
+/** A client of the manager, for as long as its connection lives (S-6). */
+export type SessionId = number
+
+/** Who a session says it is: shown by `inspect`, never trusted. */
+export interface SessionLabel {
+  readonly name: string
+  readonly pid: number
+}
+
+/** How a call ended. */
+export type Outcome =
+  | { readonly _tag: "Success"; readonly reply: Reply }
+  | { readonly _tag: "Failure"; readonly error: string; readonly details: Reply }
+
+/** A call that waits in a lane (S-14). A node of the lane's doubly linked list, so that cancel is O(1) (S-13). */
+export interface Parked {
+  readonly _tag: "Parked"
+  readonly session: SessionId
+  readonly sequence: number
+  readonly object: ObjectId
+  readonly operation: number
+  readonly args: ReadonlyArray<Argument>
+  readonly guard: ReadonlyArray<GrantId>
+  /** Order of arrival among all parked calls of this manager. */
+  readonly arrival: number
+  readonly lane: number
+  previous: Parked | undefined
+  next: Parked | undefined
+}
+
+/** A call whose reply is remembered until the client has acknowledged it (S-8). */
+export interface Answered {
+  readonly _tag: "Answered"
+  readonly index: number
+  readonly outcome: Outcome
+  readonly grant: GrantId | undefined
+}
+
+/** Waiting calls of one lane, first come first served. */
+export interface Lane {
+  head: Parked | undefined
+  tail: Parked | undefined
+}
+
+/** One subscription to the changes of an object (S-29). */
+export interface Watcher {
+  readonly session: SessionId
+  /** The sequence of the call that subscribed. */
+  readonly sequence: number
+  /** How many more events the client is ready to take. */
+  credit: number
+  /** A change was not told for want of credit: the next event is a reset. */
+  lagged: boolean
+}
+
+/** One client: everything held, waited for, borrowed or referenced belongs to it and ends with it (S-11). */
+export interface Session {
+  readonly id: SessionId
+  readonly label: SessionLabel
+  lastSequence: number
+  /** Parked and answered calls, by sequence. */
+  readonly calls: Map<number, Parked | Answered>
+  /** How many of `calls` are parked. */
+  parked: number
+  /** In order of acquisition. */
+  readonly grants: Map<GrantId, Grant>
+  /** How often each object's handle was given to this session and not dropped (S-24). */
+  readonly imports: Map<ObjectId, number>
+  /** Subscriptions by sequence. */
+  readonly watches: Map<number, ObjectId>
+}
+
+/** One shared object. */
+export interface SharedObject {
+  readonly id: ObjectId
+  readonly kind: AnyKind
+  readonly name: string | undefined
+  /** What everyone who opens the name must agree on, as canonical text (S-27). */
+  readonly agreement: string
+  /** The canonical form of its item schemas (S-26). */
+  readonly fingerprint: string
+  /** Lives until deleted, though nobody refers to it: it was opened with a value of the user's (S-27). */
+  readonly keep: boolean
+  // oxlint-disable-next-line typescript/no-explicit-any -- only `kind` ever reads it, see AnyKind
+  readonly state: any
+  readonly lanes: ReadonlyArray<Lane>
+  waiting: number
+  grants: number
+  /** Handles: imports of sessions, and values in states and parked calls. */
+  references: number
+  readonly watchers: Map<string, Watcher>
+}
+
+/** Bounds that the engine itself enforces; defaults and reasons stand in `Limits.ts`. */
+export interface EngineLimits {
+  readonly objectsMax: number
+  readonly waitersPerObjectMax: number
+  readonly watchersPerObjectMax: number
+  readonly nameLengthMax: number
+  readonly guardMax: number
+  readonly traceEveryDrops: number
+}
+
+/** The state of one manager. */
+export interface EngineState {
+  /** Grows at each start of the manager; the high half of every token (S-4). */
+  readonly epoch: number
+  readonly limits: EngineLimits
+  readonly kinds: ReadonlyMap<string, AnyKind>
+  /** The index of the last state change (I1). */
+  index: number
+  /** Time of the current turn in milliseconds. */
+  now: number
+  nextObject: ObjectId
+  arrivals: number
+  readonly sessions: Map<SessionId, Session>
+  readonly objects: Map<ObjectId, SharedObject>
+  readonly names: Map<string, ObjectId>
+  readonly grants: Map<GrantId, Grant>
+  /** Grants that end by themselves. */
+  readonly deadlines: Set<GrantId>
+  /** Objects that lost their last reference, waiter or grant in this step. */
+  readonly unreferenced: Set<ObjectId>
+  /** Objects that lost a reference but not the last one: perhaps only a cycle holds them (S-23). */
+  readonly suspects: Set<ObjectId>
+  dropsSinceTrace: number
+}

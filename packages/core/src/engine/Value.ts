@@ -1,0 +1,28 @@
+/**
+ * What the engine stores and forwards without looking inside.
+ *
+ * A value is opaque (design §3): canonical JSON text written by the proxy's codec, together with the ids of the
+ * shared objects whose handles stand in that text. The ids travel beside the text so that references can be counted
+ * without parsing it (S-23).
+ */
+
+/** The id of a shared object: unique in its manager's life, never used again. */
+export type ObjectId = number
+
+/** A stored value: JSON text and the objects whose handles it bears. */
+export interface Cell {
+  readonly text: string
+  readonly handles: ReadonlyArray<ObjectId>
+}
+
+/** One argument of an operation, or one part of its reply. */
+export type Argument = null | number | string | Cell
+
+const noHandles: ReadonlyArray<ObjectId> = []
+
+/** A cell that bears no handle. */
+export const cell = (text: string): Cell => ({ text, handles: noHandles })
+
+/** Whether an argument is a stored value rather than a plain word or number. */
+export const isCell = (argument: Argument | undefined): argument is Cell =>
+  typeof argument === "object" && argument !== null

@@ -1,0 +1,68 @@
+/**
+ * Watching an object: a snapshot, then every change in order, without a silent gap (S-29).
+ *
+ * A watcher has credit. A change that finds none is not kept: the watcher is marked as lagging, and its next credit
+ * is answered with a fresh snapshot. So a slow watcher costs nothing but its mark, and delays nobody (S-12).
+ * Watchers keep nothing alive (S-24).
+ */
+import type { Engine, WatchEvent } from "./Engine.ts"
+import type { Reply } from "./Kind.ts"
+import * as References from "./References.ts"
+import type { EngineState, Outcome, Session, SharedObject, Watcher } from "./State.ts"
+import type { ObjectId } from "./Value.ts"
+
+const key = (session: Session, sequence: number): string => `${session.id}:${sequence}`
+
+/** Subscribes; the outcome carries the snapshot. */
+export const watch = (
+  state: EngineState,
+  session: Session,
+  id: ObjectId,
+  sequence: number,
+  credit: number
+): Outcome => {
+  const failure = (error: string, ...details: Reply): Outcome => ({ _tag: "Failure", error, details })
+  const object = state.objects.get(id)
+  if (object === undefined) return failure("ObjectNotFound")
+  if (object.kind.snapshot === undefined) return failure("UnknownOperation", object.kind.name)
+  const { watchersPerObjectMax } = state.limits
+  if (object.watchers.size >= watchersPerObjectMax) {
+    return failure("LimitExceeded", "watchersPerObjectMax", watchersPerObjectMax)
+  }
+  object.watchers.set(key(session, sequence), { session: session.id, sequence, credit, lagged: false })
+  session.watches.set(sequence, id)
+  return { _tag: "Success", reply: object.kind.snapshot(object.state) }
+}
+
+/** Ends a subscription; one that is not there is no error. */
+export const unwatch = (state: EngineState, session: Session, sequence: number): void => {
+  const object = state.objects.get(session.watches.get(sequence) ?? -1)
+  session.watches.delete(sequence)
+  object?.watchers.delete(key(session, sequence))
+}
+
+/** The client is ready for more; if it missed something it gets a snapshot at once. */
+export const credit = (engine: Engine, session: Session, sequence: number, more: number): void => {
+  const object = engine.state.objects.get(session.watches.get(sequence) ?? -1)
+  const watcher = object?.watchers.get(key(session, sequence))
+  if (object === undefined || watcher === undefined) return
+  watcher.credit += more
+  if (!watcher.lagged) return
+  watcher.lagged = false
+  emit(engine, watcher, "reset", object.kind.snapshot!(object.state))
+}
+
+/** Tells every watcher of an object that has credit. */
+export const tell = (engine: Engine, object: SharedObject, event: WatchEvent, parts: Reply): void => {
+  for (const watcher of object.watchers.values()) {
+    if (watcher.credit > 0 || event === "ended") emit(engine, watcher, event, parts)
+    else watcher.lagged = true
+  }
+}
+
+const emit = (engine: Engine, watcher: Watcher, event: WatchEvent, parts: Reply): void => {
+  watcher.credit--
+  References.importHandles(engine.state, watcher.session, parts)
+  const { sequence, session } = watcher
+  engine.outputs.push({ _tag: "Event", session, sequence, index: engine.state.index, event, parts })
+}

@@ -1,0 +1,9 @@
+/** The registry: every kind a manager knows. A new kind adds one line. */
+import type { AnyKind } from "../Kind.ts"
+import { lock } from "./lock.ts"
+import { map } from "./map.ts"
+import { queue } from "./queue.ts"
+import { namespace, ref } from "./record.ts"
+
+/** The kinds of the standard manager. */
+export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock]

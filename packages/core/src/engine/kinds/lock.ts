@@ -1,0 +1,70 @@
+/**
+ * Lock: at most one hold at a time, first come first served (S-20).
+ *
+ * I2: held or free, never both. I5: the hold is the grant of the acquire that got it; its id is the fencing token.
+ */
+import { answer, count, type GrantId, type Kind, operationsOf, ready, refuse, wait } from "../Kind.ts"
+
+interface State {
+  holder: GrantId | undefined
+  /** The last holder's session ended while it held: what the lock guards may be half done. */
+  abandoned: boolean
+}
+
+const { change, grant, read } = operationsOf<State>()
+
+const hold = (state: State, at: { readonly index: number }): readonly [token: GrantId, abandoned: number] => {
+  const abandoned = state.abandoned ? 1 : 0
+  state.holder = at.index
+  state.abandoned = false
+  return [at.index, abandoned]
+}
+
+const operations = {
+  /** Waits until the lock is free and takes it. */
+  acquire: grant({
+    parameters: [],
+    lane: 0,
+    guarded: false,
+    decide: (state) => state.holder === undefined ? ready : wait,
+    apply: (state, [], at) => hold(state, at)
+  }),
+  /** Takes the lock if it is free and nobody waits for it. */
+  tryAcquire: grant({
+    parameters: [],
+    guarded: false,
+    decide: (state) => state.holder === undefined ? ready : answer(),
+    apply: (state, [], at) => hold(state, at)
+  }),
+  release: change({
+    parameters: [count],
+    guarded: false,
+    decide: (_, [token], at) => at.held(token) === undefined ? refuse("NotHeld", token) : ready,
+    apply: (state, [token], at) => {
+      at.settle(token)
+      state.holder = undefined
+      return []
+    }
+  }),
+  isHeld: read([], (state) => [state.holder === undefined ? 0 : 1] as const)
+}
+
+/** The kind behind `SharedLock`. */
+export const lock: Kind<State, typeof operations> = {
+  name: "Lock",
+  lanes: ["waiting"],
+  operations,
+  fences: true,
+  initial: () => ({ holder: undefined, abandoned: false }),
+  pristine: (state) => state.holder === undefined,
+  revoke: (state, _, reason) => {
+    state.holder = undefined
+    state.abandoned = reason === "session ended"
+  },
+  values: () => [],
+  describe: (state) => ({ holder: state.holder ?? null, abandoned: state.abandoned }),
+  check: (state, grants) =>
+    grants.length > 1 || grants[0]?.id !== state.holder
+      ? [`I5: the lock is held by ${state.holder} and granted to ${grants.map(({ id }) => id)}`]
+      : []
+}

@@ -1,0 +1,247 @@
+/**
+ * Queue: first in first out, bounded, with leases (S-17 to S-19).
+ *
+ * I2: every accepted item is in exactly one of *queued* (`items`), *out* with the grant that got it, *dead*, or
+ * settled (only counted). Queued items are ordered by the index at which they were enqueued: what comes back goes to
+ * its old place, not simply to the head.
+ */
+import {
+  type At,
+  count,
+  type Grant,
+  type GrantId,
+  type Kind,
+  operationsOf,
+  ready,
+  type Refusal,
+  refuse,
+  value,
+  wait,
+  word
+} from "../Kind.ts"
+import type { Cell } from "../Value.ts"
+
+interface Item {
+  readonly enqueued: number
+  readonly value: Cell
+  /** Deliveries that ended without success. */
+  attempts: number
+}
+
+interface State {
+  readonly capacity: number
+  /** An item that failed this often is a dead letter. */
+  readonly attemptsMax: number
+  /** Queued items from `head` on; the slots before it are free. */
+  readonly items: Array<Item | undefined>
+  head: number
+  readonly out: Map<GrantId, { readonly item: Item; readonly leased: boolean }>
+  /** How many of `out` are leased: these still fill the queue. */
+  leased: number
+  readonly dead: Array<{ readonly item: Item; readonly reason: string }>
+  closed: boolean
+  accepted: number
+  settled: number
+}
+
+const { change, grant, read } = operationsOf<State>()
+
+const size = (state: State): number => state.items.length - state.head
+
+const closed = refuse("QueueClosed")
+
+const ifHeld = (_: State, [lease]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
+  at.held(lease) === undefined ? refuse("NotHeld", lease) : ready
+
+/** Items may still come back to a closed queue while some are out. */
+const decideTake = (state: State) => size(state) > 0 ? ready : state.closed && state.out.size === 0 ? closed : wait
+
+const deliver = (state: State, at: At, leased: boolean): Item => {
+  const item = state.items[state.head]!
+  state.items[state.head++] = undefined
+  // Free slots are given up when they are the larger half: amortised O(1).
+  if (state.head > 32 && state.head * 2 > state.items.length) {
+    state.items.splice(0, state.head)
+    state.head = 0
+  }
+  state.out.set(at.index, { item, leased })
+  if (leased) state.leased++
+  return item
+}
+
+/** Takes an item out of the hands of a grant. */
+const takeBack = (state: State, id: GrantId): Item => {
+  const { item, leased } = state.out.get(id)!
+  state.out.delete(id)
+  if (leased) state.leased--
+  return item
+}
+
+const settle = (state: State, id: GrantId, at: At): void => {
+  at.release(takeBack(state, id).value)
+  state.settled++
+}
+
+/** To its old place (S-17). Costs the number of older items that are queued, which are few. */
+const putBack = (state: State, item: Item): void => {
+  let position = state.head
+  while (position < state.items.length && state.items[position]!.enqueued < item.enqueued) position++
+  if (position === state.head && state.head > 0) state.items[--state.head] = item
+  else state.items.splice(position, 0, item)
+}
+
+/** A delivery failed: once more, or to the dead letters (S-19). */
+const failed = (state: State, item: Item, reason: string): void => {
+  item.attempts++
+  if (item.attempts >= state.attemptsMax) state.dead.push({ item, reason })
+  else putBack(state, item)
+}
+
+const operations = {
+  /** Waits while the queue is full. */
+  offer: change({
+    parameters: [value],
+    lane: 1,
+    decide: (state) => state.closed ? closed : size(state) + state.leased < state.capacity ? ready : wait,
+    apply: (state, [item], at) => {
+      at.retain(item)
+      state.items.push({ enqueued: at.index, value: item, attempts: 0 })
+      state.accepted++
+      return []
+    }
+  }),
+  /** Waits for the first item; it is the client's once received. */
+  take: grant({
+    parameters: [],
+    lane: 0,
+    byReceipt: true,
+    decide: decideTake,
+    apply: (state, [], at) => [deliver(state, at, false).value] as const
+  }),
+  /** Waits for the first item and leases it: settled by `ack`, `giveBack` or `reject`. Replies with lease, attempt, value. */
+  takeLease: grant({
+    parameters: [],
+    lane: 0,
+    decide: decideTake,
+    apply: (state, [], at) => {
+      const { attempts, value } = deliver(state, at, true)
+      return [at.index, attempts + 1, value] as const
+    }
+  }),
+  /** The work is done: the item is gone. */
+  ack: change({
+    parameters: [count],
+    guarded: false,
+    decide: ifHeld,
+    apply: (state, [lease], at) => {
+      at.settle(lease)
+      settle(state, lease, at)
+      return []
+    }
+  }),
+  /** The work was not done: the item comes back; `failed` 1 counts an attempt. */
+  giveBack: change({
+    parameters: [count, count, word],
+    guarded: false,
+    decide: ifHeld,
+    apply: (state, [lease, asFailure, reason], at) => {
+      at.settle(lease)
+      const item = takeBack(state, lease)
+      if (asFailure === 1) failed(state, item, reason)
+      else putBack(state, item)
+      return []
+    }
+  }),
+  /** The item can never be worked on: to the dead letters, with the reason. */
+  reject: change({
+    parameters: [count, word],
+    guarded: false,
+    decide: ifHeld,
+    apply: (state, [lease, reason], at) => {
+      at.settle(lease)
+      state.dead.push({ item: takeBack(state, lease), reason })
+      return []
+    }
+  }),
+  /** No more offers; takers drain what is left. */
+  close: change({
+    parameters: [],
+    apply: (state) => {
+      state.closed = true
+      return []
+    }
+  }),
+  /** Queued items, leased items. */
+  size: read([], (state) => [size(state), state.leased] as const),
+  /** Reason, attempts and value of each dead letter, oldest first. */
+  deadLetters: read([], (state) => state.dead.flatMap(({ item, reason }) => [reason, item.attempts, item.value]))
+}
+
+const checkedCapacity = (capacity: unknown, attemptsMax: unknown): State | Refusal => {
+  if (typeof capacity !== "number" || !(capacity >= 1)) {
+    return refuse("InvalidOptions", `capacity must be at least 1, not ${String(capacity)}`)
+  }
+  if (typeof attemptsMax !== "number" || !(attemptsMax >= 1)) {
+    return refuse("InvalidOptions", `attempts must be at least 1, not ${String(attemptsMax)}`)
+  }
+  return {
+    capacity,
+    attemptsMax,
+    items: [],
+    head: 0,
+    out: new Map(),
+    leased: 0,
+    dead: [],
+    closed: false,
+    accepted: 0,
+    settled: 0
+  }
+}
+
+const queued = (state: State): ReadonlyArray<Item> => state.items.slice(state.head) as ReadonlyArray<Item>
+
+/** The kind behind `SharedQueue`. */
+export const queue: Kind<State, typeof operations> = {
+  name: "Queue",
+  lanes: ["takers", "putters"],
+  operations,
+  initial: ({ attempts, capacity }) => checkedCapacity(capacity, attempts),
+  pristine: (state) => size(state) === 0 && state.out.size === 0 && state.dead.length === 0 && !state.closed,
+  revoke: (state, { id }: Grant, reason) => {
+    const item = takeBack(state, id)
+    if (reason === "session ended") failed(state, item, "the worker's session ended")
+    else putBack(state, item)
+  },
+  received: (state, { id }, at) => settle(state, id, at),
+  values: function*(state) {
+    for (const item of queued(state)) yield item.value
+    for (const { item } of state.out.values()) yield item.value
+    for (const { item } of state.dead) yield item.value
+  },
+  describe: (state) => ({
+    ...state,
+    items: queued(state),
+    head: 0,
+    out: [...state.out].map(([id, { item, leased }]) => ({ id, item, leased }))
+  }),
+  check: (state, grants) => {
+    const broken: Array<string> = []
+    const items = queued(state)
+    if (items.length + state.out.size + state.dead.length + state.settled !== state.accepted) {
+      broken.push(
+        `I2: ${state.accepted} accepted, but ${items.length} queued, ${state.out.size} out, ` +
+          `${state.dead.length} dead and ${state.settled} settled`
+      )
+    }
+    if (items.some((item, i) => i > 0 && items[i - 1]!.enqueued >= item.enqueued)) {
+      broken.push("I2: queued items are out of order")
+    }
+    if (grants.length !== state.out.size || grants.some(({ id }) => !state.out.has(id))) {
+      broken.push(`I2: ${state.out.size} items are out, granted to ${grants.length} calls`)
+    }
+    if ([...state.out.values()].filter(({ leased }) => leased).length !== state.leased) {
+      broken.push(`I2: ${state.leased} leases counted`)
+    }
+    return broken
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Frames: a 32 bit length, then that many bytes, which are a batch of messages or one handshake text.
+ */
+
+/** Bytes of a frame's length. */
+export const headerBytes = 4
+
+const sizeAt = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
+
+/** Puts frames together again from the chunks of a stream: a chunk may hold a part of one, or several. */
+export class FrameSplitter {
+  /** The most bytes a frame may have. */
+  bytesMax: number
+  /** The beginning of a frame whose rest has not arrived. */
+  #pending = new Uint8Array(headerBytes)
+  #filled = 0
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
+
+  /**
+   * Takes a chunk and hands over each frame that it completes, lent for the call only. False: a frame announced more
+   * than `bytesMax`, and nothing after it can be trusted.
+   */
+  push(chunk: Uint8Array, onFrame: (frame: Uint8Array) => void): boolean {
+    let offset = 0
+    if (this.#filled > 0) {
+      offset += this.#fill(chunk, offset, headerBytes)
+      if (this.#filled < headerBytes) return true
+      const size = sizeAt(this.#pending, 0)
+      if (size > this.bytesMax) return false
+      offset += this.#fill(chunk, offset, headerBytes + size)
+      if (this.#filled < headerBytes + size) return true
+      this.#filled = 0
+      onFrame(this.#pending.subarray(headerBytes, headerBytes + size))
+    }
+    while (chunk.length - offset >= headerBytes) {
+      const size = sizeAt(chunk, offset)
+      if (size > this.bytesMax) return false
+      if (chunk.length - offset - headerBytes < size) break
+      offset += headerBytes + size
+      onFrame(chunk.subarray(offset - size, offset))
+    }
+    this.#fill(chunk, offset, chunk.length - offset)
+    return true
+  }
+
+  /** Copies from the chunk until `target` bytes are pending; answers how many it took. */
+  #fill(chunk: Uint8Array, offset: number, target: number): number {
+    const taken = Math.min(Math.max(0, target - this.#filled), chunk.length - offset)
+    if (this.#pending.length < target) {
+      const grown = new Uint8Array(target)
+      grown.set(this.#pending.subarray(0, this.#filled))
+      this.#pending = grown
+    }
+    this.#pending.set(chunk.subarray(offset, offset + taken), this.#filled)
+    this.#filled += taken
+    return taken
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The handshake: both sides prove that they know the manager's key, and neither shows it (design §9).
+ *
+ * ```text
+ *   server ─► Challenge  magic, version, nonce
+ *   client ─► Response   version, nonce, name, pid, HMAC-SHA-256(key, "client" + transcript)
+ *   server ─► Welcome    HMAC-SHA-256(key, "server" + transcript), session, epoch, instance, operations, limits
+ *          or Refused    reason
+ * ```
+ *
+ * The transcript binds everything said before, so nothing of it can be changed or replayed. Each message is one frame
+ * of JSON, at most `handshakeBytesMax` long; the binary messages of `Message.ts` begin after it.
+ */
+import type { CryptoError } from "effect/crypto/CryptoError"
+import * as Mac from "effect/crypto/Mac"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { Writer } from "./Bytes.ts"
+import { headerBytes } from "./Frame.ts"
+
+/** Raised whenever a message changes its meaning; both sides must have the same. */
+export const protocolVersion = 1
+
+/** What tells a manager from any other server. */
+export const magic = "effect-multiprocessing"
+
+const Nonce = Schema.String.check(Schema.isMinLength(32), Schema.isMaxLength(128))
+
+/** The server's first word. */
+export const Challenge = Schema.Struct({
+  magic: Schema.Literal(magic),
+  version: Schema.Int,
+  nonce: Nonce
+})
+
+/** The client's answer. */
+export const Response = Schema.Struct({
+  version: Schema.Int,
+  nonce: Nonce,
+  name: Schema.String.check(Schema.isMaxLength(256)),
+  pid: Schema.Int,
+  proof: Schema.String
+})
+
+/** The server's last word: the session begins. */
+export const Welcome = Schema.TaggedStruct("Welcome", {
+  proof: Schema.String,
+  session: Schema.Int,
+  epoch: Schema.Int,
+  /** 128 random bits that tell this manager from every other (S-5). */
+  instance: Schema.String,
+  operations: Schema.Record(
+    Schema.String,
+    Schema.Array(Schema.Tuple([Schema.String, Schema.Literals(["read", "change", "grant"])]))
+  ),
+  limits: Schema.Struct({ frameBytesMax: Schema.Int, inFlightMax: Schema.Int, watchCredit: Schema.Int })
+})
+
+/** The server's last word: there will be no session. */
+export const Refused = Schema.TaggedStruct("Refused", {
+  reason: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "Malformed"])
+})
+
+/** How a handshake ends. */
+export const Verdict = Schema.Union([Welcome, Refused])
+
+/** What both sides sign. */
+export const transcript = (
+  challenge: typeof Challenge.Type,
+  response: Omit<typeof Response.Type, "proof">
+): string =>
+  JSON.stringify([
+    magic,
+    challenge.version,
+    challenge.nonce,
+    response.version,
+    response.nonce,
+    response.name,
+    response.pid
+  ])
+
+/** The key of a manager: anything that is hard to guess. */
+export type ManagerKey = Redacted.Redacted<string>
+
+/** A proof that one knows the key, as hexadecimal text. */
+export const prove = (
+  key: ManagerKey,
+  side: "client" | "server",
+  transcript: string
+): Effect.Effect<string, CryptoError, Mac.Mac> =>
+  Effect.gen(function*() {
+    const mac = yield* Mac.Mac
+    const encoder = new TextEncoder()
+    const macKey = yield* Mac.key(Mac.hmacSha256, encoder.encode(Redacted.value(key)))
+    return hexadecimal(yield* mac.sign(macKey, encoder.encode(side + transcript)))
+  })
+
+/** Whether a proof is right, in constant time. */
+export const sameProof = (left: string, right: string): boolean => {
+  const encoder = new TextEncoder()
+  return Mac.timingSafeEqual(encoder.encode(left), encoder.encode(right))
+}
+
+/** Bytes as hexadecimal text. */
+export const hexadecimal = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+
+/** A handshake message as a frame. */
+export const frame = <A, I>(schema: Schema.Codec<A, I>, message: A): Uint8Array<ArrayBuffer> => {
+  const text = new TextEncoder().encode(JSON.stringify(Schema.encodeSync(schema)(message)))
+  const writer = new Writer(headerBytes + text.length)
+  writer.size(text.length)
+  writer.bytes(text)
+  return writer.take()
+}
+
+/** Reads a handshake message from a frame. */
+export const read = <A, I>(schema: Schema.Codec<A, I>) => {
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
+  return (frame: Uint8Array): Effect.Effect<A, Schema.SchemaError> => decode(new TextDecoder().decode(frame))
+}

@@ -1,0 +1,359 @@
+/**
+ * What is said after the handshake: the engine's inputs one way, its outputs the other (`engine/Engine.ts`), and a few
+ * words about the connection itself. A frame is a batch of messages; each begins with a byte that says which.
+ *
+ * ```text
+ *   client ─► Request Watch                            (use a sequence, are answered by Reply, or Parked and then Reply)
+ *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel is answered by Cancelled)
+ *          ─► Goodbye                                  (the session ends now)
+ *   server ─► Reply Parked Cancelled Event Revoked
+ *          ─► Closing reason                           (the server ends this session, S-12)
+ * ```
+ */
+import type { CancelFate, Input, Output, RequestInput, WatchEvent } from "../engine/Engine.ts"
+import type { GrantId } from "../engine/Kind.ts"
+import type { Outcome, SessionId } from "../engine/State.ts"
+import type { Argument, ObjectId } from "../engine/Value.ts"
+import { type Reader, Writer } from "./Bytes.ts"
+import { headerBytes } from "./Frame.ts"
+
+const tag = {
+  request: 1,
+  cancel: 2,
+  acknowledge: 3,
+  drop: 4,
+  watch: 5,
+  credit: 6,
+  unwatch: 7,
+  goodbye: 8,
+  reply: 16,
+  parked: 17,
+  cancelled: 18,
+  event: 19,
+  revoked: 20,
+  closing: 21
+} as const
+
+const fates: ReadonlyArray<CancelFate> = ["withdrawn", "compensated", "stands"]
+const watchEvents: ReadonlyArray<WatchEvent> = ["change", "reset", "ended"]
+
+/** What a client may say. */
+export type FromClient = Exclude<Input, { readonly _tag: "Open" | "Time" | "End" }> | { readonly _tag: "Goodbye" }
+
+/** What a server may say to one session. */
+export type FromServer = Output | { readonly _tag: "Closing"; readonly reason: string }
+
+// ---------------------------------------------------------------------------------------------------------------
+// arguments
+// ---------------------------------------------------------------------------------------------------------------
+
+const argumentTag = { nothing: 0, number: 1, word: 2, value: 3, bearer: 4 } as const
+
+const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => {
+  writer.size(args.length)
+  for (let i = 0; i < args.length; i++) {
+    const argument = args[i]!
+    if (typeof argument === "number") {
+      writer.byte(argumentTag.number)
+      writer.number(argument)
+    } else if (typeof argument === "string") {
+      writer.byte(argumentTag.word)
+      writer.text(argument)
+    } else if (argument === null) {
+      writer.byte(argumentTag.nothing)
+    } else if (argument.handles.length === 0) {
+      writer.byte(argumentTag.value)
+      writer.text(argument.text)
+    } else {
+      writer.byte(argumentTag.bearer)
+      writer.text(argument.text)
+      writeIds(writer, argument.handles)
+    }
+  }
+}
+
+const noIds: ReadonlyArray<number> = []
+
+const readArgument = (reader: Reader): Argument => {
+  switch (reader.byte()) {
+    case argumentTag.nothing:
+      return null
+    case argumentTag.number:
+      return reader.number()
+    case argumentTag.word:
+      return reader.text()
+    case argumentTag.value:
+      return { text: reader.text(), handles: noIds }
+    case argumentTag.bearer:
+      return { text: reader.text(), handles: readIds(reader) }
+    default:
+      reader.malformed = true
+      return null
+  }
+}
+
+const readArguments = (reader: Reader): Array<Argument> => {
+  const length = reader.size()
+  const args: Array<Argument> = []
+  for (let i = 0; i < length && !reader.malformed; i++) args.push(readArgument(reader))
+  return args
+}
+
+const writeIds = (writer: Writer, ids: ReadonlyArray<number>): void => {
+  writer.size(ids.length)
+  for (const id of ids) writer.number(id)
+}
+
+const readIds = (reader: Reader): ReadonlyArray<number> => {
+  const length = reader.size()
+  if (length === 0) return noIds
+  const ids: Array<number> = []
+  for (let i = 0; i < length && !reader.malformed; i++) ids.push(reader.whole())
+  return ids
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// from the client
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Writes messages of a client into one frame. */
+export class ClientWriter {
+  readonly #writer = new Writer()
+
+  constructor() {
+    this.#begin()
+  }
+
+  get isEmpty(): boolean {
+    return this.#writer.length === headerBytes
+  }
+
+  get bytes(): number {
+    return this.#writer.length
+  }
+
+  /** Writes a request, unless it would be larger than a frame may be: then nothing is written, and false. */
+  request(
+    sequence: number,
+    object: ObjectId,
+    operation: number,
+    guard: ReadonlyArray<GrantId>,
+    args: ReadonlyArray<Argument>,
+    bytesMax: number
+  ): boolean {
+    const writer = this.#writer
+    const start = writer.length
+    writer.byte(tag.request)
+    writer.number(sequence)
+    writer.number(object)
+    writer.byte(operation)
+    writeIds(writer, guard)
+    writeArguments(writer, args)
+    if (writer.length - start <= bytesMax) return true
+    writer.length = start
+    return false
+  }
+
+  cancel(sequence: number): void {
+    this.#writer.byte(tag.cancel)
+    this.#writer.number(sequence)
+  }
+
+  acknowledge(from: number, to: number): void {
+    this.#writer.byte(tag.acknowledge)
+    this.#writer.number(from)
+    this.#writer.number(to)
+  }
+
+  drop(object: ObjectId, times: number): void {
+    this.#writer.byte(tag.drop)
+    this.#writer.number(object)
+    this.#writer.number(times)
+  }
+
+  watch(sequence: number, object: ObjectId, credit: number): void {
+    this.#writer.byte(tag.watch)
+    this.#writer.number(sequence)
+    this.#writer.number(object)
+    this.#writer.number(credit)
+  }
+
+  credit(sequence: number, credit: number): void {
+    this.#writer.byte(tag.credit)
+    this.#writer.number(sequence)
+    this.#writer.number(credit)
+  }
+
+  unwatch(sequence: number): void {
+    this.#writer.byte(tag.unwatch)
+    this.#writer.number(sequence)
+  }
+
+  goodbye(): void {
+    this.#writer.byte(tag.goodbye)
+  }
+
+  /** The frame, with its length; the next one begins. */
+  take(): Uint8Array<ArrayBuffer> {
+    this.#writer.patchSize(0, this.#writer.length - headerBytes)
+    const frame = this.#writer.take()
+    this.#begin()
+    return frame
+  }
+
+  #begin(): void {
+    this.#writer.size(0)
+  }
+}
+
+/** Reads the next message of a client. Check `reader.malformed` after it. */
+export const readFromClient = (reader: Reader, session: SessionId): FromClient => {
+  switch (reader.byte()) {
+    case tag.request:
+      return readRequest(reader, session)
+    case tag.cancel:
+      return { _tag: "Cancel", session, sequence: reader.whole() }
+    case tag.acknowledge:
+      return { _tag: "Acknowledge", session, from: reader.whole(), to: reader.whole() }
+    case tag.drop:
+      return { _tag: "Drop", session, object: reader.whole(), times: reader.whole() }
+    case tag.watch:
+      return { _tag: "Watch", session, sequence: reader.whole(), object: reader.whole(), credit: reader.whole() }
+    case tag.credit:
+      return { _tag: "Credit", session, sequence: reader.whole(), credit: reader.whole() }
+    case tag.unwatch:
+      return { _tag: "Unwatch", session, sequence: reader.whole() }
+    case tag.goodbye:
+      return { _tag: "Goodbye" }
+    default:
+      reader.malformed = true
+      return { _tag: "Goodbye" }
+  }
+}
+
+const readRequest = (reader: Reader, session: SessionId): RequestInput => ({
+  _tag: "Request",
+  session,
+  sequence: reader.whole(),
+  object: reader.whole(),
+  operation: reader.byte(),
+  guard: readIds(reader),
+  args: readArguments(reader)
+})
+
+// ---------------------------------------------------------------------------------------------------------------
+// from the server
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Writes messages to one session into one frame. */
+export class ServerWriter {
+  readonly #writer = new Writer()
+
+  constructor() {
+    this.#begin()
+  }
+
+  get isEmpty(): boolean {
+    return this.#writer.length === headerBytes
+  }
+
+  get bytes(): number {
+    return this.#writer.length
+  }
+
+  /** Writes a message, unless it would be larger than a frame may be: then nothing is written, and false. */
+  write(message: FromServer, bytesMax: number): boolean {
+    const writer = this.#writer
+    const start = writer.length
+    switch (message._tag) {
+      case "Reply":
+        writer.byte(tag.reply)
+        writer.number(message.sequence)
+        writer.number(message.index)
+        writeOutcome(writer, message.outcome)
+        break
+      case "Parked":
+        writer.byte(tag.parked)
+        writer.number(message.sequence)
+        break
+      case "Cancelled":
+        writer.byte(tag.cancelled)
+        writer.number(message.sequence)
+        writer.byte(fates.indexOf(message.fate))
+        break
+      case "Event":
+        writer.byte(tag.event)
+        writer.number(message.sequence)
+        writer.number(message.index)
+        writer.byte(watchEvents.indexOf(message.event))
+        writeArguments(writer, message.parts)
+        break
+      case "Revoked":
+        writer.byte(tag.revoked)
+        writer.number(message.grant)
+        break
+      case "Closing":
+        writer.byte(tag.closing)
+        writer.text(message.reason)
+    }
+    if (writer.length - start <= bytesMax) return true
+    writer.length = start
+    return false
+  }
+
+  /** The frame, with its length; the next one begins. */
+  take(): Uint8Array<ArrayBuffer> {
+    this.#writer.patchSize(0, this.#writer.length - headerBytes)
+    const frame = this.#writer.take()
+    this.#begin()
+    return frame
+  }
+
+  #begin(): void {
+    this.#writer.size(0)
+  }
+}
+
+const writeOutcome = (writer: Writer, outcome: Outcome): void => {
+  if (outcome._tag === "Success") {
+    writer.byte(1)
+    writeArguments(writer, outcome.reply)
+  } else {
+    writer.byte(0)
+    writer.text(outcome.error)
+    writeArguments(writer, outcome.details)
+  }
+}
+
+const readOutcome = (reader: Reader): Outcome =>
+  reader.byte() === 1
+    ? { _tag: "Success", reply: readArguments(reader) }
+    : { _tag: "Failure", error: reader.text(), details: readArguments(reader) }
+
+/** Reads the next message of a server. Check `reader.malformed` after it. */
+export const readFromServer = (reader: Reader, session: SessionId): FromServer => {
+  switch (reader.byte()) {
+    case tag.reply:
+      return { _tag: "Reply", session, sequence: reader.whole(), index: reader.whole(), outcome: readOutcome(reader) }
+    case tag.parked:
+      return { _tag: "Parked", session, sequence: reader.whole() }
+    case tag.cancelled:
+      return { _tag: "Cancelled", session, sequence: reader.whole(), fate: fates[reader.byte()] ?? "stands" }
+    case tag.event:
+      return {
+        _tag: "Event",
+        session,
+        sequence: reader.whole(),
+        index: reader.whole(),
+        event: watchEvents[reader.byte()] ?? "ended",
+        parts: readArguments(reader)
+      }
+    case tag.revoked:
+      return { _tag: "Revoked", session, grant: reader.whole() }
+    case tag.closing:
+      return { _tag: "Closing", reason: reader.text() }
+    default:
+      reader.malformed = true
+      return { _tag: "Closing", reason: "" }
+  }
+}

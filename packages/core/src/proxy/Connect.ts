@@ -1,0 +1,87 @@
+/**
+ * Making a connection: the client's side of the handshake (`protocol/Handshake.ts`).
+ */
+import type * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scheduler from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
+import type { SessionLabel } from "../engine/State.ts"
+import type { Limits } from "../Limits.ts"
+import { ConnectFailed, HandshakeRefused, ManagerError } from "../ManagerError.ts"
+import * as Handshake from "../protocol/Handshake.ts"
+import * as Frames from "../transport/Frames.ts"
+import type { Link, LinkClosed } from "../transport/Link.ts"
+import { Connection } from "./Connection.ts"
+import { Guard } from "./Guard.ts"
+
+/** Where and as whom to connect. */
+export interface ConnectOptions {
+  /** For messages. */
+  readonly address: string
+  readonly key: Handshake.ManagerKey
+  readonly label: SessionLabel
+  readonly limits: Limits
+}
+
+/** Connects over a link, for the life of the scope; its end says goodbye. */
+export const connect = (
+  open: Effect.Effect<Link, LinkClosed, Scope.Scope>,
+  { address, key, label, limits }: ConnectOptions
+): Effect.Effect<Connection, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.gen(function*() {
+    const refused = (why: HandshakeRefused["why"]) =>
+      new ManagerError({ reason: new HandshakeRefused({ address, why }) })
+    const link = yield* open
+    const frames = yield* Frames.make(link, limits.handshakeBytesMax * 16)
+    const challenge = yield* frames.next.pipe(
+      Effect.flatMap(Handshake.read(Handshake.Challenge)),
+      Effect.catchTag("SchemaError", () => refused("NotAManager"))
+    )
+    if (challenge.version !== Handshake.protocolVersion) return yield* refused("WrongVersion")
+    const random = yield* SecureRandom.SecureRandom
+    const response = {
+      version: Handshake.protocolVersion,
+      nonce: Handshake.hexadecimal(yield* random.randomBytes(32)),
+      name: label.name,
+      pid: label.pid
+    }
+    const transcript = Handshake.transcript(challenge, response)
+    const proof = yield* Handshake.prove(key, "client", transcript)
+    link.send(Handshake.frame(Handshake.Response, { ...response, proof }))
+    const verdict = yield* frames.next.pipe(
+      Effect.flatMap(Handshake.read(Handshake.Verdict)),
+      Effect.catchTag("SchemaError", () => refused("NotAManager"))
+    )
+    if (verdict._tag === "Refused") return yield* refused(verdict.reason)
+    const expected = yield* Handshake.prove(key, "server", transcript)
+    if (!Handshake.sameProof(expected, verdict.proof)) return yield* refused("NotAManager")
+
+    const context = yield* Effect.context<never>()
+    const connection = new Connection(verdict, link, context, yield* Scheduler.Scheduler)
+    yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
+    yield* frames.handOver(verdict.limits.frameBytesMax, connection).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          if (Exit.isFailure(exit)) connection.end(`the connection to the manager at ${address} was lost`)
+        })
+      ),
+      Effect.ignore,
+      Effect.forkScoped
+    )
+    return connection
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: limits.handshakeMs,
+      orElse: () =>
+        Effect.fail(new ManagerError({ reason: new ConnectFailed({ address, issue: "it did not answer in time" }) }))
+    }),
+    Effect.catchTags({
+      LinkClosed: ({ reason }) =>
+        Effect.fail(new ManagerError({ reason: new ConnectFailed({ address, issue: reason }) })),
+      CryptoError: Effect.die
+    }),
+    // What runs here runs for the whole process, not under the locks of whoever came first (S-6).
+    Effect.provideService(Guard, [])
+  )

@@ -1,0 +1,552 @@
+/**
+ * The client's end: one connection for the whole process, whatever the number of objects and fibers (S-6).
+ *
+ * ```text
+ *   fiber ─► call ─► (window full: wait here) ─► frame of this turn ─► link
+ *   link ─► frame ─► reply by sequence ─► the fiber resumes, in the turn in which the frame was read (S-9)
+ * ```
+ *
+ * A call's life: `Waiting` (not sent) → `Sent` → `Parked` (waits in the manager) → `Answered` (owned, on its way
+ * into the fiber) → gone; or `Cancelling` from any of them, until the manager says how it ended (S-10).
+ *
+ * When the link ends, every pending and every later call fails with the same reason, at once: a connection is never
+ * made again (S-6).
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import type * as Scheduler from "effect/Scheduler"
+import * as Stream from "effect/Stream"
+import type { OperationTable, WatchEvent } from "../engine/Engine.ts"
+import type { GrantId, Reply } from "../engine/Kind.ts"
+import type { Outcome } from "../engine/State.ts"
+import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
+import { ManagerError, NotExecuted, ObjectDeleted, OutcomeUnknown } from "../ManagerError.ts"
+import { Reader } from "../protocol/Bytes.ts"
+import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
+import type { Link } from "../transport/Link.ts"
+import { failure } from "./Failure.ts"
+import { Guard } from "./Guard.ts"
+
+/** What the manager said at the handshake. */
+export interface Agreement {
+  readonly session: number
+  readonly epoch: number
+  readonly instance: string
+  readonly operations: OperationTable
+  readonly limits: { readonly frameBytesMax: number; readonly inFlightMax: number; readonly watchCredit: number }
+}
+
+/** An operation of a kind, as this manager numbers it. */
+export interface OperationInfo {
+  readonly name: string
+  readonly position: number
+  readonly effect: "read" | "change" | "grant"
+}
+
+/** Whom a call is made to, for the wire and for messages. */
+export interface Target {
+  readonly id: ObjectId
+  readonly name: string | undefined
+  readonly description: string
+}
+
+/** What becomes of a reply. Runs in the turn in which the reply is read. */
+export type Complete<A, E> = (outcome: Outcome, index: number) => Exit.Exit<A, E>
+
+/** Told to a watcher (S-29). */
+export interface Notification {
+  readonly event: WatchEvent | "snapshot"
+  readonly parts: Reply
+}
+
+interface Call {
+  /** Given when it is sent: sequences go out in order. */
+  sequence: number
+  readonly target: Target
+  readonly operation: OperationInfo
+  readonly args: ReadonlyArray<Argument>
+  readonly guard: ReadonlyArray<GrantId>
+  /** Kept until the fiber has taken the reply: see `callOwned`. */
+  readonly owned: boolean
+  readonly onOutcome: (outcome: Outcome, index: number) => void
+  readonly onLost: (error: ManagerError) => void
+  state: "Waiting" | "Sent" | "Parked" | "Answered" | "Cancelling"
+  /** A reply that came while the call was being cancelled. */
+  late: Outcome | undefined
+  onSettled: (() => void) | undefined
+}
+
+/** How long an interrupted fiber waits for the manager to say how its call ended (S-10). */
+const settleTimeoutMs = 1_000
+
+/** A frame is sent when it has grown to this size, in the middle of a turn. */
+const flushBytes = 256 * 1024
+
+/** One session with a manager, seen from the client. */
+export class Connection {
+  readonly agreement: Agreement
+  readonly #link: Link
+  readonly #dispatcher: Scheduler.SchedulerDispatcher
+  readonly #context: Context.Context<never>
+  readonly #writer = new ClientWriter()
+  readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
+  readonly #calls = new Map<number, Call>()
+  /** Calls that the window does not admit yet, in order. */
+  readonly #waiting = new Set<Call>()
+  readonly #watches = new Map<
+    number,
+    { readonly target: Target; readonly queue: Queue.Queue<Notification, ManagerError> }
+  >()
+  readonly #holds = new Map<GrantId, { readonly object: ObjectId; readonly lost: () => void }>()
+  #sequence = 0
+  /** Calls sent and neither answered nor parked. */
+  #inFlight = 0
+  #flushScheduled = false
+  #reading = false
+  #acknowledgeFrom = 0
+  #acknowledgeTo = -1
+  #ended: string | undefined
+
+  constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
+    this.agreement = agreement
+    this.#link = link
+    this.#context = context
+    this.#dispatcher = scheduler.makeDispatcher()
+    for (const [kind, list] of Object.entries(agreement.operations)) {
+      this.#operations.set(
+        kind,
+        new Map(list.map(([name, effect], position) => [name, { name, position, effect }]))
+      )
+    }
+  }
+
+  /** An operation of a kind, if this manager has it. */
+  operation(kind: string, name: string): OperationInfo | undefined {
+    return this.#operations.get(kind)?.get(name)
+  }
+
+  /** Calls that have not ended, for tests. */
+  get pending(): number {
+    return this.#calls.size + this.#waiting.size
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // calls
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Calls an operation that reads or changes. Interruptible at any point; a change that has committed stands (S-10).
+   */
+  call<A, E>(
+    target: Target,
+    operation: OperationInfo,
+    args: ReadonlyArray<Argument>,
+    complete: Complete<A, E>
+  ): Effect.Effect<A, E | ManagerError> {
+    return Effect.withFiber((fiber) =>
+      Effect.callback<A, E | ManagerError>((resume) => {
+        const call = this.#begin(
+          fiber.getRef(Guard),
+          target,
+          operation,
+          args,
+          (outcome, index) => resume(complete(outcome, index)),
+          (error) => resume(Exit.fail(error))
+        )
+        return call === undefined ? undefined : this.#cancel(call)
+      })
+    )
+  }
+
+  /**
+   * Calls an operation whose reply must not get lost: a grant, or a handle. It is the fiber's once `complete` has run;
+   * an interruption before that gives it back (S-9, S-10), and none can come between it and what follows.
+   *
+   * `restore` makes the waiting interruptible: call this where interruption is masked. What `complete` does not accept
+   * is handed to `reject` with its index, and acknowledged only after that (S-19).
+   */
+  callOwned<A, E>(
+    restore: <X, Y, R>(effect: Effect.Effect<X, Y, R>) => Effect.Effect<X, Y, R>,
+    target: Target,
+    operation: OperationInfo,
+    args: ReadonlyArray<Argument>,
+    complete: Complete<A, E>,
+    reject: OperationInfo | undefined
+  ): Effect.Effect<A, E | ManagerError> {
+    return Effect.withFiber((fiber) => {
+      let call: Call | undefined
+      const granted = Effect.callback<readonly [Outcome, number], ManagerError>((resume) => {
+        call = this.#begin(
+          fiber.getRef(Guard),
+          target,
+          operation,
+          args,
+          (outcome, index) => resume(Exit.succeed([outcome, index])),
+          (error) => resume(Exit.fail(error)),
+          true
+        )
+        return call === undefined ? undefined : this.#cancel(call)
+      })
+      return Effect.flatMap(restore(granted), ([outcome, index]) => {
+        const { sequence } = call!
+        this.#calls.delete(sequence)
+        const exit = complete(outcome, index)
+        if (outcome._tag === "Success" && Exit.isFailure(exit) && reject !== undefined) {
+          const reason = Cause.pretty(exit.cause)
+          this.#begin([], target, reject, [index, reason], () => this.#acknowledge(sequence), () => {})
+        } else this.#acknowledge(sequence)
+        return exit
+      })
+    })
+  }
+
+  /** Makes a call that nobody waits for and no guard stands over. */
+  tell(target: Target, operation: OperationInfo, args: ReadonlyArray<Argument>): void {
+    this.#begin([], target, operation, args, () => {}, () => {})
+  }
+
+  #begin(
+    guard: ReadonlyArray<GrantId>,
+    target: Target,
+    operation: OperationInfo,
+    args: ReadonlyArray<Argument>,
+    onOutcome: Call["onOutcome"],
+    onLost: Call["onLost"],
+    owned = false
+  ): Call | undefined {
+    if (this.#ended !== undefined) {
+      onLost(this.#lost(target, operation.name, NotExecuted, this.#ended))
+      return undefined
+    }
+    const call: Call = {
+      sequence: 0,
+      target,
+      operation,
+      args,
+      guard,
+      owned,
+      onOutcome,
+      onLost,
+      state: "Waiting",
+      late: undefined,
+      onSettled: undefined
+    }
+    if (this.#waiting.size > 0 || this.#inFlight >= this.agreement.limits.inFlightMax) this.#waiting.add(call)
+    else this.#send(call)
+    return call
+  }
+
+  #send(call: Call): void {
+    const { args, guard, operation, target } = call
+    const { frameBytesMax } = this.agreement.limits
+    call.sequence = ++this.#sequence
+    if (!this.#writer.request(call.sequence, target.id, operation.position, guard, args, frameBytesMax)) {
+      const details = ["frameBytesMax", frameBytesMax]
+      return call.onOutcome({ _tag: "Failure", error: "LimitExceeded", details }, 0)
+    }
+    call.state = "Sent"
+    this.#calls.set(call.sequence, call)
+    this.#inFlight++
+    this.#written()
+  }
+
+  /** What an interrupted fiber does before it ends. */
+  #cancel(call: Call): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (call.state === "Waiting") {
+        this.#waiting.delete(call)
+        return Effect.void
+      }
+      if (!this.#calls.has(call.sequence)) return Effect.void
+      if (call.operation.effect === "read") {
+        // Nothing to undo: the reply, when it comes, finds nobody.
+        this.#forget(call)
+        return Effect.void
+      }
+      this.#leaveWindow(call)
+      call.state = "Cancelling"
+      this.#writer.cancel(call.sequence)
+      this.#written()
+      return this.#settled(call)
+    })
+  }
+
+  /** Waits until the manager has said how a cancelled call ended, at most `settleTimeoutMs`. */
+  #settled(call: Call): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      const timer = Effect.runForkWith(this.#context)(Effect.sleep(settleTimeoutMs))
+      timer.addObserver(() => resume(Effect.void))
+      call.onSettled = () => {
+        timer.interruptUnsafe()
+        resume(Effect.void)
+      }
+    })
+  }
+
+  #forget(call: Call): void {
+    this.#leaveWindow(call)
+    this.#calls.delete(call.sequence)
+  }
+
+  #leaveWindow(call: Call): void {
+    if (call.state === "Sent") this.#inFlight--
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what the manager says
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** Reads one frame; false if it is not of this protocol. */
+  readonly onFrame = (frame: Uint8Array): boolean => {
+    this.#reading = true
+    const reader = new Reader(frame)
+    while (!reader.done) {
+      const message = readFromServer(reader, this.agreement.session)
+      if (!reader.malformed) this.#hear(message)
+    }
+    return !reader.malformed
+  }
+
+  /** Sends what the fibers that were resumed in this turn have asked for. */
+  readonly onTurnEnd = (): void => {
+    this.#reading = false
+    this.#flush()
+  }
+
+  #hear(message: FromServer): void {
+    switch (message._tag) {
+      case "Reply":
+        return this.#hearReply(message.sequence, message.outcome, message.index)
+      case "Parked": {
+        const call = this.#calls.get(message.sequence)
+        if (call?.state !== "Sent") return
+        this.#leaveWindow(call)
+        call.state = "Parked"
+        return
+      }
+      case "Cancelled":
+        return this.#hearCancelled(message.sequence, message.fate === "stands")
+      case "Event":
+        return this.#notify(message.sequence, message.event, message.parts)
+      case "Revoked":
+        this.trip(message.grant)
+        return
+      case "Closing":
+        this.#writer.goodbye()
+        this.#flush()
+        this.end(message.reason)
+    }
+  }
+
+  #hearReply(sequence: number, outcome: Outcome, index: number): void {
+    const call = this.#calls.get(sequence)
+    if (call === undefined) {
+      if (!this.#watches.has(sequence)) return this.#dropOutcome(outcome)
+      if (outcome._tag === "Success") return this.#notify(sequence, "snapshot", outcome.reply)
+      return this.#failWatch(sequence, failure(this.#watches.get(sequence)!.target, "changes", outcome))
+    }
+    if (call.state === "Cancelling") {
+      call.late = outcome
+      return
+    }
+    this.#leaveWindow(call)
+    if (call.owned && outcome._tag === "Success") {
+      call.state = "Answered"
+      call.late = outcome
+    } else {
+      this.#calls.delete(sequence)
+      if (call.operation.effect !== "read") this.#acknowledge(sequence)
+    }
+    call.onOutcome(outcome, index)
+  }
+
+  #hearCancelled(sequence: number, stands: boolean): void {
+    const call = this.#calls.get(sequence)
+    if (call === undefined) return
+    this.#calls.delete(sequence)
+    if (call.late !== undefined) this.#dropOutcome(call.late)
+    if (stands) this.#acknowledge(sequence)
+    call.onSettled?.()
+  }
+
+  /** Replies may come in any order: each run of neighbours is one range (S-8). */
+  #acknowledge(sequence: number): void {
+    if (sequence === this.#acknowledgeTo + 1) this.#acknowledgeTo = sequence
+    else {
+      this.#writeAcknowledgement()
+      this.#acknowledgeFrom = this.#acknowledgeTo = sequence
+    }
+    this.#written()
+  }
+
+  #writeAcknowledgement(): void {
+    if (this.#acknowledgeTo >= this.#acknowledgeFrom) {
+      this.#writer.acknowledge(this.#acknowledgeFrom, this.#acknowledgeTo)
+    }
+    this.#acknowledgeFrom = 0
+    this.#acknowledgeTo = -1
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // handles, holds, watches
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** Gives handles back that this session was told (S-24). */
+  drop(id: ObjectId, times: number): void {
+    if (this.#ended !== undefined) return
+    this.#writer.drop(id, times)
+    this.#written()
+  }
+
+  #dropOutcome(outcome: Outcome): void {
+    if (outcome._tag === "Success") this.#dropHandles(outcome.reply)
+  }
+
+  #dropHandles(parts: Reply): void {
+    for (const part of parts) if (isCell(part)) { for (const id of part.handles) this.drop(id, 1) }
+  }
+
+  /** Registers a hold and what is to happen when it is lost; answers how to unregister. */
+  onLost(hold: GrantId, object: ObjectId, lost: () => void): () => void {
+    if (this.#ended !== undefined) lost()
+    this.#holds.set(hold, { object, lost })
+    return () => this.#holds.delete(hold)
+  }
+
+  /** Whether a hold is registered for an object (S-20). */
+  holds(hold: GrantId, object: ObjectId): boolean {
+    return this.#holds.get(hold)?.object === object
+  }
+
+  /** Trips the loss signal of a hold; false if nobody waits for it any more. */
+  trip(hold: GrantId): boolean {
+    const held = this.#holds.get(hold)
+    held?.lost()
+    return held !== undefined
+  }
+
+  /**
+   * The changes of an object: its snapshot, then every change in order, without a silent gap (S-29). Credit goes back
+   * with what was taken, so a slow reader is told a fresh snapshot instead of what it missed.
+   */
+  watch(target: Target): Stream.Stream<Notification, ManagerError> {
+    return Stream.unwrap(Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => this.#subscribe(target)),
+        ({ sequence }) => Effect.sync(() => this.#unsubscribe(sequence))
+      ),
+      ({ queue, sequence }) =>
+        Stream.fromPull(Effect.succeed(Effect.tap(Queue.takeAll(queue), (taken) => {
+          this.#writer.credit(sequence, taken.length)
+          this.#written()
+          return Effect.void
+        })))
+    ))
+  }
+
+  #subscribe(target: Target): { readonly sequence: number; readonly queue: Queue.Queue<Notification, ManagerError> } {
+    const queue = Effect.runSync(Queue.unbounded<Notification, ManagerError>())
+    const sequence = ++this.#sequence
+    if (this.#ended !== undefined) {
+      Queue.failCauseUnsafe(queue, Cause.fail(this.#lost(target, "changes", NotExecuted, this.#ended)))
+      return { sequence, queue }
+    }
+    this.#watches.set(sequence, { target, queue })
+    this.#writer.watch(sequence, target.id, this.agreement.limits.watchCredit)
+    this.#written()
+    return { sequence, queue }
+  }
+
+  #unsubscribe(sequence: number): void {
+    const watch = this.#watches.get(sequence)
+    if (watch === undefined) return
+    this.#watches.delete(sequence)
+    for (const { parts } of Effect.runSync(Effect.orDie(Queue.clear(watch.queue)))) this.#dropHandles(parts)
+    this.#writer.unwatch(sequence)
+    this.#written()
+  }
+
+  #notify(sequence: number, event: Notification["event"], parts: Reply): void {
+    const watch = this.#watches.get(sequence)
+    if (watch === undefined) return this.#dropHandles(parts)
+    if (event === "ended") {
+      const reason = new ObjectDeleted({ object: watch.target.description, operation: "changes" })
+      return this.#failWatch(sequence, new ManagerError({ reason }))
+    }
+    Queue.offerUnsafe(watch.queue, { event, parts })
+  }
+
+  #failWatch(sequence: number, error: ManagerError): void {
+    const watch = this.#watches.get(sequence)
+    this.#watches.delete(sequence)
+    if (watch !== undefined) Queue.failCauseUnsafe(watch.queue, Cause.fail(error))
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the end
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** Says goodbye: the session ends now, and what it holds is released. */
+  close(): void {
+    if (this.#ended !== undefined) return
+    this.#writer.goodbye()
+    this.#flush()
+    this.end("the scope of this manager was closed")
+  }
+
+  /** Fails every pending call, watch and hold, and from now on every call (S-7). */
+  end(why: string): void {
+    if (this.#ended !== undefined) return
+    this.#ended = why
+    const calls = [...this.#calls.values()]
+    const waiting = [...this.#waiting]
+    this.#calls.clear()
+    this.#waiting.clear()
+    for (const { lost } of this.#holds.values()) lost()
+    for (const call of calls) {
+      if (call.state === "Cancelling") call.onSettled?.()
+      else call.onLost(this.#lost(call.target, call.operation.name, OutcomeUnknown, why))
+    }
+    for (const call of waiting) call.onLost(this.#lost(call.target, call.operation.name, NotExecuted, why))
+    for (const [sequence, { target }] of this.#watches) {
+      this.#failWatch(sequence, this.#lost(target, "changes", NotExecuted, why))
+    }
+  }
+
+  #lost(
+    target: Target,
+    operation: string,
+    Reason: typeof NotExecuted | typeof OutcomeUnknown,
+    why: string
+  ): ManagerError {
+    return new ManagerError({ reason: new Reason({ object: target.description, operation, why }) })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // sending
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** Something was written: it leaves at the end of this turn. */
+  #written(): void {
+    if (this.#writer.bytes >= flushBytes) this.#flush()
+    if (this.#reading || this.#flushScheduled) return
+    this.#flushScheduled = true
+    this.#dispatcher.scheduleTask(() => {
+      this.#flushScheduled = false
+      this.#flush()
+    }, 0)
+  }
+
+  #flush(): void {
+    for (const call of this.#waiting) {
+      if (this.#inFlight >= this.agreement.limits.inFlightMax) break
+      this.#waiting.delete(call)
+      this.#send(call)
+    }
+    this.#writeAcknowledgement()
+    if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
+  }
+}

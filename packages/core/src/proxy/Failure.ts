@@ -1,0 +1,41 @@
+/**
+ * From the engine's refusals to errors a program can catch.
+ */
+import type { Outcome } from "../engine/State.ts"
+import {
+  InvalidRequest,
+  LimitExceeded,
+  ManagerError,
+  type ManagerErrorReason,
+  ObjectDeleted,
+  ObjectNotFound
+} from "../ManagerError.ts"
+
+/** The refusals that any operation of any kind can meet. */
+export const failure = (
+  target: { readonly description: string },
+  operation: string,
+  { details, error }: Extract<Outcome, { readonly _tag: "Failure" }>
+): ManagerError => {
+  const call = { object: target.description, operation }
+  return new ManagerError({ reason: reason(call, error, details) })
+}
+
+const reason = (
+  call: { readonly object: string; readonly operation: string },
+  error: string,
+  details: ReadonlyArray<unknown>
+): ManagerErrorReason => {
+  switch (error) {
+    case "ObjectNotFound":
+      return new ObjectNotFound(call)
+    case "StaleHandle":
+      return new ObjectNotFound({ ...call, object: `the object whose handle stands in the value (#${details[0]})` })
+    case "ObjectDeleted":
+      return new ObjectDeleted(call)
+    case "LimitExceeded":
+      return new LimitExceeded({ ...call, limit: String(details[0]), max: Number(details[1]) })
+    default:
+      return new InvalidRequest({ ...call, issue: [error, ...details].join(" ") })
+  }
+}

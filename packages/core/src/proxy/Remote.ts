@@ -1,0 +1,163 @@
+/**
+ * A shared object as a client knows it: typed calls to one object over the connection.
+ *
+ * The operations' names, arguments and replies come from the kind's own definition, as types only: at run time the
+ * manager tells its operations at the handshake, so a client can also find that an older manager lacks one.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { Kind } from "../engine/Kind.ts"
+import type { kind as ManagerKind } from "../engine/Manager.ts"
+import type { Outcome } from "../engine/State.ts"
+import type { Argument, Cell } from "../engine/Value.ts"
+import { InvalidRequest, ManagerError, ValueNotDecoded, ValueNotEncoded } from "../ManagerError.ts"
+import type { Connection, Notification, Target } from "./Connection.ts"
+import { failure } from "./Failure.ts"
+import type { ValueCodec } from "./ValueCodec.ts"
+
+// oxlint-disable-next-line typescript/no-explicit-any -- matches any kind to read its operations' types
+type OperationsOf<K> = K extends Kind<any, infer Operations> ? Operations : never
+
+type TypesOf<K, N extends keyof OperationsOf<K>> = NonNullable<OperationsOf<K>[N]["types"]>
+
+/** What an operation of a kind takes. */
+export type ArgumentsOf<K, N extends keyof OperationsOf<K>> = readonly [
+  ...TypesOf<K, N>["arguments"],
+  ...ReadonlyArray<Argument>
+]
+
+/** What an operation of a kind replies. */
+export type ReplyOf<K, N extends keyof OperationsOf<K>> = TypesOf<K, N>["reply"]
+
+/** The refusals of a kind, as its own errors. */
+export type Refusals<E> = Readonly<Record<string, (details: ReadonlyArray<Argument>, object: string) => E>>
+
+/** Makes waiting interruptible again inside a masked region. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** The manager as an object of itself: opening, deleting, inspecting (`engine/Manager.ts`). */
+export const manager = (connection: Connection, description = "the manager"): Remote<typeof ManagerKind> =>
+  new Remote<typeof ManagerKind>(connection, "Manager", { id: 0, description, name: undefined }, "")
+
+/** What becomes of a reply. */
+type Decode<K, N extends keyof OperationsOf<K>, A, E> = (reply: ReplyOf<K, N>, index: number) => Exit.Exit<A, E>
+
+/** One shared object over a connection. */
+export class Remote<K> {
+  readonly connection: Connection
+  readonly target: Target
+  readonly kind: string
+  readonly fingerprint: string
+
+  constructor(connection: Connection, kind: string, target: Target, fingerprint: string) {
+    this.connection = connection
+    this.kind = kind
+    this.target = target
+    this.fingerprint = fingerprint
+  }
+
+  /** Calls an operation that reads or changes. `refusals` are those of the kind that this operation can meet. */
+  call<N extends keyof OperationsOf<K> & string, A, E = never, F = never>(
+    name: N,
+    args: ArgumentsOf<K, N>,
+    decode: Decode<K, N, A, E>,
+    refusals?: Refusals<F>
+  ): Effect.Effect<A, E | F | ManagerError> {
+    const operation = this.connection.operation(this.kind, name)
+    return operation === undefined
+      ? this.#unsupported(name)
+      : this.connection.call(this.target, operation, args, this.#complete(name, decode, refusals))
+  }
+
+  /**
+   * Calls an operation whose reply must not get lost, where interruption is masked (`Connection.callOwned`). A reply
+   * that does not decode is given to the operation `reject`, with its index and the reason.
+   */
+  callOwned<N extends keyof OperationsOf<K> & string, A, E = never, F = never>(
+    restore: Restore,
+    name: N,
+    args: ArgumentsOf<K, N>,
+    decode: Decode<K, N, A, E>,
+    refusals?: Refusals<F>,
+    reject?: keyof OperationsOf<K> & string
+  ): Effect.Effect<A, E | F | ManagerError> {
+    const { connection, kind, target } = this
+    const operation = connection.operation(kind, name)
+    if (operation === undefined) return this.#unsupported(name)
+    const rejection = reject === undefined ? undefined : connection.operation(kind, reject)
+    return connection.callOwned(restore, target, operation, args, this.#complete(name, decode, refusals), rejection)
+  }
+
+  /** Sends a call whose end nobody waits for: giving something back. A connection that has ended holds nothing. */
+  tell<N extends keyof OperationsOf<K> & string>(name: N, args: ArgumentsOf<K, N>): void {
+    const operation = this.connection.operation(this.kind, name)
+    if (operation !== undefined) this.connection.tell(this.target, operation, args)
+  }
+
+  /** The object's snapshot, then its changes. */
+  get notifications(): Stream.Stream<Notification, ManagerError> {
+    return this.connection.watch(this.target)
+  }
+
+  /** A value on its way out; one that does not encode fails before anything is sent. */
+  encode<A>(operation: string, codec: ValueCodec<A>, value: A): Effect.Effect<Cell, ManagerError> {
+    return Effect.suspend(() => Exit.mapError(codec.encode(value), (error) => this.notEncoded(operation, error)))
+  }
+
+  /** A key on its way out. */
+  encodeKey<A>(operation: string, codec: ValueCodec<A>, key: A): Effect.Effect<string, ManagerError> {
+    return Effect.suspend(() => Exit.mapError(codec.encodeKey(key), (error) => this.notEncoded(operation, error)))
+  }
+
+  /** A value on its way in. */
+  decode<A>(operation: string, codec: ValueCodec<A>, cell: Cell): Exit.Exit<A, ManagerError> {
+    return Exit.mapError(
+      codec.decode(cell),
+      ({ message }) => new ManagerError({ reason: new ValueNotDecoded({ ...this.#named(operation), issue: message }) })
+    )
+  }
+
+  notEncoded(operation: string, { message }: Schema.SchemaError): ManagerError {
+    return new ManagerError({ reason: new ValueNotEncoded({ ...this.#named(operation), issue: message }) })
+  }
+
+  #named(operation: string) {
+    return { object: this.target.description, operation }
+  }
+
+  #complete<R, A, E, F>(
+    operation: string,
+    decode: (reply: R, index: number) => Exit.Exit<A, E>,
+    refusals: Refusals<F> | undefined
+  ) {
+    return (outcome: Outcome, index: number): Exit.Exit<A, E | F | ManagerError> => {
+      // The kind's definition says what it replies; both sides are of one protocol version (handshake).
+      if (outcome._tag === "Success") return decode(outcome.reply as unknown as R, index)
+      const { details, error } = outcome
+      const refusal = refusals?.[error]
+      if (refusal !== undefined) return Exit.fail(refusal(details, this.target.description))
+      return error === "FencedOut"
+        ? this.#fencedOut(operation, Number(details[0]))
+        : Exit.fail(failure(this.target, operation, outcome))
+    }
+  }
+
+  /** S-21: a refused guard trips the loss signal of its hold; the `withLock` that owns it interrupts this fiber. */
+  #fencedOut(operation: string, hold: number): Exit.Exit<never> {
+    if (this.connection.trip(hold)) return Exit.failCause(Cause.interrupt())
+    return Exit.die(
+      new Error(
+        `${operation} on ${this.target.description} was refused: this fiber stands under a lock that has ended. ` +
+          "A fiber that outlives its withLock must run its calls in SharedLock.unguarded"
+      )
+    )
+  }
+
+  #unsupported(name: string): Effect.Effect<never, ManagerError> {
+    const issue = "this manager does not know the operation; is it an older release?"
+    return Effect.fail(new ManagerError({ reason: new InvalidRequest({ ...this.#named(name), issue }) }))
+  }
+}

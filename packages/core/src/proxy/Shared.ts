@@ -1,0 +1,194 @@
+/**
+ * A kind as a typed service: what every public module of a kind is made of (`Service`, `make`, `schema`, `isSharedX`).
+ *
+ * A kind's module says how its options become wire options, which schemas its values have, and how a remote object
+ * becomes the interface its users see. Opening, layers, handles and their lifetimes are here, once.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Scope from "effect/Scope"
+import type { Options } from "../engine/Kind.ts"
+import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
+import { Manager } from "../Manager.ts"
+import { InvalidRequest, ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
+import type { Connection } from "./Connection.ts"
+import * as Remote from "./Remote.ts"
+import { HandleCollector } from "./ValueCodec.ts"
+
+/** The property under which a shared object carries its remote. */
+export const TypeId = "~@effect-multiprocessing/core/Shared"
+
+/** What every shared object has: it can travel as a value (`schema`) and tell what it is. */
+export interface Shared {
+  readonly [TypeId]: Remote.Remote<unknown>
+}
+
+/** Everything needed to open an object of a kind and to talk to it. */
+export interface Blueprint<A extends Shared, C, R, K> {
+  readonly kind: string
+  /** The canonical form of its schemas (S-26). */
+  readonly fingerprint: string
+  readonly options: Options
+  /** The compiled schemas. */
+  readonly codecs: Effect.Effect<C, never, R>
+  /** Values the object begins with. */
+  readonly initial: (codecs: C) => Exit.Exit<ReadonlyArray<Cell>, Schema.SchemaError>
+  readonly proxy: (remote: Remote.Remote<K>, codecs: C) => A
+}
+
+/** What can go wrong when an object is opened. */
+export type OpenError = ManagerError | SchemaMismatch | OptionsMismatch
+
+/**
+ * Opens an object for the life of the scope: the one of this name, made now if there is none, or without a name a new
+ * one that lives as long as something refers to it.
+ */
+export const open = <A extends Shared, C, R, K>(
+  blueprint: Blueprint<A, C, R, K>,
+  name: string | undefined
+): Effect.Effect<A, OpenError, Manager | Scope.Scope | R> =>
+  Effect.gen(function*() {
+    const { connection } = yield* Manager
+    const scope = yield* Effect.scope
+    const codecs = yield* blueprint.codecs
+    const { fingerprint, kind } = blueprint
+    const shown = describe(kind, name)
+    const directory = Remote.manager(connection, shown)
+    const initial = yield* Exit.mapError(blueprint.initial(codecs), (error) => directory.notEncoded("open", error))
+    const options: ReadonlyArray<Argument> = Object.entries(blueprint.options).flat()
+    const id = yield* Effect.uninterruptibleMask((restore) =>
+      Effect.tap(
+        directory.callOwned(
+          restore,
+          "open",
+          [kind, fingerprint, name ?? null, options.length / 2, ...options, ...initial],
+          ([handle]) => Exit.succeed(handle.handles[0]!),
+          openRefusals(name ?? "", shown)
+        ),
+        (id) => Scope.addFinalizer(scope, Effect.sync(() => connection.drop(id, 1)))
+      )
+    )
+    return bind(blueprint, codecs, connection, id, name)
+  })
+
+/** An object as its users see it. */
+const bind = <A extends Shared, C, R, K>(
+  { fingerprint, kind, proxy }: Blueprint<A, C, R, K>,
+  codecs: C,
+  connection: Connection,
+  id: ObjectId,
+  name: string | undefined
+): A =>
+  proxy(
+    new Remote.Remote<K>(connection, kind, { id, name, description: describe(kind, name ?? id) }, fingerprint),
+    codecs
+  )
+
+const describe = (kind: string, name: string | number | undefined): string =>
+  name === undefined ? `a new ${kind}` : typeof name === "number" ? `${kind} #${name}` : `${kind} "${name}"`
+
+const openRefusals = (name: string, object: string): Remote.Refusals<OpenError> => {
+  const invalid = (issue: string) =>
+    new ManagerError({ reason: new InvalidRequest({ object, operation: "open", issue }) })
+  const mismatch = ([existing, requested]: ReadonlyArray<Argument>) =>
+    new SchemaMismatch({ name, existing: String(existing), requested: String(requested) })
+  return {
+    SchemaMismatch: mismatch,
+    KindMismatch: mismatch,
+    OptionsMismatch: ([existing, requested]) =>
+      new OptionsMismatch({ name, existing: String(existing), requested: String(requested) }),
+    InvalidOptions: ([issue]) => invalid(String(issue)),
+    UnknownKind: ([kind]) => invalid(`this manager does not know the kind ${kind}`)
+  }
+}
+
+/** A named shared object as a service with a layer. */
+export interface ServiceClass<Self, Id extends string, A extends Shared, R> extends Context.ServiceClass<Self, Id, A> {
+  /** The object of this name, opened once for all who use this layer. */
+  readonly layer: Layer.Layer<Self, OpenError, Manager | R>
+  /** Its handle as a value (S-24). */
+  readonly schema: HandleSchema<A, R>
+}
+
+/** Makes the class that a program extends to name a shared object. */
+export const service = <Self>() =>
+<const Id extends string, A extends Shared, C, R, K>(
+  id: Id,
+  blueprint: Blueprint<A, C, R, K>
+): ServiceClass<Self, Id, A, R> => {
+  const tag = Context.Service<Self, A>()(id)
+  return Object.assign(tag, {
+    layer: Layer.effect(tag, open(blueprint, id)) as Layer.Layer<Self, OpenError, Manager | R>,
+    schema: handleSchema(blueprint)
+  })
+}
+
+/** A handle as a value: decoding needs the manager that it belongs to. */
+export interface HandleSchema<A, R> extends Schema.Codec<A, HandleWire, Manager | R, never> {}
+
+/** A handle as it travels (S-5): which object of which manager, and what it must be. */
+export interface HandleWire {
+  readonly manager: string
+  readonly space: number
+  readonly object: number
+  readonly name: string | null
+  readonly kind: string
+  readonly items: string
+}
+
+/** The only space of a manager, for now (S-5). */
+const space = 0
+
+/** The schema of the handles of a kind of object with these items. */
+export const handleSchema = <A extends Shared, C, R, K>(
+  blueprint: Blueprint<A, C, R, K>
+): HandleSchema<A, R> => {
+  const { codecs, fingerprint, kind } = blueprint
+  const Wire = Schema.Struct({
+    manager: Schema.String,
+    space: Schema.Literal(space),
+    object: Schema.Int,
+    name: Schema.NullOr(Schema.String),
+    // Literals: they make the schema of a handle, and so its fingerprint, that of one kind and its items (S-26).
+    kind: Schema.Literal(kind),
+    items: Schema.Literal(fingerprint)
+  })
+  const Handle = Schema.declare<A>((u): u is A => isShared(kind)(u) && u[TypeId].fingerprint === fingerprint)
+  return Wire.pipe(Schema.decodeTo(Handle, {
+    decode: SchemaGetter.transformEffect((wire) =>
+      Effect.gen(function*() {
+        const { connection } = yield* Manager
+        if (wire.manager !== connection.agreement.instance) {
+          return yield* Effect.fail(
+            new SchemaIssue.InvalidValue({ message: "this handle belongs to another manager" })
+          )
+        }
+        return bind(blueprint, yield* codecs, connection, wire.object, wire.name ?? undefined)
+      })
+    ),
+    encode: SchemaGetter.transformEffect((object: A) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        const { connection, target } = object[TypeId]
+        Context.get(context, HandleCollector)?.push(target.id)
+        return Effect.succeed({
+          manager: connection.agreement.instance,
+          space,
+          object: target.id,
+          name: target.name ?? null,
+          kind,
+          items: fingerprint
+        })
+      })
+    )
+  }))
+}
+
+/** Whether something is a shared object of a kind. */
+export const isShared = (kind: string) => (u: unknown): u is Shared =>
+  Predicate.hasProperty(u, TypeId) && (u as Shared)[TypeId].kind === kind

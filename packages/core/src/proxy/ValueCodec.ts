@@ -1,0 +1,99 @@
+/**
+ * Values of one schema, as cells: canonical JSON text and the handles in it (S-23, S-25).
+ *
+ * Codecs run in the turn in which they are called, never across turns: a reply is decoded where its frame is read
+ * (S-9). A schema whose codec would have to wait is a defect of the program.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import type { Cell, ObjectId } from "../engine/Value.ts"
+
+/** Where a handle's schema leaves the id of what it encodes. */
+export const HandleCollector = Context.Reference<Array<ObjectId> | undefined>(
+  "@effect-multiprocessing/core/HandleCollector",
+  { defaultValue: () => undefined }
+)
+
+/** A schema, compiled; its services are captured (api.md). */
+export interface ValueCodec<A> {
+  readonly encode: (value: A) => Exit.Exit<Cell, Schema.SchemaError>
+  readonly decode: (cell: Cell) => Exit.Exit<A, Schema.SchemaError>
+  /** The value as text whose equality is the value's: object keys sorted, no -0 (S-25). */
+  readonly encodeKey: (value: A) => Exit.Exit<string, Schema.SchemaError>
+}
+
+const noHandles: ReadonlyArray<ObjectId> = []
+
+/** Compiles a schema, with the services it needs now. */
+export const make = <S extends Schema.Top>(
+  schema: S
+): Effect.Effect<ValueCodec<S["Type"]>, never, S["DecodingServices"] | S["EncodingServices"]> =>
+  Effect.map(Effect.context<S["DecodingServices"] | S["EncodingServices"]>(), (context) => {
+    const codec = Schema.toCodecJson(schema)
+    const encode = Schema.encodeUnknownEffect(codec)
+    const decode = Schema.decodeUnknownEffect(codec)
+    // Plain schemas answer with an Exit at once; those with services or handles need a run, still in this turn.
+    const run = <A, E>(
+      effect: Effect.Effect<A, E, S["DecodingServices"] | S["EncodingServices"]>,
+      collected?: Array<ObjectId>
+    ): Exit.Exit<A, E> =>
+      Exit.isExit(effect)
+        // What is an Exit already is the effect's own outcome.
+        ? effect as Exit.Exit<A, E>
+        : Effect.runSyncExitWith(Context.add(context, HandleCollector, collected))(effect)
+    return {
+      encode: (value) => {
+        const effect = encode(value)
+        const handles = Exit.isExit(effect) ? undefined : []
+        return Exit.map(run(effect, handles), (json) => ({ text: JSON.stringify(json), handles: handles ?? noHandles }))
+      },
+      decode: (cell) => run(decode(JSON.parse(cell.text))),
+      encodeKey: (value) => Exit.map(run(encode(value)), (json) => JSON.stringify(canonical(json)))
+    }
+  })
+
+/** Sorts the keys of objects and turns -0 into 0, so that equal values are equal text. */
+const canonical = (json: unknown): unknown => {
+  if (Array.isArray(json)) return json.map(canonical)
+  if (typeof json === "object" && json !== null) {
+    return Object.fromEntries(
+      Object.entries(json).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, canonical(v)])
+    )
+  }
+  return json === 0 ? 0 : json
+}
+
+/** How much of a schema's canonical form stands in an error message. */
+const readableLength = 240
+
+/**
+ * The canonical form of a schema, texts stripped (S-26). A custom filter has no form that another process could
+ * compare: it counts as an opaque one. Long forms are cut and end with a hash of the whole.
+ */
+export const fingerprint = (schema: Schema.Top): string => {
+  const { references, representation } = SchemaRepresentation.toRepresentation(schema.ast)
+  const text = JSON.stringify(stripped([representation, Object.values(references)]))
+  return text.length <= readableLength ? text : `${text.slice(0, readableLength)}… #${hash(text)}`
+}
+
+const stripped = (node: unknown): unknown => {
+  if (Array.isArray(node)) return node.map(stripped)
+  if (typeof node === "bigint") return `${node}n`
+  if (typeof node !== "object" || node === null) return node
+  return Object.fromEntries(
+    Object.entries(node)
+      .filter(([key, value]) => key !== "annotations" && typeof value !== "function")
+      .sort(([a], [b]) => a < b ? -1 : 1)
+      .map(([key, value]) => [key, stripped(value)])
+  )
+}
+
+/** FNV-1a over the text's code units. */
+const hash = (text: string): string => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return (hash >>> 0).toString(16).padStart(8, "0")
+}

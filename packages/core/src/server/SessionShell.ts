@@ -1,0 +1,133 @@
+/**
+ * One session as the server sees it: messages in, outputs out, and what it must wait for.
+ *
+ * Flow control (S-8, S-12): requests over the limit of remembered replies, or while the client does not read what it
+ * was sent, are deferred here; acknowledgements and cancels never are. A client that keeps to the window it was told
+ * cannot have more than that window deferred; one that does not is ended.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { Engine, Input, Output } from "../engine/Engine.ts"
+import type { SessionId } from "../engine/State.ts"
+import type { Limits } from "../Limits.ts"
+import { Reader } from "../protocol/Bytes.ts"
+import { type FromServer, readFromClient, ServerWriter } from "../protocol/Message.ts"
+import type { Link } from "../transport/Link.ts"
+
+type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
+
+/** A frame is sent when it has grown to this size, so that a large turn does not become one huge frame. */
+const flushBytes = 256 * 1024
+
+/** The server's end of one session. */
+export class SessionShell {
+  /** Done when the client has said goodbye, or must go. */
+  readonly left: Deferred.Deferred<void> = Deferred.makeUnsafe()
+  readonly #session: SessionId
+  readonly #link: Link
+  readonly #engine: Engine
+  readonly #step: Engine["step"]
+  readonly #limits: Limits
+  readonly #writer = new ServerWriter()
+  #deferred: Array<Deferrable> = []
+  /** Inputs of the turn that is being read. */
+  #inbox: Array<Input> = []
+
+  constructor(session: SessionId, link: Link, engine: Engine, step: Engine["step"], limits: Limits) {
+    this.#session = session
+    this.#link = link
+    this.#engine = engine
+    this.#step = step
+    this.#limits = limits
+  }
+
+  /** Reads one frame; false if it is not of this protocol. Nothing of a malformed frame has an effect. */
+  receive(frame: Uint8Array): boolean {
+    const reader = new Reader(frame)
+    const inputs: Array<Input> = []
+    while (!reader.done) {
+      const message = readFromClient(reader, this.#session)
+      if (message._tag === "Goodbye") this.#leave()
+      else inputs.push(message)
+    }
+    if (reader.malformed) return false
+    for (const input of inputs) this.#inbox.push(input)
+    return true
+  }
+
+  /** Applies what was read; what its acknowledgements make room for runs in the same turn (S-9). */
+  turn(): void {
+    const inbox = this.#inbox
+    this.#inbox = []
+    for (const input of inbox) {
+      if (input._tag === "Request" || input._tag === "Watch") this.#request(input)
+      else if (input._tag === "Cancel" && this.#undefer(input.sequence)) continue
+      else this.#step(input)
+    }
+    this.resume()
+  }
+
+  /** Applies deferred requests, as far as the limits allow by now. */
+  resume(): void {
+    while (this.#deferred.length > 0 && this.#mayRun()) this.#step(this.#deferred.shift()!)
+  }
+
+  /** Adds an output to the frame of this turn. */
+  tell(output: Output): void {
+    if (!this.#writer.write(output, this.#limits.frameBytesMax)) this.#tooLarge(output)
+    if (this.#writer.bytes >= flushBytes) this.flush()
+  }
+
+  /** Sends the frame of this turn. */
+  flush(): void {
+    if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
+  }
+
+  /** Tells the client that the server ends this session; what it holds stays held until it has gone (S-12). */
+  close(reason: string): void {
+    this.#say({ _tag: "Closing", reason })
+    this.flush()
+  }
+
+  #request(input: Deferrable): void {
+    if (this.#deferred.length === 0 && this.#mayRun()) return this.#step(input)
+    this.#deferred.push(input)
+    if (this.#deferred.length <= this.#limits.inFlightMax) return
+    this.close(`more than ${this.#limits.inFlightMax} calls in flight (inFlightMax)`)
+    this.#leave()
+  }
+
+  #mayRun(): boolean {
+    const session = this.#engine.state.sessions.get(this.#session)
+    return session === undefined ||
+      session.calls.size - session.parked < this.#limits.inFlightMax &&
+        this.#link.pendingBytes() < this.#limits.outboundBytesMax
+  }
+
+  /** Cancels a request that has not reached the engine. */
+  #undefer(sequence: number): boolean {
+    const position = this.#deferred.findIndex((input) => input.sequence === sequence)
+    if (position < 0) return false
+    this.#deferred.splice(position, 1)
+    this.#say({ _tag: "Cancelled", session: this.#session, sequence, fate: "withdrawn" })
+    return true
+  }
+
+  #tooLarge(output: Output): void {
+    const { frameBytesMax } = this.#limits
+    if (output._tag === "Reply") {
+      const outcome = { _tag: "Failure", error: "LimitExceeded", details: ["frameBytesMax", frameBytesMax] } as const
+      this.#say({ ...output, outcome })
+    } else if (output._tag === "Event") {
+      this.#say({ ...output, event: "ended", parts: ["LimitExceeded", "frameBytesMax", frameBytesMax] })
+    }
+  }
+
+  #say(message: FromServer): void {
+    this.#writer.write(message, this.#limits.frameBytesMax)
+  }
+
+  #leave(): void {
+    Deferred.doneUnsafe(this.left, Effect.void)
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The frames of a link: one at a time during the handshake, then straight to a handler, in the turn in which they are
+ * read.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import { FrameSplitter } from "../protocol/Frame.ts"
+import { type Link, LinkClosed } from "./Link.ts"
+
+/** Who gets the frames after the handshake. */
+export interface FrameHandler {
+  /** One frame, lent for the call. False: it is not what was agreed, and the link cannot be trusted any more. */
+  readonly onFrame: (frame: Uint8Array) => boolean
+  /** Every frame that arrived in this turn has been handed over. */
+  readonly onTurnEnd: () => void
+}
+
+/** A link, frame by frame. */
+export interface Frames {
+  /** The next frame. */
+  readonly next: Effect.Effect<Uint8Array, LinkClosed>
+  /** Hands all further frames over, until the link ends. */
+  readonly handOver: (bytesMax: number, handler: FrameHandler) => Effect.Effect<never, LinkClosed>
+}
+
+/** Reads a link in the background, for the life of the scope. */
+export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frames, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const splitter = new FrameSplitter(handshakeBytesMax)
+    const early = yield* Queue.bounded<Uint8Array, LinkClosed>(4)
+    const closed = yield* Deferred.make<never, LinkClosed>()
+    let broken = false
+    let handler: FrameHandler = {
+      onFrame: (frame) => Queue.offerUnsafe(early, frame.slice()),
+      onTurnEnd: () => {}
+    }
+    const end = (reason: string) => {
+      const error = new LinkClosed({ reason })
+      Deferred.doneUnsafe(closed, Effect.fail(error))
+      Queue.failCauseUnsafe(early, Cause.fail(error))
+    }
+    const onFrame = (frame: Uint8Array) => {
+      if (!broken && !handler.onFrame(frame)) {
+        broken = true
+        end("the other side sent something that is not of this protocol")
+      }
+    }
+    const onBytes = (bytes: Uint8Array) => {
+      if (broken) return
+      if (!splitter.push(bytes, onFrame)) {
+        broken = true
+        end(`the other side announced a frame of more than ${splitter.bytesMax} bytes`)
+      }
+      handler.onTurnEnd()
+    }
+    yield* link.read(onBytes).pipe(
+      Effect.catch((error) => Effect.sync(() => end(error.reason))),
+      Effect.catchCause((cause) => Deferred.failCause(closed, cause)),
+      Effect.forkScoped
+    )
+    return {
+      next: Queue.take(early),
+      handOver: (bytesMax, next) =>
+        Effect.suspend(() => {
+          splitter.bytesMax = bytesMax
+          handler = next
+          return Effect.flatMap(Queue.clear(early), (frames) => {
+            frames.forEach(onFrame)
+            next.onTurnEnd()
+            return Deferred.await(closed)
+          })
+        })
+    }
+  })

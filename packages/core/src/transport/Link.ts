@@ -1,0 +1,84 @@
+/**
+ * A link: one duplex of bytes between a client and a manager, in order and without loss until it closes.
+ *
+ * The seam for every transport. Sending never waits and never fails: what the other side does not read piles up in
+ * `pendingBytes`, and whoever sends decides when that is too much (S-12).
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Socket from "effect/socket/Socket"
+
+/** A link has ended: there will be no more bytes, either way. */
+export class LinkClosed extends Schema.TaggedError<LinkClosed>()("LinkClosed", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `the connection closed: ${this.reason}`
+  }
+}
+
+/** One end of a duplex of bytes. Closing its scope closes it, after what was sent has gone out. */
+export interface Link {
+  readonly send: (bytes: Uint8Array<ArrayBuffer>) => void
+  /** Bytes sent that the transport has not taken yet. */
+  readonly pendingBytes: () => number
+  /** Reads until the link ends. The bytes are lent for the call. */
+  readonly read: (onBytes: (bytes: Uint8Array) => void) => Effect.Effect<never, LinkClosed>
+  /** Called whenever `pendingBytes` has fallen to zero. */
+  onDrain: () => void
+}
+
+/** A link over an Effect socket: Unix socket, TCP, TLS or whatever else can make one. */
+export const fromSocket = (socket: Socket.Socket): Effect.Effect<Link, LinkClosed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const reader = yield* Effect.mapError(socket.reader, (error) => new LinkClosed({ reason: describe(error) }))
+    const writer = yield* socket.writer
+    let queue: Array<Uint8Array<ArrayBuffer>> = []
+    let pendingBytes = 0
+    let wake: (() => void) | undefined
+
+    const write = Effect.suspend(() => {
+      const [first, ...rest] = queue
+      if (first === undefined) {
+        return Effect.callback<void>((resume) => {
+          wake = () => resume(Effect.void)
+        })
+      }
+      const bytes = pendingBytes
+      queue = []
+      return Effect.map(writer.writeAll([first, ...rest]), () => {
+        pendingBytes -= bytes
+        if (pendingBytes === 0) link.onDrain()
+      })
+    })
+    // A failed write also fails the reader, which is where the end of a link is told.
+    yield* Effect.forkScoped(Effect.ignore(Effect.forever(write, { disableYield: true })))
+
+    const link: Link = {
+      send: (bytes) => {
+        queue.push(bytes)
+        pendingBytes += bytes.length
+        const waiting = wake
+        wake = undefined
+        waiting?.()
+      },
+      pendingBytes: () => pendingBytes,
+      read: (onBytes) =>
+        Effect.map(reader.pull, (chunks) => {
+          for (const chunk of chunks) onBytes(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk)
+        }).pipe(
+          Effect.forever({ disableYield: true }),
+          Effect.mapError((error) => new LinkClosed({ reason: describe(error) }))
+        ),
+      onDrain: () => {}
+    }
+    return link
+  })
+
+const describe = (error: Socket.SocketError): string =>
+  error.reason._tag === "SocketCloseError"
+    ? "the other side ended it"
+    : "cause" in error.reason && error.reason.cause instanceof Error
+    ? error.reason.cause.message
+    : error.message

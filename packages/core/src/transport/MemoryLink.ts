@@ -1,0 +1,91 @@
+/**
+ * A link inside one process: two ends that exchange bytes through the scheduler, never in the sender's turn (S-32).
+ *
+ * What travels is bytes, as on a socket; nothing passes by reference. Delivery can be slowed down and cut to pieces,
+ * which is how the simulator makes a bad network of it.
+ */
+import * as Effect from "effect/Effect"
+import { type Link, LinkClosed } from "./Link.ts"
+
+/** How a pair of ends delivers. */
+export interface MemoryLinkOptions {
+  /** Runs a task later: in another turn, in any order with respect to other tasks. */
+  readonly schedule: (task: () => void) => void
+  /** How many of the available bytes to deliver now, at least 1. Default: all of them. */
+  readonly deliverBytes?: ((available: number) => number) | undefined
+}
+
+/** Two ends, and a knife. */
+export interface MemoryLinkPair {
+  readonly client: Link
+  readonly server: Link
+  /** Closes both ends; what is under way is lost. */
+  readonly cut: (reason: string) => void
+}
+
+/** Connects two ends. */
+export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
+  const toServer = pipe(options)
+  const toClient = pipe(options)
+  return {
+    client: { ...toServer.sender, read: toClient.read, onDrain: () => {} },
+    server: { ...toClient.sender, read: toServer.read, onDrain: () => {} },
+    cut: (reason) => {
+      toServer.cut(reason)
+      toClient.cut(reason)
+    }
+  }
+}
+
+/** One direction. */
+const pipe = ({ deliverBytes, schedule }: MemoryLinkOptions) => {
+  const chunks: Array<Uint8Array> = []
+  let closed: LinkClosed | undefined
+  let onBytes: ((bytes: Uint8Array) => void) | undefined
+  let onClosed: ((error: LinkClosed) => void) | undefined
+
+  const deliver = () => {
+    if (onBytes === undefined || closed !== undefined) return
+    const available = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    let allowed = Math.max(1, deliverBytes?.(available) ?? available)
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
+      const part = chunk.subarray(0, allowed)
+      allowed -= part.length
+      if (part.length < chunk.length) chunks.unshift(chunk.subarray(part.length))
+      onBytes(part)
+      if (allowed === 0 || onBytes === undefined) break
+    }
+    if (chunks.length > 0) schedule(deliver)
+  }
+
+  return {
+    sender: {
+      send: (bytes: Uint8Array) => {
+        if (closed !== undefined || bytes.length === 0) return
+        chunks.push(bytes)
+        schedule(deliver)
+      },
+      pendingBytes: () => 0
+    },
+    read: (handler: (bytes: Uint8Array) => void) =>
+      Effect.callback<never, LinkClosed>((resume) => {
+        if (closed !== undefined) return resume(Effect.fail(closed))
+        onClosed = (error) => resume(Effect.fail(error))
+        onBytes = handler
+        if (chunks.length > 0) schedule(deliver)
+        return Effect.sync(() => {
+          onBytes = undefined
+          onClosed = undefined
+        })
+      }),
+    cut: (reason: string) => {
+      if (closed !== undefined) return
+      closed = new LinkClosed({ reason })
+      chunks.length = 0
+      const tell = onClosed
+      onBytes = undefined
+      onClosed = undefined
+      if (tell !== undefined) schedule(() => tell(closed!))
+    }
+  }
+}

@@ -1,0 +1,28 @@
+// Everything that can be said about the code without running it. Every step runs, whatever the ones before it said;
+// only steps that fail print their output.
+import { spawnSync } from "node:child_process"
+
+const steps = {
+  "types": "effect-tsgo patch && tsc -b",
+  "lint": "oxlint --deny-warnings",
+  "format": "dprint check",
+  "unused code": "knip",
+  "package core": "publint run packages/core --strict --pack npm",
+  "package node": "publint run packages/node --strict --pack npm"
+}
+
+const failed = []
+for (const [name, command] of Object.entries(steps)) {
+  const start = performance.now()
+  const result = spawnSync(command, { shell: true, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } })
+  const seconds = ((performance.now() - start) / 1000).toFixed(1)
+  console.log(`${result.status === 0 ? "ok    " : "FAILED"} ${name} (${command}, ${seconds} s)`)
+  if (result.status !== 0) {
+    failed.push(name)
+    console.log(`${result.stdout}${result.stderr}`)
+  }
+}
+if (failed.length > 0) {
+  console.log(`check failed: ${failed.join(", ")}`)
+  process.exitCode = 1
+}
