@@ -37,12 +37,21 @@ export interface ManagerOptions {
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
 
+/** Where a manager can be reached. */
+export interface Endpoint {
+  /** The path of a Unix socket. */
+  readonly path: string
+  readonly key: ManagerKey
+}
+
 /** A connection to a manager. */
 export class Manager extends Context.Service<Manager, {
   /** Who holds what, who waits for what: a snapshot of one instant. */
   readonly inspect: Effect.Effect<Inspection, ManagerError>
   /** The session that carries every call of this process. @internal */
   readonly connection: Connection
+  /** Where other processes can reach this manager; absent: nowhere. */
+  readonly endpoint: Endpoint | undefined
 }>()("@effect-multiprocessing/core/Manager") {}
 
 /** As `layerMemory`, with options. */
@@ -52,7 +61,7 @@ export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, M
     Effect.gen(function*() {
       const key = yield* orRandomKey(options.key)
       const server = yield* makeServer({ ...options, key })
-      return yield* makeLocal(server, key, options.limits)
+      return yield* makeLocal(server, key, options)
     })
   ).pipe(Layer.provide(layerCrypto))
 
@@ -94,6 +103,7 @@ export const makeConnected = (
     readonly key: ManagerKey
     readonly label: SessionLabel
     readonly limits?: Partial<Limits.Limits> | undefined
+    readonly endpoint?: Endpoint | undefined
   }
 ): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.map(
@@ -101,6 +111,7 @@ export const makeConnected = (
     (connection) =>
       Manager.of({
         connection,
+        endpoint: options.endpoint,
         inspect: Remote.manager(connection).call("inspect", [], ([json]) =>
           // The manager's own words about itself, of the release that the handshake has checked.
           Exit.succeed(JSON.parse(json.text) as Inspection))
@@ -111,13 +122,17 @@ export const makeConnected = (
 export const makeLocal = (
   server: Server.Server,
   key: ManagerKey,
-  limits: Partial<Limits.Limits> | undefined,
-  label: SessionLabel = { name: "main", pid: 0 }
+  options: {
+    readonly limits?: Partial<Limits.Limits> | undefined
+    readonly label?: SessionLabel | undefined
+    readonly endpoint?: Endpoint | undefined
+  } = {}
 ): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.gen(function*() {
     const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
     const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
     yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
     yield* Effect.forkScoped(Effect.scoped(server.serve(pair.server)))
-    return yield* makeConnected(Effect.succeed(pair.client), { address: "memory", key, label, limits })
+    const label = options.label ?? { name: "main", pid: 0 }
+    return yield* makeConnected(Effect.succeed(pair.client), { ...options, address: "memory", key, label })
   })

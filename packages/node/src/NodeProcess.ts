@@ -1,0 +1,58 @@
+/**
+ * Worker processes on Node: the program that is running, started once more as a worker.
+ */
+import { Manager, Process } from "@effect-multiprocessing/core"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { fileURLToPath } from "node:url"
+import * as ChildProcess from "./childProcess.ts"
+import * as Environment from "./environment.ts"
+
+/**
+ * Provides `Process.spawn`. The entry is the file a worker runs, which must call `NodeManager.runMain`; by default
+ * the one this program was started with. A `.ts` entry that is not there is looked for as `.js`, since `tsc` does not
+ * rewrite such URLs.
+ */
+export const layerSpawner = (
+  entry: URL | string = process.argv[1] ?? ""
+): Layer.Layer<Process.ProcessSpawner, never, ChildProcessSpawner | FileSystem.FileSystem> =>
+  Layer.effect(
+    Process.ProcessSpawner,
+    Effect.gen(function*() {
+      const spawner = yield* ChildProcessSpawner
+      const fs = yield* FileSystem.FileSystem
+      const file = typeof entry === "string" ? entry : fileURLToPath(entry)
+      const watchdog = ChildProcess.ownFile("./bin/watchdog.ts", import.meta.url).href
+
+      const resolve = Effect.fnUntraced(function*(task: string) {
+        const built = file.replace(/\.ts$/, ".js")
+        for (const candidate of [file, built]) {
+          if (yield* Effect.orElseSucceed(fs.exists(candidate), () => false)) return candidate
+        }
+        const issue = file === built ? `its entry ${file} does not exist` : `neither ${file} nor ${built} exists`
+        return yield* new Process.SpawnError({ task, issue })
+      })
+
+      return Process.ProcessSpawner.of({
+        spawn: Effect.fnUntraced(function*(assignment, { grace, name, task }) {
+          const { endpoint } = yield* Manager.Manager
+          if (endpoint === undefined) {
+            const issue = "other processes cannot reach a manager in memory; use NodeManager.layer"
+            return yield* new Process.SpawnError({ task, issue })
+          }
+          const resolved = yield* resolve(task)
+          return yield* ChildProcess.start({
+            name,
+            args: [...ChildProcess.nodeOptions(), "--import", watchdog, resolved],
+            environment: Environment.encode({ endpoint, name, assignment }),
+            grace
+          }).pipe(
+            Effect.mapError((error) => new Process.SpawnError({ task, issue: error.message })),
+            Effect.provideService(ChildProcessSpawner, spawner)
+          )
+        })
+      })
+    })
+  )

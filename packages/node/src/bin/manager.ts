@@ -1,0 +1,46 @@
+/**
+ * The program of a manager process: serves until its owner is gone or asks it to end.
+ */
+import { Manager } from "@effect-multiprocessing/core"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as NodeFs from "node:fs"
+import * as NodePath from "node:path"
+import * as Endpoint from "../endpoint.ts"
+import * as Environment from "../environment.ts"
+
+/** The owner's end of the lifeline has closed: it has ended, or was killed. */
+const ownerGone = Effect.callback<void>((resume) => {
+  process.stdin.once("close", () => resume(Effect.void)).once("error", () => resume(Effect.void)).resume()
+})
+
+/** Appends to a file, one line for every index, each on its way to the disk before the next input is read (S-31). */
+const openJournal = (path: string) =>
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(() => NodeFs.openSync(path, "a")), (file) =>
+      Effect.sync(() => NodeFs.closeSync(file))),
+    (file): Manager.ManagerOptions["journal"] => (entry) =>
+      NodeFs.writeSync(file, `${JSON.stringify(entry)}\n`)
+  )
+
+const main = Effect.gen(function*() {
+  const environment = Environment.take<Environment.ManagerEnvironment>()
+  if (environment === undefined) return yield* Effect.die("this program is started by NodeManager.layer")
+  const { endpoint, limits } = environment
+  const fs = yield* FileSystem.FileSystem
+  // The owner removes the folder, unless it was killed.
+  yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(NodePath.dirname(endpoint.path), { recursive: true })))
+  const journal = environment.journal === undefined ? undefined : yield* openJournal(environment.journal)
+  const server = yield* Manager.makeServer({ key: endpoint.key, limits, journal })
+  yield* Endpoint.listen(server, endpoint.path)
+  yield* Effect.raceFirst(ownerGone, server.awaitDefect)
+}).pipe(
+  Effect.scoped,
+  Effect.provide(Layer.mergeAll(Endpoint.layerCrypto, NodeFileSystem.layer)),
+  Effect.andThen(Effect.sync(() => process.exit(0)))
+)
+
+NodeRuntime.runMain(main)

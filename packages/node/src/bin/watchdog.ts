@@ -1,0 +1,21 @@
+/**
+ * Loaded before the program of a worker: a thread that ends the worker when its owner is gone.
+ *
+ * A worker in a busy loop cannot notice anything on its own thread. This one watches the lifeline, which is the
+ * worker's standard input, gives the worker a moment to end by itself, and then kills its whole group, so that what
+ * the worker had started goes with it.
+ */
+import * as Net from "node:net"
+import { isMainThread, Worker } from "node:worker_threads"
+
+/** How long a worker may take to end by itself. */
+const graceMs = 1_000
+
+if (isMainThread) {
+  new Worker(new URL(import.meta.url), { execArgv: [], stdin: false }).unref()
+} else {
+  const lifeline = new Net.Socket({ fd: 0, readable: true, writable: false })
+  lifeline.on("error", () => {}).on("close", () => {
+    setTimeout(() => process.kill(-process.pid, "SIGKILL"), graceMs)
+  }).resume()
+}

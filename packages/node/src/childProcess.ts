@@ -1,0 +1,111 @@
+/**
+ * Child processes of this package: the same Node, the same conditions, a group of their own, and a life that ends with
+ * ours. The only file that knows Effect's unstable process modules.
+ *
+ * The child's standard input is its lifeline: nothing is ever written to it, and its end tells the child that its owner
+ * is gone, however that happened (R-6).
+ */
+import * as Console from "effect/Console"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as PlatformError from "effect/PlatformError"
+import * as ChildProcess from "effect/process/ChildProcess"
+import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+
+/** How a child is started. */
+export interface StartOptions {
+  /** Tags its output. */
+  readonly name: string
+  /** The file to run, and Node's own options before it. */
+  readonly args: ReadonlyArray<string>
+  readonly environment: Record<string, Redacted.Redacted<string>>
+  /** Between asking it to end and killing it. */
+  readonly grace: Duration.Input
+}
+
+/** How a child ended. */
+export interface Exit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+/** A running child. */
+export interface Child {
+  readonly pid: number
+  /** Waits for its end, and for the rest of its output. */
+  readonly exit: Effect.Effect<Exit>
+  readonly isRunning: Effect.Effect<boolean>
+  readonly lastLines: Effect.Effect<ReadonlyArray<string>>
+  /** Signals the child alone, not its group. */
+  readonly kill: (signal?: NodeJS.Signals) => Effect.Effect<void>
+}
+
+/** Lines of standard error that are kept for the report of a crash, and how much of each. */
+const keptLines = 20
+const keptLineLength = 500
+
+/** How long the output of a child that has ended may still be read: its own children may hold the pipe open. */
+const drainMs = 250
+
+/** Starts a child for the life of the scope; then it is asked to end, and after the grace killed with its group. */
+export const start = (
+  options: StartOptions
+): Effect.Effect<Child, PlatformError.PlatformError, ChildProcessSpawner | Scope.Scope> =>
+  Effect.gen(function*() {
+    const spawner = yield* ChildProcessSpawner
+    const handle = yield* spawner.spawn(ChildProcess.make(process.execPath, options.args, {
+      env: options.environment,
+      extendEnv: true,
+      // A group of its own: Ctrl-C in a terminal reaches only the program that was started there, which then ends its
+      // children in order; and the children's own children can be ended with them.
+      detached: true,
+      killSignal: "SIGTERM",
+      forceKillAfter: options.grace
+    }))
+    const lines: Array<string> = []
+    // Detached: the scope that ends the child must not stop listening to it first.
+    const output = yield* Effect.forkDetach(Effect.all([
+      forward(handle.stdout, (line) => Console.log(`[${options.name}] ${line}`)),
+      forward(handle.stderr, (line) => {
+        lines.push(line.slice(0, keptLineLength))
+        if (lines.length > keptLines) lines.shift()
+        return Console.error(`[${options.name}] ${line}`)
+      })
+    ], { concurrency: "unbounded" }))
+    const exit = yield* Effect.forkDetach(
+      Effect.tap(exitOf(handle), () => Effect.timeoutOption(Fiber.await(output), drainMs))
+    )
+    return {
+      pid: handle.pid,
+      exit: Fiber.join(exit),
+      isRunning: Effect.orDie(handle.isRunning),
+      lastLines: Effect.sync(() => [...lines]),
+      kill: (signal = "SIGKILL") => Effect.ignore(Effect.try(() => process.kill(handle.pid, signal)))
+    }
+  })
+
+const forward = (
+  stream: Stream.Stream<Uint8Array, PlatformError.PlatformError>,
+  print: (line: string) => Effect.Effect<void>
+): Effect.Effect<void> => stream.pipe(Stream.decodeText, Stream.splitLines, Stream.runForEach(print), Effect.ignore)
+
+/** The spawner tells a signal only in the text of an error. */
+const exitOf = (handle: ChildProcessHandle): Effect.Effect<Exit> =>
+  handle.exitCode.pipe(
+    Effect.map((code): Exit => ({ code, signal: null })),
+    Effect.catch((error) =>
+      Effect.succeed({ code: null, signal: /SIG[A-Z0-9]+/.exec(String(error.cause))?.[0] ?? null })
+    )
+  )
+
+/** Node's options that a child of the same program needs: conditions and loaders, but no debugger on the same port. */
+export const nodeOptions = (): ReadonlyArray<string> =>
+  process.execArgv.filter((option) => !option.startsWith("--inspect"))
+
+/** A file of this package, next to the caller: TypeScript in development, JavaScript when published. */
+export const ownFile = (path: string, caller: string): URL =>
+  new URL(caller.endsWith(".ts") ? path : path.replace(/\.ts$/, ".js"), caller)

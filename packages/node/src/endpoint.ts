@@ -1,0 +1,75 @@
+/**
+ * Unix sockets: listening on one and connecting to one. The only file that knows Effect's unstable socket modules.
+ */
+import { Link, Manager, type ManagerError } from "@effect-multiprocessing/core"
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import type * as Mac from "effect/crypto/Mac"
+import type * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import type * as PlatformError from "effect/PlatformError"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { SocketServerError } from "effect/socket/SocketServer"
+
+/** A server, as far as a listener needs it. */
+type Serving = Effect.Success<ReturnType<typeof Manager.makeServer>>
+
+/** Node's own cryptography: the same functions as WebCrypto's, without a promise each. */
+export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Layer.provideMerge(
+  NodeCrypto.layerMac,
+  NodeCrypto.layerSecureRandom
+)
+
+/** Every process on the machine that may connect finds the socket in a folder that only this user can enter. */
+export const makePath: Effect.Effect<string, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect
+  .gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "emp-", directory: temporaryFolder() })
+    return `${folder}/manager`
+  })
+
+/** A Unix socket's path may have about a hundred bytes: in a deep temporary folder there is no room for one (R-20). */
+const temporaryFolder = (): string => {
+  const folder = process.env["TMPDIR"] ?? "/tmp"
+  return folder.length > 60 ? "/tmp" : folder
+}
+
+/** Whether there is a socket at a path. */
+export const exists = (path: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.orElseSucceed(fs.exists(path), () => false))
+
+/** Serves a manager on a Unix socket, for the life of the scope. */
+export const listen = (
+  server: Serving,
+  path: string
+): Effect.Effect<void, SocketServerError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const listener = yield* NodeSocketServer.make({ path, backlog: 1_024 })
+    const serve = listener.run((socket) =>
+      Effect.scoped(Effect.flatMap(Link.fromSocket(socket), server.serve)).pipe(
+        Effect.catchTag("LinkClosed", () => Effect.void)
+      )
+    )
+    yield* Effect.forkScoped(serve)
+  })
+
+/** Connects to a manager that listens on a Unix socket. */
+export const connect = (
+  endpoint: Manager.Endpoint,
+  name: string
+): Effect.Effect<Manager.Manager["Service"], ManagerError.ManagerError, Scope.Scope> => {
+  const { key, path } = endpoint
+  const open = Effect.flatMap(NodeSocket.makeNet({ path }), Link.fromSocket).pipe(
+    // Many clients that start together may find the listener's queue full for a moment (R-17).
+    Effect.retry({ schedule: Schedule.exponential(5).pipe(Schedule.upTo({ duration: "2 seconds" })), while: isBusy })
+  )
+  return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(
+    Effect.provide(layerCrypto)
+  )
+}
+
+const isBusy = ({ reason }: Link.LinkClosed): boolean => /EAGAIN|ECONNREFUSED/.test(reason)

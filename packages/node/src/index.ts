@@ -1,0 +1,2 @@
+// @barrel
+export * as NodeManager from "./NodeManager.ts"

@@ -1,0 +1,56 @@
+/**
+ * The manager as a child process: started with a key and a socket of its own, ended with its owner.
+ */
+import { type Limits, type Manager, ManagerError } from "@effect-multiprocessing/core"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import type * as Scope from "effect/Scope"
+import { fileURLToPath } from "node:url"
+import * as ChildProcess from "./childProcess.ts"
+import * as Endpoint from "./endpoint.ts"
+import * as Environment from "./environment.ts"
+
+/** How long a manager may take to start. */
+const startMs = 10_000
+
+/** Between two looks at whether the manager listens. */
+const lookMs = 5
+
+/** Starts a manager and connects to it. What it says when it cannot start stands in the error (R-41). */
+export const start = (options: {
+  readonly endpoint: Manager.Endpoint
+  readonly limits: Partial<Limits.Limits> | undefined
+  readonly journal: string | undefined
+}): Effect.Effect<
+  Manager.Manager["Service"],
+  ManagerError.ManagerError,
+  ChildProcessSpawner | FileSystem.FileSystem | Scope.Scope
+> =>
+  Effect.gen(function*() {
+    const { path } = options.endpoint
+    const failed = (issue: string) =>
+      new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address: path, issue }) })
+    const child = yield* ChildProcess.start({
+      name: "manager",
+      args: [...ChildProcess.nodeOptions(), fileURLToPath(ChildProcess.ownFile("./bin/manager.ts", import.meta.url))],
+      environment: Environment.encode(options),
+      grace: "3 seconds"
+    }).pipe(Effect.mapError((error) => failed(`its process cannot be started: ${error.message}`)))
+
+    const ended = Effect.gen(function*() {
+      const { code, signal } = yield* child.exit
+      const lines = yield* child.lastLines
+      return yield* failed(`its process ended with ${signal ?? `code ${code}`} while starting: ${lines.join("\n")}`)
+    })
+    const listens = Effect.gen(function*() {
+      while (!(yield* Endpoint.exists(path))) yield* Effect.sleep(lookMs)
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: startMs,
+        orElse: () => Effect.fail(failed(`its process did not listen within ${startMs} ms`))
+      })
+    )
+    yield* Effect.raceFirst(listens, ended)
+    return yield* Endpoint.connect(options.endpoint, "main")
+  })
