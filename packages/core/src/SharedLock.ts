@@ -116,7 +116,7 @@ const underHold = <A, E, R>(
     Effect.gen(function*() {
       const guard = yield* Guard
       const lock = remote.target.description
-      if (guard.some((token) => remote.connection.holds(token, remote.target.id))) {
+      if (guard.some((token) => remote.connection.holds.isOf(token, remote.target.id))) {
         return yield* new AlreadyHeld({ lock })
       }
       const [token, abandoned] = yield* acquire(remote, restore)

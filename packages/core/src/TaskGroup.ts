@@ -29,9 +29,7 @@ export type HandlersOf<Tasks extends ReadonlyArray<Task.Any>> = {
 }
 
 type ServicesOf<H> = {
-  readonly [K in keyof H]: H[K] extends (...args: ReadonlyArray<never>) => Effect.Effect<infer _A, infer _E, infer R> ?
-    R
-    : never
+  readonly [K in keyof H]: H[K] extends (...args: ReadonlyArray<never>) => infer F ? Effect.Services<F> : never
 }[keyof H]
 
 /** A group of tasks. */

@@ -46,16 +46,31 @@ export const exists = (path: string): Effect.Effect<boolean, never, FileSystem.F
 export const listen = (
   server: Serving,
   path: string
-): Effect.Effect<void, SocketServerError, Scope.Scope> =>
+): Effect.Effect<void, SocketServerError, FileSystem.FileSystem | Scope.Scope> =>
   Effect.gen(function*() {
-    const listener = yield* NodeSocketServer.make({ path, backlog: 1_024 })
+    const fs = yield* FileSystem.FileSystem
+    const bind = NodeSocketServer.make({ path, backlog: 1_024 })
+    const listener = yield* Effect.catch(bind, (error) =>
+      Effect.flatMap(isStale(path), (stale) =>
+        stale ? Effect.andThen(Effect.ignore(fs.remove(path)), bind) : Effect.fail(error)))
     const serve = listener.run((socket) =>
       Effect.scoped(Effect.flatMap(Link.fromSocket(socket), server.serve)).pipe(
-        Effect.catchTag("LinkClosed", () => Effect.void)
+        Effect.catchTag("LinkClosed", () =>
+          Effect.void)
       )
     )
     yield* Effect.forkScoped(serve)
   })
+
+/** A socket that nobody listens on: its owner was killed. */
+const isStale = (path: string): Effect.Effect<boolean> =>
+  Effect.scoped(openLink(path)).pipe(
+    Effect.as(false),
+    Effect.catch(({ reason }) => Effect.succeed(reason.includes("ECONNREFUSED")))
+  )
+
+const openLink = (path: string): Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope> =>
+  Effect.flatMap(NodeSocket.makeNet({ path }), Link.fromSocket)
 
 /** Connects to a manager that listens on a Unix socket. */
 export const connect = (
@@ -63,10 +78,9 @@ export const connect = (
   name: string
 ): Effect.Effect<Manager.Manager["Service"], ManagerError.ManagerError, Scope.Scope> => {
   const { key, path } = endpoint
-  const open = Effect.flatMap(NodeSocket.makeNet({ path }), Link.fromSocket).pipe(
-    // Many clients that start together may find the listener's queue full for a moment.
-    Effect.retry({ schedule: Schedule.exponential(5).pipe(Schedule.upTo({ duration: "2 seconds" })), while: isBusy })
-  )
+  // Many clients that start together may find the listener's queue full for a moment.
+  const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: "2 seconds" }))
+  const open = Effect.retry(openLink(path), { schedule, while: isBusy })
   return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(
     Effect.provide(layerCrypto)
   )

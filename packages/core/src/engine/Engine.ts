@@ -31,7 +31,9 @@
  * Indexes (S-4): a committed change, a withdrawal, a revocation and a session's end take one each. Receipts, reference
  * counts and forgetting an unused object are bookkeeping and take none; nobody can observe their order.
  */
-import type { AnyKind, At, Grant, GrantId, Operation, Refusal, Reply, Withdrawal } from "./Kind.ts"
+import * as Admission from "./Admission.ts"
+import type { CancelFate, Input, JournalEntry, OperationTable, Output, RequestInput } from "./Inputs.ts"
+import type { AnyKind, Grant, Operation, Refusal, Reply, Withdrawal } from "./Kind.ts"
 import { refuse } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
 import * as Manager from "./Manager.ts"
@@ -46,82 +48,8 @@ import type {
   SessionLabel,
   SharedObject
 } from "./State.ts"
-import type { Argument, Cell, ObjectId } from "./Value.ts"
-import { isCell } from "./Value.ts"
+import { Step } from "./Step.ts"
 import * as Watchers from "./Watchers.ts"
-
-/** What can happen to a manager. Ids, labels and time come from outside (S-1). */
-export type Input =
-  | { readonly _tag: "Open"; readonly session: SessionId; readonly label: SessionLabel }
-  | RequestInput
-  | { readonly _tag: "Cancel"; readonly session: SessionId; readonly sequence: number }
-  | { readonly _tag: "Acknowledge"; readonly session: SessionId; readonly from: number; readonly to: number }
-  | { readonly _tag: "Drop"; readonly session: SessionId; readonly object: ObjectId; readonly times: number }
-  | {
-    readonly _tag: "Watch"
-    readonly session: SessionId
-    readonly sequence: number
-    readonly object: ObjectId
-    readonly credit: number
-  }
-  | { readonly _tag: "Credit"; readonly session: SessionId; readonly sequence: number; readonly credit: number }
-  | { readonly _tag: "Unwatch"; readonly session: SessionId; readonly sequence: number }
-  | { readonly _tag: "End"; readonly session: SessionId }
-  | { readonly _tag: "Time"; readonly now: number }
-
-/** One call of one session. */
-export interface RequestInput {
-  readonly _tag: "Request"
-  readonly session: SessionId
-  readonly sequence: number
-  readonly object: ObjectId
-  /** Position of the operation in its kind, as told at the handshake. */
-  readonly operation: number
-  readonly guard: ReadonlyArray<GrantId>
-  readonly args: ReadonlyArray<Argument>
-}
-
-/** What a step asks its host to tell the clients. */
-export type Output =
-  | {
-    readonly _tag: "Reply"
-    readonly session: SessionId
-    readonly sequence: number
-    readonly index: number
-    readonly outcome: Outcome
-  }
-  /** The call waits now: it no longer counts as in flight (S-8). */
-  | { readonly _tag: "Parked"; readonly session: SessionId; readonly sequence: number }
-  | { readonly _tag: "Cancelled"; readonly session: SessionId; readonly sequence: number; readonly fate: CancelFate }
-  | {
-    readonly _tag: "Event"
-    readonly session: SessionId
-    readonly sequence: number
-    readonly index: number
-    readonly event: WatchEvent
-    readonly parts: Reply
-  }
-  /** A hold of this session is no longer current, by no act of its own. */
-  | { readonly _tag: "Revoked"; readonly session: SessionId; readonly grant: GrantId }
-
-/** How a cancelled call ended (S-10). */
-export type CancelFate = "withdrawn" | "compensated" | "stands"
-
-/** What a watcher is told (S-29). */
-export type WatchEvent = "change" | "reset" | "ended"
-
-/** One line of the journal: what took an index, and why. No gaps (S-31). */
-export interface JournalEntry {
-  readonly index: number
-  readonly cause: "request" | "withdrawn" | "revoked" | "ended"
-  readonly session: SessionId
-  readonly sequence: number
-  readonly object: ObjectId
-  readonly kind: string
-  readonly operation: string
-  readonly args: ReadonlyArray<Argument>
-  readonly reply: Reply
-}
 
 /** How an engine is made. */
 export interface EngineOptions {
@@ -131,12 +59,6 @@ export interface EngineOptions {
   /** Told of every index as it is taken. */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
-
-/** Position → name, per kind: told to clients at the handshake, so both sides need not agree on numbers. */
-export type OperationTable = Record<
-  string,
-  ReadonlyArray<readonly [name: string, effect: Operation<unknown>["effect"]]>
->
 
 /** A manager's state and the one function that changes it. */
 export class Engine {
@@ -257,7 +179,7 @@ export class Engine {
     if (object === undefined) return this.#fail(session, request, refuse("ObjectNotFound"))
     const operation = this.#operations.get(object.kind)?.[request.operation]?.[1]
     if (operation === undefined) return this.#fail(session, request, refuse("UnknownOperation", object.kind.name))
-    const refused = this.#admit(session, operation, request.guard, request.args)
+    const refused = Admission.refusal(this.state, session, operation, request)
     if (refused !== undefined) return this.#fail(session, request, refused)
 
     const lane = operation.lane
@@ -292,47 +214,6 @@ export class Engine {
       this.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
     }
     return false
-  }
-
-  /** Whether a request may be looked at by its kind: guard, arguments and the handles in them. */
-  #admit(
-    session: Session,
-    operation: Operation<unknown>,
-    guard: ReadonlyArray<GrantId>,
-    args: ReadonlyArray<Argument>
-  ): Refusal | undefined {
-    if (operation.guarded && guard.length > 0) {
-      const stale = this.#stale(session, guard)
-      if (stale !== undefined) return stale
-    }
-    const { parameters } = operation
-    if (args.length < parameters.length || (args.length > parameters.length && !operation.variadic)) {
-      return refuse("InvalidArguments", `${parameters.length} arguments, not ${args.length}`)
-    }
-    for (let i = 0; i < parameters.length; i++) {
-      if (!parameters[i]!.is(args[i])) return refuse("InvalidArguments", `${parameters[i]!.expected} at position ${i}`)
-    }
-    for (const argument of args) {
-      if (!isCell(argument)) continue
-      for (const handle of argument.handles) {
-        if (!this.state.objects.has(handle)) return refuse("StaleHandle", handle)
-      }
-    }
-    return undefined
-  }
-
-  /** I5: the first hold of a guard that is not current. */
-  #stale(session: Session, guard: ReadonlyArray<GrantId>): Refusal | undefined {
-    if (guard.length > this.state.limits.guardMax) {
-      return refuse("LimitExceeded", "guardMax", this.state.limits.guardMax)
-    }
-    for (const id of guard) {
-      const grant = session.grants.get(id)
-      if (grant === undefined || this.state.objects.get(grant.object)?.kind.fences !== true) {
-        return refuse("FencedOut", id)
-      }
-    }
-    return undefined
   }
 
   #fail(session: Session, request: RequestInput, refusal: Refusal): void {
@@ -439,7 +320,7 @@ export class Engine {
   #tryHead(object: SharedObject, parked: Parked): boolean {
     const session = this.state.sessions.get(parked.session)!
     const operation = this.#operations.get(object.kind)![parked.operation]![1]
-    const decision = (operation.guarded ? this.#stale(session, parked.guard) : undefined) ??
+    const decision = (operation.guarded ? Admission.staleHold(this.state, session, parked.guard) : undefined) ??
       operation.decide(object.state, parked.args, this.#at.of(object, session.id))
     if (decision._tag === "Wait") return false
     Lane.leave(object, session, parked)
@@ -528,7 +409,9 @@ export class Engine {
   /** S-11, in one step and under one index: withdraw, revoke in order of acquisition, drop; then the lanes are served. */
   #end(session: Session): void {
     this.state.index++
-    this.#record("ended", { session: session.id, sequence: 0, args: [] }, this.state.objects.get(Manager.id)!, [])
+    const ended = { session: session.id, sequence: 0, args: [] }
+    // What it still held comes back under this index: the journal says so (S-31).
+    this.#record("ended", ended, this.state.objects.get(Manager.id)!, [...session.grants.keys()])
     for (const call of session.calls.values()) {
       if (call._tag === "Parked") this.#withdraw(session, call, "session ended")
     }
@@ -598,58 +481,5 @@ export class Engine {
       args: call.args ?? [],
       reply
     })
-  }
-}
-
-/** The step in progress, as kinds see it. One per engine: a kind must not keep it. */
-class Step implements At {
-  readonly #engine: Engine
-  #object: SharedObject | undefined
-  session: SessionId = 0
-  expiry: number | undefined
-
-  constructor(engine: Engine) {
-    this.#engine = engine
-  }
-
-  of(object: SharedObject, session: SessionId): this {
-    this.#object = object
-    this.session = session
-    this.expiry = undefined
-    return this
-  }
-
-  get index(): number {
-    return this.#engine.state.index
-  }
-
-  get now(): number {
-    return this.#engine.state.now
-  }
-
-  held(id: GrantId): Grant | undefined {
-    const grant = this.#engine.state.grants.get(id)
-    return grant?.session === this.session && grant.object === this.#object!.id ? grant : undefined
-  }
-
-  settle(id: GrantId): void {
-    const grant = this.held(id)
-    if (grant !== undefined) this.#engine.settle(grant)
-  }
-
-  expire(milliseconds: number): void {
-    this.expiry = milliseconds
-  }
-
-  retain(cell: Cell): void {
-    References.retain(this.#engine.state, cell)
-  }
-
-  release(cell: Cell): void {
-    References.release(this.#engine.state, cell)
-  }
-
-  changed(change: Reply): void {
-    Watchers.tell(this.#engine, this.#object!, "change", change)
   }
 }

@@ -2,7 +2,8 @@
  * The five invariants (`Engine.ts`), checked from outside on the plain state. Used after every step in tests and in
  * the simulator; costs the whole state, so never in production.
  */
-import type { Engine, Output } from "./Engine.ts"
+import type { Engine } from "./Engine.ts"
+import type { Output } from "./Inputs.ts"
 import type { Grant } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
 import type { SharedObject } from "./State.ts"

@@ -67,7 +67,7 @@ const operations = {
       const kind = engine.state.kinds.get(kindName)
       if (kind === undefined || kind.name === "Manager") return refuse("UnknownKind", kindName)
       const { options, values } = creation(rest)
-      const existing = engine.state.objects.get(engine.state.names.get(name ?? "") ?? -1)
+      const existing = name === null ? undefined : engine.state.objects.get(engine.state.names.get(name) ?? -1)
       if (existing === undefined) return refusalToCreate(engine, name, kind.initial(options, values)) ?? ready
       if (existing.kind !== kind) return refuse("KindMismatch", existing.kind.name, kindName)
       if (existing.fingerprint !== fingerprint) return refuse("SchemaMismatch", existing.fingerprint, fingerprint)
@@ -142,7 +142,7 @@ export const object = (engine: Engine): SharedObject => ({
 const creation = (
   rest: ReadonlyArray<Argument>
 ): { readonly options: Options; readonly values: ReadonlyArray<Cell> } => {
-  const size = Number(rest[0]) * 2
+  const size = Math.min(Number(rest[0]) * 2, rest.length)
   const options: Record<string, Argument> = {}
   for (let i = 1; i < size; i += 2) options[String(rest[i])] = rest[i + 1] ?? null
   return { options, values: rest.slice(1 + size).filter(isCell) }

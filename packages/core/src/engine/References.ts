@@ -89,8 +89,10 @@ const sweep = (state: EngineState): void => {
   }
 }
 
+const isIdle = (object: SharedObject): boolean => object.waiting === 0 && object.grants === 0
+
 const isForgettable = (object: SharedObject): boolean =>
-  object.references === 0 && object.waiting === 0 && object.grants === 0 &&
+  object.references === 0 && isIdle(object) &&
   (object.name === undefined || (!object.keep && object.kind.pristine(object.state)))
 
 /** Removes an object. Its waiters and grants must be gone before. */
@@ -131,7 +133,8 @@ const trace = (state: EngineState): void => {
   for (const id of state.suspects) {
     const object = state.objects.get(id)
     if (object !== undefined && !reached.has(id)) destroy(state, object)
+    // A grant or a waiter alone may keep it, and their end is no drop: it stays a suspect until then.
+    else if (object === undefined || isIdle(object)) state.suspects.delete(id)
   }
-  state.suspects.clear()
   state.dropsSinceTrace = 0
 }

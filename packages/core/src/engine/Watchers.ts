@@ -5,7 +5,8 @@
  * is answered with a fresh snapshot. So a slow watcher costs nothing but its mark, and delays nobody (S-12).
  * Watchers keep nothing alive (S-24).
  */
-import type { Engine, WatchEvent } from "./Engine.ts"
+import type { Engine } from "./Engine.ts"
+import type { WatchEvent } from "./Inputs.ts"
 import type { Reply } from "./Kind.ts"
 import * as References from "./References.ts"
 import type { EngineState, Outcome, Session, SharedObject, Watcher } from "./State.ts"

@@ -1,5 +1,5 @@
 /**
- * What is said after the handshake: the engine's inputs one way, its outputs the other (`engine/Engine.ts`), and a few
+ * What is said after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), and a few
  * words about the connection itself. A frame is a batch of messages; each begins with a byte that says which.
  *
  * ```text
@@ -10,7 +10,7 @@
  *          ─► Closing reason                           (the server ends this session, S-12)
  * ```
  */
-import type { CancelFate, Input, Output, RequestInput, WatchEvent } from "../engine/Engine.ts"
+import type { CancelFate, Input, Output, RequestInput, WatchEvent } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Kind.ts"
 import type { Outcome, SessionId } from "../engine/State.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"

@@ -16,19 +16,20 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
 import type * as Scheduler from "effect/Scheduler"
-import * as Stream from "effect/Stream"
-import type { OperationTable, WatchEvent } from "../engine/Engine.ts"
+import type * as Stream from "effect/Stream"
+import type { OperationTable } from "../engine/Inputs.ts"
 import type { GrantId, Reply } from "../engine/Kind.ts"
 import type { Outcome } from "../engine/State.ts"
 import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
-import { ManagerError, NotExecuted, ObjectDeleted, OutcomeUnknown } from "../ManagerError.ts"
+import { ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 import { failure } from "./Failure.ts"
 import { Guard } from "./Guard.ts"
+import { Holds } from "./Holds.ts"
+import { type Notification, Watches } from "./Watches.ts"
 
 /** What the manager said at the handshake. */
 export interface Agreement {
@@ -55,12 +56,6 @@ export interface Target {
 
 /** What becomes of a reply. Runs in the turn in which the reply is read. */
 export type Complete<A, E> = (outcome: Outcome, index: number) => Exit.Exit<A, E>
-
-/** Told to a watcher (S-29). */
-export interface Notification {
-  readonly event: WatchEvent | "snapshot"
-  readonly parts: Reply
-}
 
 interface Call {
   /** Given when it is sent: sequences go out in order. */
@@ -96,11 +91,26 @@ export class Connection {
   readonly #calls = new Map<number, Call>()
   /** Calls that the window does not admit yet, in order. */
   readonly #waiting = new Set<Call>()
-  readonly #watches = new Map<
-    number,
-    { readonly target: Target; readonly queue: Queue.Queue<Notification, ManagerError> }
-  >()
-  readonly #holds = new Map<GrantId, { readonly object: ObjectId; readonly lost: () => void }>()
+  /** The locks that fibers of this process hold. */
+  readonly holds = new Holds()
+  readonly #watches = new Watches({
+    subscribe: (target) => {
+      if (this.#ended !== undefined) return this.#lost(target, "changes", NotExecuted, this.#ended)
+      const sequence = ++this.#sequence
+      this.#writer.watch(sequence, target.id, this.agreement.limits.watchCredit)
+      this.#written()
+      return sequence
+    },
+    credit: (sequence, more) => {
+      this.#writer.credit(sequence, more)
+      this.#written()
+    },
+    unsubscribe: (sequence) => {
+      this.#writer.unwatch(sequence)
+      this.#written()
+    },
+    dropHandles: (parts) => this.#dropHandles(parts)
+  })
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
   #inFlight = 0
@@ -330,9 +340,9 @@ export class Connection {
       case "Cancelled":
         return this.#hearCancelled(message.sequence, message.fate === "stands")
       case "Event":
-        return this.#notify(message.sequence, message.event, message.parts)
+        return this.#watches.tell(message.sequence, message.event, message.parts)
       case "Revoked":
-        this.trip(message.grant)
+        this.holds.trip(message.grant)
         return
       case "Closing":
         this.#writer.goodbye()
@@ -344,9 +354,10 @@ export class Connection {
   #hearReply(sequence: number, outcome: Outcome, index: number): void {
     const call = this.#calls.get(sequence)
     if (call === undefined) {
-      if (!this.#watches.has(sequence)) return this.#dropOutcome(outcome)
-      if (outcome._tag === "Success") return this.#notify(sequence, "snapshot", outcome.reply)
-      return this.#failWatch(sequence, failure(this.#watches.get(sequence)!.target, "changes", outcome))
+      if (outcome._tag === "Success") return this.#watches.tell(sequence, "snapshot", outcome.reply)
+      const target = this.#watches.target(sequence)
+      if (target !== undefined) this.#watches.fail(sequence, failure(target, "changes", outcome))
+      return
     }
     if (call.state === "Cancelling") {
       call.late = outcome
@@ -412,77 +423,12 @@ export class Connection {
   /** Registers a hold and what is to happen when it is lost; answers how to unregister. */
   onLost(hold: GrantId, object: ObjectId, lost: () => void): () => void {
     if (this.#ended !== undefined) lost()
-    this.#holds.set(hold, { object, lost })
-    return () => this.#holds.delete(hold)
+    return this.holds.add(hold, object, lost)
   }
 
-  /** Whether a hold is registered for an object (S-20). */
-  holds(hold: GrantId, object: ObjectId): boolean {
-    return this.#holds.get(hold)?.object === object
-  }
-
-  /** Trips the loss signal of a hold; false if nobody waits for it any more. */
-  trip(hold: GrantId): boolean {
-    const held = this.#holds.get(hold)
-    held?.lost()
-    return held !== undefined
-  }
-
-  /**
-   * The changes of an object: its snapshot, then every change in order, without a silent gap (S-29). Credit goes back
-   * with what was taken, so a slow reader is told a fresh snapshot instead of what it missed.
-   */
+  /** The changes of an object: its snapshot, then every change in order, without a silent gap (S-29). */
   watch(target: Target): Stream.Stream<Notification, ManagerError> {
-    return Stream.unwrap(Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => this.#subscribe(target)),
-        ({ sequence }) => Effect.sync(() => this.#unsubscribe(sequence))
-      ),
-      ({ queue, sequence }) =>
-        Stream.fromPull(Effect.succeed(Effect.tap(Queue.takeAll(queue), (taken) => {
-          this.#writer.credit(sequence, taken.length)
-          this.#written()
-          return Effect.void
-        })))
-    ))
-  }
-
-  #subscribe(target: Target): { readonly sequence: number; readonly queue: Queue.Queue<Notification, ManagerError> } {
-    const queue = Effect.runSync(Queue.unbounded<Notification, ManagerError>())
-    const sequence = ++this.#sequence
-    if (this.#ended !== undefined) {
-      Queue.failCauseUnsafe(queue, Cause.fail(this.#lost(target, "changes", NotExecuted, this.#ended)))
-      return { sequence, queue }
-    }
-    this.#watches.set(sequence, { target, queue })
-    this.#writer.watch(sequence, target.id, this.agreement.limits.watchCredit)
-    this.#written()
-    return { sequence, queue }
-  }
-
-  #unsubscribe(sequence: number): void {
-    const watch = this.#watches.get(sequence)
-    if (watch === undefined) return
-    this.#watches.delete(sequence)
-    for (const { parts } of Effect.runSync(Effect.orDie(Queue.clear(watch.queue)))) this.#dropHandles(parts)
-    this.#writer.unwatch(sequence)
-    this.#written()
-  }
-
-  #notify(sequence: number, event: Notification["event"], parts: Reply): void {
-    const watch = this.#watches.get(sequence)
-    if (watch === undefined) return this.#dropHandles(parts)
-    if (event === "ended") {
-      const reason = new ObjectDeleted({ object: watch.target.description, operation: "changes" })
-      return this.#failWatch(sequence, new ManagerError({ reason }))
-    }
-    Queue.offerUnsafe(watch.queue, { event, parts })
-  }
-
-  #failWatch(sequence: number, error: ManagerError): void {
-    const watch = this.#watches.get(sequence)
-    this.#watches.delete(sequence)
-    if (watch !== undefined) Queue.failCauseUnsafe(watch.queue, Cause.fail(error))
+    return this.#watches.stream(target)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -505,15 +451,13 @@ export class Connection {
     const waiting = [...this.#waiting]
     this.#calls.clear()
     this.#waiting.clear()
-    for (const { lost } of this.#holds.values()) lost()
+    this.holds.tripAll()
     for (const call of calls) {
       if (call.state === "Cancelling") call.onSettled?.()
       else call.onLost(this.#lost(call.target, call.operation.name, OutcomeUnknown, why))
     }
     for (const call of waiting) call.onLost(this.#lost(call.target, call.operation.name, NotExecuted, why))
-    for (const [sequence, { target }] of this.#watches) {
-      this.#failWatch(sequence, this.#lost(target, "changes", NotExecuted, why))
-    }
+    this.#watches.failAll((target) => this.#lost(target, "changes", NotExecuted, why))
   }
 
   #lost(

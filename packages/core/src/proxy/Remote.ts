@@ -14,9 +14,10 @@ import type { kind as ManagerKind } from "../engine/Manager.ts"
 import type { Outcome } from "../engine/State.ts"
 import type { Argument, Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, ValueNotDecoded, ValueNotEncoded } from "../ManagerError.ts"
-import type { Connection, Notification, Target } from "./Connection.ts"
+import type { Connection, Target } from "./Connection.ts"
 import { failure } from "./Failure.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
+import type { Notification } from "./Watches.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- matches any kind to read its operations' types
 type OperationsOf<K> = K extends Kind<any, infer Operations> ? Operations : never
@@ -147,7 +148,7 @@ export class Remote<K> {
 
   /** S-21: a refused guard trips the loss signal of its hold; the `withLock` that owns it interrupts this fiber. */
   #fencedOut(operation: string, hold: number): Exit.Exit<never> {
-    if (this.connection.trip(hold)) return Exit.failCause(Cause.interrupt())
+    if (this.connection.holds.trip(hold)) return Exit.failCause(Cause.interrupt())
     return Exit.die(
       new Error(
         `${operation} on ${this.target.description} was refused: this fiber stands under a lock that has ended. ` +

@@ -7,7 +7,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { Engine, Input, Output } from "../engine/Engine.ts"
+import type { Engine } from "../engine/Engine.ts"
+import type { Input, Output } from "../engine/Inputs.ts"
 import type { SessionId } from "../engine/State.ts"
 import type { Limits } from "../Limits.ts"
 import { Reader } from "../protocol/Bytes.ts"

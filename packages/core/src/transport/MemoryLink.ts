@@ -9,8 +9,8 @@ import { type Link, LinkClosed } from "./Link.ts"
 
 /** How a pair of ends delivers. */
 export interface MemoryLinkOptions {
-  /** Runs a task later: in another turn, in any order with respect to other tasks. */
-  readonly schedule: (task: () => void) => void
+  /** Runs a task of one end later: in another turn, in any order with respect to other tasks. */
+  readonly schedule: (task: () => void, end: "client" | "server") => void
   /** How many of the available bytes to deliver now, at least 1. Default: all of them. */
   readonly deliverBytes?: ((available: number) => number) | undefined
 }
@@ -25,8 +25,8 @@ export interface MemoryLinkPair {
 
 /** Connects two ends. */
 export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
-  const toServer = pipe(options)
-  const toClient = pipe(options)
+  const toServer = pipe(options, "server")
+  const toClient = pipe(options, "client")
   return {
     client: { ...toServer.sender, read: toClient.read, onDrain: () => {} },
     server: { ...toClient.sender, read: toServer.read, onDrain: () => {} },
@@ -37,8 +37,9 @@ export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
   }
 }
 
-/** One direction. */
-const pipe = ({ deliverBytes, schedule }: MemoryLinkOptions) => {
+/** One direction, to one end. */
+const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "client" | "server") => {
+  const schedule = (task: () => void) => scheduleAt(task, end)
   const chunks: Array<Uint8Array> = []
   let closed: LinkClosed | undefined
   let onBytes: ((bytes: Uint8Array) => void) | undefined

@@ -84,8 +84,8 @@ const operations = {
   /** Key, expected version (0: absent), new value or nothing, turn or 0. Replies 1, or 0 with the current entry. */
   compareAndSet: change({
     parameters: [word, count, valueOrNothing, count],
-    decide: (state, [key, version, , turn]) =>
-      Turn.mustYield(state, turn) || find(state, key)[1] !== version ? answer(0, ...find(state, key)) : ready,
+    decide: (state, [key, version, , turn], at) =>
+      Turn.mustYield(state, turn, at) || find(state, key)[1] !== version ? answer(0, ...find(state, key)) : ready,
     apply: (state, [key, , next, turn], at): readonly [done: number, ...Found] => {
       write(state, key, next, at)
       Turn.end(state, turn, at)

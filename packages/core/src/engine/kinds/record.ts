@@ -119,10 +119,12 @@ const operations = {
   /** Field, expected version, new value, turn or 0. Replies 1, or 0 with the current value and version. */
   compareAndSet: change({
     parameters: [word, count, value, count],
-    decide: (state, [name, version, , turn]) => {
+    decide: (state, [name, version, , turn], at) => {
       const field = state.fields.get(name)
       if (field === undefined) return unknownField(name)
-      return Turn.mustYield(state, turn) || field.version !== version ? answer(0, field.value, field.version) : ready
+      return Turn.mustYield(state, turn, at) || field.version !== version
+        ? answer(0, field.value, field.version)
+        : ready
     },
     apply: (state, [name, , next, turn], at): readonly [done: number, value: Cell | null, version: number] => {
       write(state, name, next, at)

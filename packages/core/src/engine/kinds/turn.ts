@@ -17,8 +17,9 @@ export interface Turns {
 
 const { change } = operationsOf<Turns>()
 
-/** Whether a compare-and-set with this turn (0: none) must yield to somebody else's. */
-export const mustYield = (state: Turns, turn: GrantId): boolean => state.turn !== undefined && state.turn !== turn
+/** Whether a compare-and-set with this turn (0: none) must yield to somebody else's; the turn of another session is. */
+export const mustYield = (state: Turns, turn: GrantId, at: At): boolean =>
+  state.turn !== undefined && (state.turn !== turn || at.held(turn) === undefined)
 
 /** The decision of an operation that waits for its turn. */
 export const decideTurn = (state: Turns) => state.turn === undefined ? ready : wait

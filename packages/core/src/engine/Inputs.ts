@@ -1,0 +1,85 @@
+/**
+ * What an engine is told, what it answers, and what it writes down: the vocabulary that the protocol carries.
+ */
+import type { GrantId, Operation, Reply } from "./Kind.ts"
+import type { Outcome, SessionId, SessionLabel } from "./State.ts"
+import type { Argument, ObjectId } from "./Value.ts"
+
+/** What can happen to a manager. Ids, labels and time come from outside (S-1). */
+export type Input =
+  | { readonly _tag: "Open"; readonly session: SessionId; readonly label: SessionLabel }
+  | RequestInput
+  | { readonly _tag: "Cancel"; readonly session: SessionId; readonly sequence: number }
+  | { readonly _tag: "Acknowledge"; readonly session: SessionId; readonly from: number; readonly to: number }
+  | { readonly _tag: "Drop"; readonly session: SessionId; readonly object: ObjectId; readonly times: number }
+  | {
+    readonly _tag: "Watch"
+    readonly session: SessionId
+    readonly sequence: number
+    readonly object: ObjectId
+    readonly credit: number
+  }
+  | { readonly _tag: "Credit"; readonly session: SessionId; readonly sequence: number; readonly credit: number }
+  | { readonly _tag: "Unwatch"; readonly session: SessionId; readonly sequence: number }
+  | { readonly _tag: "End"; readonly session: SessionId }
+  | { readonly _tag: "Time"; readonly now: number }
+
+/** One call of one session. */
+export interface RequestInput {
+  readonly _tag: "Request"
+  readonly session: SessionId
+  readonly sequence: number
+  readonly object: ObjectId
+  /** Position of the operation in its kind, as told at the handshake. */
+  readonly operation: number
+  readonly guard: ReadonlyArray<GrantId>
+  readonly args: ReadonlyArray<Argument>
+}
+
+/** What a step asks its host to tell the clients. */
+export type Output =
+  | {
+    readonly _tag: "Reply"
+    readonly session: SessionId
+    readonly sequence: number
+    readonly index: number
+    readonly outcome: Outcome
+  }
+  /** The call waits now: it no longer counts as in flight (S-8). */
+  | { readonly _tag: "Parked"; readonly session: SessionId; readonly sequence: number }
+  | { readonly _tag: "Cancelled"; readonly session: SessionId; readonly sequence: number; readonly fate: CancelFate }
+  | {
+    readonly _tag: "Event"
+    readonly session: SessionId
+    readonly sequence: number
+    readonly index: number
+    readonly event: WatchEvent
+    readonly parts: Reply
+  }
+  /** A hold of this session is no longer current, by no act of its own. */
+  | { readonly _tag: "Revoked"; readonly session: SessionId; readonly grant: GrantId }
+
+/** How a cancelled call ended (S-10). */
+export type CancelFate = "withdrawn" | "compensated" | "stands"
+
+/** What a watcher is told (S-29). */
+export type WatchEvent = "change" | "reset" | "ended"
+
+/** One line of the journal: what took an index, and why. No gaps (S-31). */
+export interface JournalEntry {
+  readonly index: number
+  readonly cause: "request" | "withdrawn" | "revoked" | "ended"
+  readonly session: SessionId
+  readonly sequence: number
+  readonly object: ObjectId
+  readonly kind: string
+  readonly operation: string
+  readonly args: ReadonlyArray<Argument>
+  readonly reply: Reply
+}
+
+/** Position → name, per kind: told to clients at the handshake, so both sides need not agree on numbers. */
+export type OperationTable = Record<
+  string,
+  ReadonlyArray<readonly [name: string, effect: Operation<unknown>["effect"]]>
+>

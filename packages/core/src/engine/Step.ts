@@ -1,0 +1,62 @@
+/**
+ * The step in progress, as kinds see it.
+ */
+import type { Engine } from "./Engine.ts"
+import type { At, Grant, GrantId, Reply } from "./Kind.ts"
+import * as References from "./References.ts"
+import type { SessionId, SharedObject } from "./State.ts"
+import type { Cell } from "./Value.ts"
+import * as Watchers from "./Watchers.ts"
+
+/** The step in progress, as kinds see it. One per engine: a kind must not keep it. */
+export class Step implements At {
+  readonly #engine: Engine
+  #object: SharedObject | undefined
+  session: SessionId = 0
+  expiry: number | undefined
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  of(object: SharedObject, session: SessionId): this {
+    this.#object = object
+    this.session = session
+    this.expiry = undefined
+    return this
+  }
+
+  get index(): number {
+    return this.#engine.state.index
+  }
+
+  get now(): number {
+    return this.#engine.state.now
+  }
+
+  held(id: GrantId): Grant | undefined {
+    const grant = this.#engine.state.grants.get(id)
+    return grant?.session === this.session && grant.object === this.#object!.id ? grant : undefined
+  }
+
+  settle(id: GrantId): void {
+    const grant = this.held(id)
+    if (grant !== undefined) this.#engine.settle(grant)
+  }
+
+  expire(milliseconds: number): void {
+    this.expiry = milliseconds
+  }
+
+  retain(cell: Cell): void {
+    References.retain(this.#engine.state, cell)
+  }
+
+  release(cell: Cell): void {
+    References.release(this.#engine.state, cell)
+  }
+
+  changed(change: Reply): void {
+    Watchers.tell(this.#engine, this.#object!, "change", change)
+  }
+}

@@ -1,0 +1,97 @@
+/** How whole programs end: by Ctrl-C, by SIGKILL, by the death or the silence of their manager. */
+import { Manager } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Redacted } from "effect"
+import { readdirSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { Gate, Log } from "./fixtures/tasks.ts"
+import { allGone, descendants, managerOf, start, waitUntil } from "./harness.ts"
+
+const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeManager.layer)
+
+const socketFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith("emp-"))
+
+describe("a program", () => {
+  it.live("ends in order on Ctrl-C: workers with their finalizers, then main, then the manager", () =>
+    Effect.gen(function*() {
+      const program = yield* start("family", "--patient")
+      yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+      const children = descendants(program.pid)
+      program.process.kill("SIGINT")
+      assert.strictEqual((yield* program.exit).code, 130)
+      assert.strictEqual(program.output().split("main is finalized").length, 2)
+      assert.notInclude(program.output(), "Error")
+      yield* allGone(children)
+    }).pipe(Effect.scoped))
+
+  it.live("that is killed leaves nothing: no manager, no busy worker, no child of it, no socket (R-6, R-7)", () =>
+    Effect.gen(function*() {
+      const before = socketFolders()
+      const program = yield* start("family")
+      yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+      const children = descendants(program.pid)
+      assert.strictEqual(children.length, 3)
+      program.process.kill("SIGKILL")
+      yield* allGone(children)
+      yield* waitUntil("its socket is gone", () => socketFolders().every((name) => before.includes(name)))
+    }).pipe(Effect.scoped))
+})
+
+describe("a manager", () => {
+  it.live("that is killed fails every waiting and every later call, at once", () =>
+    Effect.gen(function*() {
+      const log = yield* Log
+      const waiting = yield* Effect.forkChild(Effect.flip(log.take))
+      yield* Effect.repeat(log.size, { times: 3 })
+      process.kill(managerOf(process.pid), "SIGKILL")
+      const error = yield* Fiber.join(waiting)
+      assert.include(error.message, "outcome of take on Queue \"test/Log\" is unknown")
+      assert.include((yield* Effect.flip(log.size)).message, "was not executed")
+    }).pipe(Effect.provide(layer)))
+
+  it.live("that is frozen cannot hold up an interruption (S-10)", () =>
+    Effect.gen(function*() {
+      const log = yield* Log
+      const manager = managerOf(process.pid)
+      const waiting = yield* Effect.forkChild(log.take)
+      yield* log.size
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => process.kill(manager, "SIGSTOP")),
+        () => Effect.timeout(Fiber.interrupt(waiting), "5 seconds"),
+        () => Effect.sync(() => process.kill(manager, "SIGCONT"))
+      )
+      // The connection has settled what the fiber did not wait for.
+      yield* log.offer("for nobody else")
+      assert.strictEqual(yield* log.size, 1)
+    }).pipe(Effect.provide(layer)))
+
+  it.live("takes a lock from a body whose connection is lost, and says so (S-22)", () =>
+    Effect.gen(function*() {
+      const gate = yield* Gate
+      const kill = Effect.sync(() => process.kill(managerOf(process.pid), "SIGKILL"))
+      const error = yield* Effect.flip(gate.withLock(Effect.andThen(kill, Effect.never)))
+      assert.strictEqual(error._tag, "LockLost")
+    }).pipe(Effect.provide(layer)))
+
+  it.live("replaces a socket that nobody listens on, and not one in use", () =>
+    Effect.gen(function*() {
+      const path = `${tmpdir()}/emp-test-${process.pid}`
+      const key = Redacted.make("a key of this test, not to be guessed")
+      const server = NodeManager.layerServer({ path, key })
+      yield* Effect.gen(function*() {
+        const inUse = yield* Effect.flip(Effect.provide(Effect.void, Layer.fresh(server)))
+        assert.include(inUse.message, "EADDRINUSE")
+        const wrongKey = NodeManager.layerClient({ path, key: Redacted.make("another") })
+        const refused = yield* Effect.flip(Effect.provide(Manager.Manager, wrongKey))
+        assert.include(refused.message, "the key is not this manager's")
+        const client = yield* Effect.provide(
+          Effect.flatMap(Manager.Manager, (manager) => manager.inspect),
+          NodeManager.layerClient({ path, key, name: "other" })
+        )
+        assert.include(client.sessions.map(({ name }) => name), "other")
+      }).pipe(Effect.provide(server))
+      const nobody = yield* Effect.flip(Effect.provide(Manager.Manager, NodeManager.layerClient({ path, key })))
+      assert.include(nobody.message, "Is it running")
+    }))
+})

@@ -1,0 +1,83 @@
+/** Real processes for tests: start a program, watch it, look at what it left. Waits on conditions, never on time. */
+import { Effect, Schedule } from "effect"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+/** A program under test. */
+export interface Program {
+  readonly pid: number
+  readonly process: ChildProcess
+  /** Everything it has written so far, both streams. */
+  readonly output: () => string
+  readonly exit: Effect.Effect<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+}
+
+/** A fixture's file. */
+export const fixture = (name: string): URL => new URL(`./fixtures/${name}.ts`, import.meta.url)
+
+/** Starts a fixture as a person would, for the life of the scope. */
+export const start = (name: string, ...args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync((): Program => {
+      const child = spawn(process.execPath, [...nodeOptions, fileURLToPath(fixture(name)), ...args], {
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true
+      })
+      let output = ""
+      child.stdout.on("data", (chunk) => output += chunk)
+      child.stderr.on("data", (chunk) => output += chunk)
+      return {
+        pid: child.pid!,
+        process: child,
+        output: () => output,
+        exit: waitUntil("the program has ended", () => child.exitCode !== null || child.signalCode !== null).pipe(
+          Effect.map(() => ({ code: child.exitCode, signal: child.signalCode }))
+        )
+      }
+    }),
+    ({ process }) => Effect.sync(() => process.kill("SIGKILL"))
+  )
+
+/** Node's options for a process that runs the sources. */
+const nodeOptions = ["--conditions=@effect-multiprocessing/source"]
+
+/** Waits until something holds, looking often; after ten seconds it is a defect that says what it waited for. */
+export const waitUntil = (what: string, holds: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => holds() ? Effect.void : Effect.fail(what)).pipe(
+    Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration: "10 seconds" }))),
+    Effect.catch(() => Effect.die(new Error(`waited in vain until ${what}`)))
+  )
+
+/** One line of the system's process table. */
+export interface Entry {
+  readonly pid: number
+  readonly parent: number
+  readonly command: string
+}
+
+/** Every process of this machine that is not a zombie. */
+export const processes = (): ReadonlyArray<Entry> =>
+  execFileSync("ps", ["-e", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" }).trim().split("\n").flatMap(
+    (line) => {
+      const [, pid, parent, stat, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line)!
+      return stat!.startsWith("Z") ? [] : [{ pid: Number(pid), parent: Number(parent), command: command! }]
+    }
+  )
+
+/** A process's children, and theirs. */
+export const descendants = (pid: number, all = processes()): ReadonlyArray<Entry> =>
+  all.filter((entry) => entry.parent === pid).flatMap((child) => [child, ...descendants(child.pid, all)])
+
+/** The manager process of this or another process. */
+export const managerOf = (pid: number): number =>
+  descendants(pid).find((entry) => entry.command.includes("bin/manager.ts"))!.pid
+
+/** Whether a process is there. */
+export const isAlive = (pid: number): boolean => processes().some((entry) => entry.pid === pid)
+
+/** Waits until none of these processes is left. */
+export const allGone = (entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
+  waitUntil(`${entries.map(({ pid }) => pid).join(", ")} are gone`, () => {
+    const alive = new Set(processes().map(({ pid }) => pid))
+    return entries.every(({ pid }) => !alive.has(pid))
+  })

@@ -1,0 +1,109 @@
+/** Tasks in real processes: results, exits, ends. */
+import { Manager, Process, SharedQueue } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Schema } from "effect"
+import * as Tasks from "./fixtures/tasks.ts"
+import { allGone, descendants, fixture, isAlive, waitUntil } from "./harness.ts"
+
+const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("worker")), NodeServices.layer)
+
+const layer = Layer.mergeAll(Tasks.Log.layer, Tasks.Gate.layer, Tasks.Count.layer).pipe(
+  Layer.provideMerge(Layer.merge(NodeManager.layer, platform))
+)
+
+describe("a process", () => {
+  it.live("answers its task's result, typed", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* Process.run(Tasks.Tasks, Tasks.Square, { n: 7 }), 49)
+      const refused = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 13 }))
+      assert.deepStrictEqual(refused, new Tasks.Refused({ why: "unlucky" }))
+      const exit = yield* Effect.exit(Process.run(Tasks.Tasks, Tasks.Square, { n: 0 }))
+      assert.include(String(exit), "zero")
+    }).pipe(Effect.provide(layer)))
+
+  it.live("that leaves without a result says how, with its last words", () =>
+    Effect.gen(function*() {
+      const exited = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Leave, { code: 7 }, { name: "leaver" }))
+      assert.strictEqual(exited._tag, "ProcessExited")
+      assert.include(exited.message, "leaver")
+      assert.include(exited.message, "with code 7")
+      assert.include(exited.message, "last words")
+    }).pipe(Effect.provide(layer)))
+
+  it.live("that is killed says by which signal, and what it had started goes with it (R-1)", () =>
+    Effect.gen(function*() {
+      const log = yield* Tasks.Log
+      const family = yield* Process.spawn(Tasks.Tasks, Tasks.Family, {})
+      yield* log.take
+      const [grandchild] = descendants(family.pid)
+      assert.include(grandchild!.command, "sleep")
+      yield* family.kill()
+      const exited = yield* Effect.flip(family.result)
+      assert.include(exited.message, "by SIGKILL")
+      yield* allGone([grandchild!])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("is handed handles, and what it did with them stays", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int })
+      yield* Process.run(Tasks.Tasks, Tasks.Fill, { queue, size: 3 })
+      assert.deepStrictEqual([yield* queue.take, yield* queue.take, yield* queue.take], [0, 1, 2])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("is interrupted with its owner: finalizers first", () =>
+    Effect.gen(function*() {
+      const log = yield* Tasks.Log
+      const owner = yield* Effect.forkChild(Process.run(Tasks.Tasks, Tasks.Wait, {}))
+      assert.strictEqual(yield* log.take, "started")
+      yield* Fiber.interrupt(owner)
+      assert.strictEqual(yield* log.take, "finalized")
+    }).pipe(Effect.provide(layer)))
+
+  it.live("that does not end in its grace is killed", () =>
+    Effect.gen(function*() {
+      const log = yield* Tasks.Log
+      const process = yield* Process.spawn(Tasks.Tasks, Tasks.Spin, {}, { grace: "100 millis" })
+      yield* log.take
+      yield* process.end
+      assert.isFalse(isAlive(process.pid))
+      assert.isFalse(yield* process.isRunning)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("that dies holding a lock leaves it to the next holder, who is told (R-1)", () =>
+    Effect.gen(function*() {
+      const log = yield* Tasks.Log
+      const gate = yield* Tasks.Gate
+      const holder = yield* Process.spawn(Tasks.Tasks, Tasks.Hold, {})
+      yield* log.take
+      const next = yield* Effect.forkChild(gate.withHold((hold) => Effect.succeed(hold.abandoned)))
+      yield* holder.kill()
+      assert.isTrue(yield* Fiber.join(next))
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("cannot be started for a manager in memory", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 1 }))
+      assert.include(error.message, "use NodeManager.layer")
+    }).pipe(Effect.provide(Layer.merge(Manager.layerMemory, platform))))
+
+  it.live("cannot be started from an entry that is not there, and both names are told", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 1 }))
+      assert.match(error.message, /neither .*absent\.ts nor .*absent\.js exists/)
+    }).pipe(
+      Effect.provide(NodeManager.layerSpawner(fixture("absent"))),
+      Effect.provide(Layer.merge(NodeManager.layer, NodeServices.layer))
+    ))
+
+  it.live("leaves nothing behind: no process, no object, no session", () =>
+    Effect.gen(function*() {
+      yield* Effect.forEach([1, 2, 3], (n) => Process.run(Tasks.Tasks, Tasks.Square, { n }), { concurrency: 3 })
+      const manager = yield* Manager.Manager
+      const { counts } = yield* manager.inspect
+      assert.deepStrictEqual(counts, { sessions: 1, objects: 3, waiters: 0, holders: 0 })
+      yield* waitUntil("workers are gone", () =>
+        descendants(process.pid).every((entry) => !entry.command.includes("worker.ts")))
+    }).pipe(Effect.provide(layer)))
+})
