@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process"
 
 const steps = {
+  "barrels": "node scripts/barrel.mjs --check",
   "types": "effect-tsgo patch && tsc -b",
   "lint": "oxlint --deny-warnings",
   "format": "dprint check",

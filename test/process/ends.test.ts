@@ -2,11 +2,11 @@
 import { Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import { readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { Gate, Log } from "./fixtures/tasks.ts"
-import { allGone, descendants, managerOf, start, waitUntil } from "./harness.ts"
+import { allGone, descendants, fixture, managerOf, start, waitUntil } from "./harness.ts"
 
 const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeManager.layer)
 
@@ -15,7 +15,7 @@ const socketFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWi
 describe("a program", () => {
   it.live("ends in order on Ctrl-C: workers with their finalizers, then main, then the manager", () =>
     Effect.gen(function*() {
-      const program = yield* start("family", "--patient")
+      const program = yield* start(fixture("family"), "--patient")
       yield* waitUntil("the program is ready", () => program.output().includes("ready"))
       const children = descendants(program.pid)
       program.process.kill("SIGINT")
@@ -28,7 +28,7 @@ describe("a program", () => {
   it.live("that is killed leaves nothing: no manager, no busy worker, no child of it, no socket (R-6, R-7)", () =>
     Effect.gen(function*() {
       const before = socketFolders()
-      const program = yield* start("family")
+      const program = yield* start(fixture("family"))
       yield* waitUntil("the program is ready", () => program.output().includes("ready"))
       const children = descendants(program.pid)
       assert.strictEqual(children.length, 3)
@@ -93,5 +93,20 @@ describe("a manager", () => {
       }).pipe(Effect.provide(server))
       const nobody = yield* Effect.flip(Effect.provide(Manager.Manager, NodeManager.layerClient({ path, key })))
       assert.include(nobody.message, "Is it running")
+    }))
+
+  it.live("that is shut down tells its clients, whose calls fail with the reason (R-19)", () =>
+    Effect.gen(function*() {
+      const key = Redacted.make("a key of this test, not to be guessed")
+      const path = `${tmpdir()}/emp-closing-${process.pid}`
+      const scope = yield* Scope.make()
+      yield* Layer.buildWithScope(NodeManager.layerServer({ path, key }), scope)
+      yield* Effect.gen(function*() {
+        const log = yield* Log
+        const waiting = yield* Effect.forkChild(Effect.flip(log.take))
+        yield* log.size
+        yield* Scope.close(scope, Exit.void)
+        assert.include((yield* Fiber.join(waiting)).message, "the manager was shut down")
+      }).pipe(Effect.provide(Layer.provide(Log.layer, NodeManager.layerClient({ path, key }))))
     }))
 })

@@ -15,11 +15,11 @@ export interface Program {
 /** A fixture's file. */
 export const fixture = (name: string): URL => new URL(`./fixtures/${name}.ts`, import.meta.url)
 
-/** Starts a fixture as a person would, for the life of the scope. */
-export const start = (name: string, ...args: ReadonlyArray<string>) =>
+/** Starts a program as a person would, for the life of the scope. */
+export const start = (program: URL, ...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync((): Program => {
-      const child = spawn(process.execPath, [...nodeOptions, fileURLToPath(fixture(name)), ...args], {
+      const child = spawn(process.execPath, [...nodeOptions, fileURLToPath(program), ...args], {
         stdio: ["ignore", "pipe", "pipe"],
         detached: true
       })
@@ -41,10 +41,10 @@ export const start = (name: string, ...args: ReadonlyArray<string>) =>
 /** Node's options for a process that runs the sources. */
 const nodeOptions = ["--conditions=@effect-multiprocessing/source"]
 
-/** Waits until something holds, looking often; after ten seconds it is a defect that says what it waited for. */
+/** Waits until something holds, looking often; after twenty seconds it is a defect that says what it waited for. */
 export const waitUntil = (what: string, holds: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => holds() ? Effect.void : Effect.fail(what)).pipe(
-    Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration: "10 seconds" }))),
+    Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration: "20 seconds" }))),
     Effect.catch(() => Effect.die(new Error(`waited in vain until ${what}`)))
   )
 

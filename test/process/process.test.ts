@@ -92,10 +92,10 @@ describe("a process", () => {
     Effect.gen(function*() {
       const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 1 }))
       assert.match(error.message, /neither .*absent\.ts nor .*absent\.js exists/)
-    }).pipe(
-      Effect.provide(NodeManager.layerSpawner(fixture("absent"))),
-      Effect.provide(Layer.merge(NodeManager.layer, NodeServices.layer))
-    ))
+    }).pipe(Effect.provide(Layer.provideMerge(
+      NodeManager.layerSpawner(fixture("absent")),
+      Layer.merge(NodeManager.layer, NodeServices.layer)
+    ))))
 
   it.live("leaves nothing behind: no process, no object, no session", () =>
     Effect.gen(function*() {

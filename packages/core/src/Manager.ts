@@ -18,7 +18,7 @@ import { kinds } from "./engine/kinds/index.ts"
 import type { Inspection } from "./engine/Manager.ts"
 import type { SessionLabel } from "./engine/State.ts"
 import * as Limits from "./Limits.ts"
-import type { ManagerError } from "./ManagerError.ts"
+import { ForeignHandle, ManagerError } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
 import { connect } from "./proxy/Connect.ts"
 import type { Connection } from "./proxy/Connection.ts"
@@ -48,6 +48,12 @@ export interface Endpoint {
 export class Manager extends Context.Service<Manager, {
   /** Who holds what, who waits for what: a snapshot of one instant. */
   readonly inspect: Effect.Effect<Inspection, ManagerError>
+  /**
+   * Deletes a shared object at once, whoever uses it: waiting calls fail with `ObjectDeleted`, its holds are lost, and
+   * old handles never mean a new object of the same name (S-27). An object opened with an initial value lives until
+   * then; others go by themselves when nobody uses them.
+   */
+  readonly remove: (object: Remote.Shared) => Effect.Effect<void, ManagerError>
   /** The session that carries every call of this process. @internal */
   readonly connection: Connection
   /** Where other processes can reach this manager; absent: nowhere. */
@@ -86,14 +92,11 @@ export const orRandomKey = (
     return Redacted.make(hexadecimal(yield* random.randomBytes(32)))
   })
 
-/** A server of the standard kinds, for the life of the scope; its end tells the sessions first. */
+/** A server of the standard kinds, for the life of the scope. Whoever lets others in tells them before the end: `close`. */
 export const makeServer = (
   options: ManagerOptions & { readonly key: ManagerKey }
 ): Effect.Effect<Server.Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
-  Effect.acquireRelease(
-    Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } }),
-    (server) => server.close
-  )
+  Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
 
 /** A connection over a link. */
 export const makeConnected = (
@@ -112,6 +115,7 @@ export const makeConnected = (
       Manager.of({
         connection,
         endpoint: options.endpoint,
+        remove: (object) => remove(connection, object),
         inspect: Remote.manager(connection).call("inspect", [], ([json]) =>
           // The manager's own words about itself, of the release that the handshake has checked.
           Exit.succeed(JSON.parse(json.text) as Inspection))
@@ -136,3 +140,10 @@ export const makeLocal = (
     const label = options.label ?? { name: "main", pid: 0 }
     return yield* makeConnected(Effect.succeed(pair.client), { ...options, address: "memory", key, label })
   })
+
+const remove = (connection: Connection, object: Remote.Shared): Effect.Effect<void, ManagerError> => {
+  const { connection: other, target } = object[Remote.TypeId]
+  return other === connection
+    ? Remote.manager(connection, target.description).call("delete", [target.id], () => Exit.void)
+    : Effect.fail(new ManagerError({ reason: new ForeignHandle({ object: target.description, operation: "remove" }) }))
+}

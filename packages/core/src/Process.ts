@@ -196,7 +196,8 @@ export const serve = (
 /** Numbers the processes of this program, for their names. */
 let spawned = 0
 
-const outcome = <T extends Task.Any>(task: T) => Schema.Option(Schema.Exit(task.success, task.error, Schema.Defect()))
+const outcome = <T extends Task.Any>(task: T) =>
+  Schema.Option(Schema.Exit(task.success, task.error, Schema.Defect({ includeStack: true })))
 
 /** The two objects of an assignment, as handles. */
 const assignmentOf = <T extends Task.Any>(task: T) =>

@@ -1,4 +1,4 @@
-// @barrel
+// Written by scripts/barrel.mjs, do not edit.
 export * as Limits from "./Limits.ts"
 export * as Manager from "./Manager.ts"
 export * as ManagerError from "./ManagerError.ts"

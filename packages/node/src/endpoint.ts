@@ -60,6 +60,10 @@ export const listen = (
       )
     )
     yield* Effect.forkScoped(serve)
+    // Added last, so run first: the clients are told before their connections are cut (S-12).
+    yield* Effect.addFinalizer(() =>
+      server.close
+    )
   })
 
 /** A socket that nobody listens on: its owner was killed. */

@@ -26,7 +26,8 @@ export const refusal = (
   }
   for (const argument of args) {
     if (!isCell(argument)) continue
-    const unknown = argument.handles.find((handle) => !state.objects.has(handle))
+    // The manager itself (0) is no value: counting references to it could end it.
+    const unknown = argument.handles.find((handle) => handle === 0 || !state.objects.has(handle))
     if (unknown !== undefined) return refuse("StaleHandle", unknown)
   }
   return undefined

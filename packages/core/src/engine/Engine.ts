@@ -153,7 +153,7 @@ export class Engine {
       this.#touched.delete(object)
       this.#serve(object)
     }
-    References.collect(this.state)
+    References.collect(this.state, this.#tellGone)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -438,6 +438,8 @@ export class Engine {
     this.#reply(session, input.sequence, this.state.index, outcome)
   }
 
+  readonly #tellGone = (object: SharedObject): void => Watchers.tell(this, object, "ended", [])
+
   /** Fails whoever waits for an object, ends what it granted, and removes it (S-27). */
   remove(object: SharedObject): void {
     for (const lane of object.lanes) {
@@ -459,7 +461,7 @@ export class Engine {
         this.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
       }
     }
-    Watchers.tell(this, object, "ended", [])
+    this.#tellGone(object)
     References.destroy(this.state, object)
     this.#touched.delete(object)
   }

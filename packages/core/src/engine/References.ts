@@ -71,21 +71,29 @@ export const released = (state: EngineState, object: SharedObject): void => {
   if (object.references === 0) state.unreferenced.add(object.id)
 }
 
-/** At the end of a step: objects that nothing keeps are gone, and what they held is released in turn. */
-export const collect = (state: EngineState): void => {
-  if (state.unreferenced.size > 0) sweep(state)
+/** At the end of a step: whoever watches an object that nothing keeps is told, it goes, and what it held is released in turn. */
+export const collect = (state: EngineState, tell: (gone: SharedObject) => void): void => {
+  if (state.unreferenced.size > 0) sweep(state, tell)
   if (state.suspects.size > 0 && state.dropsSinceTrace >= state.limits.traceEveryDrops) {
-    trace(state)
-    sweep(state)
+    trace(state, tell)
+    sweep(state, tell)
   }
 }
 
+const end = (state: EngineState, object: SharedObject, tell: (gone: SharedObject) => void): void => {
+  tell(object)
+  destroy(state, object)
+}
+
 /** Also visits what is added while it runs: an object's end may be the end of those it held. */
-const sweep = (state: EngineState): void => {
+const sweep = (state: EngineState, tell: (gone: SharedObject) => void): void => {
   for (const id of state.unreferenced) {
     state.unreferenced.delete(id)
     const object = state.objects.get(id)
-    if (object !== undefined && isForgettable(object)) destroy(state, object)
+    if (object === undefined) continue
+    if (isForgettable(object)) end(state, object, tell)
+    // Until its grants and waiters are gone it may still be put into itself.
+    else if (!isIdle(object)) state.suspects.add(id)
   }
 }
 
@@ -107,7 +115,7 @@ export const destroy = (state: EngineState, object: SharedObject): void => {
 }
 
 /** Objects that no root reaches are only held by each other: they go. */
-const trace = (state: EngineState): void => {
+const trace = (state: EngineState, tell: (gone: SharedObject) => void): void => {
   const reached = new Set<ObjectId>()
   const pending: Array<ObjectId> = []
   const reach = (id: ObjectId) => {
@@ -132,7 +140,7 @@ const trace = (state: EngineState): void => {
   }
   for (const id of state.suspects) {
     const object = state.objects.get(id)
-    if (object !== undefined && !reached.has(id)) destroy(state, object)
+    if (object !== undefined && !reached.has(id)) end(state, object, tell)
     // A grant or a waiter alone may keep it, and their end is no drop: it stays a suspect until then.
     else if (object === undefined || isIdle(object)) state.suspects.delete(id)
   }

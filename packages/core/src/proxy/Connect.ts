@@ -60,7 +60,6 @@ export const connect = (
 
     const context = yield* Effect.context<never>()
     const connection = new Connection(verdict, link, context, yield* Scheduler.Scheduler)
-    yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
     yield* frames.handOver(verdict.limits.frameBytesMax, connection).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
@@ -70,6 +69,8 @@ export const connect = (
       Effect.ignore,
       Effect.forkScoped
     )
+    // Before the end of the reader, which would count as a lost connection: then nothing more would be said.
+    yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
     return connection
   }).pipe(
     Effect.timeoutOrElse({

@@ -272,8 +272,10 @@ export class Connection {
       }
       if (!this.#calls.has(call.sequence)) return Effect.void
       if (call.operation.effect === "read") {
-        // Nothing to undo: the reply, when it comes, finds nobody.
+        // Nothing to undo: the reply, when it comes, finds nobody. The manager may have it in its own queue still.
         this.#forget(call)
+        this.#writer.cancel(call.sequence)
+        this.#written()
         return Effect.void
       }
       this.#leaveWindow(call)
@@ -345,8 +347,7 @@ export class Connection {
         this.holds.trip(message.grant)
         return
       case "Closing":
-        this.#writer.goodbye()
-        this.#flush()
+        this.#sayGoodbye()
         this.end(message.reason)
     }
   }
@@ -438,8 +439,7 @@ export class Connection {
   /** Says goodbye: the session ends now, and what it holds is released. */
   close(): void {
     if (this.#ended !== undefined) return
-    this.#writer.goodbye()
-    this.#flush()
+    this.#sayGoodbye()
     this.end("the scope of this manager was closed")
   }
 
@@ -484,7 +484,15 @@ export class Connection {
     }, 0)
   }
 
+  /** The last word: what was received is acknowledged before it, and nothing is sent after it. */
+  #sayGoodbye(): void {
+    this.#writeAcknowledgement()
+    this.#writer.goodbye()
+    this.#link.send(this.#writer.take())
+  }
+
   #flush(): void {
+    if (this.#ended !== undefined) return
     for (const call of this.#waiting) {
       if (this.#inFlight >= this.agreement.limits.inFlightMax) break
       this.#waiting.delete(call)

@@ -39,6 +39,14 @@ export type Refusals<E> = Readonly<Record<string, (details: ReadonlyArray<Argume
 /** Makes waiting interruptible again inside a masked region. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
+/** The property under which a shared object carries its remote. */
+export const TypeId = "~@effect-multiprocessing/core/Shared"
+
+/** What every shared object has: it can travel as a value and tell what it is. */
+export interface Shared {
+  readonly [TypeId]: Remote<unknown>
+}
+
 /** The manager as an object of itself: opening, deleting, inspecting (`engine/Manager.ts`). */
 export const manager = (connection: Connection, description = "the manager"): Remote<typeof ManagerKind> =>
   new Remote<typeof ManagerKind>(connection, "Manager", { id: 0, description, name: undefined }, "")

@@ -21,16 +21,10 @@ import type { Connection } from "./Connection.ts"
 import * as Remote from "./Remote.ts"
 import { HandleCollector } from "./ValueCodec.ts"
 
-/** The property under which a shared object carries its remote. */
-export const TypeId = "~@effect-multiprocessing/core/Shared"
-
-/** What every shared object has: it can travel as a value (`schema`) and tell what it is. */
-export interface Shared {
-  readonly [TypeId]: Remote.Remote<unknown>
-}
+export { type Shared, TypeId } from "./Remote.ts"
 
 /** Everything needed to open an object of a kind and to talk to it. */
-export interface Blueprint<A extends Shared, C, R, K> {
+export interface Blueprint<A extends Remote.Shared, C, R, K> {
   readonly kind: string
   /** The canonical form of its schemas (S-26). */
   readonly fingerprint: string
@@ -49,7 +43,7 @@ export type OpenError = ManagerError | SchemaMismatch | OptionsMismatch
  * Opens an object for the life of the scope: the one of this name, made now if there is none, or without a name a new
  * one that lives as long as something refers to it.
  */
-export const open = <A extends Shared, C, R, K>(
+export const open = <A extends Remote.Shared, C, R, K>(
   blueprint: Blueprint<A, C, R, K>,
   name: string | undefined
 ): Effect.Effect<A, OpenError, Manager | Scope.Scope | R> =>
@@ -78,7 +72,7 @@ export const open = <A extends Shared, C, R, K>(
   })
 
 /** An object as its users see it. */
-const bind = <A extends Shared, C, R, K>(
+const bind = <A extends Remote.Shared, C, R, K>(
   { fingerprint, kind, proxy }: Blueprint<A, C, R, K>,
   codecs: C,
   connection: Connection,
@@ -109,7 +103,9 @@ const openRefusals = (name: string, object: string): Remote.Refusals<OpenError> 
 }
 
 /** A named shared object as a service with a layer. */
-export interface ServiceClass<Self, Id extends string, A extends Shared, R> extends Context.ServiceClass<Self, Id, A> {
+export interface ServiceClass<Self, Id extends string, A extends Remote.Shared, R>
+  extends Context.ServiceClass<Self, Id, A>
+{
   /** The object of this name, opened once for all who use this layer. */
   readonly layer: Layer.Layer<Self, OpenError, Manager | R>
   /** Its handle as a value (S-24). */
@@ -118,7 +114,7 @@ export interface ServiceClass<Self, Id extends string, A extends Shared, R> exte
 
 /** Makes the class that a program extends to name a shared object. */
 export const service = <Self>() =>
-<const Id extends string, A extends Shared, C, R, K>(
+<const Id extends string, A extends Remote.Shared, C, R, K>(
   id: Id,
   blueprint: Blueprint<A, C, R, K>
 ): ServiceClass<Self, Id, A, R> => {
@@ -146,7 +142,7 @@ export interface HandleWire {
 const space = 0
 
 /** The schema of the handles of a kind of object with these items. */
-export const handleSchema = <A extends Shared, C, R, K>(
+export const handleSchema = <A extends Remote.Shared, C, R, K>(
   blueprint: Blueprint<A, C, R, K>
 ): HandleSchema<A, R> => {
   const { codecs, fingerprint, kind } = blueprint
@@ -159,7 +155,7 @@ export const handleSchema = <A extends Shared, C, R, K>(
     kind: Schema.Literal(kind),
     items: Schema.Literal(fingerprint)
   })
-  const Handle = Schema.declare<A>((u): u is A => isShared(kind)(u) && u[TypeId].fingerprint === fingerprint)
+  const Handle = Schema.declare<A>((u): u is A => isShared(kind)(u) && u[Remote.TypeId].fingerprint === fingerprint)
   return Wire.pipe(Schema.decodeTo(Handle, {
     decode: SchemaGetter.transformEffect((wire) =>
       Effect.gen(function*() {
@@ -174,7 +170,7 @@ export const handleSchema = <A extends Shared, C, R, K>(
     ),
     encode: SchemaGetter.transformEffect((object: A) =>
       Effect.contextWith((context: Context.Context<never>) => {
-        const { connection, target } = object[TypeId]
+        const { connection, target } = object[Remote.TypeId]
         Context.get(context, HandleCollector)?.push(target.id)
         return Effect.succeed({
           manager: connection.agreement.instance,
@@ -190,5 +186,5 @@ export const handleSchema = <A extends Shared, C, R, K>(
 }
 
 /** Whether something is a shared object of a kind. */
-export const isShared = (kind: string) => (u: unknown): u is Shared =>
-  Predicate.hasProperty(u, TypeId) && (u as Shared)[TypeId].kind === kind
+export const isShared = (kind: string) => (u: unknown): u is Remote.Shared =>
+  Predicate.hasProperty(u, Remote.TypeId) && (u as Remote.Shared)[Remote.TypeId].kind === kind

@@ -105,13 +105,19 @@ export const make = (
       }
     }
 
+    /** Turns asked for in the middle of another one: a session may end while its turn runs. They run after it. */
+    const asked: Array<() => void> = []
+
     /** Runs one turn. A throw means that the state can no longer be trusted: no turn runs after it (S-2). */
     const runTurn = (inputs: () => void) => {
+      asked.push(inputs)
       if (!trusted) return
       trusted = false
-      step({ _tag: "Time", now: clock.currentTimeMillisUnsafe() })
-      inputs()
-      release()
+      for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+        step({ _tag: "Time", now: clock.currentTimeMillisUnsafe() })
+        next()
+        release()
+      }
       trusted = true
     }
 

@@ -12,7 +12,7 @@ import type { Input, Output } from "../engine/Inputs.ts"
 import type { SessionId } from "../engine/State.ts"
 import type { Limits } from "../Limits.ts"
 import { Reader } from "../protocol/Bytes.ts"
-import { type FromServer, readFromClient, ServerWriter } from "../protocol/Message.ts"
+import { type FromClient, type FromServer, readFromClient, ServerWriter } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 
 type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
@@ -31,8 +31,10 @@ export class SessionShell {
   readonly #limits: Limits
   readonly #writer = new ServerWriter()
   #deferred: Array<Deferrable> = []
-  /** Inputs of the turn that is being read. */
-  #inbox: Array<Input> = []
+  /** How many of them are requests. */
+  #requests = 0
+  /** What the turn that is being read brings, in order. */
+  #inbox: Array<FromClient> = []
 
   constructor(session: SessionId, link: Link, engine: Engine, step: Engine["step"], limits: Limits) {
     this.#session = session
@@ -45,14 +47,10 @@ export class SessionShell {
   /** Reads one frame; false if it is not of this protocol. Nothing of a malformed frame has an effect. */
   receive(frame: Uint8Array): boolean {
     const reader = new Reader(frame)
-    const inputs: Array<Input> = []
-    while (!reader.done) {
-      const message = readFromClient(reader, this.#session)
-      if (message._tag === "Goodbye") this.#leave()
-      else inputs.push(message)
-    }
+    const messages: Array<FromClient> = []
+    while (!reader.done) messages.push(readFromClient(reader, this.#session))
     if (reader.malformed) return false
-    for (const input of inputs) this.#inbox.push(input)
+    for (const message of messages) this.#inbox.push(message)
     return true
   }
 
@@ -60,17 +58,19 @@ export class SessionShell {
   turn(): void {
     const inbox = this.#inbox
     this.#inbox = []
-    for (const input of inbox) {
-      if (input._tag === "Request" || input._tag === "Watch") this.#request(input)
-      else if (input._tag === "Cancel" && this.#undefer(input.sequence)) continue
-      else this.#step(input)
+    for (const message of inbox) {
+      if (message._tag === "Request" || message._tag === "Watch") this.#request(message)
+      else if ((message._tag === "Cancel" || message._tag === "Unwatch") && this.#undefer(message.sequence)) continue
+      // In its place: what was acknowledged before it has been received (S-9).
+      else if (message._tag === "Goodbye") this.#leave()
+      else this.#step(message)
     }
     this.resume()
   }
 
   /** Applies deferred requests, as far as the limits allow by now. */
   resume(): void {
-    while (this.#deferred.length > 0 && this.#mayRun()) this.#step(this.#deferred.shift()!)
+    while (this.#deferred.length > 0 && this.#mayRun()) this.#step(this.#forget(0))
   }
 
   /** Adds an output to the frame of this turn. */
@@ -93,7 +93,8 @@ export class SessionShell {
   #request(input: Deferrable): void {
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#step(input)
     this.#deferred.push(input)
-    if (this.#deferred.length <= this.#limits.inFlightMax) return
+    // A client counts its calls, not its subscriptions.
+    if (input._tag === "Watch" || ++this.#requests <= this.#limits.inFlightMax) return
     this.close(`more than ${this.#limits.inFlightMax} calls in flight (inFlightMax)`)
     this.#leave()
   }
@@ -109,9 +110,16 @@ export class SessionShell {
   #undefer(sequence: number): boolean {
     const position = this.#deferred.findIndex((input) => input.sequence === sequence)
     if (position < 0) return false
-    this.#deferred.splice(position, 1)
+    this.#forget(position)
     this.#say({ _tag: "Cancelled", session: this.#session, sequence, fate: "withdrawn" })
     return true
+  }
+
+  #forget(position: number): Deferrable {
+    // Only called with the position of one.
+    const input = this.#deferred.splice(position, 1)[0]!
+    if (input._tag === "Request") this.#requests--
+    return input
   }
 
   #tooLarge(output: Output): void {

@@ -1,3 +1,12 @@
 // @barrel
 export * as Invariants from "../engine/Invariants.ts"
 export * as StateHash from "../engine/StateHash.ts"
+export * from "./certify.ts"
+export * from "./Faults.ts"
+export * from "./History.ts"
+export * from "./linearizable.ts"
+export * from "./models/index.ts"
+export * from "./models/Model.ts"
+export * from "./Random.ts"
+export * from "./Recorder.ts"
+export * from "./simulate.ts"

@@ -1,0 +1,59 @@
+/**
+ * Loops that make one call after another until the time is over, as fibers or as promises. A rate counts the calls
+ * that were answered, up to the last answer.
+ */
+import * as Effect from "effect/Effect"
+import type { Round } from "./rounds.ts"
+
+/** Fibers of one process. */
+export const fibers = <E, R>(
+  count: number,
+  call: (position: number) => Effect.Effect<unknown, E, R>
+): Round<E, R> =>
+(milliseconds) =>
+  Effect.gen(function*() {
+    const clock = new RoundClock(milliseconds)
+    const loop = Effect.fnUntraced(function*(start: number) {
+      for (let position = start; clock.running; position++) {
+        yield* call(position)
+        clock.calls++
+      }
+    })
+    yield* Effect.forEach(starts(count), loop, { concurrency: "unbounded", discard: true })
+    return clock.rate
+  })
+
+/** Promises of one process. */
+export const promises = (count: number, call: (position: number) => Promise<unknown>): Round => (milliseconds) =>
+  Effect.promise(async () => {
+    const clock = new RoundClock(milliseconds)
+    const loop = async (start: number) => {
+      for (let position = start; clock.running; position++) {
+        await call(position)
+        clock.calls++
+      }
+    }
+    await Promise.all(starts(count).map(loop))
+    return clock.rate
+  })
+
+/** Where each loop starts among the keys, so that they do not walk in step. */
+const starts = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i * 37)
+
+/** Runs from when it is made. */
+class RoundClock {
+  running = true
+  calls = 0
+  readonly #start = performance.now()
+
+  constructor(milliseconds: number) {
+    setTimeout(() => {
+      this.running = false
+    }, milliseconds)
+  }
+
+  /** Calls per second so far. */
+  get rate(): number {
+    return this.calls / (performance.now() - this.#start) * 1_000
+  }
+}

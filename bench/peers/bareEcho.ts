@@ -1,0 +1,65 @@
+/**
+ * The limit of batching: the same shape as ours and nothing else. Frames that carry every message of a turn, Effect
+ * fibers that wait for the answer with their sequence; no schema, no engine, no memory of replies.
+ *
+ * ```text
+ *   frame    size of what follows (u32), then messages
+ *   message  sequence (u32), size (u32), payload
+ * ```
+ *
+ * Argument: path of the socket.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Net from "node:net"
+import { answer } from "../child.ts"
+import { fibers } from "../loops.ts"
+import { keys, value } from "../workload.ts"
+import { FrameReader, FrameWriter, messageHeaderBytes } from "./frames.ts"
+
+const [path = ""] = process.argv.slice(2)
+
+const payloads = keys.map((key) => Buffer.from(key + value))
+
+const main = Effect.gen(function*() {
+  const socket = yield* Effect.acquireRelease(
+    Effect.sync(() => Net.connect(path)),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+  const writer = new FrameWriter()
+  const waiting = new Map<number, (exit: Exit.Exit<number>) => void>()
+  let sequence = 0
+  let scheduled = false
+  const flush = () => {
+    scheduled = false
+    if (!writer.isEmpty) socket.write(writer.take())
+  }
+  const reader = new FrameReader((frame, start, end) => {
+    for (let at = start; at < end;) {
+      const sequence = frame.readUInt32LE(at)
+      const size = frame.readUInt32LE(at + 4)
+      const resume = waiting.get(sequence)!
+      waiting.delete(sequence)
+      resume(Exit.succeed(size))
+      at += messageHeaderBytes + size
+    }
+  })
+  socket.on("data", (chunk) => {
+    // The fibers resume while the chunk is read, and what they ask for leaves at its end.
+    scheduled = true
+    reader.push(chunk as Buffer)
+    flush()
+  })
+  const echo = (payload: Buffer) =>
+    Effect.callback<number>((resume) => {
+      waiting.set(++sequence, resume)
+      writer.message(sequence, payload, 0, payload.length)
+      if (scheduled) return
+      scheduled = true
+      setImmediate(flush)
+    })
+  yield* answer((task) => fibers(task.fibers, (position) => echo(payloads[position % payloads.length]!)))
+})
+
+NodeRuntime.runMain(Effect.scoped(main))

@@ -1,0 +1,27 @@
+/**
+ * node-redis over a Unix socket, with its own auto-pipelining: commands of one turn of the event loop leave together.
+ * Argument: path of the socket.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import { createClient } from "redis"
+import { answer } from "../child.ts"
+import { promises } from "../loops.ts"
+import { keyAt, keys, value } from "../workload.ts"
+
+const [path = ""] = process.argv.slice(2)
+
+const main = Effect.gen(function*() {
+  const client = yield* Effect.acquireRelease(
+    Effect.promise(() => createClient({ socket: { path, tls: false } }).on("error", () => {}).connect()),
+    (client) => Effect.sync(() => client.destroy())
+  )
+  yield* Effect.promise(() => Promise.all(keys.map((key) => client.set(key, value))))
+  const operations: Record<string, (position: number) => Promise<unknown>> = {
+    "map.set": (position) => client.set(keyAt(position), value),
+    "map.get": (position) => client.get(keyAt(position))
+  }
+  yield* answer((task) => promises(task.fibers, operations[task.operation]!))
+})
+
+NodeRuntime.runMain(Effect.scoped(main))

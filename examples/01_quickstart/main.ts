@@ -1,0 +1,39 @@
+import { Process, SharedMap, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { Console, Effect, Layer, Schema } from "effect"
+
+// What the processes share: a name and a schema each.
+class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Schema.Int }) {}
+class Results extends SharedMap.Service<Results>()("app/Results", { key: Schema.Int, value: Schema.Int }) {}
+const layerShared = Layer.merge(Jobs.layer, Results.layer)
+
+// What another process can be asked to do: payload and result have a schema, too.
+const Work = Task.make("Work", { payload: { power: Schema.Int }, success: Schema.Int })
+const Tasks = TaskGroup.make("app", { tasks: [Work] })
+
+const tasks = Tasks.toLayer({
+  Work: Effect.fn(function*({ power }) {
+    const jobs = yield* Jobs
+    const results = yield* Results
+    let done = 0
+    // A job is gone once its work has succeeded. When a process dies before that, the job comes back for another one:
+    // so the work must be safe to repeat, as setting a key is.
+    const one = jobs.process((n) => Effect.as(results.set(n, n ** power), ++done))
+    yield* Effect.forever(one).pipe(Effect.catchTag("QueueClosed", () => Effect.void))
+    return done
+  }, Effect.orDie)
+}).pipe(Layer.provide(layerShared))
+
+const main = Effect.gen(function*() {
+  const jobs = yield* Jobs
+  const results = yield* Results
+  const workers = yield* Effect.forEach([1, 2, 3], () => Process.spawn(Tasks, Work, { power: 2 }))
+  yield* jobs.offerAll(Array.from({ length: 100 }, (_, i) => i + 1))
+  yield* jobs.close
+  const done = yield* Effect.forEach(workers, (worker) => worker.result)
+  yield* Console.log(`${done.length} processes did ${done.reduce((a, b) => a + b)} jobs`)
+  yield* Console.log(`the squares add up to ${(yield* results.entries).reduce((sum, [, square]) => sum + square, 0)}`)
+}).pipe(Effect.provide(layerShared), Effect.scoped)
+
+// One file is enough: it is the main program, and the same file is what the workers run.
+NodeManager.runMain(main, { tasks })

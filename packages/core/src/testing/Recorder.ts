@@ -1,0 +1,156 @@
+/**
+ * Writes down what a client says and hears, from the bytes that pass over its link.
+ *
+ * It stands outside of the connection, so it sees what really was sent, and in which order; a reply counts as received
+ * when its bytes are read. Needs nothing of the program or of the manager.
+ */
+import * as Predicate from "effect/Predicate"
+import type { OperationTable } from "../engine/Inputs.ts"
+import type { Outcome } from "../engine/State.ts"
+import { type Argument, isCell } from "../engine/Value.ts"
+import { Reader } from "../protocol/Bytes.ts"
+import { FrameSplitter } from "../protocol/Frame.ts"
+import { type FromClient, type FromServer, readFromClient, readFromServer } from "../protocol/Message.ts"
+import type { Link } from "../transport/Link.ts"
+import type { CallRecord, Told, WatchRecord } from "./History.ts"
+
+/** Whose calls these are, and the clock by which they are timed. */
+export interface RecorderOptions {
+  readonly client: string
+  /** Names the clock: records of one clock are compared in time. */
+  readonly clock: string
+  /** The monotonic time; no two events may have the same. */
+  readonly now: () => number
+}
+
+type Writable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** Frames of the handshake in each direction: challenge and verdict, response. */
+const handshakeFrames = { fromServer: 2, fromClient: 1 }
+
+/** What one client said and heard. */
+export class Recorder {
+  readonly records: Array<CallRecord> = []
+  readonly watches: Array<WatchRecord> = []
+  readonly #options: RecorderOptions
+  readonly #calls = new Map<number, Writable<CallRecord>>()
+  readonly #told = new Map<number, Array<Told>>()
+  /** Kinds of the objects this client has heard of. */
+  readonly #kinds = new Map<number, string>([[0, "Manager"]])
+  #operations: OperationTable = {}
+  #session = 0
+
+  constructor(options: RecorderOptions) {
+    this.#options = options
+  }
+
+  /** The same link, with this recorder listening. */
+  listen(link: Link): Link {
+    const fromClient = this.#frames(handshakeFrames.fromClient, (reader) => {
+      this.#said(readFromClient(reader, this.#session))
+    })
+    const fromServer = this.#frames(handshakeFrames.fromServer, (reader) => {
+      this.#heard(readFromServer(reader, this.#session))
+    })
+    return {
+      send: (bytes) => {
+        fromClient(bytes)
+        link.send(bytes)
+      },
+      pendingBytes: link.pendingBytes,
+      read: (onBytes) =>
+        link.read((bytes) => {
+          fromServer(bytes)
+          onBytes(bytes)
+        }),
+      get onDrain() {
+        return link.onDrain
+      },
+      set onDrain(onDrain) {
+        link.onDrain = onDrain
+      }
+    }
+  }
+
+  /** Puts the frames of one direction together, and reads those after the handshake message by message. */
+  #frames(handshake: number, onMessage: (reader: Reader) => void): (bytes: Uint8Array) => void {
+    const splitter = new FrameSplitter(0xffffffff)
+    let frames = 0
+    const onFrame = (frame: Uint8Array) => {
+      if (frames++ < handshake) return this.#shake(frame)
+      const reader = new Reader(frame)
+      while (!reader.done) onMessage(reader)
+    }
+    return (bytes) => {
+      splitter.push(bytes, onFrame)
+    }
+  }
+
+  /** Of the handshake only the welcome matters. */
+  #shake(frame: Uint8Array): void {
+    const message: unknown = JSON.parse(new TextDecoder().decode(frame))
+    if (!Predicate.isTagged(message, "Welcome")) return
+    // The connection itself has checked it against its schema, or will refuse it.
+    const welcome = message as unknown as { readonly session: number; readonly operations: OperationTable }
+    this.#session = welcome.session
+    this.#operations = welcome.operations
+  }
+
+  #said(message: FromClient): void {
+    if (message._tag === "Request") {
+      const { args, guard, object, operation, sequence, session } = message
+      const { client, clock, now } = this.#options
+      const name = this.#operations[this.#kinds.get(object) ?? ""]?.[operation]?.[0] ?? `operation ${operation}`
+      const record = { client, clock, session, sequence, object, operation: name, args, guard, invoke: now() }
+      this.#calls.set(sequence, record)
+      this.records.push(record)
+    } else if (message._tag === "Watch") {
+      const { object, sequence, session } = message
+      const told: Array<Told> = []
+      this.#told.set(sequence, told)
+      this.watches.push({ client: this.#options.client, session, sequence, object, told })
+    } else if (message._tag === "Unwatch") this.#told.delete(message.sequence)
+  }
+
+  #heard(message: FromServer): void {
+    switch (message._tag) {
+      case "Reply":
+        return this.#replied(message.sequence, message.index, message.outcome)
+      case "Cancelled": {
+        const call = this.#calls.get(message.sequence)
+        if (call !== undefined) call.fate = message.fate
+        return
+      }
+      case "Event": {
+        const { event, index, parts } = message
+        this.#learn(parts)
+        this.#told.get(message.sequence)?.push({ event, index, parts })
+      }
+    }
+  }
+
+  #replied(sequence: number, index: number, outcome: Outcome): void {
+    const parts = outcome._tag === "Success" ? outcome.reply : []
+    this.#learn(parts)
+    const call = this.#calls.get(sequence)
+    if (call === undefined) {
+      if (outcome._tag === "Success") this.#told.get(sequence)?.push({ event: "snapshot", index, parts })
+      return
+    }
+    this.#calls.delete(sequence)
+    Object.assign(call, { complete: this.#options.now(), index, outcome })
+    const [handle] = parts
+    if (call.operation === "open" && isCell(handle)) this.#kinds.set(handle.handles[0]!, String(call.args[0]))
+  }
+
+  /** A handle that came with a value says of which kind its object is. */
+  #learn(parts: ReadonlyArray<Argument>): void {
+    for (const part of parts) if (isCell(part) && part.handles.length > 0) this.#learnFrom(JSON.parse(part.text))
+  }
+
+  #learnFrom(json: unknown): void {
+    if (!Predicate.isObjectOrArray(json)) return
+    if ("object" in json && "kind" in json) this.#kinds.set(Number(json.object), String(json.kind))
+    else for (const inner of Object.values(json)) this.#learnFrom(inner)
+  }
+}

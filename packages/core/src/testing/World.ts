@@ -1,0 +1,229 @@
+/**
+ * A world of simulated processes in one thread, with a scheduler and a clock that follow a seed.
+ *
+ * ```text
+ *   step ─► a process that is awake ─► one of its tasks, at random ─► runs until it yields
+ *        └─ nothing to run ─► the time jumps to the next sleeper, or the end of the next pause
+ * ```
+ *
+ * Everything a process does runs through its `Scheduler`, everything it waits for through its `Clock`: the same seed
+ * and the same programs give the same order, always.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Scheduler from "effect/Scheduler"
+import { Random } from "./Random.ts"
+
+/** What a simulated process finds in its context instead of the platform. */
+export type Platform = Mac.Mac | SecureRandom.SecureRandom
+
+interface Sleeper {
+  readonly process: Process
+  /** Simulated milliseconds. */
+  readonly until: number
+  readonly wake: () => void
+}
+
+/** Why a world stopped. */
+export type Rest = "idle" | "stopped" | "endless"
+
+/** When every world begins. */
+const beginning = 1_000_000_000
+
+/** Simulated processes and their time. */
+export class World {
+  readonly random: Random
+  /** Simulated time in milliseconds. */
+  now = beginning
+  /** Tasks run so far. */
+  steps = 0
+  /** Which task of which process ran in each step, as one number: equal traces are equal runs. */
+  trace = 0x811c9dc5
+  readonly #processes: Array<Process> = []
+  readonly #sleepers = new Set<Sleeper>()
+  #ticks = 0
+
+  constructor(seed: number) {
+    this.random = new Random(seed)
+  }
+
+  /** Starts a process. `yields` is how probable it is that a fiber of it yields before an operation. */
+  process(yields: number): Process {
+    const process = new Process(this, this.#processes.length, yields)
+    this.#processes.push(process)
+    return process
+  }
+
+  /** Simulated milliseconds since it began. */
+  get elapsed(): number {
+    return this.now - beginning
+  }
+
+  /** A time that no other event has, and that grows: the world's monotonic clock. */
+  tick(): number {
+    return ++this.#ticks
+  }
+
+  /** Mixes a number into the trace (FNV-1a). */
+  mark(value: number): void {
+    this.trace = Math.imul(this.trace ^ value, 0x01000193)
+  }
+
+  /** Runs until nothing can happen any more, `before` a step says to stop, or there have been too many steps. */
+  run(stepsMax: number, before: () => boolean): Rest {
+    while (this.steps < stepsMax) {
+      if (!before()) return "stopped"
+      const ready = this.#processes.filter((process) => process.isReady)
+      if (ready.length === 0) {
+        if (!this.rush()) return "idle"
+        continue
+      }
+      this.steps++
+      this.random.pick(ready).step()
+    }
+    return "endless"
+  }
+
+  /** Lets the time jump to whatever comes next; false if nothing will ever come. */
+  rush(): boolean {
+    let next = Infinity
+    for (const { until } of this.#sleepers) next = Math.min(next, until)
+    for (const process of this.#processes) if (process.isPaused) next = Math.min(next, process.pausedUntil)
+    if (next === Infinity) return false
+    this.now = Math.max(this.now, next)
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.until > this.now) continue
+      this.#sleepers.delete(sleeper)
+      sleeper.process.scheduleTask(sleeper.wake)
+    }
+    return true
+  }
+
+  /** Wakes a process after some milliseconds; answers how to forget it. */
+  sleep(process: Process, milliseconds: number, wake: () => void): () => void {
+    const sleeper: Sleeper = { process, until: this.now + milliseconds, wake }
+    if (!process.isKilled) this.#sleepers.add(sleeper)
+    return () => this.#sleepers.delete(sleeper)
+  }
+
+  /** Forgets whoever slept in a process. */
+  forget(process: Process): void {
+    for (const sleeper of this.#sleepers) if (sleeper.process === process) this.#sleepers.delete(sleeper)
+  }
+}
+
+/** A process of the world: it can be paused, and killed so that not even a finalizer of it runs. */
+export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher {
+  readonly executionMode = "async"
+  /** Its scheduler, clock, randomness and cryptography. */
+  readonly context: Context.Context<Platform>
+  isKilled = false
+  pausedUntil = 0
+  readonly #world: World
+  readonly #id: number
+  readonly #yields: number
+  #tasks: Array<() => void> = []
+
+  constructor(world: World, id: number, yields: number) {
+    this.#world = world
+    this.#id = id
+    this.#yields = yields
+    this.context = Context.make(Mac.Mac, mac).pipe(
+      Context.add(SecureRandom.SecureRandom, secureRandom(world.random.fork())),
+      Context.add(Clock.Clock, clock(world, this)),
+      Context.add(Scheduler.Scheduler, this)
+    )
+  }
+
+  get isPaused(): boolean {
+    return this.pausedUntil > this.#world.now && !this.isKilled
+  }
+
+  /** Whether it has something to run now. */
+  get isReady(): boolean {
+    return this.#tasks.length > 0 && this.pausedUntil <= this.#world.now
+  }
+
+  /** Runs one of its tasks. */
+  step(): void {
+    const position = this.#world.random.below(this.#tasks.length)
+    const task = this.#tasks[position]!
+    const last = this.#tasks.pop()!
+    if (position < this.#tasks.length) this.#tasks[position] = last
+    this.#world.mark(this.#id * 0x10000 + position)
+    task()
+  }
+
+  /** Runs nothing for some milliseconds. */
+  pause(milliseconds: number): void {
+    this.pausedUntil = this.#world.now + milliseconds
+  }
+
+  /** Runs nothing ever again. */
+  kill(): void {
+    this.isKilled = true
+    this.#tasks = []
+    this.#world.forget(this)
+  }
+
+  /** Any two tasks may run in any order; a priority would only make fewer orders possible. */
+  scheduleTask(task: () => void): void {
+    if (!this.isKilled) this.#tasks.push(task)
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    return this
+  }
+
+  /** Nothing runs out of its turn. */
+  flush(): void {}
+
+  shouldYield(): boolean {
+    return this.#yields > 0 && this.#world.random.chance(this.#yields)
+  }
+}
+
+// internals
+
+const clock = (world: World, process: Process): Clock.Clock => {
+  const millis = () => world.now
+  const nanos = () => BigInt(Math.round(world.now * 1_000_000))
+  return {
+    currentTimeMillisUnsafe: millis,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: (duration) => {
+      const milliseconds = Duration.toMillis(duration)
+      if (milliseconds <= 0) return Effect.yieldNow
+      if (milliseconds === Infinity) return Effect.never
+      return Effect.callback<void>((resume) => {
+        const forget = world.sleep(process, milliseconds, () => resume(Effect.void))
+        return Effect.sync(forget)
+      })
+    }
+  }
+}
+
+const secureRandom = (random: Random): SecureRandom.SecureRandom["Service"] =>
+  SecureRandom.make((size) => Uint8Array.from({ length: size }, () => random.below(256)))
+
+/** Keyed and repeatable, and no more: there is nobody to deceive in here. */
+const mac = Mac.Mac.of({
+  generateKey: (algorithm) => Mac.key(algorithm, new Uint8Array(32)),
+  sign: (key, data) => Effect.map(Mac.toBytes(key), (bytes) => tag(bytes, data)),
+  verify: (key, expected, data) =>
+    Effect.map(Mac.toBytes(key), (bytes) => Mac.timingSafeEqual(tag(bytes, data), expected))
+})
+
+const tag = (key: Uint8Array, data: Uint8Array): Uint8Array => {
+  let hash = 0x811c9dc5
+  for (const bytes of [key, data]) for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  return Uint8Array.of(hash, hash >>> 8, hash >>> 16, hash >>> 24)
+}

@@ -1,0 +1,273 @@
+/**
+ * Whether a run was correct, said afterwards from what the manager and its clients wrote down (S-31).
+ *
+ * ```text
+ *   journal ─► replay through the models ─► state after each index ◄─ what each client was told, at its index
+ *                                                                   ◄─ real time: nothing began after a later index
+ * ```
+ *
+ * Every reply carries the index at which it was committed, so there is nothing to search: the cost is linear in the
+ * length of the history.
+ */
+import type { JournalEntry } from "../engine/Inputs.ts"
+import type { CallRecord, History, Told, WatchRecord } from "./History.ts"
+import { type MakeModel, type Reply, sameReply, show } from "./models/Model.ts"
+import { describe, Replay } from "./Replay.ts"
+
+/** What `certify` can be told besides the history. */
+export interface CertifyOptions {
+  /** Models of kinds beyond the standard ones, by name. */
+  readonly models?: Readonly<Record<string, MakeModel>> | undefined
+}
+
+/** Certifies a history: everything that does not hold, as sentences. Empty: it is correct. */
+export const certify = (history: History, options: CertifyOptions = {}): ReadonlyArray<string> => {
+  const { journal, records, watches = [] } = history
+  const replay = new Replay(options.models)
+  const calls = new Calls(records)
+  const buckets = new Buckets<CallRecord>(journal.length)
+  for (const record of records) {
+    if (record.index !== undefined && !buckets.add(record.index, record)) {
+      replay.violate(`${name(record)} was told index ${record.index}, which the journal does not have`)
+    }
+  }
+  const audience = new Audience(watches, journal.length)
+  const time = new RealTime()
+  audience.hear(replay, 0)
+  for (const record of buckets.at(0)) check(replay, calls, record)
+  for (const entry of journal) {
+    const record = entry.cause === "request" ? calls.commit(replay, entry) : undefined
+    if (record !== undefined) checkCommit(replay, entry, record)
+    replay.apply(entry)
+    audience.hear(replay, entry.index)
+    if (record !== undefined) time.observe(replay, record, entry.index)
+    const reads = buckets.at(entry.index).filter((read) => read !== record)
+    for (const read of reads) check(replay, calls, read)
+    for (const read of reads) time.compare(replay, read, entry.index)
+    for (const read of reads) time.begin(read)
+    if (entry.cause !== "request") calls.undo(entry)
+  }
+  calls.checkFates(replay)
+  return replay.violations
+}
+
+// internals
+
+const name = ({ client, operation, sequence, session }: CallRecord): string =>
+  `${operation} of ${client} (${session}:${sequence})`
+
+/** Things by index. */
+class Buckets<A> {
+  readonly #buckets: Array<Array<A> | undefined>
+  readonly #end: number
+
+  constructor(end: number) {
+    this.#end = end
+    this.#buckets = Array.from({ length: end + 1 })
+  }
+
+  /** False if there is no such index. */
+  add(index: number, item: A): boolean {
+    if (!(index >= 0 && index <= this.#end)) return false
+    const bucket = this.#buckets[index]
+    if (bucket === undefined) this.#buckets[index] = [item]
+    else bucket.push(item)
+    return true
+  }
+
+  at(index: number): ReadonlyArray<A> {
+    return this.#buckets[index] ?? none
+  }
+}
+
+const none: ReadonlyArray<never> = []
+
+/** The records by call, and what the journal says became of each. */
+class Calls {
+  readonly #sessions = new Map<number, Array<CallRecord | undefined>>()
+  readonly #commits = new Map<number, Array<number | undefined>>()
+  readonly #undone = new Set<string>()
+  readonly #cancelled: Array<CallRecord> = []
+
+  constructor(records: ReadonlyArray<CallRecord>) {
+    for (const record of records) {
+      of(this.#sessions, record.session)[record.sequence] = record
+      if (record.fate !== undefined) this.#cancelled.push(record)
+    }
+  }
+
+  /** Notes that a call took effect; answers its record, if a client kept one. */
+  commit(replay: Replay, entry: JournalEntry): CallRecord | undefined {
+    const commits = of(this.#commits, entry.session)
+    const earlier = commits[entry.sequence]
+    if (earlier !== undefined) replay.violate(`I3: ${describe(entry)}, and took effect before at index ${earlier}`)
+    commits[entry.sequence] = entry.index
+    return this.#sessions.get(entry.session)?.[entry.sequence]
+  }
+
+  committed({ sequence, session }: CallRecord): number | undefined {
+    return this.#commits.get(session)?.[sequence]
+  }
+
+  undo({ sequence, session }: JournalEntry): void {
+    this.#undone.add(`${session}:${sequence}`)
+  }
+
+  /** S-10: a cancelled call ended as its client was told. */
+  checkFates(replay: Replay): void {
+    for (const record of this.#cancelled) {
+      const committed = this.committed(record)
+      const undone = this.#undone.has(`${record.session}:${record.sequence}`)
+      if (record.fate === "withdrawn" && committed !== undefined) {
+        replay.violate(`S-10: ${name(record)} was withdrawn, but took effect at index ${committed}`)
+      }
+      if (record.fate === "compensated" && (committed === undefined || !undone)) {
+        replay.violate(`S-10: ${name(record)} was compensated, but nothing was revoked`)
+      }
+    }
+  }
+}
+
+const of = <A>(sessions: Map<number, Array<A | undefined>>, session: number): Array<A | undefined> => {
+  let calls = sessions.get(session)
+  if (calls === undefined) sessions.set(session, calls = [])
+  return calls
+}
+
+/** These may stand under a hold that has ended (S-21). */
+const unguarded = new Set(["acquire", "tryAcquire", "release", "ack", "giveBack", "reject", "endTurn"])
+
+/** What a client was told of a change is what the journal says. The replay stands just before it. */
+const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): void => {
+  if (record.object !== entry.object || record.operation !== entry.operation || !sameReply(record.args, entry.args)) {
+    replay.violate(`${describe(entry)} is not what was asked: ${name(record)} with ${show(record.args)}`)
+  }
+  if (!unguarded.has(entry.operation)) {
+    for (const hold of record.guard) {
+      if (!replay.holds(entry.session, hold)) {
+        replay.violate(`I5: ${describe(entry)} under hold ${hold}, which was not current`)
+      }
+    }
+  }
+  const { index, outcome } = record
+  if (outcome === undefined) return
+  if (index !== entry.index) {
+    replay.violate(`${name(record)} was told index ${index}, but took effect: ${describe(entry)}`)
+  }
+  if (outcome._tag === "Failure") {
+    replay.violate(`${name(record)} was told ${outcome.error}, but took effect: ${describe(entry)}`)
+  } else if (!sameReply(entry.reply, outcome.reply)) {
+    replay.violate(`${name(record)} was told ${show(outcome.reply)}, but ${describe(entry)}`)
+  }
+}
+
+/** What a client was told of a call that changed nothing is so, as of its index. */
+const check = (replay: Replay, calls: Calls, record: CallRecord): void => {
+  const { outcome } = record
+  if (outcome === undefined || calls.committed(record) !== undefined) return
+  const told = outcome._tag === "Success" ? show(outcome.reply) : outcome.error
+  const violate = (truth: string) => replay.violate(`${name(record)} was told ${told} as of ${replay.index}, ${truth}`)
+  const replica = replay.objects.get(record.object)
+  if (outcome._tag === "Failure" && generic.has(outcome.error)) {
+    if (outcome.error === "FencedOut" && replay.holds(record.session, Number(outcome.details[0]))) {
+      violate("but the hold was current")
+    } else if (outcome.error.startsWith("Object") && replica?.keep === true && record.object !== 0) {
+      violate("but nobody had deleted the object")
+    }
+    return
+  }
+  if (record.operation === "inspect" || replica !== undefined && replica.model === undefined) return
+  const answer = replay.look(record.object, { ...record, index: replay.index })
+  if (answer === undefined) violate("but the journal does not have it")
+  else if ("error" in answer) {
+    if (outcome._tag === "Success" || outcome.error !== answer.error) violate(`but should fail with ${answer.error}`)
+  } else if (outcome._tag === "Failure" || !sameReply(answer.reply, outcome.reply)) {
+    violate(`but should be told ${show(answer.reply)}`)
+  }
+}
+
+/** Refusals that do not depend on the state of the object alone. */
+const generic = new Set([
+  "FencedOut",
+  "InvalidArguments",
+  "InvalidOptions",
+  "KindMismatch",
+  "LimitExceeded",
+  "ObjectDeleted",
+  "ObjectNotFound",
+  "OptionsMismatch",
+  "SchemaMismatch",
+  "StaleHandle",
+  "UnknownKind",
+  "UnknownOperation"
+])
+
+/**
+ * Real time, for each clock: a call that had completed before another began has no higher index. Seen in order of
+ * index, that is: none completes before the latest beginning so far.
+ */
+class RealTime {
+  readonly #latest = new Map<string, CallRecord>()
+
+  /** A change: after all that has a lower index, before all reads of its own. */
+  observe(replay: Replay, record: CallRecord, index: number): void {
+    this.compare(replay, record, index)
+    this.begin(record)
+  }
+
+  compare(replay: Replay, record: CallRecord, index: number): void {
+    const later = this.#latest.get(record.clock)
+    if (later === undefined || record.complete === undefined || record.complete >= later.invoke) return
+    replay.violate(
+      `${name(record)} (index ${index}) had completed before ${name(later)} began, but is ordered after it`
+    )
+  }
+
+  begin(record: CallRecord): void {
+    const latest = this.#latest.get(record.clock)
+    if (latest === undefined || record.invoke > latest.invoke) this.#latest.set(record.clock, record)
+  }
+}
+
+/** The watchers: each was told a snapshot, then every change, or a new snapshot instead (S-29). */
+class Audience {
+  readonly #told: Buckets<{ readonly watcher: Watcher; readonly told: Told }>
+
+  constructor(watches: ReadonlyArray<WatchRecord>, end: number) {
+    this.#told = new Buckets(end)
+    for (const record of watches) {
+      const watcher = { record, position: 0 }
+      for (const told of record.told) this.#told.add(told.index, { watcher, told })
+    }
+  }
+
+  hear(replay: Replay, index: number): void {
+    for (const { told, watcher } of this.#told.at(index)) hear(replay, watcher, told)
+  }
+}
+
+interface Watcher {
+  readonly record: WatchRecord
+  /** How many of the object's changes this watcher knows. */
+  position: number
+}
+
+const hear = (replay: Replay, watcher: Watcher, { event, index, parts }: Told): void => {
+  const { client, object, sequence, session } = watcher.record
+  const replica = replay.objects.get(object)
+  if (replica?.model === undefined || event === "ended") return
+  const violate = (truth: string) =>
+    replay.violate(`S-29: watcher ${session}:${sequence} of ${client} was told ${event}${show(parts)}, ${truth}`)
+  if (event === "change") {
+    const next = replica.changes[watcher.position++]
+    if (next === undefined) violate(`but nothing had changed at index ${index}`)
+    else if (next.index !== index || !sameReply(next.parts, parts)) {
+      violate(`but the next change is ${show(next.parts)} at index ${next.index}`)
+      watcher.position = replica.changes.length
+    }
+    return
+  }
+  const snapshot: Reply = replica.model.snapshot?.() ?? []
+  if (!sameReply(snapshot, parts)) violate(`but the state was ${show(snapshot)}`)
+  watcher.position = replica.changes.length
+}

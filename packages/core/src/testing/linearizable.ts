@@ -1,0 +1,59 @@
+/**
+ * Linearizability of a short history, by search, without looking at indexes: the check of the check.
+ *
+ * The search of Wing and Gong with Lowe's memory: of the calls that had begun before the first pending one completed,
+ * any may come next; a set of done calls with a state that was met before is not tried again. It is exponential in the
+ * number of concurrent calls: a few hundred calls of a few clients, of one object. `certify` has no such bound.
+ */
+import type { CallRecord } from "./History.ts"
+import { type Model, sameReply } from "./models/Model.ts"
+
+/**
+ * Whether some order of the calls explains every outcome and respects their times, all of one clock. A call without
+ * an outcome may have taken effect at any time after it began, or never.
+ *
+ * The index of a record serves only as the name of its change, which tokens and versions repeat.
+ */
+export const linearizable = (records: ReadonlyArray<CallRecord>, initial: Model): boolean => {
+  const calls = [...records].sort((left, right) => left.invoke - right.invoke)
+  const required = calls.filter(({ outcome }) => outcome !== undefined).length
+  const met = new Set<string>()
+  const done = calls.map(() => false)
+
+  const search = (model: Model, found: number): boolean => {
+    if (found === required) return true
+    const known = `${done.map(Number).join("")} ${JSON.stringify(model.state())}`
+    if (met.has(known)) return false
+    met.add(known)
+    // Whoever began after a pending call had completed cannot come before it.
+    const horizon = calls.reduce(
+      (earliest, { complete = Infinity }, i) => done[i] ? earliest : Math.min(earliest, complete),
+      Infinity
+    )
+    return calls.some((call, i) => {
+      if (done[i] === true || call.invoke > horizon) return false
+      done[i] = true
+      const isFound = outcomes(model, call).some((next) => search(next, call.outcome === undefined ? found : found + 1))
+      done[i] = false
+      return isFound
+    })
+  }
+  return search(initial, 0)
+}
+
+/** The states in which a call may leave the object, if it is the next one. */
+const outcomes = (model: Model, record: CallRecord): ReadonlyArray<Model> => {
+  const { outcome } = record
+  const call = { ...record, index: record.index ?? NaN }
+  const answer = model.look(call)
+  if (answer !== undefined) {
+    if (outcome === undefined) return []
+    if ("error" in answer) return outcome._tag === "Failure" && outcome.error === answer.error ? [model] : []
+    return outcome._tag === "Success" && sameReply(answer.reply, outcome.reply) ? [model] : []
+  }
+  const next = model.copy()
+  const reply = next.change(call)
+  if (reply === undefined) return []
+  if (outcome === undefined) return [next]
+  return outcome._tag === "Success" && sameReply(reply, outcome.reply) ? [next] : []
+}

@@ -1,0 +1,15 @@
+/** The registry: the model of every kind that has one. A new kind adds one line. */
+import { makeLock } from "./lock.ts"
+import { makeMap } from "./map.ts"
+import type { MakeModel } from "./Model.ts"
+import { makeQueue } from "./queue.ts"
+import { makeRecord } from "./record.ts"
+
+/** How an object of a kind should behave. */
+export const models: Readonly<Record<string, MakeModel>> = {
+  Ref: makeRecord,
+  Namespace: makeRecord,
+  Map: makeMap,
+  Queue: makeQueue,
+  Lock: makeLock
+}

@@ -1,0 +1,73 @@
+/** Held by one, or free. */
+import type { Withdrawal } from "../../engine/Kind.ts"
+import {
+  type Answer,
+  type Call,
+  type Granted,
+  holds,
+  type MakeModel,
+  type Model,
+  notHeld,
+  type Reply
+} from "./Model.ts"
+
+class LockModel implements Model {
+  readonly grants: Map<number, Granted>
+  #abandoned: boolean
+
+  constructor(grants?: ReadonlyMap<number, Granted>, abandoned = false) {
+    this.grants = new Map(grants)
+    this.#abandoned = abandoned
+  }
+
+  look({ args, operation, session }: Call): Answer | undefined {
+    switch (operation) {
+      case "tryAcquire":
+        return this.grants.size > 0 ? { reply: [] } : undefined
+      case "release":
+        return holds(this, session, args[0]) ? undefined : notHeld
+      case "isHeld":
+        return { reply: [this.grants.size] }
+    }
+    return undefined
+  }
+
+  change(call: Call): Reply | undefined {
+    if (this.look(call) !== undefined) return undefined
+    const { args, index, operation, session } = call
+    switch (operation) {
+      case "acquire":
+      case "tryAcquire": {
+        if (this.grants.size > 0) return undefined
+        const abandoned = this.#abandoned
+        this.#abandoned = false
+        this.grants.set(index, { session, byReceipt: false })
+        return [index, abandoned ? 1 : 0]
+      }
+      case "release":
+        this.grants.delete(Number(args[0]))
+        return []
+    }
+    return undefined
+  }
+
+  revoke(grant: number, reason: Withdrawal): void {
+    this.grants.delete(grant)
+    this.#abandoned = reason === "session ended"
+  }
+
+  isPristine(): boolean {
+    return this.grants.size === 0
+  }
+
+  state(): unknown {
+    return [[...this.grants], this.#abandoned]
+  }
+
+  copy(): LockModel {
+    return new LockModel(this.grants, this.#abandoned)
+  }
+}
+
+/** A free lock. */
+export const makeLock: MakeModel = () => new LockModel()

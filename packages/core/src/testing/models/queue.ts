@@ -1,0 +1,174 @@
+/** First in, first out; what comes back goes to its old place, and what fails too often to the dead letters. */
+import type { Withdrawal } from "../../engine/Kind.ts"
+import type { Argument } from "../../engine/Value.ts"
+import {
+  type Answer,
+  type Call,
+  type Granted,
+  holds,
+  type MakeModel,
+  type Model,
+  notHeld,
+  type Reply
+} from "./Model.ts"
+
+interface Item {
+  /** Its place in the queue, for ever: how many were offered before it. */
+  readonly place: number
+  readonly value: Argument
+  /** Deliveries that failed. */
+  readonly attempts: number
+}
+
+interface State {
+  readonly capacity: number
+  readonly attemptsMax: number
+  closed: boolean
+  offered: number
+  /** In order of their places. */
+  readonly waiting: Array<Item>
+  readonly dead: Array<Item & { readonly reason: string }>
+  /** By grant: work in progress, which still fills the queue, and what is the client's once received. */
+  readonly leased: Map<number, Item>
+  readonly delivered: Map<number, Item>
+  readonly grants: Map<number, Granted>
+}
+
+class QueueModel implements Model {
+  readonly #state: State
+
+  constructor(state: State) {
+    this.#state = state
+  }
+
+  get grants() {
+    return this.#state.grants
+  }
+
+  look({ args, operation, session }: Call): Answer | undefined {
+    const { closed, dead, leased, waiting } = this.#state
+    switch (operation) {
+      case "offer":
+        return closed ? { error: "QueueClosed" } : undefined
+      case "take":
+      case "takeLease":
+        return closed && waiting.length === 0 && leased.size === 0 ? { error: "QueueClosed" } : undefined
+      case "ack":
+      case "giveBack":
+      case "reject":
+        return holds(this, session, args[0]) ? undefined : notHeld
+      case "size":
+        return { reply: [waiting.length, leased.size] }
+      case "deadLetters":
+        return { reply: dead.flatMap(({ attempts, reason, value }) => [reason, attempts, value]) }
+    }
+    return undefined
+  }
+
+  change(call: Call): Reply | undefined {
+    if (this.look(call) !== undefined) return undefined
+    const { args, index, operation } = call
+    const state = this.#state
+    switch (operation) {
+      case "offer":
+        if (state.waiting.length + state.leased.size >= state.capacity) return undefined
+        state.waiting.push({ place: state.offered++, value: args[0]!, attempts: 0 })
+        return []
+      case "take": {
+        const item = this.#deliver(state.delivered, call)
+        return item && [item.value]
+      }
+      case "takeLease": {
+        const item = this.#deliver(state.leased, call)
+        return item && [index, item.attempts + 1, item.value]
+      }
+      case "ack":
+        this.#takeBack(Number(args[0]))
+        return []
+      case "giveBack": {
+        const item = this.#takeBack(Number(args[0]))
+        if (args[1] === 1) this.#failed(item, String(args[2]))
+        else this.#putBack(item)
+        return []
+      }
+      case "reject":
+        state.dead.push({ ...this.#takeBack(Number(args[0])), reason: String(args[1]) })
+        return []
+      case "close":
+        state.closed = true
+        return []
+    }
+    return undefined
+  }
+
+  revoke(grant: number, reason: Withdrawal): void {
+    const item = this.#takeBack(grant)
+    if (reason === "session ended") this.#failed(item, "the worker's session ended")
+    else this.#putBack(item)
+  }
+
+  isPristine(): boolean {
+    // Whether what was delivered has been received, nobody tells.
+    const { closed, dead, leased, waiting } = this.#state
+    return !closed && waiting.length === 0 && leased.size === 0 && dead.length === 0
+  }
+
+  state(): unknown {
+    const { closed, dead, delivered, leased, waiting } = this.#state
+    return [closed, waiting, dead, [...leased], [...delivered]]
+  }
+
+  copy(): QueueModel {
+    const { dead, delivered, grants, leased, waiting } = this.#state
+    return new QueueModel({
+      ...this.#state,
+      waiting: [...waiting],
+      dead: [...dead],
+      leased: new Map(leased),
+      delivered: new Map(delivered),
+      grants: new Map(grants)
+    })
+  }
+
+  #deliver(to: Map<number, Item>, { index, session }: Call): Item | undefined {
+    const item = this.#state.waiting.shift()
+    if (item === undefined) return undefined
+    to.set(index, item)
+    this.#state.grants.set(index, { session, byReceipt: to === this.#state.delivered })
+    return item
+  }
+
+  #takeBack(grant: number): Item {
+    const { delivered, grants, leased } = this.#state
+    const item = leased.get(grant) ?? delivered.get(grant)!
+    leased.delete(grant)
+    delivered.delete(grant)
+    grants.delete(grant)
+    return item
+  }
+
+  #putBack(item: Item): void {
+    this.#state.waiting.push(item)
+    this.#state.waiting.sort((left, right) => left.place - right.place)
+  }
+
+  #failed(item: Item, reason: string): void {
+    const tried = { ...item, attempts: item.attempts + 1 }
+    if (tried.attempts >= this.#state.attemptsMax) this.#state.dead.push({ ...tried, reason })
+    else this.#putBack(tried)
+  }
+}
+
+/** An empty queue. */
+export const makeQueue: MakeModel = ({ attempts, capacity }) =>
+  new QueueModel({
+    capacity: Number(capacity),
+    attemptsMax: Number(attempts),
+    closed: false,
+    offered: 0,
+    waiting: [],
+    dead: [],
+    leased: new Map(),
+    delivered: new Map(),
+    grants: new Map()
+  })

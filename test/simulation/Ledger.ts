@@ -1,0 +1,33 @@
+/** What the programs of a run themselves know: which items there are, who got them, and who is under the gate. */
+import type { Client } from "@effect-multiprocessing/core/testing"
+
+/** One run's ledger, shared by all its clients, who are in one thread after all. */
+export class Ledger {
+  #items = 0
+  readonly #taken = new Map<number, string>()
+  readonly #inside = new Set<Client>()
+
+  /** A new item, unlike any other. */
+  item(): number {
+    return ++this.#items
+  }
+
+  /** An item is somebody's for good: that can happen once. */
+  took(item: number, { name }: Client): void {
+    const first = this.#taken.get(item)
+    if (first !== undefined) throw new Error(`item ${item} went to ${first} and to ${name}`)
+    if (!(item >= 1 && item <= this.#items)) throw new Error(`item ${item} was never offered`)
+    this.#taken.set(item, name)
+  }
+
+  /** Somebody goes through the gate: nobody else may be inside, but clients that were killed or cut off. */
+  enter(client: Client): void {
+    const other = [...this.#inside].find((inside) => !inside.isLost())
+    if (other !== undefined) throw new Error(`${client.name} went through the gate while ${other.name} was inside`)
+    this.#inside.add(client)
+  }
+
+  leave(client: Client): void {
+    this.#inside.delete(client)
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * A run as data: who does what, and what goes wrong. Drawn from a seed, and made shorter when it fails.
+ */
+import {
+  type Client,
+  drawFaults,
+  type Fault,
+  Random,
+  simulate,
+  type Simulation
+} from "@effect-multiprocessing/core/testing"
+import { Cause, Effect, Exit } from "effect"
+import { actions, remove } from "./actions.ts"
+import { Ledger } from "./Ledger.ts"
+import type { Mutant } from "./mutants.ts"
+import * as Objects from "./objects.ts"
+
+/** One action of one fiber of one client. */
+export interface Deed {
+  readonly client: number
+  readonly fiber: number
+  readonly action: string
+  /** The seed of its details. */
+  readonly choice: number
+}
+
+/** All that a run depends on. */
+export interface Plan {
+  readonly seed: number
+  readonly clients: number
+  readonly deeds: ReadonlyArray<Deed>
+  readonly faults: ReadonlyArray<Fault>
+  readonly inFlightMax: number
+}
+
+const names = Object.keys(actions)
+
+/** Steps over which faults are spread: about as many as a run has. */
+const faultSteps = 3_000
+
+/** The plan of a seed. */
+export const draw = (seed: number): Plan => {
+  const random = new Random(seed)
+  const clients = 2 + random.below(3)
+  // Some runs use few actions, so that these meet more often.
+  const repertoire = random.chance(1 / 2) ? names : Array.from({ length: 6 }, () => random.pick(names))
+  const deeds = Array.from({ length: 20 + random.below(50) }, (): Deed => ({
+    client: 1 + random.below(clients),
+    fiber: random.below(3),
+    action: random.pick(repertoire),
+    choice: random.below(1_000_000)
+  }))
+  const faults = drawFaults(random, 1, clients + 1, faultSteps)
+  return { seed, clients, deeds, faults, inFlightMax: random.pick([1, 3, 16]) }
+}
+
+/** Runs a plan, with a bug in the manager or without. */
+export const run = (plan: Plan, mutant?: Mutant): Simulation => {
+  const ledger = new Ledger()
+  return simulate((client) => client.number === 0 ? steward(client, ledger) : worker(client, ledger, plan.deeds), {
+    seed: plan.seed,
+    clients: plan.clients + 1,
+    steady: 1,
+    faults: plan.faults,
+    limits: { inFlightMax: plan.inFlightMax, watchCredit: 2, traceEveryDrops: 2 },
+    ...mutant?.(plan.seed)
+  })
+}
+
+/** Drops deeds and faults while the run still fails, as long as `mayGoOn`. */
+export const shorten = (plan: Plan, mutant: Mutant | undefined, mayGoOn: () => boolean): Plan => {
+  let shortest = plan
+  for (let size = Math.max(plan.deeds.length, plan.faults.length); size >= 1; size = Math.floor(size / 2)) {
+    for (const part of ["faults", "deeds"] as const) {
+      for (let start = 0; start < shortest[part].length && mayGoOn();) {
+        const shorter = { ...shortest, [part]: shortest[part].filter((_, i) => i < start || i >= start + size) }
+        if (run(shorter, mutant).violations.length > 0) shortest = shorter
+        else start += size
+      }
+    }
+  }
+  return shortest
+}
+
+/** A client that does its deeds, in as many fibers as they ask for. */
+const worker = (client: Client, ledger: Ledger, deeds: ReadonlyArray<Deed>) =>
+  Effect.gen(function*() {
+    const objects = yield* Objects.open
+    const fibers = [0, 1, 2].map((fiber) =>
+      deeds.filter((deed) => deed.client === client.number && deed.fiber === fiber)
+    )
+    yield* Effect.forEach(fibers, (own) =>
+      Effect.forEach(own, ({ action, choice }) =>
+        client.cancellable(
+          Effect.scoped(Effect.suspend(() => actions[action]!({ client, ledger, objects, random: new Random(choice) })))
+        ).pipe(
+          Effect.flatMap((exit) =>
+            // What fails, or is interrupted, was meant to; a defect ends the run.
+            Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Effect.die(Cause.squash(exit.cause)) : Effect.void
+          )
+        ), { discard: true }), { concurrency: "unbounded", discard: true })
+  })
+
+/** Rounds in which the steward keeps things moving before it closes the queues, and before it goes. */
+const rounds = { open: 4, all: 10 }
+
+/**
+ * The client that meets no faults. Whenever all the others wait for something (its sleep is longer than any of
+ * theirs), it gives them what they wait for; in the end it closes everything.
+ */
+const steward = (client: Client, ledger: Ledger) =>
+  Effect.gen(function*() {
+    for (let round = 0; client.others() > 0 && round < rounds.all; round++) {
+      yield* Effect.sleep(120_000)
+      // Opened anew: some of them have been deleted since.
+      yield* Effect.scoped(Effect.flatMap(Objects.open, (objects) => help(client, ledger, objects, round)))
+    }
+    const { brief, desk, hatch, jobs, mail } = yield* Objects.open
+    yield* desk.clear
+    yield* Effect.forEach([jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), { discard: true })
+  })
+
+const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
+  const { board, brief, counter, jobs, mail, scores } = objects
+  const helps = [
+    counter.modify((n) => [undefined, n + 1]),
+    board.set({ running: false }),
+    scores.clear,
+    Effect.suspend(() => jobs.offer(ledger.item())),
+    Effect.map(jobs.take, (item) => ledger.took(item, client)),
+    mail.take,
+    brief.close,
+    ...(round < rounds.open ? [] : [jobs.close, mail.close])
+  ]
+  return Effect.forEach(helps, (help) => Effect.ignore(Effect.timeoutOption(help, 10)), { discard: true })
+}

@@ -1,0 +1,187 @@
+/**
+ * What clients do: every operation of every kind, and the ways in which programs put them together. Each action draws
+ * its details from its own choices, so that leaving one out changes no other.
+ */
+import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import type { Client, Random } from "@effect-multiprocessing/core/testing"
+import { Effect, Exit, Option, type Scope, Stream } from "effect"
+import * as Remote from "../../packages/core/src/proxy/Remote.ts"
+import { type Shared, TypeId } from "../../packages/core/src/proxy/Shared.ts"
+import type { Ledger } from "./Ledger.ts"
+import { Answers, type Objects, Tally } from "./objects.ts"
+
+/** What an action finds. */
+export interface Stage {
+  readonly client: Client
+  readonly ledger: Ledger
+  readonly objects: Objects
+  readonly random: Random
+}
+
+/** An action: whatever it fails with is its own affair, a defect is a bug. */
+export type Action = (stage: Stage) => Effect.Effect<unknown, unknown, Manager.Manager | Scope.Scope>
+
+const keys = ["a", "b", "c"]
+
+/** Short enough that everything happens at once, long enough that something does. */
+const soon = (random: Random) => random.pick([0, 1, 5, 50])
+
+/** A while of work, in which others have their turn. */
+const work = (random: Random) => random.chance(1 / 2) ? Effect.yieldNow : Effect.sleep(soon(random))
+
+/** Gives up after a moment, in one case of two. */
+const impatient = (random: Random) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<unknown, E, R> =>
+  random.chance(1 / 2) ? self : Effect.timeoutOption(self, soon(random))
+
+const read = <A, E>(changes: Stream.Stream<A, E>, random: Random) => {
+  const pause = soon(random)
+  return changes.pipe(
+    Stream.take(1 + random.below(5)),
+    Stream.mapEffect((change) => Effect.as(Effect.sleep(pause), change)),
+    Stream.runDrain,
+    Effect.timeoutOption(random.pick([20, 200]))
+  )
+}
+
+/** Deletes an object, which only its administrator does. */
+export const remove = (object: Shared) =>
+  Effect.flatMap(
+    Manager.Manager,
+    ({ connection }) => Remote.manager(connection).call("delete", [object[TypeId].target.id], () => Exit.void)
+  )
+
+const queueActions: Record<string, Action> = {
+  offer: ({ ledger, objects: { jobs }, random }) => impatient(random)(jobs.offer(ledger.item())),
+  offerAll: ({ ledger, objects: { jobs }, random }) =>
+    impatient(random)(jobs.offerAll([ledger.item(), ledger.item(), ledger.item()])),
+  take: ({ client, ledger, objects: { jobs }, random }) =>
+    impatient(random)(Effect.map(jobs.take, (item) => ledger.took(item, client))),
+  process: ({ client, ledger, objects: { jobs }, random }) =>
+    Effect.flatMap(
+      jobs.process((item) => Effect.as(work(random), item)),
+      (item) => Effect.sync(() => ledger.took(item, client))
+    ),
+  processAndFail: ({ objects: { jobs }, random }) =>
+    jobs.process(() => Effect.andThen(work(random), Effect.fail("no"))),
+  processAndCount: ({ objects: { counter, jobs } }) => jobs.process(() => counter.increment),
+  lease: ({ client, ledger, objects: { jobs }, random }) =>
+    Effect.scoped(Effect.gen(function*() {
+      const lease = yield* jobs.takeLease
+      yield* work(random)
+      if (random.chance(1 / 3)) return
+      if (random.chance(1 / 3)) return yield* lease.nack("not this one")
+      yield* lease.ack
+      ledger.took(lease.item, client)
+    })),
+  size: ({ objects: { jobs } }) => jobs.size,
+  deadLetters: ({ objects: { jobs } }) => jobs.deadLetters,
+  brief: ({ ledger, objects: { brief }, random }) =>
+    random.chance(1 / 2) ? brief.take : brief.offerAll([ledger.item(), ledger.item()]),
+  close: ({ objects: { brief } }) => brief.close,
+  remove: ({ objects: { brief, hatch }, random }) => remove(random.chance(1 / 2) ? brief : hatch)
+}
+
+const lockActions: Record<string, Action> = {
+  write: ({ client, ledger, objects: { counter, gate, text }, random }) =>
+    gate.withLock(
+      Effect.gen(function*() {
+        ledger.enter(client)
+        const before = yield* counter.get
+        yield* work(random)
+        yield* Effect.all([counter.set(before + 1), text.set(String(before))], { concurrency: "unbounded" })
+      }).pipe(Effect.ensuring(Effect.sync(() => ledger.leave(client))))
+    ),
+  lockSoon: ({ objects: { counter, gate }, random }) =>
+    Effect.timeoutOption(gate.withLock(counter.increment), soon(random)),
+  nest: ({ objects: { gate, hatch, scores }, random }) =>
+    gate.withLock(hatch.withHold(({ token }) => Effect.andThen(work(random), scores.set("token", token)))),
+  underHatch: ({ ledger, objects: { board, hatch, jobs }, random }) =>
+    hatch.withLock(
+      Effect.andThen(work(random), random.chance(1 / 2) ? board.set({ count: 1 }) : jobs.offer(ledger.item()))
+    ),
+  reenter: ({ objects: { gate } }) => Effect.flip(gate.withLock(Effect.flip(gate.withLock(Effect.void)))),
+  /** A fiber that outlives its lock: what it writes later is refused. */
+  escape: ({ objects: { counter, gate, text }, random }) =>
+    gate.withLock(Effect.andThen(
+      Effect.forkDetach(Effect.andThen(Effect.sleep(soon(random)), text.set("escaped"))),
+      counter.increment
+    )),
+  isHeld: ({ objects: { gate } }) => gate.isHeld,
+  nameless: ({ objects: { text } }) => Effect.flatMap(SharedLock.make(), (lock) => lock.withLock(text.set("nameless")))
+}
+
+const recordActions: Record<string, Action> = {
+  get: ({ objects: { counter } }) => counter.get,
+  set: ({ objects: { counter }, random }) => counter.set(random.below(10)),
+  add: ({ objects: { counter }, random }) => counter.add(random.below(5)),
+  increment: ({ objects: { counter } }) => counter.increment,
+  modify: ({ objects: { counter } }) => counter.modify((n) => [n, n + 1]),
+  update: ({ objects: { text }, random }) => text.update((value) => `${value}${random.below(10)}`.slice(-5)),
+  until: ({ objects: { counter } }) => counter.until((n) => n % 3 === 0),
+  watchCounter: ({ objects: { counter }, random }) => read(counter.changes, random),
+  getAll: ({ objects: { board } }) => board.get,
+  setAll: ({ objects: { board }, random }) => board.set({ running: random.chance(1 / 2), count: random.below(20) }),
+  count: ({ objects: { board }, random }) => board.fields.count.add(random.below(15)),
+  modifyCount: ({ objects: { board } }) => board.fields.count.modify((n) => [n, (n + 1) % 20]),
+  stopped: ({ objects: { board } }) => board.fields.running.until((running) => !running),
+  watchBoard: ({ objects: { board }, random }) => read(board.changes, random)
+}
+
+const mapActions: Record<string, Action> = {
+  getEntry: ({ objects: { scores }, random }) => scores.get(random.pick(keys)),
+  has: ({ objects: { scores }, random }) => scores.has(random.pick(keys)),
+  setEntry: ({ objects: { scores }, random }) => scores.set(random.pick(keys), random.below(10)),
+  getOrSet: ({ objects: { scores }, random }) => scores.getOrSet(random.pick(keys), 0),
+  removeEntry: ({ objects: { scores }, random }) => scores.remove(random.pick(keys)),
+  modifyEntry: ({ objects: { scores }, random }) =>
+    scores.modify(random.pick(keys), (found) => {
+      const next = Option.getOrElse(found, () => 0) + 1
+      return [next, next > 3 ? Option.none() : Option.some(next)]
+    }),
+  clear: ({ objects: { scores } }) => scores.clear,
+  entries: ({ objects: { scores } }) => scores.entries,
+  sizeOfMap: ({ objects: { scores } }) => scores.size,
+  watchMap: ({ objects: { scores }, random }) => read(scores.changes, random),
+  untilEmpty: ({ objects: { scores } }) => scores.until((entries) => entries.size === 0)
+}
+
+const handleActions: Record<string, Action> = {
+  /** Sends the handle of a nameless queue, and waits for what somebody puts into it. */
+  ask: ({ ledger, objects: { mail }, random }) =>
+    Effect.gen(function*() {
+      const answer = yield* SharedQueue.make(Answers)
+      yield* mail.offer({ number: ledger.item(), answer })
+      yield* Effect.timeoutOption(answer.take, random.pick([5, 50, 500]))
+    }),
+  reply: ({ objects: { mail }, random }) =>
+    impatient(random)(mail.process(({ answer, number }) => answer.offer(number))),
+  takeMail: ({ objects: { mail }, random }) =>
+    impatient(random)(Effect.flatMap(mail.take, ({ answer }) => answer.offer(0))),
+  leaveTally: ({ objects: { desk }, random }) =>
+    Effect.flatMap(SharedRef.make(Tally), (tally) => desk.set(random.below(2), tally)),
+  countTally: ({ objects: { desk }, random }) =>
+    Effect.flatMap(
+      desk.get(random.below(2)),
+      Option.match({
+        onNone: () => Effect.void,
+        onSome: (tally) => tally.increment
+      })
+    ),
+  removeTally: ({ objects: { desk }, random }) => desk.remove(random.below(2)),
+  watchDesk: ({ objects: { desk }, random }) => read(desk.changes, random),
+  passingName: ({ random }) =>
+    Effect.flatMap(
+      SharedQueue.make({ ...Answers, name: `passing ${random.below(2)}` }),
+      (queue) => random.chance(1 / 2) ? queue.size : Effect.andThen(queue.offer(1), queue.take)
+    ),
+  inspect: () => Effect.flatMap(Manager.Manager, ({ inspect }) => inspect)
+}
+
+/** Every action by its name. */
+export const actions: Readonly<Record<string, Action>> = {
+  ...queueActions,
+  ...lockActions,
+  ...recordActions,
+  ...mapActions,
+  ...handleActions
+}

@@ -1,0 +1,46 @@
+/** The shared objects that every client of a run uses. */
+import { SharedLock, SharedMap, SharedNamespace, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { Effect, Schema } from "effect"
+
+/** Where an asker waits for its answer: a queue without a name. */
+export const Answers = { item: Schema.Int, capacity: 1 }
+
+const Question = Schema.Struct({ number: Schema.Int, answer: SharedQueue.schema(Schema.Int) })
+
+/** A number without a name, whose handle travels. */
+export const Tally = { schema: Schema.Int, initial: 0 }
+
+const names = {
+  /** So small that putters wait, and soon full of dead letters. */
+  jobs: { name: "jobs", item: Schema.Int, capacity: 2, attempts: 2 },
+  /** Closed and deleted in the middle of everything. */
+  brief: { name: "brief", item: Schema.Int, capacity: 1 },
+  mail: { name: "mail", item: Question, capacity: 2, attempts: 2 },
+  counter: { name: "counter", schema: Schema.Int, initial: 0 },
+  text: { name: "text", schema: Schema.String, initial: "" },
+  board: {
+    name: "board",
+    fields: { running: Schema.Boolean, count: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 })) },
+    initial: { running: true, count: 0 }
+  },
+  scores: { name: "scores", key: Schema.String, value: Schema.Int },
+  desk: { name: "desk", key: Schema.Int, value: SharedRef.schema(Schema.Int) }
+}
+
+/** Opens them all, for the life of the scope. */
+export const open = Effect.all({
+  jobs: SharedQueue.make(names.jobs),
+  brief: SharedQueue.make(names.brief),
+  mail: SharedQueue.make(names.mail),
+  counter: SharedRef.make(names.counter),
+  text: SharedRef.make(names.text),
+  board: SharedNamespace.make(names.board),
+  scores: SharedMap.make(names.scores),
+  desk: SharedMap.make(names.desk),
+  gate: SharedLock.make({ name: "gate" }),
+  /** Deleted while it is held. */
+  hatch: SharedLock.make({ name: "hatch" })
+}, { concurrency: "unbounded" })
+
+/** The objects of one client. */
+export type Objects = Effect.Success<typeof open>

@@ -1,0 +1,74 @@
+/**
+ * What a client said and heard, on disk before it goes out: so that it survives the client's being killed (S-31).
+ *
+ * A tape is a file of entries: direction, monotonic time, bytes. Played back, it goes through the same recorder that
+ * listens to links in memory.
+ */
+import type { Link } from "@effect-multiprocessing/core"
+import { Recorder } from "@effect-multiprocessing/core/testing/Recorder"
+import { Effect } from "effect"
+import { closeSync, openSync, readFileSync, writevSync } from "node:fs"
+
+const headerBytes = 13
+
+/** Writes everything that passes over a link to a file, before it passes. */
+export const record = (link: Link.Link, path: string) =>
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(() => openSync(path, "w")), (file) => Effect.sync(() => closeSync(file))),
+    (file): Link.Link => {
+      const write = (fromServer: number, bytes: Uint8Array) => {
+        const header = Buffer.alloc(headerBytes)
+        header.writeUInt8(fromServer, 0)
+        header.writeDoubleLE(Number(process.hrtime.bigint()) / 1_000, 1)
+        header.writeUInt32LE(bytes.length, 9)
+        writevSync(file, [header, bytes])
+      }
+      return {
+        send: (bytes) => {
+          write(0, bytes)
+          link.send(bytes)
+        },
+        pendingBytes: link.pendingBytes,
+        read: (onBytes) =>
+          link.read((bytes) => {
+            write(1, bytes)
+            onBytes(bytes)
+          }),
+        get onDrain() {
+          return link.onDrain
+        },
+        set onDrain(onDrain) {
+          link.onDrain = onDrain
+        }
+      }
+    }
+  )
+
+/** What the client of a tape said and heard. A tape that ends in the middle of an entry was cut by its client's death. */
+export const play = (path: string, client: string): Recorder => {
+  const tape = readFileSync(path)
+  let now = 0
+  // All processes of one machine share its monotonic clock.
+  const recorder = new Recorder({ client, clock: "machine", now: () => now })
+  let hear: (bytes: Uint8Array) => void = () => {}
+  const link = recorder.listen({
+    send: () => {},
+    pendingBytes: () => 0,
+    read: (onBytes) => {
+      hear = onBytes
+      return Effect.never
+    },
+    onDrain: () => {}
+  })
+  void link.read(() => {})
+  for (let at = 0; at + headerBytes <= tape.length;) {
+    const length = tape.readUInt32LE(at + 9)
+    const bytes = tape.subarray(at + headerBytes, at + headerBytes + length)
+    if (bytes.length < length) break
+    now = tape.readDoubleLE(at + 1)
+    if (tape[at] === 0) link.send(Uint8Array.from(bytes))
+    else hear(bytes)
+    at += headerBytes + length
+  }
+  return recorder
+}

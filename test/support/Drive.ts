@@ -1,0 +1,207 @@
+/**
+ * An engine driven by hand: inputs one by one, every step judged by the invariants, everything kept for a replay.
+ */
+import { Engine } from "@effect-multiprocessing/core/engine/Engine"
+import type { Input, JournalEntry, Output } from "@effect-multiprocessing/core/engine/Inputs"
+import { Monitor } from "@effect-multiprocessing/core/engine/Invariants"
+import type { GrantId, Options } from "@effect-multiprocessing/core/engine/Kind"
+import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
+import type { EngineLimits, Outcome, SessionId, SharedObject } from "@effect-multiprocessing/core/engine/State"
+import * as StateHash from "@effect-multiprocessing/core/engine/StateHash"
+import { type Argument, type Cell, cell, type ObjectId } from "@effect-multiprocessing/core/engine/Value"
+import { defaults } from "@effect-multiprocessing/core/Limits"
+
+/** A stored number. */
+export const value = (n: number): Cell => cell(JSON.stringify(n))
+
+/** A stored handle. */
+export const handleOf = (...handles: ReadonlyArray<ObjectId>): Cell => ({ text: "\"handle\"", handles })
+
+/** An engine and what it has said. */
+export class Drive {
+  readonly engine: Engine
+  readonly inputs: Array<Input> = []
+  readonly outputs: Array<Output> = []
+  readonly journal: Array<JournalEntry> = []
+  readonly #limits: EngineLimits
+  readonly #monitor = new Monitor()
+
+  constructor(limits: Partial<EngineLimits> = {}) {
+    this.#limits = { ...defaults, ...limits }
+    this.engine = newEngine(this.#limits, this.journal)
+  }
+
+  /** One step; throws if it broke an invariant. Answers what it said. */
+  step(input: Input): ReadonlyArray<Output> {
+    this.inputs.push(input)
+    const before = this.engine.state.index
+    this.engine.step(input)
+    const outputs = this.engine.outputs
+    this.engine.outputs = []
+    this.outputs.push(...outputs)
+    const broken = [...this.#monitor.observe(this.engine, outputs), ...this.#undense(before)]
+    if (broken.length > 0) throw new Error(`after ${JSON.stringify(input)}:\n${broken.join("\n")}`)
+    return outputs
+  }
+
+  /** As `step`, for inputs that are answered again on purpose, which the monitor takes for a second answer. */
+  again(input: Input): ReadonlyArray<Output> {
+    this.engine.step(input)
+    const outputs = this.engine.outputs
+    this.engine.outputs = []
+    return outputs
+  }
+
+  /** A new session. */
+  open(): Client {
+    const client = new Client(this, this.inputs.filter(({ _tag }) => _tag === "Open").length + 1)
+    this.step({ _tag: "Open", session: client.session, label: { name: `client ${client.session}`, pid: 0 } })
+    return client
+  }
+
+  time(now: number): ReadonlyArray<Output> {
+    return this.step({ _tag: "Time", now })
+  }
+
+  object(id: ObjectId): SharedObject {
+    const object = this.engine.state.objects.get(id)
+    if (object === undefined) throw new Error(`there is no object ${id}`)
+    return object
+  }
+
+  exists(id: ObjectId): boolean {
+    return this.engine.state.objects.has(id)
+  }
+
+  get hash(): string {
+    return StateHash.hash(this.engine.state)
+  }
+
+  /** Another engine, given the same inputs (I1). */
+  replay(): { readonly hash: string; readonly outputs: ReadonlyArray<Output> } {
+    const engine = newEngine(this.#limits, [])
+    for (const input of this.inputs) engine.step(input)
+    return { hash: StateHash.hash(engine.state), outputs: engine.outputs }
+  }
+
+  /** S-31: every index taken in this step stands in the journal, once and in order. */
+  #undense(before: number): ReadonlyArray<string> {
+    const { index } = this.engine.state
+    const written = this.journal.slice(before).map((entry) => entry.index)
+    return written.length === index - before && written.every((taken, i) => taken === before + i + 1)
+      ? []
+      : [`I1: the journal has ${written} for the indexes from ${before + 1} to ${index}`]
+  }
+}
+
+const newEngine = (limits: EngineLimits, journal: Array<JournalEntry>): Engine =>
+  new Engine({ epoch: 1, kinds, limits, journal: (entry) => journal.push(entry) })
+
+/** A session, by hand. */
+export class Client {
+  readonly session: SessionId
+  readonly #drive: Drive
+  #sequence = 0
+
+  constructor(drive: Drive, session: SessionId) {
+    this.#drive = drive
+    this.session = session
+  }
+
+  /** Calls an operation by name; answers the sequence. */
+  call(
+    object: ObjectId,
+    operation: string,
+    args: ReadonlyArray<Argument> = [],
+    guard: ReadonlyArray<GrantId> = []
+  ): number {
+    const sequence = ++this.#sequence
+    const { kind } = this.#drive.engine.state.objects.get(object) ?? { kind: undefined }
+    const position = kind === undefined ? 0 : Object.keys(kind.operations).indexOf(operation)
+    this.#drive.step({ _tag: "Request", session: this.session, sequence, object, operation: position, guard, args })
+    return sequence
+  }
+
+  /** Calls an operation and answers its outcome at once, which must be there. */
+  get(
+    object: ObjectId,
+    operation: string,
+    args: ReadonlyArray<Argument> = [],
+    guard: ReadonlyArray<GrantId> = []
+  ): ReadonlyArray<Argument> | string {
+    return this.answer(this.call(object, operation, args, guard))
+  }
+
+  /** Opens an object; answers its id. */
+  make(kind: string, name: string | null = null, options: Options = {}, ...initial: ReadonlyArray<Cell>): ObjectId {
+    const flat = Object.entries(options).flat()
+    const reply = this.get(0, "open", [kind, "", name, flat.length / 2, ...flat, ...initial])
+    if (typeof reply === "string") throw new Error(reply)
+    return (reply[0] as Cell).handles[0]!
+  }
+
+  /** The outcome of a call, if it has one. */
+  outcome(sequence: number): Outcome | undefined {
+    const reply = this.#drive.outputs.findLast((output) =>
+      output._tag === "Reply" && output.session === this.session && output.sequence === sequence
+    )
+    return reply?._tag === "Reply" ? reply.outcome : undefined
+  }
+
+  /** What a call was answered: its reply, or the name of its error; `"waits"` if it was not. */
+  answer(sequence: number): ReadonlyArray<Argument> | string {
+    const outcome = this.outcome(sequence)
+    if (outcome === undefined) return "waits"
+    return outcome._tag === "Success" ? outcome.reply : [outcome.error, ...outcome.details].join(" ")
+  }
+
+  waits(sequence: number): boolean {
+    return this.answer(sequence) === "waits"
+  }
+
+  cancel(sequence: number): string {
+    const [output] = this.#drive.step({ _tag: "Cancel", session: this.session, sequence })
+    return output?._tag === "Cancelled" ? output.fate : "not answered"
+  }
+
+  acknowledge(from: number, to = from): void {
+    this.#drive.step({ _tag: "Acknowledge", session: this.session, from, to })
+  }
+
+  drop(object: ObjectId, times = 1): void {
+    this.#drive.step({ _tag: "Drop", session: this.session, object, times })
+  }
+
+  watch(object: ObjectId, credit: number): number {
+    const sequence = ++this.#sequence
+    this.#drive.step({ _tag: "Watch", session: this.session, sequence, object, credit })
+    return sequence
+  }
+
+  credit(sequence: number, credit: number): void {
+    this.#drive.step({ _tag: "Credit", session: this.session, sequence, credit })
+  }
+
+  unwatch(sequence: number): void {
+    this.#drive.step({ _tag: "Unwatch", session: this.session, sequence })
+  }
+
+  /** What a subscription was told after its snapshot: the event and the texts of its parts. */
+  events(sequence: number): ReadonlyArray<string> {
+    return this.#drive.outputs.flatMap((output) =>
+      output._tag === "Event" && output.session === this.session && output.sequence === sequence
+        ? [[output.event, ...texts(output.parts)].join(" ")]
+        : []
+    )
+  }
+
+  end(): void {
+    this.#drive.step({ _tag: "End", session: this.session })
+  }
+}
+
+/** The parts of a reply in readable form. */
+export const texts = (parts: ReadonlyArray<Argument> | string): ReadonlyArray<unknown> =>
+  typeof parts === "string"
+    ? [parts]
+    : parts.map((part) => typeof part === "object" && part !== null ? part.text : part)

@@ -1,0 +1,113 @@
+/**
+ * A manager in memory whose inside can be seen: the server with its engine, and every link to it. The engine is judged
+ * by its invariants after every step; a broken one stops the server, and every test with it.
+ */
+import type { JournalEntry } from "@effect-multiprocessing/core/engine/Inputs"
+import { Monitor } from "@effect-multiprocessing/core/engine/Invariants"
+import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
+import * as Limits from "@effect-multiprocessing/core/Limits"
+import * as Manager from "@effect-multiprocessing/core/Manager"
+import type { ManagerError } from "@effect-multiprocessing/core/ManagerError"
+import * as Server from "@effect-multiprocessing/core/server/Server"
+import type { Link } from "@effect-multiprocessing/core/transport/Link"
+import * as MemoryLink from "@effect-multiprocessing/core/transport/MemoryLink"
+import { Effect, Redacted, Scheduler, type Scope } from "effect"
+import type * as Mac from "effect/crypto/Mac"
+import type * as SecureRandom from "effect/crypto/SecureRandom"
+
+/** The key of every manager of these tests. */
+export const key = Redacted.make("the key of the tests")
+
+export interface MemoryOptions {
+  readonly limits?: Partial<Limits.Limits> | undefined
+  readonly journal?: ((entry: JournalEntry) => void) | undefined
+  /** Whether every step is judged, which costs the whole state each time. Default true. */
+  readonly judged?: boolean | undefined
+}
+
+export interface ConnectOptions {
+  readonly name?: string | undefined
+  readonly key?: Manager.ManagerOptions["key"]
+  /** How the ends of the link are seen by their owners. */
+  readonly client?: ((link: Link) => Link) | undefined
+  readonly server?: ((link: Link) => Link) | undefined
+  readonly deliverBytes?: ((available: number) => number) | undefined
+}
+
+/** A connection, and the knife for its link. */
+export interface Connected {
+  readonly manager: Manager.Manager["Service"]
+  readonly cut: (reason: string) => void
+}
+
+export interface Memory {
+  readonly server: Server.Server
+  /** A client over a link of its own. */
+  readonly connect: (options?: ConnectOptions) => Effect.Effect<Connected, ManagerError, Scope.Scope>
+  /** A link that the server reads, and that nobody has said anything over. */
+  readonly dial: (options?: ConnectOptions) => Effect.Effect<MemoryLink.MemoryLinkPair, never, Scope.Scope>
+}
+
+/** Starts a server. */
+export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const crypto = yield* Effect.provide(Effect.context<Mac.Mac | SecureRandom.SecureRandom>(), Manager.layerCrypto)
+    const monitor = new Monitor()
+    const server = yield* Effect.acquireRelease(
+      Server.make({
+        kinds,
+        key,
+        journal: options.journal,
+        limits: { ...Limits.defaults, ...options.limits },
+        monitor: options.judged === false ? undefined : (engine, outputs) => monitor.observe(engine, outputs)
+      }),
+      (server) => server.close
+    ).pipe(Effect.provideContext(crypto))
+
+    const dial: Memory["dial"] = (options = {}) =>
+      Effect.gen(function*() {
+        const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+        const pair = MemoryLink.makePair({
+          schedule: (task) => dispatcher.scheduleTask(task, 0),
+          deliverBytes: options.deliverBytes
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the test is over")))
+        yield* Effect.forkScoped(Effect.scoped(server.serve(options.server?.(pair.server) ?? pair.server)))
+        return pair
+      })
+
+    return {
+      server,
+      dial,
+      connect: (options = {}) =>
+        Effect.gen(function*() {
+          const pair = yield* dial(options)
+          const manager = yield* Manager.makeConnected(Effect.succeed(options.client?.(pair.client) ?? pair.client), {
+            address: "memory",
+            key: options.key ?? key,
+            label: { name: options.name ?? "client", pid: 0 }
+          })
+          return { manager, cut: pair.cut }
+        }).pipe(Effect.provideContext(crypto))
+    }
+  })
+
+/** Waits until something is so, a turn at a time; without progress for long it is a defect that says what was awaited. */
+export const until = (what: string, condition: () => boolean): Effect.Effect<void> => {
+  const look = (turns: number): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      condition()
+        ? Effect.void
+        : turns === 0
+        ? Effect.die(new Error(`waited in vain until ${what}`))
+        : Effect.andThen(Effect.yieldNow, look(turns - 1))
+    )
+  return look(20_000)
+}
+
+/** Waits until nothing is under way between a client and the server: no call, no remembered reply. */
+export const settled = ({ server }: Memory, { manager }: Connected): Effect.Effect<void> =>
+  until("nothing is under way", () => {
+    const session = server.engine.state.sessions.get(manager.connection.agreement.session)
+    return manager.connection.pending === 0 && (session === undefined || session.calls.size === 0)
+  })

@@ -1,0 +1,65 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Drive, texts, value } from "../../support/Drive.ts"
+
+describe("a lane (S-13)", () => {
+  it("serves its waiters in the order in which they came", () => {
+    const drive = new Drive()
+    const clients = Array.from({ length: 5 }, () => drive.open())
+    const queue = clients[0]!.make("Queue", "queue", { capacity: 9, attempts: 1 })
+    const takes = clients.map((client) => [client, client.call(queue, "take")] as const)
+    for (let item = 0; item < 5; item++) clients[0]!.call(queue, "offer", [value(item)])
+    assert.deepStrictEqual(takes.map(([client, take]) => texts(client.answer(take))[0]), ["0", "1", "2", "3", "4"])
+  })
+
+  it("lets nobody barge in: an arrival joins the tail though it could go at once", () => {
+    const drive = new Drive()
+    const [a, b, c] = [drive.open(), drive.open(), drive.open()]
+    const queue = a.make("Queue", "queue", { capacity: 1, attempts: 1 })
+    a.call(queue, "offer", [value(1)])
+    const second = b.call(queue, "offer", [value(2)])
+    const third = c.call(queue, "offer", [value(3)])
+    a.call(queue, "take")
+    assert.deepStrictEqual([b.waits(second), c.waits(third)], [false, true])
+    assert.deepStrictEqual(texts(a.get(queue, "take")), ["2"])
+  })
+
+  it("moves on when its head is cancelled or dies, at no cost to those behind it", () => {
+    const drive = new Drive()
+    const [holder, cancelled, dead, last] = [drive.open(), drive.open(), drive.open(), drive.open()]
+    const lock = holder.make("Lock", "lock")
+    const token = Number(holder.get(lock, "acquire")[0])
+    const first = cancelled.call(lock, "acquire")
+    const second = dead.call(lock, "acquire")
+    const third = last.call(lock, "acquire")
+    assert.strictEqual(cancelled.cancel(first), "withdrawn")
+    dead.end()
+    assert.deepStrictEqual([cancelled.waits(first), dead.waits(second), last.waits(third)], [true, true, true])
+    holder.get(lock, "release", [token])
+    assert.isFalse(last.waits(third))
+  })
+
+  it("goes on when a waiter that held up the head's reason to wait is gone", () => {
+    const drive = new Drive()
+    const [main, worker] = [drive.open(), drive.open()]
+    const queue = main.make("Queue", "queue", { capacity: 1, attempts: 1 })
+    main.call(queue, "offer", [value(1)])
+    worker.call(queue, "takeLease")
+    const waiting = main.call(queue, "offer", [value(2)])
+    assert.isTrue(main.waits(waiting))
+    // One attempt: the item of the dead session is a dead letter, which leaves room.
+    worker.end()
+    assert.isFalse(main.waits(waiting))
+  })
+
+  it("says once that a call waits, and nothing more until it is answered (S-16)", () => {
+    const drive = new Drive()
+    const [holder, waiter] = [drive.open(), drive.open()]
+    const lock = holder.make("Lock", "lock")
+    const token = Number(holder.get(lock, "acquire")[0])
+    waiter.call(lock, "acquire")
+    holder.get(lock, "isHeld")
+    holder.get(lock, "release", [token])
+    const told = drive.outputs.filter((output) => output.session === waiter.session).map(({ _tag }) => _tag)
+    assert.deepStrictEqual(told, ["Parked", "Reply"])
+  })
+})

@@ -1,0 +1,99 @@
+import type { Argument } from "@effect-multiprocessing/core/engine/Value"
+import { assert, describe, it } from "@effect/vitest"
+import { Drive, value } from "../../support/Drive.ts"
+
+describe("over a limit a call fails, says which, and changes nothing", () => {
+  it("objectsMax", () => {
+    const drive = new Drive({ objectsMax: 2 })
+    const client = drive.open()
+    const first = client.make("Lock")
+    client.make("Lock", "name")
+    const before = drive.engine.state.index
+    assert.strictEqual(client.get(0, "open", ["Lock", "", null, 0]), "LimitExceeded objectsMax 2")
+    assert.strictEqual(drive.engine.state.index, before)
+    client.make("Lock", "name")
+    client.drop(first)
+    client.make("Lock")
+  })
+
+  it("waitersPerObjectMax", () => {
+    const drive = new Drive({ waitersPerObjectMax: 2 })
+    const client = drive.open()
+    const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
+    const [first] = [client.call(queue, "take"), client.call(queue, "take")]
+    assert.strictEqual(client.get(queue, "take"), "LimitExceeded waitersPerObjectMax 2")
+    client.cancel(first)
+    assert.isTrue(client.waits(client.call(queue, "take")))
+  })
+
+  it("watchersPerObjectMax", () => {
+    const drive = new Drive({ watchersPerObjectMax: 1 })
+    const client = drive.open()
+    const map = client.make("Map", "map")
+    const first = client.watch(map, 1)
+    assert.strictEqual(client.answer(client.watch(map, 1)), "LimitExceeded watchersPerObjectMax 1")
+    client.unwatch(first)
+    assert.deepStrictEqual(client.answer(client.watch(map, 1)), [])
+  })
+
+  it("nameLengthMax", () => {
+    const client = new Drive({ nameLengthMax: 3 }).open()
+    client.make("Lock", "abc")
+    assert.strictEqual(client.get(0, "open", ["Lock", "", "abcd", 0]), "LimitExceeded nameLengthMax 3")
+  })
+
+  it("guardMax", () => {
+    const client = new Drive({ guardMax: 1 }).open()
+    const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
+    const holds = [client.make("Lock"), client.make("Lock")].map((lock) => Number(client.get(lock, "acquire")[0]))
+    assert.strictEqual(client.get(ref, "add", ["value", 1], holds), "LimitExceeded guardMax 1")
+    assert.deepStrictEqual(client.get(ref, "add", ["value", 1], holds.slice(1)), [1])
+  })
+})
+
+describe("what makes no sense is refused, and changes nothing", () => {
+  const drive = new Drive()
+  const client = drive.open()
+  const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
+  const text = client.make("Ref", "text", { value: "" }, value(0))
+  const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
+
+  const refused = (
+    name: string,
+    object: number,
+    operation: string,
+    args: ReadonlyArray<Argument>,
+    expected: string
+  ) =>
+    it(`${name}`, () => {
+      const before = drive.engine.state.index
+      assert.strictEqual(client.get(object, operation, args), expected)
+      assert.strictEqual(drive.engine.state.index, before)
+    })
+
+  refused("an unknown operation", ref, "explode", [], "UnknownOperation Ref")
+  refused("too few arguments", ref, "set", ["value"], "InvalidArguments 2 arguments, not 1")
+  refused("too many arguments", ref, "set", ["value", value(1), 1], "InvalidArguments 2 arguments, not 3")
+  refused("a wrong argument", ref, "set", ["value", "text"], "InvalidArguments a value at position 1")
+  refused("not a number", ref, "add", ["value", NaN], "InvalidArguments a finite number at position 1")
+  refused("a negative count", queue, "ack", [-1], "InvalidArguments a whole number at position 0")
+  refused("an unknown field", ref, "set", ["other", value(1)], "UnknownField other")
+  refused("half a pair", ref, "setAll", ["value"], "InvalidArguments names and values in turn")
+  refused("arithmetic on what is no number", text, "add", ["value", 1], "NotANumber")
+  refused("an unknown kind", 0, "open", ["Teapot", "", null, 0], "UnknownKind Teapot")
+  refused("a second manager", 0, "open", ["Manager", "", null, 0], "UnknownKind Manager")
+  refused(
+    "a queue without room",
+    0,
+    "open",
+    ["Queue", "", null, 2, "capacity", 0, "attempts", 1],
+    "InvalidOptions capacity must be at least 1, not 0"
+  )
+  refused(
+    "more options than there are arguments, by any number",
+    0,
+    "open",
+    ["Ref", "", null, Number.MAX_SAFE_INTEGER],
+    "InvalidOptions 0 fields with 0 initial values"
+  )
+})

@@ -1,0 +1,148 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Drive, texts, value } from "../../support/Drive.ts"
+
+const setUp = (options: { readonly capacity?: number; readonly attempts?: number } = {}) => {
+  const drive = new Drive()
+  const main = drive.open()
+  const queue = main.make("Queue", "queue", { capacity: 100, attempts: 5, ...options })
+  const offer = (...items: ReadonlyArray<number>) => items.map((item) => main.call(queue, "offer", [value(item)]))
+  /** Takes everything that is there, as text. */
+  const drain = () =>
+    Array.from({ length: Number(main.get(queue, "size")[0]) }, () => texts(main.get(queue, "take"))[0])
+  return { drive, main, queue, offer, drain }
+}
+
+describe("put-back (S-17)", () => {
+  it("returns what a dead session had taken to its old place, before what is still queued", () => {
+    const { drain, drive, offer, queue } = setUp()
+    const worker = drive.open()
+    offer(1, 2, 3, 4)
+    for (let i = 0; i < 3; i++) worker.call(queue, "take")
+    offer(5)
+    worker.end()
+    assert.deepStrictEqual(drain(), ["1", "2", "3", "4", "5"])
+  })
+
+  it("keeps the order of enqueueing, whoever gives back first", () => {
+    const { drain, drive, offer, queue } = setUp()
+    const [a, b, c] = [drive.open(), drive.open(), drive.open()]
+    offer(1, 2, 3, 4)
+    const leases = [a, b, c].map((worker) => Number(worker.get(queue, "takeLease")[0]))
+    b!.get(queue, "giveBack", [leases[1]!, 0, ""])
+    c!.end()
+    a!.get(queue, "giveBack", [leases[0]!, 1, "no"])
+    assert.deepStrictEqual(drain(), ["1", "2", "3", "4"])
+  })
+
+  it("may exceed the capacity, drops nothing and lets no offer in before there is room", () => {
+    const { drive, main, offer, queue } = setUp({ capacity: 2 })
+    const worker = drive.open()
+    offer(1, 2)
+    worker.call(queue, "take")
+    worker.call(queue, "take")
+    offer(3, 4)
+    const [waiting] = offer(5)
+    worker.end()
+    assert.deepStrictEqual(main.get(queue, "size"), [4, 0])
+    assert.isTrue(main.waits(waiting!))
+    const order = Array.from({ length: 4 }, () => texts(main.get(queue, "take"))[0])
+    assert.deepStrictEqual(order, ["1", "2", "3", "4"])
+    assert.deepStrictEqual(main.answer(waiting!), [])
+  })
+})
+
+describe("capacity (S-17)", () => {
+  it("is freed by a plain take at once, and by a leased item only when it is settled", () => {
+    const { drive, main, offer, queue } = setUp({ capacity: 1 })
+    const worker = drive.open()
+    offer(1)
+    const [second, third] = offer(2, 3)
+    worker.call(queue, "take")
+    assert.isFalse(main.waits(second!))
+    const lease = Number(worker.get(queue, "takeLease")[0])
+    assert.isTrue(main.waits(third!))
+    worker.get(queue, "ack", [lease])
+    assert.isFalse(main.waits(third!))
+  })
+})
+
+describe("delivery (S-18, S-19)", () => {
+  it("is settled by its receipt, and comes back if its session dies before that", () => {
+    const { drain, drive, offer, queue } = setUp()
+    const worker = drive.open()
+    offer(1, 2)
+    const first = worker.call(queue, "take")
+    worker.call(queue, "take")
+    worker.acknowledge(first)
+    worker.end()
+    assert.deepStrictEqual(drain(), ["2"])
+  })
+
+  it("leaves the attempts when it is withdrawn, and raises them when the session dies or the work fails", () => {
+    const { drive, offer, queue } = setUp()
+    offer(1)
+    const attempt = (worker = drive.open()) => {
+      const sequence = worker.call(queue, "takeLease")
+      const [lease, attempt] = worker.answer(sequence) as ReadonlyArray<number>
+      return { worker, sequence, lease: lease!, attempt: attempt! }
+    }
+    const cancelled = attempt()
+    assert.strictEqual(cancelled.worker.cancel(cancelled.sequence), "compensated")
+    const interrupted = attempt()
+    interrupted.worker.get(queue, "giveBack", [interrupted.lease, 0, ""])
+    const died = attempt()
+    died.worker.end()
+    const failed = attempt()
+    failed.worker.get(queue, "giveBack", [failed.lease, 1, "no"])
+    assert.deepStrictEqual([cancelled, interrupted, died, failed, attempt()].map((_) => _.attempt), [1, 1, 1, 2, 3])
+  })
+
+  it("ends among the dead letters after the last attempt, with the reason, and never at the head again", () => {
+    const { drain, drive, main, offer, queue } = setUp({ attempts: 2 })
+    offer(1, 2)
+    drive.open().call(queue, "takeLease")
+    const worker = drive.open()
+    worker.get(queue, "giveBack", [Number(worker.get(queue, "takeLease")[0]), 1, "first"])
+    worker.get(queue, "giveBack", [Number(worker.get(queue, "takeLease")[0]), 1, "second"])
+    assert.deepStrictEqual(texts(main.get(queue, "deadLetters")), ["second", 2, "2"])
+    drive.step({ _tag: "End", session: 2 })
+    assert.deepStrictEqual(drain(), ["1"])
+  })
+
+  it("goes to the dead letters at once when it is rejected", () => {
+    const { main, offer, queue } = setUp()
+    offer(1)
+    main.get(queue, "reject", [Number(main.get(queue, "takeLease")[0]), "does not decode"])
+    assert.deepStrictEqual(texts(main.get(queue, "deadLetters")), ["does not decode", 0, "1"])
+  })
+
+  it("belongs to one session: nobody else can settle it (R-2)", () => {
+    const { drive, offer, queue } = setUp()
+    const [owner, stranger] = [drive.open(), drive.open()]
+    offer(1)
+    const lease = Number(owner.get(queue, "takeLease")[0])
+    const before = drive.hash
+    for (const [operation, ...args] of [["ack"], ["giveBack", 1, ""], ["reject", ""]] as const) {
+      assert.strictEqual(stranger.get(queue, operation, [lease, ...args]), `NotHeld ${lease}`)
+    }
+    assert.deepStrictEqual(owner.get(queue, "ack", [lease]), [])
+    assert.strictEqual(owner.get(queue, "ack", [lease]), `NotHeld ${lease}`)
+    assert.notStrictEqual(drive.hash, before)
+  })
+})
+
+describe("closing", () => {
+  it("fails every offer, lets takers drain what is left, and then fails them", () => {
+    const { main, offer, queue } = setUp({ capacity: 1 })
+    const [, waiting] = offer(1, 2)
+    main.get(queue, "close")
+    assert.strictEqual(main.answer(waiting!), "QueueClosed")
+    assert.strictEqual(main.answer(offer(3)[0]!), "QueueClosed")
+    const taken = main.call(queue, "take")
+    assert.deepStrictEqual(texts(main.answer(taken)), ["1"])
+    const last = main.call(queue, "take")
+    assert.isTrue(main.waits(last), "the item on its way may still come back")
+    main.acknowledge(taken)
+    assert.strictEqual(main.answer(last), "QueueClosed")
+  })
+})

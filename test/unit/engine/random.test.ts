@@ -1,0 +1,51 @@
+/**
+ * The engine under random inputs: sessions open and end, call everything with good and bad arguments, cancel,
+ * acknowledge, drop, watch; time passes. `Drive` judges every step by the five invariants.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import { type Command, RandomProgram } from "../../support/RandomProgram.ts"
+
+const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
+
+const commands = Arbitrary.array(
+  Arbitrary.schema(Schema.Tuple([int(99), int(2), int(0xffff_ffff)])),
+  { maxLength: 600 }
+)
+
+const run = (list: ReadonlyArray<Command>): RandomProgram => {
+  const program = new RandomProgram()
+  list.forEach(program.run)
+  return program
+}
+
+const arbitrary = { runs: 500, size: 600 }
+
+describe("any sequence of inputs", () => {
+  it.prop("keeps I1 to I5 at every step, and nobody overtakes a waiter (S-13)", [commands], ([list]) => {
+    run(list)
+  }, { arbitrary })
+
+  it.prop("gives an equal state and equal outputs when it is replayed (I1, S-1)", [commands], ([list]) => {
+    const { drive } = run(list)
+    const { hash, outputs } = drive.replay()
+    assert.strictEqual(hash, drive.hash)
+    assert.deepStrictEqual(outputs, drive.outputs)
+  }, { arbitrary: { ...arbitrary, runs: 50 } })
+
+  it.prop("leaves nothing behind once every session has ended (I3, S-11, S-24)", [commands], ([list]) => {
+    const program = run(list)
+    program.endAll()
+    const { deadlines, grants, objects, sessions } = program.drive.engine.state
+    assert.strictEqual(sessions.size, 0)
+    assert.strictEqual(grants.size, 0)
+    assert.strictEqual(deadlines.size, 0)
+    for (const object of objects.values()) {
+      assert.strictEqual(object.waiting, 0, "a call waits for a session that has ended")
+      assert.strictEqual(object.grants, 0)
+      assert.strictEqual(object.watchers.size, 0)
+    }
+    const reachable = program.reachable()
+    assert.deepStrictEqual([...objects.keys()].filter((id) => !reachable.has(id)), [])
+  }, { arbitrary })
+})

@@ -1,0 +1,272 @@
+/**
+ * Whatever is interrupted, wherever: nothing is lost, nothing stays held, nobody stays waiting (S-9, S-10, S-18).
+ */
+import { Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { violations } from "@effect-multiprocessing/core/engine/Invariants"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Option, Schema, type Scope, Stream } from "effect"
+import { forEachInterruption, type Interruptible } from "../../support/interruption.ts"
+import * as Memory from "../../support/Memory.ts"
+
+/** Two clients of one manager. */
+const base = Effect.gen(function*() {
+  const memory = yield* Memory.make()
+  return { memory, main: yield* memory.connect(), other: yield* memory.connect() }
+})
+
+type Base = Effect.Success<typeof base>
+
+const asMain = ({ main }: Base) => Effect.provideService(Manager.Manager, main.manager)
+const asOther = ({ other }: Base) => Effect.provideService(Manager.Manager, other.manager)
+
+/** One queue of numbers, seen by both clients. */
+const queues = (base: Base, capacity = 9) => {
+  const open = SharedQueue.make({ name: "queue", item: Schema.Int, capacity })
+  return Effect.all({ queue: asMain(base)(open), others: asOther(base)(open) })
+}
+
+const drained = (queue: SharedQueue.SharedQueue<number>) =>
+  Effect.flatMap(queue.size, (size) => Effect.all(Array.from({ length: size }, () => queue.take)))
+
+/** Does something as soon as somebody waits; awaited before anything is checked. */
+const onceWaiting = ({ memory }: Base, effect: Effect.Effect<unknown, unknown>) =>
+  Effect.gen(function*() {
+    let over = false
+    const waiting = () => [...memory.server.engine.state.objects.values()].some((object) => object.waiting > 0)
+    const fiber = yield* Effect.forkDetach(
+      Effect.andThen(Memory.until("somebody waits", () => over || waiting()), effect)
+    )
+    return Effect.suspend(() => {
+      over = true
+      return Fiber.join(fiber)
+    })
+  })
+
+/** Neither side knows of a call, a waiter, a hold, a lease or a watcher any more. */
+const nothingLeft = ({ main, memory, other }: Base) =>
+  Effect.gen(function*() {
+    yield* Memory.settled(memory, main)
+    yield* Memory.settled(memory, other)
+    const { grants, objects } = memory.server.engine.state
+    assert.deepStrictEqual(violations(memory.server.engine), [])
+    assert.strictEqual(grants.size, 0)
+    for (const { waiting, watchers } of objects.values()) assert.deepStrictEqual([waiting, watchers.size], [0, 0])
+  })
+
+/** A property that holds wherever its program is interrupted, once what others do meanwhile has ended. */
+const interrupted = <S extends { readonly base: Base; readonly others?: Effect.Effect<unknown, unknown> }, A, E>(
+  name: string,
+  subject: (base: Base) => Effect.Effect<S, unknown, Scope.Scope>,
+  { check, operations, program }: Interruptible<S, A, E>
+) =>
+  it.live(`${name}`, () =>
+    Effect.gen(function*() {
+      const steps = yield* forEachInterruption(base, subject, {
+        program,
+        operations,
+        check: (made, exit) =>
+          Effect.gen(function*() {
+            yield* made.others ?? Effect.void
+            yield* nothingLeft(made.base)
+            yield* check(made, exit)
+          })
+      })
+      assert.isAbove(steps, 5)
+    }).pipe(Effect.scoped))
+
+describe("interrupted at any step", () => {
+  interrupted("take hands its item over or leaves it (S-18)", (base) =>
+    Effect.gen(function*() {
+      const { queue } = yield* queues(base)
+      yield* queue.offer(1)
+      return { base, queue, taken: new Array<number>() }
+    }), {
+    // What a fiber loses once it was resumed is its own loss: here it can only be interrupted before.
+    operations: 3,
+    program: ({ queue, taken }) => Effect.map(queue.take, (item) => taken.push(item)),
+    check: ({ queue, taken }) => Effect.map(drained(queue), (left) => assert.deepStrictEqual([...taken, ...left], [1]))
+  })
+
+  interrupted("take that waited hands its item over or leaves it (S-18)", (base) =>
+    Effect.gen(function*() {
+      const { others, queue } = yield* queues(base)
+      return { base, queue, others: yield* onceWaiting(base, others.offer(1)), taken: new Array<number>() }
+    }), {
+    operations: 3,
+    program: ({ queue, taken }) => Effect.map(queue.take, (item) => taken.push(item)),
+    check: ({ queue, taken }) => Effect.map(drained(queue), (left) => assert.deepStrictEqual([...taken, ...left], [1]))
+  })
+
+  interrupted("take never delivers twice, and leaves no trace", (base) =>
+    Effect.gen(function*() {
+      const { queue } = yield* queues(base)
+      yield* queue.offer(1)
+      return { base, queue, taken: new Array<number>() }
+    }), {
+    program: ({ queue, taken }) => Effect.map(queue.take, (item) => taken.push(item)),
+    check: ({ queue, taken }) => Effect.map(drained(queue), (left) => assert.isAtMost(taken.length + left.length, 1))
+  })
+
+  interrupted(
+    "process finishes its item or gives it back with the same attempt (S-18, S-19)",
+    (base) =>
+      Effect.gen(function*() {
+        const { queue } = yield* queues(base)
+        yield* queue.offer(1)
+        return { base, queue, worked: new Array<number>() }
+      }),
+    {
+      program: ({ queue, worked }) =>
+        queue.process((item, { attempt }) =>
+          Effect.andThen(Effect.yieldNow, Effect.sync(() => worked.push(item * attempt)))
+        ),
+      check: ({ queue, worked }, exit) =>
+        Effect.gen(function*() {
+          const left = yield* queue.size
+          if (Exit.isSuccess(exit)) assert.strictEqual(left, 0)
+          if (left === 0) return assert.deepStrictEqual(worked, [1])
+          assert.strictEqual(yield* queue.process((item, { attempt }) => Effect.succeed(item * attempt)), 1)
+        })
+    }
+  )
+
+  interrupted("process that waited finishes its item or leaves it", (base) =>
+    Effect.gen(function*() {
+      const { others, queue } = yield* queues(base)
+      return { base, queue, others: yield* onceWaiting(base, others.offer(1)), worked: new Array<number>() }
+    }), {
+    program: ({ queue, worked }) => queue.process((item) => Effect.sync(() => worked.push(item))),
+    check: ({ queue, worked }) =>
+      Effect.gen(function*() {
+        if ((yield* queue.size) === 0) assert.deepStrictEqual(worked, [1])
+        else assert.deepStrictEqual(yield* drained(queue), [1])
+      })
+  })
+
+  interrupted("takeLease settles its item or gives it back", (base) =>
+    Effect.gen(function*() {
+      const { queue } = yield* queues(base)
+      yield* queue.offer(1)
+      return { base, queue, leased: new Array<number>() }
+    }), {
+    program: ({ leased, queue }) =>
+      Effect.scoped(Effect.flatMap(queue.takeLease, ({ ack, item }) => {
+        leased.push(item)
+        return ack
+      })),
+    check: ({ leased, queue }, exit) =>
+      Effect.gen(function*() {
+        const left = yield* drained(queue)
+        if (Exit.isSuccess(exit)) assert.deepStrictEqual([leased, left], [[1], []])
+        if (left.length === 0) assert.deepStrictEqual(leased, [1])
+        else assert.deepStrictEqual(left, [1])
+      })
+  })
+
+  interrupted("withLock leaves the lock free, and every body it began has ended", (base) =>
+    Effect.gen(function*() {
+      const lock = yield* asMain(base)(SharedLock.make())
+      return { base, lock, log: new Array<string>() }
+    }), {
+    program: ({ lock, log }) =>
+      lock.withLock(Effect.ensuring(
+        Effect.andThen(Effect.sync(() => log.push("begin")), Effect.yieldNow),
+        Effect.sync(() => log.push("end"))
+      )),
+    check: ({ lock, log }) =>
+      Effect.gen(function*() {
+        assert.isFalse(yield* lock.isHeld)
+        if (log.includes("begin")) assert.deepStrictEqual(log, ["begin", "end"])
+        assert.strictEqual(yield* lock.withLock(Effect.succeed(1)), 1)
+      })
+  })
+
+  interrupted("withLock that waited leaves the lock free", (base) =>
+    Effect.gen(function*() {
+      const open = SharedLock.make({ name: "lock" })
+      const [lock, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      const release = yield* Deferred.make<void>()
+      const holder = yield* Effect.forkDetach(other.withLock(Deferred.await(release)))
+      yield* Memory.until("the lock is held", () => base.memory.server.engine.state.grants.size === 1)
+      const released = yield* onceWaiting(base, Deferred.succeed(release, undefined))
+      return { base, lock, others: Effect.andThen(released, Fiber.join(holder)) }
+    }), {
+    program: ({ lock }) => lock.withLock(Effect.void),
+    check: ({ lock }) => Effect.map(lock.isHeld, assert.isFalse)
+  })
+
+  interrupted("offer to a full queue adds its item once or not at all", (base) =>
+    Effect.gen(function*() {
+      const { others, queue } = yield* queues(base, 1)
+      yield* queue.offer(1)
+      return { base, queue, others: yield* onceWaiting(base, others.take) }
+    }), {
+    program: ({ queue }) => queue.offer(2),
+    check: ({ others, queue }, exit) =>
+      Effect.gen(function*() {
+        const items = [yield* others, ...yield* drained(queue)]
+        if (Exit.isSuccess(exit) || items.length > 1) assert.deepStrictEqual(items, [1, 2])
+        else assert.deepStrictEqual(items, [1])
+      })
+  })
+
+  interrupted("modify under contention takes effect once or not at all (S-28)", (base) =>
+    Effect.gen(function*() {
+      const open = SharedRef.make({ name: "ref", schema: Schema.Int, initial: 0 })
+      const [ref, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      yield* ref.set(0)
+      const contending = yield* Effect.forkDetach(
+        Effect.forEach([1, 2, 3], () => others.update((n) => n + 1), { concurrency: "unbounded" })
+      )
+      return { base, ref, others: Fiber.join(contending) }
+    }), {
+    program: ({ ref }) => ref.update((n) => n + 1),
+    check: ({ ref }, exit) =>
+      Effect.gen(function*() {
+        const sum = yield* ref.get
+        if (Exit.isSuccess(exit)) assert.strictEqual(sum, 4)
+        else assert.include([3, 4], sum)
+      })
+  })
+
+  interrupted("modify of an entry that others want leaves its turn to them (S-28)", (base) =>
+    Effect.gen(function*() {
+      const open = SharedMap.make({ name: "map", key: Schema.String, value: Schema.Int })
+      const [map, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      yield* map.clear
+      const add = (to: typeof map) => to.modify("key", (n) => [0, Option.some(Option.getOrElse(n, () => 0) + 1)])
+      const contending = yield* Effect.forkDetach(Effect.all([add(others), add(others)], { concurrency: 2 }))
+      return { base, map, others: Fiber.join(contending), program: add(map) }
+    }), {
+    program: ({ program }) => program,
+    check: ({ map }, exit) =>
+      Effect.gen(function*() {
+        const sum = Option.getOrThrow(yield* map.get("key"))
+        if (Exit.isSuccess(exit)) assert.strictEqual(sum, 3)
+        else assert.include([2, 3], sum)
+      })
+  })
+
+  interrupted(
+    "opening leaves no object behind that nobody refers to (S-24)",
+    (base) => Effect.succeed({ base, objects: base.memory.server.engine.state.objects.size }),
+    {
+      program: ({ base }) =>
+        Effect.scoped(
+          asMain(base)(Effect.andThen(SharedQueue.make({ item: Schema.Int }), SharedLock.make({ name: "a" })))
+        ),
+      check: ({ base, objects }) =>
+        Memory.until("what was opened is gone", () => base.memory.server.engine.state.objects.size === objects)
+    }
+  )
+
+  interrupted("watching leaves no watcher (S-29)", (base) =>
+    Effect.gen(function*() {
+      const ref = yield* asMain(base)(SharedRef.make({ schema: Schema.Int, initial: 0 }))
+      const changing = yield* Effect.forkDetach(Effect.andThen(ref.set(1), ref.set(2)))
+      return { base, others: Fiber.join(changing), ref }
+    }), {
+    program: ({ ref }) => Stream.runHead(Stream.filter(ref.changes, (n) => n === 2)),
+    check: () => Effect.void
+  })
+})
