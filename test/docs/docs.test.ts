@@ -1,26 +1,26 @@
 /** What the documents show is true: examples compile, run and print what is said; links lead somewhere. */
 import { execFile } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeAll, describe, it } from "vitest"
 import { type Fence, type Page, readPages, root } from "./pages.ts"
 
-const run = promisify(execFile)
-
-/** Git ignores it, and so do all tools that look at the repository as a whole. */
-const generated = join(import.meta.dirname, ".generated", "dist")
+/**
+ * A copy of the packages, with the worked example of CONTRIBUTING.md in it, and every other example in `pages/`. Git
+ * ignores it, and so do all tools that look at the repository as a whole.
+ */
+const copy = join(import.meta.dirname, ".generated", "dist")
 
 const pages = readPages()
 
 /** An example of a page: a whole module. */
 interface Example {
   readonly name: string
-  readonly file: string
+  readonly path: string
   readonly text: string
-  /** What the page says it prints; absent: it is not said, or it is no program. */
+  /** What the page says it prints; absent: it does not say. */
   readonly output: string | undefined
-  readonly isProgram: boolean
 }
 
 const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
@@ -29,10 +29,9 @@ const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
     const next = fences[i + 1]
     return [{
       name: `${path}:${fence.line}`,
-      file: join(generated, `${path.replaceAll(/[/.]/g, "-")}-${fence.line}.ts`),
+      path: `pages/${path.replaceAll(/[/.]/g, "-")}-${fence.line}.ts`,
       text: fence.text,
-      output: next?.language === "text" && next.before === "```" ? next.text : undefined,
-      isProgram: fence.text.includes("runMain(")
+      output: next?.language === "text" && next.before === "```" ? next.text : undefined
     }]
   })
 
@@ -40,93 +39,100 @@ const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
 const pathOf = ({ before }: Fence): string | undefined => /^`([\w./]+\.(?:ts|md))`:?$/.exec(before)?.[1]
 
 const examples = pages.flatMap(examplesOf)
-const programs = examples.filter(({ isProgram }) => isProgram)
+// The quick start of README.md is run from its own file.
+const programs = examples.filter(({ name, text }) => text.includes("runMain(") && !name.startsWith("README.md"))
 
-/** The repository with the worked example of CONTRIBUTING.md in it. */
-const tree = join(generated, "tree")
-const files = pages.filter(({ path }) => path === "CONTRIBUTING.md").flatMap(({ fences }) => fences).flatMap(
-  (fence) => {
-    const path = pathOf(fence)
-    // Not a name that the tests of the repository are found by.
-    return path === undefined ? [] : [{ path: path.replace(".test.ts", ".check.ts"), text: fence.text }]
-  }
-)
-const kindFile = files.map(({ path }) => /engine\/kinds\/(\w+)\.ts$/.exec(path)?.[1]).find((name) => name !== undefined)
+const worked = pages.flatMap(({ fences }) => fences).flatMap((fence) => {
+  const path = pathOf(fence)
+  // Not a name by which the tests of the repository are found.
+  return path === undefined ? [] : [{ path: path.replace(".test.ts", ".check.ts"), text: fence.text }]
+})
+const kind = worked.flatMap(({ path }) => /engine\/kinds\/(\w+)\.ts$/.exec(path)?.[1] ?? [])[0]!
 
-const write = (path: string, text: string) => {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
+const write = (path: string, text: string): void => {
+  mkdirSync(dirname(join(copy, path)), { recursive: true })
+  writeFileSync(join(copy, path), text)
 }
 
-const node = (args: ReadonlyArray<string>, cwd = root) =>
-  run(process.execPath, ["--conditions=@effect-multiprocessing/source", ...args], { cwd })
+const run = promisify(execFile)
 
-/** Standard output and standard error of a command, whether it succeeds or not. */
-const outputOf = (command: Promise<{ readonly stdout: string; readonly stderr: string }>) =>
-  command.then(({ stderr, stdout }) => stdout + stderr, ({ stderr, stdout }) => `failed:\n${stdout}${stderr}`)
+/** All that a program prints, and nothing else if it succeeds. */
+const outputOf = (file: string, args: ReadonlyArray<string>): Promise<string> =>
+  run(file, args, { cwd: copy }).then(
+    ({ stderr, stdout }) => stdout + stderr,
+    ({ stderr, stdout }) => `failed:\n${stdout}${stderr}`
+  )
 
-const bin = (name: string) => join(root, "node_modules", ".bin", name)
+const bin = (name: string): string => join(root, "node_modules", ".bin", name)
 
-const writeTree = async () => {
+const node = (...args: ReadonlyArray<string>): Promise<string> =>
+  outputOf(process.execPath, ["--conditions=@effect-multiprocessing/source", ...args])
+
+const writeCopy = async (): Promise<void> => {
+  rmSync(copy, { recursive: true, force: true })
+  mkdirSync(join(copy, "node_modules", "@effect-multiprocessing"), { recursive: true })
   for (const name of ["core", "node"]) {
-    for (const part of ["src", "package.json"]) {
-      cpSync(join(root, "packages", name, part), join(tree, "packages", name, part), { recursive: true })
+    for (const part of ["package.json", "src"]) {
+      cpSync(join(root, "packages", name, part), join(copy, "packages", name, part), { recursive: true })
     }
-    mkdirSync(join(tree, "node_modules", "@effect-multiprocessing"), { recursive: true })
-    symlinkSync(join("..", "..", "packages", name), join(tree, "node_modules", "@effect-multiprocessing", name))
+    symlinkSync(join("..", "..", "packages", name), join(copy, "node_modules", "@effect-multiprocessing", name))
   }
-  cpSync(join(root, "scripts/barrel.mjs"), join(tree, "scripts/barrel.mjs"))
-  const config = readFileSync(join(root, "vitest.config.ts"), "utf8")
-  write(join(tree, "vitest.config.ts"), config.replace("*.test.ts", "*.check.ts"))
-  for (const { path, text } of files) write(join(tree, path), text)
-  const registry = join(tree, "packages/core/src/engine/kinds/index.ts")
-  const text = readFileSync(registry, "utf8")
+  for (const path of ["scripts/barrel.mjs", "tsconfig.base.json"]) cpSync(join(root, path), join(copy, path))
+  for (const { path, text } of [...examples, ...worked]) write(path, text)
+  const registry = "packages/core/src/engine/kinds/index.ts"
   write(
     registry,
-    text.replace(/^import/m, `import { ${kindFile} } from "./${kindFile}.ts"\nimport`).replace(
-      /\]\n$/,
-      `, ${kindFile}]\n`
-    )
+    readFileSync(join(copy, registry), "utf8")
+      .replace(/^import/m, `import { ${kind} } from "./${kind}.ts"\nimport`)
+      .replace(/\]\n$/, `, ${kind}]\n`)
   )
-  await node(["scripts/barrel.mjs"], tree)
+  assert.strictEqual(await node("scripts/barrel.mjs"), "")
+  const config = readFileSync(join(root, "vitest.config.ts"), "utf8")
+  write("vitest.config.ts", config.replace("*.test.ts", "*.check.ts"))
+  const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false, types: ["node"] }
+  write(
+    "tsconfig.json",
+    JSON.stringify({ extends: "./tsconfig.base.json", compilerOptions, include: ["pages", "test"] })
+  )
 }
 
-/** Programs run two at a time, while the compiler runs. */
+const sourceFiles = (...folders: ReadonlyArray<string>): ReadonlyArray<string> =>
+  folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => join(root, folder, file))
+  )
+
+const quickStart = join(root, "examples/01_quickstart/main.ts")
+
 const results = new Map<string, Promise<string>>()
 
+/** Two programs at a time, while the compiler runs. */
 beforeAll(async () => {
-  rmSync(generated, { recursive: true, force: true })
-  for (const { file, text } of examples) write(file, text)
-  await writeTree()
-  write(
-    join(generated, "tsconfig.json"),
-    JSON.stringify({
-      extends: "../../../../tsconfig.base.json",
-      compilerOptions: { noEmit: true, composite: false, incremental: false, declarationMap: false, types: ["node"] },
-      include: ["*.ts", ...files.filter(({ path }) => path.endsWith(".ts")).map(({ path }) => `tree/${path}`)]
-    })
-  )
-  results.set("types", outputOf(run(bin("tsc"), ["-p", generated])))
-  const jobs: ReadonlyArray<readonly [string, () => Promise<string>]> = [
-    ["worked example", () => outputOf(run(bin("vitest"), ["run", "--reporter=dot"], { cwd: tree }))],
-    ["examples/01_quickstart/main.ts", () => outputOf(node(["examples/01_quickstart/main.ts"]))],
-    ...programs.map(({ file, name }) => [name, () => outputOf(node([file]))] as const)
+  await writeCopy()
+  results.set("types", outputOf(bin("tsc"), ["--pretty", "false"]))
+  const jobs: ReadonlyArray<readonly [name: string, run: () => Promise<string>]> = [
+    ["worked example", () => outputOf(bin("vitest"), ["run", "--reporter=dot"])],
+    ...programs.map(({ name, path }) => [name, () => node(path)] as const),
+    ["quick start", () => node(quickStart)]
   ]
-  const lanes: [Promise<unknown>, Promise<unknown>] = [Promise.resolve(), Promise.resolve()]
-  for (const [i, [name, job]] of jobs.entries()) {
-    const result = lanes[i % 2]!.then(job)
-    lanes[i % 2] = result
-    results.set(name, result)
+  const lanes = [Promise.resolve(""), Promise.resolve("")]
+  for (const [i, [name, run]] of jobs.entries()) {
+    lanes[i % 2] = lanes[i % 2]!.then(run)
+    results.set(name, lanes[i % 2]!)
   }
 })
 
 describe("examples", () => {
   it("compile", async () => {
-    assert.strictEqual(await results.get("types"), "")
+    const ours = [...examples, ...worked].map(({ path }) => path)
+    const lines = (await results.get("types"))!.split("\n")
+    // That the rest of the library compiles is asked elsewhere.
+    assert.deepStrictEqual(lines.filter((line) => ours.some((path) => line.startsWith(`${path}(`))), [])
   })
 
   it.each(programs.map((program) => [program.name, program] as const))(
-    "%s prints what is said",
+    "%s prints what it says",
     async (name, program) => {
       const output = await results.get(name)
       if (program.output === undefined) assert.notInclude(output, "failed:")
@@ -135,37 +141,49 @@ describe("examples", () => {
   )
 
   it("the worked example of CONTRIBUTING.md passes its own test", async () => {
-    assert.isAbove(files.length, 0)
-    assert.match((await results.get("worked example"))!, /Tests\s.*passed/)
+    const output = await results.get("worked example")
+    assert.isAbove(worked.length, 3)
+    assert.match(output!, /Tests\b.* passed/)
+    assert.notInclude(output, "failed")
   })
 })
 
 describe("README.md", () => {
-  const fences = pages.find(({ path }) => path === "README.md")!.fences
-  const quickStart = fences.findIndex(({ language }) => language === "ts")
+  const { fences } = pages.find(({ path }) => path === "README.md")!
+  const position = fences.findIndex(({ language }) => language === "ts")
 
   it("shows the quick start as it is", () => {
-    assert.strictEqual(fences[quickStart]!.text, readFileSync(join(root, "examples/01_quickstart/main.ts"), "utf8"))
+    assert.strictEqual(fences[position]!.text, readFileSync(quickStart, "utf8"))
   })
 
   it("and what it prints", async () => {
-    assert.strictEqual(await results.get("examples/01_quickstart/main.ts"), fences[quickStart + 1]!.text)
+    assert.strictEqual(await results.get("quick start"), fences[position + 1]!.text)
+  })
+})
+
+describe("docs/rules.md", () => {
+  it("lists every rule that the code cites", () => {
+    const rules = readFileSync(join(root, "docs/rules.md"), "utf8")
+    const cited = sourceFiles("packages/core/src", "packages/node/src").flatMap((path) =>
+      [...readFileSync(path, "utf8").matchAll(/\b[SR]-\d+\b/g)].map(([rule]) => rule)
+    )
+    assert.isAbove(cited.length, 0)
+    assert.deepStrictEqual([...new Set(cited)].filter((rule) => !rules.includes(`**${rule}**`)), [])
   })
 })
 
 describe("links", () => {
-  it.each(pages.map((page) => [page.path, page] as const))("of %s lead somewhere", (path, page) => {
-    const broken = page.links.flatMap((link) => {
+  it.each(pages.map((page) => [page.path, page] as const))("of %s lead somewhere", (path, { links }) => {
+    const broken = links.flatMap((link) => {
       const target = link.path === "" ? path : join(dirname(path), link.path)
-      const at = `line ${link.line}: ${link.path}`
-      if (!existsSync(join(root, target))) return [`${at} does not exist`]
+      const where = `line ${link.line}: ${link.path}`
+      if (!existsSync(join(root, target))) return [`${where} does not exist`]
       if (link.anchor !== "" && !pages.find((page) => page.path === target)?.anchors.has(link.anchor)) {
-        return [`${at}#${link.anchor} is no heading`]
+        return [`${where}#${link.anchor} is no heading`]
       }
-      if (link.title !== "" && !readFileSync(join(root, target), "utf8").includes(link.title)) {
-        return [`${at} has no "${link.title}"`]
-      }
-      return []
+      return link.title === "" || readFileSync(join(root, target), "utf8").includes(link.title)
+        ? []
+        : [`${where} has no "${link.title}"`]
     })
     assert.deepStrictEqual(broken, [])
   })

@@ -55,15 +55,15 @@ const readPage = (path: string, text: string): Page => {
   const fences: Array<Fence> = []
   const links: Array<Link> = []
   const anchors = new Set<string>()
-  let open: { readonly language: string; readonly line: number; readonly before: string } | undefined
+  let open: (Omit<Fence, "text"> & { readonly mark: string }) | undefined
   let inside: Array<string> = []
   let before = ""
   for (const [index, line] of text.split("\n").entries()) {
-    const fence = /^```(\w*)/.exec(line)
+    const fence = /^(`{3,})(\w*)/.exec(line)
     if (open !== undefined) {
-      if (fence === null) inside.push(line)
+      if (fence?.[1] !== open.mark) inside.push(line)
       else {
-        fences.push({ ...open, text: `${inside.join("\n")}\n` })
+        fences.push({ language: open.language, line: open.line, before: open.before, text: `${inside.join("\n")}\n` })
         open = undefined
         before = "```"
       }
@@ -76,7 +76,7 @@ const readPage = (path: string, text: string): Page => {
       if (heading !== null) anchors.add(slug(heading[1]!))
       if (line.trim() !== "") before = line
     } else {
-      open = { language: fence[1]!, line: index + 1, before }
+      open = { mark: fence[1]!, language: fence[2]!, line: index + 1, before }
       inside = []
     }
   }

@@ -136,7 +136,10 @@ export const makeLocal = (
     const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
     const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
     yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
-    yield* Effect.forkScoped(Effect.scoped(server.serve(pair.server)))
+    yield* Effect.scoped(server.serve(pair.server)).pipe(
+      Effect.ensuring(Effect.sync(() => pair.cut("the manager has stopped"))),
+      Effect.forkScoped
+    )
     const label = options.label ?? { name: "main", pid: 0 }
     return yield* makeConnected(Effect.succeed(pair.client), { ...options, address: "memory", key, label })
   })

@@ -116,7 +116,8 @@ const underHold = <A, E, R>(
     Effect.gen(function*() {
       const guard = yield* Guard
       const lock = remote.target.description
-      if (guard.some((token) => remote.connection.holds.isOf(token, remote.target.id))) {
+      const { connection, target } = remote
+      if (guard.some((hold) => hold.connection === connection && connection.holds.isOf(hold.token, target.id))) {
         return yield* new AlreadyHeld({ lock })
       }
       const [token, abandoned] = yield* acquire(remote, restore)
@@ -127,7 +128,7 @@ const underHold = <A, E, R>(
         remote.target.id,
         () => Deferred.doneUnsafe(lost, Effect.fail(new LockLost({ lock, token })))
       )
-      const guarded = Effect.provideService(Effect.suspend(() => body(hold)), Guard, [...guard, token])
+      const guarded = Effect.provideService(Effect.suspend(() => body(hold)), Guard, [...guard, { connection, token }])
       return yield* Effect.onExit(restore(Effect.raceFirst(guarded, Deferred.await(lost))), () =>
         Effect.sync(() => {
           unregister()

@@ -1,9 +1,8 @@
 /**
  * What a started process is told by the one that started it. The key travels in the environment of the spawn, never
- * in arguments or handles (design §9), and is taken out before any user code runs: its own children do not inherit it.
+ * in arguments or handles, and is taken out before any user code runs: its own children do not inherit it.
  */
-import type { Manager } from "@effect-multiprocessing/core"
-import { type Limits } from "@effect-multiprocessing/core"
+import type { Limits, Manager } from "@effect-multiprocessing/core"
 import * as Redacted from "effect/Redacted"
 
 /** For the manager process. */

@@ -1,5 +1,5 @@
 /**
- * The engine: a deterministic state machine with one writer (design §3).
+ * The engine: a deterministic state machine with one writer.
  *
  * `step(input)` changes the state and appends outputs. There is no clock, no random, no I/O and no Effect in here:
  * the same inputs give the same state and the same outputs, always.
@@ -174,10 +174,11 @@ export class Engine {
   }
 
   #request(session: Session, request: RequestInput): void {
-    if (!this.#isNew(session, request.sequence)) return
     const object = this.state.objects.get(request.object)
+    const operation = object === undefined ? undefined : this.#operations.get(object.kind)?.[request.operation]?.[1]
+    // What gives something back may have overtaken others (S-8); a second time it finds nothing.
+    if (!isSettlement(operation) && !this.#isNew(session, request.sequence)) return
     if (object === undefined) return this.#fail(session, request, refuse("ObjectNotFound"))
-    const operation = this.#operations.get(object.kind)?.[request.operation]?.[1]
     if (operation === undefined) return this.#fail(session, request, refuse("UnknownOperation", object.kind.name))
     const refused = Admission.refusal(this.state, session, operation, request)
     if (refused !== undefined) return this.#fail(session, request, refused)
@@ -340,6 +341,12 @@ export class Engine {
     return true
   }
 
+  /** Whether a request only gives back what was granted: such a one no limit may hold up (S-8). */
+  settles({ object, operation }: RequestInput): boolean {
+    const kind = this.state.objects.get(object)?.kind
+    return kind !== undefined && isSettlement(this.#operations.get(kind)?.[operation]?.[1])
+  }
+
   /** Whether a parked call would still have to wait (I4). */
   mustWait(object: SharedObject, parked: Parked): boolean {
     const operation = this.#operations.get(object.kind)![parked.operation]![1]
@@ -485,3 +492,6 @@ export class Engine {
     })
   }
 }
+
+const isSettlement = (operation: Operation<unknown> | undefined): boolean =>
+  operation?.effect === "change" && !operation.guarded

@@ -1,7 +1,7 @@
 /**
  * What the engine stores and forwards without looking inside.
  *
- * A value is opaque (design §3): canonical JSON text written by the proxy's codec, together with the ids of the
+ * A value is opaque: canonical JSON text written by the proxy's codec, together with the ids of the
  * shared objects whose handles stand in that text. The ids travel beside the text so that references can be counted
  * without parsing it (S-23).
  */

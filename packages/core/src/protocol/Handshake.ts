@@ -1,5 +1,5 @@
 /**
- * The handshake: both sides prove that they know the manager's key, and neither shows it (design §9).
+ * The handshake: both sides prove that they know the manager's key, and neither shows it.
  *
  * ```text
  *   server ─► Challenge  magic, version, nonce

@@ -27,7 +27,7 @@ import { Reader } from "../protocol/Bytes.ts"
 import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 import { failure } from "./Failure.ts"
-import { Guard } from "./Guard.ts"
+import { Guard, type GuardedBy } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { type Notification, Watches } from "./Watches.ts"
 
@@ -76,6 +76,12 @@ interface Call {
 
 /** How long an interrupted fiber waits for the manager to say how its call ended (S-10). */
 const settleTimeoutMs = 1_000
+
+/** What was sent must fit into a reply, which may say a little more about it. */
+const replyBytes = 64
+
+/** How much is told of why a reply was rejected. */
+const reasonLength = 500
 
 /** A frame is sent when it has grown to this size, in the middle of a turn. */
 const flushBytes = 256 * 1024
@@ -159,7 +165,7 @@ export class Connection {
     return Effect.withFiber((fiber) =>
       Effect.callback<A, E | ManagerError>((resume) => {
         const call = this.#begin(
-          fiber.getRef(Guard),
+          this.#guard(fiber.getRef(Guard)),
           target,
           operation,
           args,
@@ -190,13 +196,13 @@ export class Connection {
       let call: Call | undefined
       const granted = Effect.callback<readonly [Outcome, number], ManagerError>((resume) => {
         call = this.#begin(
-          fiber.getRef(Guard),
+          this.#guard(fiber.getRef(Guard)),
           target,
           operation,
           args,
           (outcome, index) => resume(Exit.succeed([outcome, index])),
           (error) => resume(Exit.fail(error)),
-          true
+          "owned"
         )
         return call === undefined ? undefined : this.#cancel(call)
       })
@@ -205,17 +211,22 @@ export class Connection {
         this.#calls.delete(sequence)
         const exit = complete(outcome, index)
         if (outcome._tag === "Success" && Exit.isFailure(exit) && reject !== undefined) {
-          const reason = Cause.pretty(exit.cause)
-          this.#begin([], target, reject, [index, reason], () => this.#acknowledge(sequence), () => {})
+          const reason = Cause.pretty(exit.cause).slice(0, reasonLength)
+          this.#begin([], target, reject, [index, reason], () => this.#acknowledge(sequence), () => {}, "settling")
         } else this.#acknowledge(sequence)
         return exit
       })
     })
   }
 
+  /** The holds among these that this manager knows (S-21). */
+  #guard(holds: ReadonlyArray<GuardedBy>): ReadonlyArray<GrantId> {
+    return holds.filter(({ connection }) => connection === this).map(({ token }) => token)
+  }
+
   /** Makes a call that nobody waits for and no guard stands over. */
   tell(target: Target, operation: OperationInfo, args: ReadonlyArray<Argument>): void {
-    this.#begin([], target, operation, args, () => {}, () => {})
+    this.#begin([], target, operation, args, () => {}, () => {}, "settling")
   }
 
   #begin(
@@ -225,7 +236,7 @@ export class Connection {
     args: ReadonlyArray<Argument>,
     onOutcome: Call["onOutcome"],
     onLost: Call["onLost"],
-    owned = false
+    role: "plain" | "owned" | "settling" = "plain"
   ): Call | undefined {
     if (this.#ended !== undefined) {
       onLost(this.#lost(target, operation.name, NotExecuted, this.#ended))
@@ -237,14 +248,16 @@ export class Connection {
       operation,
       args,
       guard,
-      owned,
+      owned: role === "owned",
       onOutcome,
       onLost,
       state: "Waiting",
       late: undefined,
       onSettled: undefined
     }
-    if (this.#waiting.size > 0 || this.#inFlight >= this.agreement.limits.inFlightMax) this.#waiting.add(call)
+    const isFull = this.#waiting.size > 0 || this.#inFlight >= this.agreement.limits.inFlightMax
+    // What gives something back waits for no window: others may wait for just that (S-8).
+    if (isFull && role !== "settling") this.#waiting.add(call)
     else this.#send(call)
     return call
   }
@@ -253,7 +266,8 @@ export class Connection {
     const { args, guard, operation, target } = call
     const { frameBytesMax } = this.agreement.limits
     call.sequence = ++this.#sequence
-    if (!this.#writer.request(call.sequence, target.id, operation.position, guard, args, frameBytesMax)) {
+    const bytesMax = frameBytesMax - replyBytes
+    if (!this.#writer.request(call.sequence, target.id, operation.position, guard, args, bytesMax)) {
       const details = ["frameBytesMax", frameBytesMax]
       return call.onOutcome({ _tag: "Failure", error: "LimitExceeded", details }, 0)
     }

@@ -4,7 +4,13 @@
 import * as Context from "effect/Context"
 import type { GrantId } from "../engine/Kind.ts"
 
+/** A hold, and the connection it was acquired over: it says nothing to any other manager. */
+export interface GuardedBy {
+  readonly connection: object
+  readonly token: GrantId
+}
+
 /** The holds around the running effect, outermost first. Empty outside of any `withLock`. */
-export const Guard = Context.Reference<ReadonlyArray<GrantId>>("@effect-multiprocessing/core/Guard", {
+export const Guard = Context.Reference<ReadonlyArray<GuardedBy>>("@effect-multiprocessing/core/Guard", {
   defaultValue: () => []
 })

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -138,6 +139,8 @@ export interface HandleWire {
   readonly items: string
 }
 
+const foreign = "this handle belongs to another manager"
+
 /** The only space of a manager, for now (S-5). */
 const space = 0
 
@@ -162,7 +165,7 @@ export const handleSchema = <A extends Remote.Shared, C, R, K>(
         const { connection } = yield* Manager
         if (wire.manager !== connection.agreement.instance) {
           return yield* Effect.fail(
-            new SchemaIssue.InvalidValue({ message: "this handle belongs to another manager" })
+            new SchemaIssue.InvalidValue({ message: foreign })
           )
         }
         return bind(blueprint, yield* codecs, connection, wire.object, wire.name ?? undefined)
@@ -171,6 +174,10 @@ export const handleSchema = <A extends Remote.Shared, C, R, K>(
     encode: SchemaGetter.transformEffect((object: A) =>
       Effect.contextWith((context: Context.Context<never>) => {
         const { connection, target } = object[Remote.TypeId]
+        const here = Context.getOption(context as Context.Context<Manager>, Manager)
+        if (Option.isSome(here) && here.value.connection.agreement.instance !== connection.agreement.instance) {
+          return Effect.fail(new SchemaIssue.InvalidValue({ message: foreign }))
+        }
         Context.get(context, HandleCollector)?.push(target.id)
         return Effect.succeed({
           manager: connection.agreement.instance,

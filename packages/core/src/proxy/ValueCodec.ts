@@ -7,7 +7,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type { Cell, ObjectId } from "../engine/Value.ts"
 
@@ -17,7 +19,7 @@ export const HandleCollector = Context.Reference<Array<ObjectId> | undefined>(
   { defaultValue: () => undefined }
 )
 
-/** A schema, compiled; its services are captured (api.md). */
+/** A schema, compiled; its services are captured. */
 export interface ValueCodec<A> {
   readonly encode: (value: A) => Exit.Exit<Cell, Schema.SchemaError>
   readonly decode: (cell: Cell) => Exit.Exit<A, Schema.SchemaError>
@@ -50,10 +52,17 @@ export const make = <S extends Schema.Top>(
         const handles = Exit.isExit(effect) ? undefined : []
         return Exit.map(run(effect, handles), (json) => ({ text: JSON.stringify(json), handles: handles ?? noHandles }))
       },
-      decode: (cell) => run(decode(JSON.parse(cell.text))),
+      decode: (cell) => {
+        // What another program has stored need not be what this one's codec would write.
+        const json = Result.try((): unknown => JSON.parse(cell.text))
+        return Result.isSuccess(json) ? run(decode(json.success)) : Exit.fail(notJson(json.failure))
+      },
       encodeKey: (value) => Exit.map(run(encode(value)), (json) => JSON.stringify(canonical(json)))
     }
   })
+
+const notJson = (error: unknown): Schema.SchemaError =>
+  new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: `it is no JSON (${String(error)})` }))
 
 /** Sorts the keys of objects and turns -0 into 0, so that equal values are equal text. */
 const canonical = (json: unknown): unknown => {

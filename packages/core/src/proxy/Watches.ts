@@ -5,8 +5,9 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { WatchEvent } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Kind.ts"
-import { ManagerError, ObjectDeleted } from "../ManagerError.ts"
+import type { ManagerError } from "../ManagerError.ts"
 import type { Target } from "./Connection.ts"
+import { failure } from "./Failure.ts"
 
 /** Told to a watcher: first a snapshot, then changes, a reset when it was too slow. */
 export interface Notification {
@@ -64,8 +65,8 @@ export class Watches {
     if (watch === undefined) return this.#wire.dropHandles(parts)
     if (event !== "ended") Queue.offerUnsafe(watch.queue, { event, parts })
     else {
-      const reason = new ObjectDeleted({ object: watch.target.description, operation: "changes" })
-      this.fail(sequence, new ManagerError({ reason }))
+      const [error = "ObjectDeleted", ...details] = parts
+      this.fail(sequence, failure(watch.target, "changes", { _tag: "Failure", error: String(error), details }))
     }
   }
 

@@ -11,12 +11,15 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import type { CryptoError } from "effect/crypto/CryptoError"
-import type * as Mac from "effect/crypto/Mac"
+import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberHandle from "effect/FiberHandle"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { Engine } from "../engine/Engine.ts"
 import type { JournalEntry, Output } from "../engine/Inputs.ts"
@@ -50,6 +53,13 @@ export interface Server {
   readonly close: Effect.Effect<void>
 }
 
+/** A client that has proved the key. */
+interface Admitted {
+  readonly session: SessionId
+  readonly label: SessionLabel
+  readonly welcome: typeof Handshake.Welcome.Type
+}
+
 /** Starts a server. It stops with its scope; `close` before that is the polite way. */
 export const make = (
   options: ServerOptions
@@ -57,7 +67,10 @@ export const make = (
   Effect.gen(function*() {
     const { limits, monitor } = options
     const clock = yield* Clock.Clock
-    const context = yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()
+    // No more than this: a link is served in the scope of whoever serves it.
+    const context = Context.pick(Mac.Mac, SecureRandom.SecureRandom)(
+      yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()
+    )
     const random = yield* SecureRandom.SecureRandom
     const defect = yield* Deferred.make<never>()
     const timer = yield* FiberHandle.make<void, never>()
@@ -108,26 +121,28 @@ export const make = (
     /** Turns asked for in the middle of another one: a session may end while its turn runs. They run after it. */
     const asked: Array<() => void> = []
 
-    /** Runs one turn. A throw means that the state can no longer be trusted: no turn runs after it (S-2). */
-    const runTurn = (inputs: () => void) => {
-      asked.push(inputs)
-      if (!trusted) return
-      trusted = false
+    const runAsked = () => {
       for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
         step({ _tag: "Time", now: clock.currentTimeMillisUnsafe() })
         next()
         release()
       }
-      trusted = true
     }
 
-    const turn = (inputs: () => void) =>
-      Effect.sync(() => runTurn(inputs)).pipe(
-        Effect.catchCause((cause) => Effect.asVoid(Deferred.failCause(defect, cause)))
-      )
+    /** Runs one turn. A throw means that the state can no longer be trusted: no turn runs after it (S-2). */
+    const runTurn = (inputs: () => void) => {
+      asked.push(inputs)
+      if (!trusted) return
+      trusted = false
+      const ran = Result.try(runAsked)
+      if (Result.isSuccess(ran)) trusted = true
+      else Deferred.doneUnsafe(defect, Exit.die(ran.failure))
+    }
 
-    /** The handshake of one link; fails when there will be no session. */
-    const welcome = Effect.fnUntraced(function*(link: Link, frames: Frames.Frames) {
+    const turn = (inputs: () => void) => Effect.sync(() => runTurn(inputs))
+
+    /** The handshake of one link, up to the last word; fails when there will be no session. */
+    const examine = Effect.fnUntraced(function*(link: Link, frames: Frames.Frames) {
       const challenge = {
         magic: Handshake.magic,
         version: Handshake.protocolVersion,
@@ -150,18 +165,15 @@ export const make = (
       if (shells.size >= limits.sessionsMax) return yield* refuse("TooManySessions")
       const proof = yield* Handshake.prove(options.key, "server", transcript)
       const session = ++sessions
-      link.send(Handshake.frame(
-        Handshake.Verdict,
-        Handshake.Welcome.make({
-          proof,
-          session,
-          epoch: engine.state.epoch,
-          instance,
-          operations: engine.operationTable,
-          limits
-        })
-      ))
-      return { session, label: { name: response.name, pid: response.pid } }
+      const welcome = Handshake.Welcome.make({
+        proof,
+        session,
+        epoch: engine.state.epoch,
+        instance,
+        operations: engine.operationTable,
+        limits
+      })
+      return { session, label: { name: response.name, pid: response.pid }, welcome }
     })
 
     const admit = (link: Link, frames: Frames.Frames) =>
@@ -170,16 +182,16 @@ export const make = (
           return Effect.fail(new LinkClosed({ reason: "too many connections are in the handshake" }))
         }
         unauthenticated++
-        return welcome(link, frames).pipe(
+        return examine(link, frames).pipe(
           Effect.timeout(limits.handshakeMs),
           Effect.ensuring(Effect.sync(() => unauthenticated--))
         )
       })
 
     /** One session, from its first message to its end step (S-11). */
-    const run = (link: Link, frames: Frames.Frames, session: SessionId, label: SessionLabel) => {
+    const run = (link: Link, frames: Frames.Frames, { label, session, welcome }: Admitted) => {
       const shell = new SessionShell(session, link, engine, step, limits)
-      link.onDrain = () => Effect.runSync(turn(() => shell.resume()))
+      link.onDrain = () => runTurn(() => shell.resume())
       const handler: Frames.FrameHandler = {
         onFrame: (frame) => shell.receive(frame),
         onTurnEnd: () =>
@@ -188,12 +200,20 @@ export const make = (
             shell.turn()
           })
       }
+      // Whoever hears this speaks at once: by then somebody must listen.
+      const ready = () => link.send(Handshake.frame(Handshake.Verdict, welcome))
       return Effect.acquireUseRelease(
         turn(() => {
           shells.set(session, shell)
           step({ _tag: "Open", session, label })
         }),
-        () => Effect.raceFirst(frames.handOver(limits.frameBytesMax, handler), Deferred.await(shell.left)),
+        () =>
+          Effect.raceAllFirst([
+            frames.handOver(limits.frameBytesMax, handler, ready),
+            Deferred.await(shell.left),
+            // Nobody waits for a server that has stopped.
+            Deferred.await(defect)
+          ]),
         () =>
           turn(() => {
             shells.delete(session)
@@ -205,8 +225,7 @@ export const make = (
     const serve: Server["serve"] = (link) =>
       Effect.gen(function*() {
         const frames = yield* Frames.make(link, limits.handshakeBytesMax)
-        const { label, session } = yield* admit(link, frames)
-        yield* run(link, frames, session, label)
+        yield* run(link, frames, yield* admit(link, frames))
       }).pipe(
         Effect.catchTags({
           LinkClosed: () => Effect.void,

@@ -92,6 +92,7 @@ export class SessionShell {
 
   #request(input: Deferrable): void {
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#step(input)
+    if (input._tag === "Request" && this.#engine.settles(input)) return this.#step(input)
     this.#deferred.push(input)
     // A client counts its calls, not its subscriptions.
     if (input._tag === "Watch" || ++this.#requests <= this.#limits.inFlightMax) return
@@ -125,9 +126,13 @@ export class SessionShell {
   #tooLarge(output: Output): void {
     const { frameBytesMax } = this.#limits
     if (output._tag === "Reply") {
+      // What the client cannot be told it must not hold, and not watch.
+      this.#step({ _tag: "Cancel", session: this.#session, sequence: output.sequence })
+      this.#step({ _tag: "Unwatch", session: this.#session, sequence: output.sequence })
       const outcome = { _tag: "Failure", error: "LimitExceeded", details: ["frameBytesMax", frameBytesMax] } as const
       this.#say({ ...output, outcome })
     } else if (output._tag === "Event") {
+      this.#step({ _tag: "Unwatch", session: this.#session, sequence: output.sequence })
       this.#say({ ...output, event: "ended", parts: ["LimitExceeded", "frameBytesMax", frameBytesMax] })
     }
   }

@@ -24,6 +24,8 @@ export interface Fault {
    * - *rush*: a timer goes off before what could have run before it.
    */
   readonly client: number
+  /** When a *cancel* strikes: at once, or with a reply just on its way to the client, or just read by it. */
+  readonly moment: "at once" | "answered" | "heard"
   /** How long, in simulated milliseconds. */
   readonly milliseconds: number
   /** The server, or the end of the link that is the server's, instead of the client. */
@@ -36,17 +38,24 @@ export type FaultCounts = Record<FaultName, number>
 /** None of each. */
 export const noFaults = (): FaultCounts => ({ cut: 0, delay: 0, split: 0, kill: 0, pause: 0, cancel: 0, rush: 0 })
 
-/** Cancellations are what most programs meet most often. */
-const weights: ReadonlyArray<FaultName> = [...faultNames, "cancel", "cancel", "cancel", "delay", "pause"]
+/** Cancellations in a row, in the runs that have them: most of them meet nothing of interest. */
+const stormMax = 40
 
-/** Draws faults for clients from `first` to before `end`, over the steps of a run; none for one seed in eight. */
+/** Draws faults for clients from `first` to before `end`, over the steps of a run. */
 export const drawFaults = (random: Random, first: number, end: number, steps: number): ReadonlyArray<Fault> => {
-  if (random.chance(1 / 8)) return []
-  return Array.from({ length: random.below(12) }, (): Fault => ({
-    fault: random.pick(weights),
+  const draw = (fault: FaultName): Fault => ({
+    fault,
     at: random.below(steps),
     client: first + random.below(end - first),
+    moment: random.pick(["at once", "answered", "heard"]),
     milliseconds: random.pick([1, 10, 100, 2_000, 20_000]),
     server: random.chance(1 / 3)
-  })).sort((left, right) => left.at - right.at)
+  })
+  // Some runs meet nothing at all, some little but interruptions.
+  const several = random.chance(1 / 8) ? 0 : random.below(10)
+  const storm = several > 0 && random.chance(1 / 3) ? random.below(stormMax) : 0
+  return [
+    ...Array.from({ length: several }, () => draw(random.pick(faultNames))),
+    ...Array.from({ length: storm }, () => draw("cancel"))
+  ].sort((left, right) => left.at - right.at)
 }

@@ -65,6 +65,9 @@ interface Running extends Client {
   readonly delayedUntil: { client: number; server: number }
   /** Deliveries to the server under way. */
   deliveries: number
+  /** The steps in which something was last sent to the client, and last read by it. */
+  answeredAt: number
+  heardAt: number
   /** Deliveries that will come in pieces. */
   splits: number
   isConnected: boolean
@@ -109,6 +112,8 @@ export class Clients {
       }),
       delayedUntil: { client: 0, server: 0 },
       deliveries: 0,
+      answeredAt: -1,
+      heardAt: -1,
       splits: 0,
       isConnected: false,
       isCut: false,
@@ -123,7 +128,9 @@ export class Clients {
         })
     }
     this.#running.push(client)
-    Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(client.pair.server)))
+    Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(client.pair.server))).addObserver(() =>
+      client.pair.cut("the server has closed it")
+    )
     const main = Effect.gen(function*() {
       const link = client.recorder.listen(client.pair.client)
       const label = { name, pid: number }
@@ -165,7 +172,7 @@ export class Clients {
     })
   }
 
-  #strike({ fault, milliseconds, server }: Fault, client: Running): boolean {
+  #strike({ fault, milliseconds, moment, server }: Fault, client: Running): boolean {
     const { random, serverProcess, world } = this.#options
     switch (fault) {
       case "kill":
@@ -189,6 +196,8 @@ export class Clients {
         return true
       case "cancel": {
         if (client.fibers.size === 0) return false
+        if (moment === "answered" && client.answeredAt !== world.steps) return false
+        if (moment === "heard" && client.heardAt !== world.steps) return false
         random.pick([...client.fibers]).interruptUnsafe()
         return true
       }
@@ -202,9 +211,11 @@ export class Clients {
     const process = end === "server" ? serverProcess : client.process
     const milliseconds = client.delayedUntil[end] - world.now
     if (end === "server") client.deliveries++
+    else client.answeredAt = world.steps
     const task = () => {
       deliver()
       if (end === "server") client.deliveries--
+      else client.heardAt = world.steps
       this.#close(client)
     }
     if (milliseconds > 0) world.sleep(process, milliseconds, task)

@@ -22,8 +22,8 @@ export interface FrameHandler {
 export interface Frames {
   /** The next frame. */
   readonly next: Effect.Effect<Uint8Array, LinkClosed>
-  /** Hands all further frames over, until the link ends. */
-  readonly handOver: (bytesMax: number, handler: FrameHandler) => Effect.Effect<never, LinkClosed>
+  /** Hands all further frames over, until the link ends; `ready` may then ask the other side for them. */
+  readonly handOver: (bytesMax: number, handler: FrameHandler, ready?: () => void) => Effect.Effect<never, LinkClosed>
 }
 
 /** Reads a link in the background, for the life of the scope. */
@@ -63,10 +63,11 @@ export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frame
     )
     return {
       next: Queue.take(early),
-      handOver: (bytesMax, next) =>
+      handOver: (bytesMax, next, ready) =>
         Effect.suspend(() => {
           splitter.bytesMax = bytesMax
           handler = next
+          ready?.()
           return Effect.flatMap(Queue.clear(early), (frames) => {
             frames.forEach(onFrame)
             next.onTurnEnd()

@@ -44,12 +44,16 @@ interface State extends Turn.Turns {
 
 const { change, grant, read } = operationsOf<State>()
 
-const write = (state: State, name: string, next: Cell, at: At): void => {
+const put = (state: State, name: string, next: Cell, at: At): void => {
   const field = state.fields.get(name)!
   at.retain(next)
   at.release(field.value)
   field.value = next
   field.version = at.index
+}
+
+const write = (state: State, name: string, next: Cell, at: At): void => {
+  put(state, name, next, at)
   at.changed([name, next])
 }
 
@@ -85,7 +89,7 @@ const operations = {
       return []
     }
   }),
-  /** Name, value, name, value, …: all in one step. */
+  /** Name, value, name, value, …: all in one step, and one change for those who watch. */
   setAll: change({
     parameters: [],
     variadic: true,
@@ -97,7 +101,8 @@ const operations = {
       return ready
     },
     apply: (state, args: ReadonlyArray<Argument>, at) => {
-      for (let i = 0; i < args.length; i += 2) write(state, args[i] as string, args[i + 1] as Cell, at)
+      for (let i = 0; i < args.length; i += 2) put(state, args[i] as string, args[i + 1] as Cell, at)
+      at.changed(args)
       return []
     }
   }),

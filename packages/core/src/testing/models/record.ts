@@ -58,7 +58,8 @@ class RecordModel implements Model {
         this.#write(name, args[1]!, index)
         return []
       case "setAll":
-        for (let i = 0; i < args.length; i += 2) this.#write(String(args[i]), args[i + 1]!, index)
+        for (let i = 0; i < args.length; i += 2) this.#put(String(args[i]), args[i + 1]!, index)
+        this.told.push(args)
         return []
       case "add": {
         const result = sum(field, args[1]!)
@@ -99,9 +100,13 @@ class RecordModel implements Model {
   }
 
   #write(name: string, value: Argument, version: number): void {
+    this.#put(name, value, version)
+    this.told.push([name, value])
+  }
+
+  #put(name: string, value: Argument, version: number): void {
     // An operation takes only cells here.
     this.#fields.set(name, { ...this.#fields.get(name)!, value: value as Cell, version })
-    this.told.push([name, value])
   }
 }
 
