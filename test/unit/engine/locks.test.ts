@@ -93,6 +93,26 @@ describe("a lock (S-20, I5)", () => {
     assert.strictEqual(main.get(lock, "acquire")[1], 0)
   })
 
+  it("stays abandoned until a holder has released it, whoever was granted it and gave it back in between", () => {
+    const { drive, lock, main } = setUp()
+    const dying = drive.open()
+    dying.call(lock, "acquire")
+    dying.end()
+    const interrupted = main.call(lock, "acquire")
+    main.cancel(interrupted)
+    assert.strictEqual(main.get(lock, "acquire")[1], 1)
+  })
+
+  it("that is abandoned is not forgotten, though nobody has it open", () => {
+    const { drive } = setUp()
+    const dying = drive.open()
+    const lock = dying.make("Lock", "gate")
+    dying.call(lock, "acquire")
+    dying.end()
+    const next = drive.open()
+    assert.strictEqual(next.get(next.make("Lock", "gate"), "acquire")[1], 1)
+  })
+
   it("tells its holder when it is deleted", () => {
     const { drive, lock, main } = setUp()
     const holder = drive.open()

@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { type Command, RandomProgram } from "../../support/RandomProgram.ts"
+import { reachable } from "../../support/reachable.ts"
 
 const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
@@ -45,7 +46,7 @@ describe("any sequence of inputs", () => {
       assert.strictEqual(object.grants, 0)
       assert.strictEqual(object.watchers.size, 0)
     }
-    const reachable = program.reachable()
-    assert.deepStrictEqual([...objects.keys()].filter((id) => !reachable.has(id)), [])
+    const reached = reachable(program.drive.engine.state)
+    assert.deepStrictEqual([...objects.keys()].filter((id) => !reached.has(id)), [])
   }, { arbitrary })
 })

@@ -7,17 +7,15 @@ import { answer, count, type GrantId, type Kind, operationsOf, ready, refuse, wa
 
 interface State {
   holder: GrantId | undefined
-  /** The last holder's session ended while it held: what the lock guards may be half done. */
+  /** A holder's session ended while it held, and nobody has released since: what the lock guards may be half done. */
   abandoned: boolean
 }
 
 const { change, grant, read } = operationsOf<State>()
 
 const hold = (state: State, at: { readonly index: number }): readonly [token: GrantId, abandoned: number] => {
-  const abandoned = state.abandoned ? 1 : 0
   state.holder = at.index
-  state.abandoned = false
-  return [at.index, abandoned]
+  return [at.index, state.abandoned ? 1 : 0]
 }
 
 const operations = {
@@ -43,6 +41,7 @@ const operations = {
     apply: (state, [token], at) => {
       at.settle(token)
       state.holder = undefined
+      state.abandoned = false
       return []
     }
   }),
@@ -56,10 +55,10 @@ export const lock: Kind<State, typeof operations> = {
   operations,
   fences: true,
   initial: () => ({ holder: undefined, abandoned: false }),
-  pristine: (state) => state.holder === undefined,
+  pristine: (state) => state.holder === undefined && !state.abandoned,
   revoke: (state, _, reason) => {
     state.holder = undefined
-    state.abandoned = reason === "session ended"
+    if (reason === "session ended") state.abandoned = true
   },
   values: () => [],
   describe: (state) => ({ holder: state.holder ?? null, abandoned: state.abandoned }),

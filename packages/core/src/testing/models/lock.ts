@@ -39,13 +39,12 @@ class LockModel implements Model {
       case "acquire":
       case "tryAcquire": {
         if (this.grants.size > 0) return undefined
-        const abandoned = this.#abandoned
-        this.#abandoned = false
         this.grants.set(index, { session, byReceipt: false })
-        return [index, abandoned ? 1 : 0]
+        return [index, this.#abandoned ? 1 : 0]
       }
       case "release":
         this.grants.delete(Number(args[0]))
+        this.#abandoned = false
         return []
     }
     return undefined
@@ -53,11 +52,11 @@ class LockModel implements Model {
 
   revoke(grant: number, reason: Withdrawal): void {
     this.grants.delete(grant)
-    this.#abandoned = reason === "session ended"
+    if (reason === "session ended") this.#abandoned = true
   }
 
   isPristine(): boolean {
-    return this.grants.size === 0
+    return this.grants.size === 0 && !this.#abandoned
   }
 
   state(): unknown {
