@@ -30,7 +30,7 @@ export const startOurs = contestant(new URL("./ours.ts", import.meta.url))
 
 const nodeRedis: Peer = {
   name: "node-redis",
-  needs: "redis-server",
+  needs: RedisServer.program,
   start: (folder) => {
     const path = join(folder, "redis")
     return Effect.andThen(

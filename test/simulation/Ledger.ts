@@ -4,7 +4,7 @@ import type { Client } from "@effect-multiprocessing/core/testing"
 /** One run's ledger, shared by all its clients, who are in one thread after all. */
 export class Ledger {
   #items = 0
-  readonly #taken = new Map<number, string>()
+  readonly #taken = new Map<number, Client>()
   readonly #inside = new Set<Client>()
 
   /** A new item, unlike any other. */
@@ -12,12 +12,12 @@ export class Ledger {
     return ++this.#items
   }
 
-  /** An item is somebody's for good: that can happen once. */
-  took(item: number, { name }: Client): void {
+  /** An item is somebody's for good. That happens once, unless the first has gone before it could say so (S-18). */
+  took(item: number, client: Client): void {
     const first = this.#taken.get(item)
-    if (first !== undefined) throw new Error(`item ${item} went to ${first} and to ${name}`)
+    if (first?.isLost() === false) throw new Error(`item ${item} went to ${first.name} and to ${client.name}`)
     if (!(item >= 1 && item <= this.#items)) throw new Error(`item ${item} was never offered`)
-    this.#taken.set(item, name)
+    this.#taken.set(item, client)
   }
 
   /** Somebody goes through the gate: nobody else may be inside, but clients that were killed or cut off. */

@@ -10,7 +10,7 @@ import {
   type Simulation
 } from "@effect-multiprocessing/core/testing"
 import { Cause, Effect, Exit } from "effect"
-import { actions, remove } from "./actions.ts"
+import { actions, remove, themes } from "./actions.ts"
 import { Ledger } from "./Ledger.ts"
 import type { Mutant } from "./mutants.ts"
 import * as Objects from "./objects.ts"
@@ -36,15 +36,15 @@ export interface Plan {
 const names = Object.keys(actions)
 
 /** Steps over which faults are spread: about as many as a run has. */
-const faultSteps = 3_000
+const faultSteps = 1_200
 
 /** The plan of a seed. */
 export const draw = (seed: number): Plan => {
   const random = new Random(seed)
   const clients = 2 + random.below(3)
-  // Some runs use few actions, so that these meet more often.
-  const repertoire = random.chance(1 / 2) ? names : Array.from({ length: 6 }, () => random.pick(names))
-  const deeds = Array.from({ length: 20 + random.below(50) }, (): Deed => ({
+  // Most runs use few actions, so that these meet more often.
+  const repertoire = random.pick([names, random.pick(themes), Array.from({ length: 6 }, () => random.pick(names))])
+  const deeds = Array.from({ length: 20 + random.below(80) }, (): Deed => ({
     client: 1 + random.below(clients),
     fiber: random.below(3),
     action: random.pick(repertoire),
@@ -63,7 +63,7 @@ export const run = (plan: Plan, mutant?: Mutant): Simulation => {
     steady: 1,
     faults: plan.faults,
     limits: { inFlightMax: plan.inFlightMax, watchCredit: 2, traceEveryDrops: 2 },
-    ...mutant?.(plan.seed)
+    ...mutant?.options
   })
 }
 
@@ -121,7 +121,7 @@ const steward = (client: Client, ledger: Ledger) =>
   })
 
 const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
-  const { board, brief, counter, jobs, mail, scores } = objects
+  const { board, brief, counter, hatch, jobs, mail, scores } = objects
   const helps = [
     counter.modify((n) => [undefined, n + 1]),
     board.set({ running: false }),
@@ -130,6 +130,7 @@ const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: n
     Effect.map(jobs.take, (item) => ledger.took(item, client)),
     mail.take,
     brief.close,
+    remove(hatch),
     ...(round < rounds.open ? [] : [jobs.close, mail.close])
   ]
   return Effect.forEach(helps, (help) => Effect.ignore(Effect.timeoutOption(help, 10)), { discard: true })

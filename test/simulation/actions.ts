@@ -3,10 +3,14 @@
  * its details from its own choices, so that leaving one out changes no other.
  */
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import type { lock as lockKind } from "@effect-multiprocessing/core/engine/kinds/lock"
+import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
+import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
+import { cell } from "@effect-multiprocessing/core/engine/Value"
+import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
+import { type Shared, TypeId } from "@effect-multiprocessing/core/proxy/Remote"
 import type { Client, Random } from "@effect-multiprocessing/core/testing"
 import { Effect, Exit, Option, type Scope, Stream } from "effect"
-import * as Remote from "../../packages/core/src/proxy/Remote.ts"
-import { type Shared, TypeId } from "../../packages/core/src/proxy/Shared.ts"
 import type { Ledger } from "./Ledger.ts"
 import { Answers, type Objects, Tally } from "./objects.ts"
 
@@ -29,9 +33,13 @@ const soon = (random: Random) => random.pick([0, 1, 5, 50])
 /** A while of work, in which others have their turn. */
 const work = (random: Random) => random.chance(1 / 2) ? Effect.yieldNow : Effect.sleep(soon(random))
 
-/** Gives up after a moment, in one case of two. */
+/** Waits as long as it takes, or a moment, or only for a few turns of the scheduler. */
 const impatient = (random: Random) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<unknown, E, R> =>
-  random.chance(1 / 2) ? self : Effect.timeoutOption(self, soon(random))
+  random.pick([
+    self,
+    Effect.timeoutOption(self, soon(random)),
+    Effect.raceFirst(self, Effect.repeat(Effect.yieldNow, { times: random.below(30) }))
+  ])
 
 const read = <A, E>(changes: Stream.Stream<A, E>, random: Random) => {
   const pause = soon(random)
@@ -42,6 +50,11 @@ const read = <A, E>(changes: Stream.Stream<A, E>, random: Random) => {
     Effect.timeoutOption(random.pick([20, 200]))
   )
 }
+
+/** What the proxies do not offer is called as they would. */
+const queueRemote = (queue: Shared) => queue[TypeId] as Remote.Remote<typeof queueKind>
+const lockRemote = (lock: Shared) => lock[TypeId] as Remote.Remote<typeof lockKind>
+const recordRemote = (record: Shared) => record[TypeId] as Remote.Remote<typeof refKind>
 
 /** Deletes an object, which only its administrator does. */
 export const remove = (object: Shared) =>
@@ -63,16 +76,20 @@ const queueActions: Record<string, Action> = {
     ),
   processAndFail: ({ objects: { jobs }, random }) =>
     jobs.process(() => Effect.andThen(work(random), Effect.fail("no"))),
-  processAndCount: ({ objects: { counter, jobs } }) => jobs.process(() => counter.increment),
+  processAndCount: ({ objects: { counter, jobs }, random }) => impatient(random)(jobs.process(() => counter.increment)),
+  /** An item that its readers cannot decode. */
+  offerNonsense: ({ objects: { jobs } }) => queueRemote(jobs).call("offer", [cell("\"nonsense\"")], () => Exit.void),
   lease: ({ client, ledger, objects: { jobs }, random }) =>
-    Effect.scoped(Effect.gen(function*() {
-      const lease = yield* jobs.takeLease
-      yield* work(random)
-      if (random.chance(1 / 3)) return
-      if (random.chance(1 / 3)) return yield* lease.nack("not this one")
-      yield* lease.ack
-      ledger.took(lease.item, client)
-    })),
+    impatient(random)(
+      Effect.gen(function*() {
+        const lease = yield* jobs.takeLease
+        yield* work(random)
+        if (random.chance(1 / 3)) return
+        if (random.chance(1 / 3)) return yield* lease.nack("not this one")
+        yield* lease.ack
+        ledger.took(lease.item, client)
+      }).pipe(Effect.scoped)
+    ),
   size: ({ objects: { jobs } }) => jobs.size,
   deadLetters: ({ objects: { jobs } }) => jobs.deadLetters,
   brief: ({ ledger, objects: { brief }, random }) =>
@@ -91,14 +108,23 @@ const lockActions: Record<string, Action> = {
         yield* Effect.all([counter.set(before + 1), text.set(String(before))], { concurrency: "unbounded" })
       }).pipe(Effect.ensuring(Effect.sync(() => ledger.leave(client))))
     ),
-  lockSoon: ({ objects: { counter, gate }, random }) =>
-    Effect.timeoutOption(gate.withLock(counter.increment), soon(random)),
+  lockSoon: ({ objects: { counter, gate }, random }) => impatient(random)(gate.withLock(counter.increment)),
+  tryLock: ({ objects: { gate } }) => {
+    const remote = lockRemote(gate)
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.map(remote.callOwned(restore, "tryAcquire", [], (reply) => Exit.succeed(reply)), ([token]) => {
+        if (token !== undefined) remote.tell("release", [token])
+      })
+    )
+  },
   nest: ({ objects: { gate, hatch, scores }, random }) =>
     gate.withLock(hatch.withHold(({ token }) => Effect.andThen(work(random), scores.set("token", token)))),
   underHatch: ({ ledger, objects: { board, hatch, jobs }, random }) =>
     hatch.withLock(
       Effect.andThen(work(random), random.chance(1 / 2) ? board.set({ count: 1 }) : jobs.offer(ledger.item()))
     ),
+  /** Waits for what never comes, until the lock is deleted under it. */
+  hold: ({ objects: { counter, hatch } }) => hatch.withLock(counter.until((n) => n < 0)),
   reenter: ({ objects: { gate } }) => Effect.flip(gate.withLock(Effect.flip(gate.withLock(Effect.void)))),
   /** A fiber that outlives its lock: what it writes later is refused. */
   escape: ({ objects: { counter, gate, text }, random }) =>
@@ -115,14 +141,24 @@ const recordActions: Record<string, Action> = {
   set: ({ objects: { counter }, random }) => counter.set(random.below(10)),
   add: ({ objects: { counter }, random }) => counter.add(random.below(5)),
   increment: ({ objects: { counter } }) => counter.increment,
-  modify: ({ objects: { counter } }) => counter.modify((n) => [n, n + 1]),
-  update: ({ objects: { text }, random }) => text.update((value) => `${value}${random.below(10)}`.slice(-5)),
+  modify: ({ objects: { counter }, random }) => impatient(random)(counter.modify((n) => [n, n + 1])),
+  update: ({ objects: { text }, random }) =>
+    impatient(random)(text.update((value) => `${value}${random.below(10)}`.slice(-5))),
+  /** As a namespace is read and written, which a ref is to the manager. */
+  whole: ({ objects: { counter }, random }) => {
+    const remote = recordRemote(counter)
+    return random.chance(1 / 2)
+      ? remote.call("getAll", [], () => Exit.void)
+      : remote.call("setAll", ["value", cell("7")], () => Exit.void)
+  },
   until: ({ objects: { counter } }) => counter.until((n) => n % 3 === 0),
   watchCounter: ({ objects: { counter }, random }) => read(counter.changes, random),
   getAll: ({ objects: { board } }) => board.get,
   setAll: ({ objects: { board }, random }) => board.set({ running: random.chance(1 / 2), count: random.below(20) }),
   count: ({ objects: { board }, random }) => board.fields.count.add(random.below(15)),
-  modifyCount: ({ objects: { board } }) => board.fields.count.modify((n) => [n, (n + 1) % 20]),
+  setField: ({ objects: { board }, random }) => board.fields.running.set(random.chance(1 / 2)),
+  modifyCount: ({ objects: { board }, random }) =>
+    impatient(random)(board.fields.count.modify((n) => [n, (n + 1) % 20])),
   stopped: ({ objects: { board } }) => board.fields.running.until((running) => !running),
   watchBoard: ({ objects: { board }, random }) => read(board.changes, random)
 }
@@ -134,10 +170,10 @@ const mapActions: Record<string, Action> = {
   getOrSet: ({ objects: { scores }, random }) => scores.getOrSet(random.pick(keys), 0),
   removeEntry: ({ objects: { scores }, random }) => scores.remove(random.pick(keys)),
   modifyEntry: ({ objects: { scores }, random }) =>
-    scores.modify(random.pick(keys), (found) => {
+    impatient(random)(scores.modify(random.pick(keys), (found) => {
       const next = Option.getOrElse(found, () => 0) + 1
       return [next, next > 3 ? Option.none() : Option.some(next)]
-    }),
+    })),
   clear: ({ objects: { scores } }) => scores.clear,
   entries: ({ objects: { scores } }) => scores.entries,
   sizeOfMap: ({ objects: { scores } }) => scores.size,
@@ -185,3 +221,13 @@ export const actions: Readonly<Record<string, Action>> = {
   ...mapActions,
   ...handleActions
 }
+
+/** Names of actions that get into each other's way. */
+export const themes: ReadonlyArray<ReadonlyArray<string>> = [
+  ...[queueActions, lockActions, recordActions, mapActions, handleActions].map((theme) => Object.keys(theme)),
+  ["take", "offer", "process", "lease"],
+  ["lockSoon"],
+  ["modify", "increment"],
+  ["modifyCount", "setField"],
+  ["modifyEntry", "setEntry"]
+]

@@ -1,4 +1,350 @@
+/**
+ * Known bugs, put into a copy of a kind, or between an engine or a connection and its host: the simulation must find
+ * each. What a bug re-introduces is named by its number in the bug zoo of the coordination systems that had it, or by
+ * the rule (S-n) or invariant (I-n) it breaks.
+ */
+import type { Engine } from "@effect-multiprocessing/core/engine/Engine"
+import type { Input } from "@effect-multiprocessing/core/engine/Inputs"
+import type { AnyKind, At, Operation } from "@effect-multiprocessing/core/engine/Kind"
+import { answer, ready, wait } from "@effect-multiprocessing/core/engine/Kind"
+import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
+import type { Connection } from "@effect-multiprocessing/core/proxy/Connection"
 import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
 
-/** What to give the simulation of a seed, so that it has the bug. */
-export type Mutant = (seed: number) => Partial<SimulationOptions>
+/** A known bug. */
+export interface Mutant {
+  /** What goes wrong, and which scenario that is. */
+  readonly bug: string
+  /** Puts it into a simulation. */
+  readonly options: Partial<SimulationOptions>
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// how to put a bug in
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Any operation, of whatever state. */
+// oxlint-disable-next-line typescript/no-explicit-any -- a bug may read any state: that is what makes it one
+type AnyOperation = Operation<any>
+
+const inKind = (name: string, change: (kind: AnyKind) => Partial<AnyKind>): Mutant["options"] => ({
+  kinds: kinds.map((kind) => kind.name === name ? { ...kind, ...change(kind) } : kind)
+})
+
+const inOperation = (
+  kind: string,
+  name: string,
+  change: (operation: AnyOperation) => Partial<AnyOperation>
+): Mutant["options"] =>
+  inKind(kind, ({ operations }) => ({
+    operations: { ...operations, [name]: { ...operations[name], ...change(operations[name]) } }
+  }))
+
+/** Sees each input before the engine does; `step` hands it on. */
+const inStep = (
+  change: (engine: Engine, step: Engine["step"]) => (input: Input) => void
+): Mutant["options"] => ({
+  onEngine: (engine) => {
+    engine.step = change(engine, engine.step.bind(engine))
+  }
+})
+
+const inConnection = (onConnection: (connection: Connection) => void): Mutant["options"] => ({ onConnection })
+
+/** The step as a kind sees it, with something changed. */
+const changed = (at: At, change: Partial<At>): At => ({
+  index: at.index,
+  now: at.now,
+  session: at.session,
+  held: (id) => at.held(id),
+  settle: (id) => at.settle(id),
+  expire: (milliseconds) => at.expire(milliseconds),
+  retain: (cell) => at.retain(cell),
+  release: (cell) => at.release(cell),
+  changed: (change) => at.changed(change),
+  ...change
+})
+
+/** Takes an item out of a queue's deliveries. */
+const takeOut: NonNullable<AnyKind["revoke"]> = (state, { id }) => {
+  const { item, leased } = state.out.get(id)
+  state.out.delete(id)
+  if (leased === true) state.leased--
+  return item
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// the bugs
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Every known bug by its name. */
+export const mutants: Readonly<Record<string, Mutant>> = {
+  "put-back-at-tail": {
+    bug: "an item whose taker was cancelled goes to the end of the queue (S-17)",
+    options: inKind("Queue", ({ revoke }) => ({
+      revoke: (state, grant, reason, at) => {
+        if (reason !== "cancelled") return revoke?.(state, grant, reason, at)
+        state.items.push({ ...(takeOut(state, grant, reason, at) as unknown as object), enqueued: at.index })
+      }
+    }))
+  },
+  "item-lost-on-session-end": {
+    bug: "what a dead worker had been given does not come back (12)",
+    options: inKind("Queue", ({ revoke }) => ({
+      revoke: (state, grant, reason, at) => {
+        if (reason !== "session ended") return revoke?.(state, grant, reason, at)
+        at.release(state.out.get(grant.id).item.value)
+        takeOut(state, grant, reason, at)
+        state.settled++
+      }
+    }))
+  },
+  "attempt-not-counted": {
+    bug: "an item may kill one worker after the other (S-19)",
+    options: inKind("Queue", ({ revoke }) => ({
+      revoke: (state, grant, _, at) => revoke?.(state, grant, "cancelled", at)
+    }))
+  },
+  "delivered-twice": {
+    bug: "two consumers are given one item (15)",
+    options: inOperation("Queue", "take", ({ apply }) => ({
+      apply: (state, args, at) => {
+        const item = state.items[state.head]
+        const reply = apply(state, args, at)
+        if (at.index % 4 === 0) state.items.splice(state.head, 0, { ...item, enqueued: item.enqueued + 0.5 })
+        return reply
+      }
+    }))
+  },
+  "capacity-ignored": {
+    bug: "an offer never waits (S-17)",
+    options: inOperation("Queue", "offer", ({ decide }) => ({
+      decide: (state, args, at) => decide({ ...state, capacity: Infinity, head: state.head }, args, at)
+    }))
+  },
+  "wakes-only-one": {
+    bug: "when a queue is closed, one of those who wait for an item hears of it (9)",
+    options: inOperation("Queue", "take", ({ decide }) => ({
+      decide: (state, args, at) => {
+        const decision = decide(state, args, at)
+        if (decision._tag !== "Refuse") return decision
+        const isFirst = state.told === undefined || state.told === at.index
+        state.told = at.index
+        return isFirst ? decision : wait
+      }
+    }))
+  },
+  "reference-leaked": {
+    bug: "an item that is gone still counts as holding its handles (29)",
+    options: inKind("Queue", ({ received }) => ({
+      received: (state, grant, at) => received?.(state, grant, changed(at, { release: () => {} }))
+    }))
+  },
+  "handle-freed": {
+    bug: "an object is freed while a queued item still bears its handle (29)",
+    options: inOperation("Queue", "offer", ({ apply }) => ({
+      apply: (state, args, at) => apply(state, args, changed(at, { retain: () => {} }))
+    }))
+  },
+  "lock-kept-on-session-end": {
+    bug: "a lock stays locked when its holder dies (S-11)",
+    options: inKind("Lock", ({ check, revoke }) => ({
+      check: (state, grants) => state.dead === true ? [] : check(state, grants),
+      revoke: (state, grant, reason, at) => {
+        if (reason === "session ended") state.dead = true
+        else revoke?.(state, grant, reason, at)
+      }
+    }))
+  },
+  "abandonment-not-told": {
+    bug: "the next holder does not hear that the last one died (R-1)",
+    options: inKind("Lock", ({ revoke }) => ({
+      revoke: (state, grant, _, at) => revoke?.(state, grant, "cancelled", at)
+    }))
+  },
+  "lost-wake": {
+    bug: "a release comes to nobody, and all wait on (8)",
+    options: inKind("Lock", ({ operations }) => ({
+      operations: {
+        ...operations,
+        acquire: {
+          ...operations["acquire"],
+          decide: (state: { released?: number }, args: never, at: At) =>
+            state.released === at.index ? wait : operations["acquire"].decide(state, args, at)
+        },
+        release: {
+          ...operations["release"],
+          apply: (state: { released?: number }, args: never, at: At) => {
+            if (at.index % 2 === 0) state.released = at.index
+            return operations["release"].apply(state, args, at)
+          }
+        }
+      }
+    }))
+  },
+  "token-reused": {
+    bug: "two holds of a lock have the same token (I5)",
+    options: inOperation("Lock", "acquire", ({ apply }) => ({
+      apply: (state, args, at) => {
+        const [token, abandoned] = apply(state, args, at)
+        state.first ??= token
+        return [state.first, abandoned ?? 0]
+      }
+    }))
+  },
+  "stale-guard-accepted": {
+    bug: "who has lost the lock may still write (1)",
+    options: inOperation("Ref", "set", () => ({ guarded: false }))
+  },
+  "stale-read": {
+    bug: "a read answers what was there before the last write (I1)",
+    options: inOperation("Ref", "get", ({ apply }) => ({
+      apply: (state, args, at) => {
+        const reply = apply(state, args, at)
+        const before = state.before
+        state.before = reply
+        return before !== undefined && before[1] !== reply[1] ? before : reply
+      }
+    }))
+  },
+  "version-ignored": {
+    bug: "a compare-and-set does not compare: an update is lost (30)",
+    options: inOperation("Ref", "compareAndSet", ({ decide }) => ({
+      decide: (state, args, at) => {
+        const decision = decide(state, args, at)
+        return decision._tag === "Answer" && state.turn === undefined ? ready : decision
+      }
+    }))
+  },
+  "overwritten-if-absent": {
+    bug: "two that set an entry if it is absent both do (21)",
+    options: inOperation("Map", "setIfAbsent", () => ({ decide: () => ready }))
+  },
+  "turn-kept": {
+    bug: "a turn that was given back is still taken (S-28)",
+    options: inOperation("Ref", "endTurn", () => ({ apply: () => [] }))
+  },
+  "watch-gap": {
+    bug: "a watcher misses a change and is not told so (S-29)",
+    options: inOperation("Ref", "set", ({ apply }) => ({
+      apply: (state, args, at) => apply(state, args, changed(at, at.index % 3 === 0 ? { changed: () => {} } : {}))
+    }))
+  },
+  "lag-forgotten": {
+    bug: "a watcher that fell behind goes on with the next change instead of a snapshot (S-29)",
+    options: inStep((engine, step) => (input) => {
+      if (input._tag === "Credit") {
+        for (const object of engine.state.objects.values()) {
+          for (const watcher of object.watchers.values()) watcher.lagged = false
+        }
+      }
+      step(input)
+    })
+  },
+  "grant-kept-on-cancel": {
+    bug: "a grant that met its cancellation is not given back (5)",
+    options: inStep((engine, step) => (input) => {
+      const call = input._tag === "Cancel"
+        ? engine.state.sessions.get(input.session)?.calls.get(input.sequence)
+        : undefined
+      if (input._tag !== "Cancel" || call?._tag !== "Answered" || call.grant === undefined) return step(input)
+      engine.state.sessions.get(input.session)?.calls.delete(input.sequence)
+      engine.outputs.push({ ...input, _tag: "Cancelled", fate: "stands" })
+    })
+  },
+  "withdrawal-forgotten": {
+    bug: "a cancelled call stays in its lane, and takes something for nobody (13)",
+    options: inStep((engine, step) => (input) => {
+      const call = input._tag === "Cancel"
+        ? engine.state.sessions.get(input.session)?.calls.get(input.sequence)
+        : undefined
+      if (input._tag !== "Cancel" || call?._tag !== "Parked") return step(input)
+      engine.outputs.push({ ...input, _tag: "Cancelled", fate: "withdrawn" })
+    })
+  },
+  "waiter-kept-on-session-end": {
+    bug: "a dead client still waits in its lane, before the living (2, 6)",
+    options: inStep((engine, step) => (input) => {
+      const session = input._tag === "End" ? engine.state.sessions.get(input.session) : undefined
+      for (const [sequence, call] of session?.calls ?? []) if (call._tag === "Parked") session?.calls.delete(sequence)
+      step(input)
+    })
+  },
+  "newcomer-first": {
+    bug: "who comes last is served first (I4)",
+    options: inStep((engine, step) => (input) => {
+      step(input)
+      for (const { lanes } of engine.state.objects.values()) {
+        for (const lane of lanes) {
+          const { head, tail } = lane
+          if (head === undefined || tail === undefined || head === tail || tail.arrival !== engine.state.arrivals) {
+            continue
+          }
+          tail.previous!.next = undefined
+          lane.tail = tail.previous
+          Object.assign(tail, { previous: undefined, next: head })
+          head.previous = tail
+          lane.head = tail
+        }
+      }
+    })
+  },
+  "executed-twice": {
+    bug: "a request whose reply is on its way is executed again (24)",
+    options: inStep((engine, step) => (input) => {
+      step(input)
+      const session = input._tag === "Request" ? engine.state.sessions.get(input.session) : undefined
+      if (input._tag !== "Request" || session?.calls.get(input.sequence)?._tag !== "Answered") return
+      if (input.sequence % 5 > 0 || input.object === 0) return
+      session.calls.delete(input.sequence)
+      session.lastSequence = input.sequence - 1
+      const before = engine.outputs.length
+      step(input)
+      engine.outputs.length = before
+    })
+  },
+  "acknowledgement-ignored": {
+    bug: "replies are remembered for ever, until no call is let in (S-8)",
+    options: inStep((_, step) => (input) => {
+      if (input._tag !== "Acknowledge") step(input)
+    })
+  },
+  "index-skipped": {
+    bug: "an index stands for no change (I1)",
+    options: inStep((engine, step) => (input) => {
+      step(input)
+      if (input._tag === "Cancel") engine.state.index++
+    })
+  },
+  "last-grant-forgotten": {
+    bug: "the end of a session does not give back what it held last (S-11)",
+    options: inStep((engine, step) => (input) => {
+      if (input._tag === "End") {
+        const grants = [...engine.state.sessions.get(input.session)?.grants.values() ?? []]
+        const last = grants.at(-1)
+        if (last !== undefined) engine.settle(last)
+      }
+      step(input)
+    })
+  },
+  "acknowledged-unread": {
+    bug: "a reply is acknowledged when it is read, though the fiber it was for had been interrupted (S-9)",
+    options: inConnection((connection) => {
+      connection.callOwned = (restore, target, operation, args, complete) =>
+        restore(connection.call(target, operation, args, complete))
+    })
+  },
+  "loss-not-heard": {
+    bug: "the holder of a lost lock is not told, and works on (3)",
+    options: inStep((engine, step) => (input) => {
+      step(input)
+      engine.outputs = engine.outputs.filter((output) => output._tag !== "Revoked")
+    })
+  },
+  "close-forgotten": {
+    bug: "a queue that is not empty is not closed, though its closer is told so (I1)",
+    options: inOperation("Queue", "close", () => ({
+      decide: (state) => state.items.length > state.head ? answer() : ready
+    }))
+  }
+}

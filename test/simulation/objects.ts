@@ -2,8 +2,8 @@
 import { SharedLock, SharedMap, SharedNamespace, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { Effect, Schema } from "effect"
 
-/** Where an asker waits for its answer: a queue without a name. */
-export const Answers = { item: Schema.Int, capacity: 1 }
+/** Where an asker waits for its answer: a queue without a name. An asker that has gone leaves nobody waiting. */
+export const Answers = { item: Schema.Int }
 
 const Question = Schema.Struct({ number: Schema.Int, answer: SharedQueue.schema(Schema.Int) })
 

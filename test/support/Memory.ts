@@ -11,9 +11,9 @@ import type { ManagerError } from "@effect-multiprocessing/core/ManagerError"
 import * as Server from "@effect-multiprocessing/core/server/Server"
 import type { Link } from "@effect-multiprocessing/core/transport/Link"
 import * as MemoryLink from "@effect-multiprocessing/core/transport/MemoryLink"
-import { Effect, Redacted, Scheduler, type Scope } from "effect"
-import type * as Mac from "effect/crypto/Mac"
-import type * as SecureRandom from "effect/crypto/SecureRandom"
+import { Context, Effect, Redacted, Scheduler, type Scope } from "effect"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
 
 /** The key of every manager of these tests. */
 export const key = Redacted.make("the key of the tests")
@@ -51,7 +51,13 @@ export interface Memory {
 /** Starts a server. */
 export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const crypto = yield* Effect.provide(Effect.context<Mac.Mac | SecureRandom.SecureRandom>(), Manager.layerCrypto)
+    const crypto = yield* Effect.provide(
+      Effect.map(
+        Effect.context<Mac.Mac | SecureRandom.SecureRandom>(),
+        Context.pick(Mac.Mac, SecureRandom.SecureRandom)
+      ),
+      Manager.layerCrypto
+    )
     const monitor = new Monitor()
     const server = yield* Effect.acquireRelease(
       Server.make({
@@ -72,7 +78,11 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
           deliverBytes: options.deliverBytes
         })
         yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the test is over")))
-        yield* Effect.forkScoped(Effect.scoped(server.serve(options.server?.(pair.server) ?? pair.server)))
+        yield* Effect.scoped(server.serve(options.server?.(pair.server) ?? pair.server)).pipe(
+          // After what was sent has been delivered: the server's last word says why.
+          Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the server has ended it"), 0))),
+          Effect.forkScoped
+        )
         return pair
       })
 
@@ -102,7 +112,7 @@ export const until = (what: string, condition: () => boolean): Effect.Effect<voi
         ? Effect.die(new Error(`waited in vain until ${what}`))
         : Effect.andThen(Effect.yieldNow, look(turns - 1))
     )
-  return look(20_000)
+  return look(200_000)
 }
 
 /** Waits until nothing is under way between a client and the server: no call, no remembered reply. */

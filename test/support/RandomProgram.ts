@@ -56,18 +56,6 @@ export class RandomProgram {
     last.end()
   }
 
-  /** What names, and values under names, lead to: all that may be left without a session. */
-  reachable(): ReadonlySet<ObjectId> {
-    const { names, objects } = this.drive.engine.state
-    const reached = new Set<ObjectId>([0, ...names.values()])
-    for (const id of reached) {
-      const object = objects.get(id)
-      if (object === undefined) continue
-      for (const cell of object.kind.values(object.state)) for (const handle of cell.handles) reached.add(handle)
-    }
-    return reached
-  }
-
   #make(client: Client, dice: Dice): void {
     const name = dice.pick([null, null, "a", "b", "c", "d", "", "far too long"])
     const capacity = dice.pick([1, 2, 3, Infinity, -1])

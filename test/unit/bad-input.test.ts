@@ -1,10 +1,12 @@
 /** Everything that can be given wrong: a typed error that says who, what and why, and nothing has changed. */
 import { Manager, SharedLock, SharedMap, SharedNamespace, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
+import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
 import { cell } from "@effect-multiprocessing/core/engine/Value"
 import type { ManagerErrorReason } from "@effect-multiprocessing/core/ManagerError"
 import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Redacted, Schema, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Redacted, Schema, SchemaGetter, Scope, Stream } from "effect"
 import * as Memory from "../support/Memory.ts"
 
 /** A client of a fresh manager; `as` makes a program use it. */
@@ -50,6 +52,13 @@ describe("connecting with", () => {
       assert.strictEqual(memory.server.engine.state.sessions.size, 0)
     }))
 
+  it.live("the wrong key is refused by a server of this process in the same words", () =>
+    Effect.gen(function*() {
+      const server = yield* Manager.makeServer({ key: Memory.key })
+      const error = yield* Effect.flip(Manager.makeLocal(server, Redacted.make("another key")))
+      says(error, "HandshakeRefused", "the manager at memory", "key")
+    }).pipe(Effect.provide(Manager.layerCrypto)))
+
   it.live("one session too many is refused", () =>
     Effect.gen(function*() {
       const memory = yield* Memory.make({ limits: { sessionsMax: 1 } })
@@ -81,8 +90,8 @@ describe("opening with", () => {
       const { as, manager } = yield* setUp()
       const open = (capacity: number) => as(SharedQueue.make({ name: "name", item: Schema.Int, capacity }))
       yield* open(5)
-      says(yield* refused(manager, open(6)), "OptionsMismatch", `"name"`, `"capacity":5`, `"capacity":6`)
-      says(yield* refused(manager, open(Infinity)), "OptionsMismatch", `"capacity":5`)
+      says(yield* refused(manager, open(6)), "OptionsMismatch", `"name"`, "capacity 5", "capacity 6")
+      says(yield* refused(manager, open(Infinity)), "OptionsMismatch", "capacity 5", "capacity Infinity")
     }))
 
   it.live("a capacity below one, or no attempts, is refused by name and number", () =>
@@ -158,12 +167,10 @@ describe("a value that does not decode", () => {
     Effect.gen(function*() {
       const { as, manager } = yield* setUp()
       const ref = yield* as(SharedRef.make({ name: "ref", schema: Schema.Int, initial: 0 }))
-      const raw = ref[Remote.TypeId] as Remote.Remote<
-        typeof import("@effect-multiprocessing/core/engine/kinds/record").ref
-      >
+      const raw = ref[Remote.TypeId] as Remote.Remote<typeof refKind>
       for (const text of texts) {
         yield* raw.call("set", ["value", cell(text)], () => Exit.void)
-        for (const use of [ref.get, ref.update((n) => n), Stream.runHead(ref.changes)]) {
+        for (const use of [ref.get, ref.update((n) => n), Effect.asVoid(Stream.runHead(ref.changes))]) {
           says(yield* refused(manager, use), "ValueNotDecoded", `Ref "ref"`, "does not decode", "safe in the manager")
         }
       }
@@ -173,11 +180,9 @@ describe("a value that does not decode", () => {
     Effect.gen(function*() {
       const { as } = yield* setUp()
       const queue = yield* as(SharedQueue.make({ name: "queue", item: Schema.Int }))
-      const raw = queue[Remote.TypeId] as Remote.Remote<
-        typeof import("@effect-multiprocessing/core/engine/kinds/queue").queue
-      >
+      const raw = queue[Remote.TypeId] as Remote.Remote<typeof queueKind>
       for (const text of texts) {
-        for (const use of [queue.take, queue.process(Effect.succeed), Effect.scoped(queue.takeLease)]) {
+        for (const use of [queue.take, queue.process(Effect.succeed), Effect.as(Effect.scoped(queue.takeLease), 0)]) {
           yield* raw.call("offer", [cell(text)], () => Exit.void)
           says(yield* Effect.flip(use), "ValueNotDecoded", `Queue "queue"`, "does not decode")
         }
@@ -194,13 +199,11 @@ describe("a value that does not decode", () => {
 
   it.live("becomes a dead letter also when its reason would not fit into a frame", () =>
     Effect.gen(function*() {
-      const { as } = yield* setUp({ limits: { frameBytesMax: 4_096 } })
-      const item = Schema.String.check(Schema.isMaxLength(3))
+      const { as } = yield* setUp({ limits: { frameBytesMax: 1_024 } })
+      const item = Schema.String.check(Schema.makeFilter((text) => text.length <= 3 || "too long ".repeat(200)))
       const queue = yield* as(SharedQueue.make({ name: "queue", item }))
-      const raw = queue[Remote.TypeId] as Remote.Remote<
-        typeof import("@effect-multiprocessing/core/engine/kinds/queue").queue
-      >
-      yield* raw.call("offer", [cell(JSON.stringify("x".repeat(3_900)))], () => Exit.void)
+      const raw = queue[Remote.TypeId] as Remote.Remote<typeof queueKind>
+      yield* raw.call("offer", [cell(JSON.stringify("x".repeat(900)))], () => Exit.void)
       says(yield* Effect.flip(queue.process(Effect.succeed)), "ValueNotDecoded")
       const inspected = yield* Effect.flatMap(Manager.Manager, ({ inspect }) => inspect).pipe(as)
       assert.strictEqual(inspected.counts.holders, 0)
@@ -292,10 +295,8 @@ describe("using", () => {
         Manager.Manager,
         stranger.manager
       )
-      const [{ token }] = (yield* manager.inspect).objects[0]!.holders as readonly [{ readonly token: number }]
-      const raw = theirs[Remote.TypeId] as Remote.Remote<
-        typeof import("@effect-multiprocessing/core/engine/kinds/queue").queue
-      >
+      const { token } = (yield* manager.inspect).objects[0]!.holders[0]!
+      const raw = theirs[Remote.TypeId] as Remote.Remote<typeof queueKind>
       says(yield* refused(manager, raw.call("ack", [token], () => Exit.void)), "InvalidRequest", "ack", "NotHeld")
     }))
 
@@ -403,6 +404,25 @@ describe("two managers in one program", () => {
 })
 
 describe("a defect", () => {
+  it.live("of a codec is the defect of whoever reads: the connection goes on", () =>
+    Effect.gen(function*() {
+      const { as } = yield* setUp()
+      const broken = Schema.Int.pipe(Schema.decode({
+        decode: SchemaGetter.transform((): number => {
+          throw new Error("in the codec")
+        }),
+        encode: SchemaGetter.transform((n: number) => n)
+      }))
+      const ref = yield* as(SharedRef.make({ schema: broken, initial: 0 }))
+      const queue = yield* as(SharedQueue.make({ item: broken }))
+      yield* queue.offer(1)
+      for (const use of [ref.get, Stream.runHead(ref.changes), queue.take]) {
+        const exit = yield* Effect.exit(use as Effect.Effect<unknown, unknown>)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      }
+      assert.strictEqual(yield* queue.size, 0)
+    }))
+
   it.live("of a program stays its own: the manager goes on", () =>
     Effect.gen(function*() {
       const { as } = yield* setUp()

@@ -137,7 +137,8 @@ export const makeLocal = (
     const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
     yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
     yield* Effect.scoped(server.serve(pair.server)).pipe(
-      Effect.ensuring(Effect.sync(() => pair.cut("the manager has stopped"))),
+      // After what was sent has been delivered: the server's last word says why.
+      Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the manager has stopped"), 0))),
       Effect.forkScoped
     )
     const label = options.label ?? { name: "main", pid: 0 }

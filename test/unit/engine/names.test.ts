@@ -14,7 +14,7 @@ describe("a name (S-27)", () => {
     assert.strictEqual(open("Queue", "other", "jobs", 2, "capacity", 1, "attempts", 1), "SchemaMismatch  other")
     assert.strictEqual(
       open("Queue", "", "jobs", 2, "capacity", 2, "attempts", 1),
-      `OptionsMismatch {"capacity":1,"attempts":1} {"capacity":2,"attempts":1}`
+      "OptionsMismatch capacity 1, attempts 1 capacity 2, attempts 1"
     )
   })
 

@@ -132,6 +132,17 @@ describe("the end of a session (S-11)", () => {
     assert.deepStrictEqual([1, 2, 3].map(() => texts(next.get(queue, "take"))[0]), ["1", "2", "3"])
   })
 
+  it("passes its holds on in the order in which it got them", () => {
+    const drive = new Drive()
+    const [dying, next] = [drive.open(), drive.open()]
+    const locks = [3, 1, 2].map((n) => next.make("Lock", `lock ${n}`))
+    for (const lock of locks) dying.call(lock, "acquire")
+    const waiting = locks.toReversed().map((lock) => next.call(lock, "acquire")).reverse()
+    dying.end()
+    const tokens = waiting.map((sequence) => Number(next.answer(sequence)[0]))
+    assert.deepStrictEqual(tokens, [...tokens].sort((a, b) => a - b))
+  })
+
   it("leaves nothing of what the session sent later", () => {
     const drive = new Drive()
     const [main, dead] = [drive.open(), drive.open()]

@@ -71,7 +71,7 @@ const operations = {
       if (existing === undefined) return refusalToCreate(engine, name, kind.initial(options, values)) ?? ready
       if (existing.kind !== kind) return refuse("KindMismatch", existing.kind.name, kindName)
       if (existing.fingerprint !== fingerprint) return refuse("SchemaMismatch", existing.fingerprint, fingerprint)
-      const agreement = JSON.stringify(options)
+      const agreement = agreementOf(options)
       if (existing.agreement !== agreement) return refuse("OptionsMismatch", existing.agreement, agreement)
       return answer(handle(existing), 0)
     },
@@ -82,7 +82,7 @@ const operations = {
         id: engine.state.nextObject++,
         kind,
         name: name ?? undefined,
-        agreement: JSON.stringify(options),
+        agreement: agreementOf(options),
         fingerprint,
         keep: values.length > 0,
         state: kind.initial(options, values),
@@ -147,6 +147,10 @@ const creation = (
   for (let i = 1; i < size; i += 2) options[String(rest[i])] = rest[i + 1] ?? null
   return { options, values: rest.slice(1 + size).filter(isCell) }
 }
+
+/** Options as people read them: what an `OptionsMismatch` shows of both sides. */
+const agreementOf = (options: Options): string =>
+  Object.entries(options).map(([name, value]) => `${name} ${String(value)}`).join(", ")
 
 const refusalToCreate = (engine: Engine, name: string | null, initial: unknown): Refusal | undefined => {
   const { nameLengthMax, objectsMax } = engine.state.limits

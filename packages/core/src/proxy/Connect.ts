@@ -67,7 +67,8 @@ export const connect = (
         })
       ),
       Effect.ignore,
-      Effect.forkScoped
+      // At once: replies may come as soon as somebody calls.
+      Effect.forkScoped({ startImmediately: true })
     )
     // Before the end of the reader, which would count as a lost connection: then nothing more would be said.
     yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))

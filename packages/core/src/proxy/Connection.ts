@@ -27,8 +27,9 @@ import { Reader } from "../protocol/Bytes.ts"
 import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 import { failure } from "./Failure.ts"
-import { Guard, type GuardedBy } from "./Guard.ts"
+import { Guard, holdsOf } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
+import { Receipts } from "./Receipts.ts"
 import { type Notification, Watches } from "./Watches.ts"
 
 /** What the manager said at the handshake. */
@@ -93,6 +94,7 @@ export class Connection {
   readonly #dispatcher: Scheduler.SchedulerDispatcher
   readonly #context: Context.Context<never>
   readonly #writer = new ClientWriter()
+  readonly #receipts = new Receipts((from, to) => this.#writer.acknowledge(from, to))
   readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
   readonly #calls = new Map<number, Call>()
   /** Calls that the window does not admit yet, in order. */
@@ -122,8 +124,6 @@ export class Connection {
   #inFlight = 0
   #flushScheduled = false
   #reading = false
-  #acknowledgeFrom = 0
-  #acknowledgeTo = -1
   #ended: string | undefined
 
   constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
@@ -165,7 +165,7 @@ export class Connection {
     return Effect.withFiber((fiber) =>
       Effect.callback<A, E | ManagerError>((resume) => {
         const call = this.#begin(
-          this.#guard(fiber.getRef(Guard)),
+          holdsOf(this, fiber.getRef(Guard)),
           target,
           operation,
           args,
@@ -196,7 +196,7 @@ export class Connection {
       let call: Call | undefined
       const granted = Effect.callback<readonly [Outcome, number], ManagerError>((resume) => {
         call = this.#begin(
-          this.#guard(fiber.getRef(Guard)),
+          holdsOf(this, fiber.getRef(Guard)),
           target,
           operation,
           args,
@@ -217,11 +217,6 @@ export class Connection {
         return exit
       })
     })
-  }
-
-  /** The holds among these that this manager knows (S-21). */
-  #guard(holds: ReadonlyArray<GuardedBy>): ReadonlyArray<GrantId> {
-    return holds.filter(({ connection }) => connection === this).map(({ token }) => token)
   }
 
   /** Makes a call that nobody waits for and no guard stands over. */
@@ -398,22 +393,9 @@ export class Connection {
     call.onSettled?.()
   }
 
-  /** Replies may come in any order: each run of neighbours is one range (S-8). */
   #acknowledge(sequence: number): void {
-    if (sequence === this.#acknowledgeTo + 1) this.#acknowledgeTo = sequence
-    else {
-      this.#writeAcknowledgement()
-      this.#acknowledgeFrom = this.#acknowledgeTo = sequence
-    }
+    this.#receipts.add(sequence)
     this.#written()
-  }
-
-  #writeAcknowledgement(): void {
-    if (this.#acknowledgeTo >= this.#acknowledgeFrom) {
-      this.#writer.acknowledge(this.#acknowledgeFrom, this.#acknowledgeTo)
-    }
-    this.#acknowledgeFrom = 0
-    this.#acknowledgeTo = -1
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -500,7 +482,7 @@ export class Connection {
 
   /** The last word: what was received is acknowledged before it, and nothing is sent after it. */
   #sayGoodbye(): void {
-    this.#writeAcknowledgement()
+    this.#receipts.flush()
     this.#writer.goodbye()
     this.#link.send(this.#writer.take())
   }
@@ -512,7 +494,7 @@ export class Connection {
       this.#waiting.delete(call)
       this.#send(call)
     }
-    this.#writeAcknowledgement()
+    this.#receipts.flush()
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
   }
 }

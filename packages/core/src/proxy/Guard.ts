@@ -14,3 +14,7 @@ export interface GuardedBy {
 export const Guard = Context.Reference<ReadonlyArray<GuardedBy>>("@effect-multiprocessing/core/Guard", {
   defaultValue: () => []
 })
+
+/** The holds among these that were acquired over a connection. */
+export const holdsOf = (connection: object, guard: ReadonlyArray<GuardedBy>): ReadonlyArray<GrantId> =>
+  guard.filter((hold) => hold.connection === connection).map(({ token }) => token)

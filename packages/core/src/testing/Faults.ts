@@ -24,7 +24,7 @@ export interface Fault {
    * - *rush*: a timer goes off before what could have run before it.
    */
   readonly client: number
-  /** When a *cancel* strikes: at once, or with a reply just on its way to the client, or just read by it. */
+  /** Then: at once, or when a reply has just been sent to the client, or just been read by it. */
   readonly moment: "at once" | "answered" | "heard"
   /** How long, in simulated milliseconds. */
   readonly milliseconds: number

@@ -16,7 +16,7 @@ import type { Server } from "../server/Server.ts"
 import * as MemoryLink from "../transport/MemoryLink.ts"
 import { type Fault, type FaultCounts, noFaults } from "./Faults.ts"
 import type { CallRecord, WatchRecord } from "./History.ts"
-import { Random } from "./Random.ts"
+import type { Random } from "./Random.ts"
 import { Recorder } from "./Recorder.ts"
 import type { Process, World } from "./World.ts"
 
@@ -146,6 +146,9 @@ export class Clients {
   strike(fault: Fault): boolean {
     const client = this.#running.findLast(({ number }) => number === fault.client)
     if (client === undefined || !isAlive(client)) return true
+    const { steps } = this.#options.world
+    if (fault.moment === "answered" && client.answeredAt !== steps) return false
+    if (fault.moment === "heard" && client.heardAt !== steps) return false
     if (!this.#strike(fault, client)) return false
     this.struck[fault.fault]++
     this.#options.world.mark(fault.fault.length)
@@ -196,9 +199,9 @@ export class Clients {
         return true
       case "cancel": {
         if (client.fibers.size === 0) return false
-        if (moment === "answered" && client.answeredAt !== world.steps) return false
-        if (moment === "heard" && client.heardAt !== world.steps) return false
-        random.pick([...client.fibers]).interruptUnsafe()
+        // Whom a reply was for, only the client knows: at such a moment it is all of them.
+        const fibers = [...client.fibers]
+        for (const fiber of moment === "at once" ? [random.pick(fibers)] : fibers) fiber.interruptUnsafe()
         return true
       }
       case "rush":

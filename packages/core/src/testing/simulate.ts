@@ -82,7 +82,7 @@ export const simulate = (program: Program, options: SimulationOptions): Simulati
   const { clients: count = 3, onConnection = () => {}, restarts = 2, seed, steady = 0, stepsMax = 100_000 } = options
   const random = new Random(~seed)
   // How eagerly fibers yield is drawn too: some bugs need a step between any two operations.
-  const yields = random.pick([0, 1 / 64, 1 / 8])
+  const yields = random.pick([0, 1 / 16, 1 / 3])
   const faults = options.faults ?? drawFaults(random, Math.min(steady, count - 1), count, faultSteps)
   const violations: Array<string> = []
   const violate = (sentence: string) => violations.push(sentence)
@@ -157,7 +157,6 @@ const startServer = (
   const step = engine.step.bind(engine)
   engine.step = (input) => {
     inputs.push(input)
-    if ((globalThis as any).DBG) (globalThis as any).DBG(input, engine)
     step(input)
   }
   Effect.runForkWith(serverProcess.context)(server.awaitDefect).addObserver((exit) => {

@@ -29,6 +29,7 @@ const find = (state: State, key: string): Found => {
 /** Sets an entry, or removes it with `null`. */
 const write = (state: State, key: string, next: Cell | null, at: At): void => {
   const previous = state.entries.get(key)
+  if (next === null && previous === undefined) return
   if (next === null) state.entries.delete(key)
   else {
     at.retain(next)

@@ -67,7 +67,7 @@ class MapModel implements Model {
         this.#write(key, null, index)
         return [value, version]
       case "clear":
-        for (const each of [...this.#entries.keys()]) this.#write(each, null, index)
+        for (const each of this.#entries.keys()) this.#write(each, null, index)
         return []
       case "compareAndSet":
         this.#write(key, args[2]!, index)
@@ -104,8 +104,8 @@ class MapModel implements Model {
 
   /** `null` removes the entry. */
   #write(key: string, value: Argument, version: number): void {
-    if (value === null) this.#entries.delete(key)
-    else this.#entries.set(key, { value, version })
+    if (value === null && !this.#entries.delete(key)) return
+    if (value !== null) this.#entries.set(key, { value, version })
     this.told.push([key, value])
   }
 }

@@ -1,0 +1,11 @@
+/** Every suite, for one deployment of a manager. */
+import { lockSuite } from "./lock.ts"
+import { mapSuite } from "./map.ts"
+import { namespaceSuite } from "./namespace.ts"
+import { queueSuite } from "./queue.ts"
+import { refSuite } from "./ref.ts"
+import type { Suite } from "./suite.ts"
+
+/** Runs the suites of all kinds on a manager. */
+export const conformance: Suite = (name, layer) =>
+  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite].forEach((suite) => suite(name, layer))

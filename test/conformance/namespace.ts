@@ -1,0 +1,80 @@
+import { SharedNamespace } from "@effect-multiprocessing/core"
+import { assert } from "@effect/vitest"
+import { Effect, Fiber, Schema, Stream } from "effect"
+import { programs, runs, suite } from "./suite.ts"
+
+const make = SharedNamespace.make({
+  fields: { text: Schema.String, left: Schema.Int, right: Schema.Int },
+  initial: { text: "", left: 0, right: 0 }
+})
+
+/** `SharedNamespace`. */
+export const namespaceSuite = suite("SharedNamespace", (it) => {
+  it.effect.prop(
+    "behaves as an object does",
+    [programs("set", "field", "add", "both", "get")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const namespace = yield* make
+        let model = { text: "", left: 0, right: 0 }
+        for (const [what, n] of program) {
+          if (what === "set") {
+            yield* namespace.set({ text: `${n}` })
+            model = { ...model, text: `${n}` }
+          } else if (what === "field") {
+            yield* namespace.fields.left.set(n)
+            model = { ...model, left: n }
+          } else if (what === "add") {
+            model = { ...model, right: model.right + n }
+            assert.strictEqual(yield* namespace.fields.right.add(n), model.right)
+          } else if (what === "both") {
+            yield* namespace.set({ left: n, right: 0 - n })
+            model = { ...model, left: n, right: 0 - n }
+          } else assert.deepStrictEqual(yield* namespace.get, model)
+        }
+        assert.deepStrictEqual(yield* namespace.get, model)
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect("shows nobody a part of what was set together: not to `get`, not to `changes`, not to `until`", () =>
+    Effect.gen(function*() {
+      const namespace = yield* make
+      const watched = yield* Effect.forkChild(
+        Stream.runCollect(Stream.takeUntil(namespace.changes, ({ left }) => left === 100))
+      )
+      const torn = yield* Effect.forkChild(namespace.until(({ left, right }) => left !== right))
+      const seen = yield* Effect.forkChild(Effect.forEach(Array.from({ length: 100 }), () => namespace.get))
+      for (let n = 1; n <= 100; n++) yield* namespace.set({ left: n, right: n })
+      for (const { left, right } of [...yield* Fiber.join(watched), ...yield* Fiber.join(seen)]) {
+        assert.strictEqual(left, right)
+      }
+      assert.isUndefined(torn.pollUnsafe())
+      yield* Fiber.interrupt(torn)
+    }).pipe(Effect.scoped))
+
+  it.effect("tells a field's `changes` that field alone", () =>
+    Effect.gen(function*() {
+      const namespace = yield* make
+      const reading = yield* Effect.forkChild(
+        Stream.runCollect(Stream.takeUntil(namespace.fields.left.changes, (n) => n === 3))
+      )
+      for (const n of [1, 2, 3]) {
+        yield* namespace.fields.right.set(n * 100)
+        yield* namespace.set({ text: "other" })
+        yield* namespace.fields.left.set(n)
+      }
+      const seen = yield* Fiber.join(reading)
+      assert.strictEqual(seen.at(-1), 3)
+      assert.isTrue(seen.every((n) => n <= 3))
+    }).pipe(Effect.scoped))
+
+  it.effect("`until` waits for its fields together", () =>
+    Effect.gen(function*() {
+      const namespace = yield* make
+      const waiting = yield* Effect.forkChild(namespace.until(({ left, right }) => left === 1 && right === 1))
+      yield* namespace.fields.left.set(1)
+      yield* namespace.fields.right.set(1)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), { text: "", left: 1, right: 1 })
+    }).pipe(Effect.scoped))
+})

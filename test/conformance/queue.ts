@@ -1,0 +1,119 @@
+import { SharedQueue } from "@effect-multiprocessing/core"
+import { assert } from "@effect/vitest"
+import { Effect, Fiber, Schema } from "effect"
+import { programs, runs, suite } from "./suite.ts"
+
+const numbers = (length: number) => Array.from({ length }, (_, n) => n)
+
+/** `SharedQueue`. */
+export const queueSuite = suite("SharedQueue", (it) => {
+  it.effect.prop(
+    "behaves as a bounded list of items and their attempts",
+    [programs("offer", "offer", "offer", "take", "process", "fail", "nack", "return", "size")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 3, attempts: 2 })
+        const model: Array<{ readonly item: number; attempt: number }> = []
+        const dead: Array<number> = []
+        const failed = () => {
+          if (++model[0]!.attempt > 2) dead.push(model.shift()!.item)
+        }
+        for (const [what, n] of program) {
+          if (what === "size") assert.strictEqual(yield* queue.size, model.length)
+          else if (what === "offer") {
+            // To a full queue: the offer waits until an item was taken.
+            const room = model.length < 3 ? Effect.undefined : queue.take
+            const [, taken] = yield* Effect.all([queue.offer(n), room], { concurrency: "unbounded" })
+            if (taken !== undefined) assert.strictEqual(taken, model.shift()!.item)
+            model.push({ item: n, attempt: 1 })
+          } else if (model.length === 0) continue
+          else if (what === "take") assert.strictEqual(yield* queue.take, model.shift()!.item)
+          else if (what === "process") {
+            const worked = yield* queue.process((item, { attempt }) => Effect.succeed({ item, attempt }))
+            assert.deepStrictEqual(worked, model.shift())
+          } else if (what === "fail") {
+            const worked = yield* Effect.flip(queue.process((item, { attempt }) => Effect.fail({ item, attempt })))
+            assert.deepStrictEqual(worked, model[0])
+            failed()
+          } else {
+            const { attempt, item } = yield* Effect.scoped(
+              Effect.tap(queue.takeLease, (lease) => what === "nack" ? lease.nack("no") : Effect.void)
+            )
+            assert.deepStrictEqual({ attempt, item }, model[0])
+            if (what === "nack") failed()
+          }
+        }
+        const left = yield* Effect.forEach(model, () => queue.take)
+        assert.deepStrictEqual(left, model.map(({ item }) => item))
+        const letters = yield* queue.deadLetters
+        assert.deepStrictEqual(letters.map(({ item }) => item._tag === "Success" && item.value), dead)
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect("delivers each item once, in order to one taker", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 4 })
+      const taking = yield* Effect.forkChild(Effect.forEach(numbers(100), () => queue.take))
+      assert.deepStrictEqual(yield* queue.offerAll(numbers(100)), [])
+      assert.deepStrictEqual(yield* Fiber.join(taking), numbers(100))
+    }).pipe(Effect.scoped))
+
+  it.effect("delivers each item once to many workers, whatever fails in between", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 8 })
+      const done: Array<number> = []
+      const work = queue.process((item, { attempt }) =>
+        attempt === 1 && item % 3 === 0 ? Effect.fail("not yet" as const) : Effect.sync(() => done.push(item))
+      )
+      const worker = Effect.forever(Effect.catch(
+        work,
+        (error) => error === "not yet" ? Effect.void : Effect.fail(error)
+      ))
+      const workers = yield* Effect.forEach(numbers(6), () => Effect.forkChild(Effect.flip(worker)))
+      yield* queue.offerAll(numbers(90))
+      yield* queue.close
+      for (const worker of workers) assert.strictEqual((yield* Fiber.join(worker))._tag, "QueueClosed")
+      assert.deepStrictEqual(done.sort((a, b) => a - b), numbers(90))
+    }).pipe(Effect.scoped))
+
+  it.effect("serves those who wait in the order in which they came (S-13)", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int })
+      const takes = yield* Effect.forEach(numbers(20), () => Effect.forkChild(queue.take, { startImmediately: true }))
+      yield* queue.offerAll(numbers(20))
+      assert.deepStrictEqual(yield* Effect.forEach(takes, Fiber.join), numbers(20))
+    }).pipe(Effect.scoped))
+
+  it.effect("closed, it refuses offers, is drained, and then fails takers", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 2 })
+      yield* queue.offerAll([1, 2])
+      const rejected = yield* Effect.forkChild(queue.offerAll([3, 4]), { startImmediately: true })
+      yield* queue.close
+      assert.deepStrictEqual(yield* Fiber.join(rejected), [3, 4])
+      assert.strictEqual((yield* Effect.flip(queue.offer(5)))._tag, "QueueClosed")
+      assert.deepStrictEqual([yield* queue.take, yield* queue.take], [1, 2])
+      assert.strictEqual((yield* Effect.flip(queue.take))._tag, "QueueClosed")
+      yield* queue.close
+    }).pipe(Effect.scoped))
+
+  it.effect("keeps the reason of a dead letter, and how often it was tried (S-19)", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, attempts: 2 })
+      yield* queue.offer(1)
+      yield* Effect.flip(queue.process(() => Effect.fail("the first time")))
+      yield* Effect.exit(queue.process(() => Effect.die(new Error("the second time"))))
+      const [letter, ...others] = yield* queue.deadLetters
+      assert.deepStrictEqual(others, [])
+      assert.strictEqual(letter!.attempts, 2)
+      assert.include(letter!.reason, "the second time")
+    }).pipe(Effect.scoped))
+
+  it.effect("an unbounded one makes nobody wait", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: Infinity })
+      yield* queue.offerAll(numbers(2_000))
+      assert.strictEqual(yield* queue.size, 2_000)
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,88 @@
+import { SharedRef } from "@effect-multiprocessing/core"
+import { assert } from "@effect/vitest"
+import { Effect, Fiber, Schema, Stream } from "effect"
+import { programs, runs, suite } from "./suite.ts"
+
+const bounded = Schema.Int.check(Schema.isBetween({ minimum: -10, maximum: 10 }))
+
+/** `SharedRef` and `SharedNumber`. */
+export const refSuite = suite("SharedRef", (it) => {
+  it.effect.prop(
+    "behaves as a variable does",
+    [programs("get", "set", "modify", "update", "add")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+        let model = 0
+        for (const [what, n] of program) {
+          if (what === "get") assert.strictEqual(yield* ref.get, model)
+          else if (what === "set") yield* ref.set(model = n)
+          else if (what === "modify") {
+            assert.strictEqual(yield* ref.modify((now) => [`was ${now}`, now * n]), `was ${model}`)
+            model *= n
+          } else assert.strictEqual(yield* (what === "add" ? ref.add(n) : ref.update((now) => now + n)), model += n)
+          // Products of many numbers leave the safe integers.
+          if (Math.abs(model) > 1_000_000) yield* ref.set(model = 0)
+        }
+        assert.strictEqual(yield* ref.get, model)
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect.prop(
+    "adds within its schema's bounds, or fails and changes nothing (S-25)",
+    [programs("add")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const ref = yield* SharedRef.make({ schema: bounded, initial: 0 })
+        let model = 0
+        for (const [, n] of program) {
+          const sum = yield* Effect.result(ref.add(n))
+          const allowed = Math.abs(model + n) <= 10
+          assert.strictEqual(sum._tag, allowed ? "Success" : "Failure")
+          if (allowed) model += n
+          else assert.strictEqual((sum as { readonly failure: { readonly _tag: string } }).failure._tag, "OutOfBounds")
+          assert.strictEqual(yield* ref.get, model)
+        }
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect("loses no increment, addition or update of any number of fibers", () =>
+    Effect.gen(function*() {
+      const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+      const changes = Array.from({ length: 50 }, () => [ref.increment, ref.add(2), ref.update((n) => n + 3)]).flat()
+      yield* Effect.all(changes, { concurrency: "unbounded", discard: true })
+      assert.strictEqual(yield* ref.get, 300)
+    }).pipe(Effect.scoped))
+
+  it.effect("tells `changes` the value now, then what follows in order, and always the last one (S-29)", () =>
+    Effect.gen(function*() {
+      const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+      const reading = yield* Effect.forkChild(Stream.runCollect(Stream.takeUntil(ref.changes, (n) => n === 200)))
+      for (let n = 1; n <= 200; n++) yield* ref.set(n)
+      const seen = yield* Fiber.join(reading)
+      assert.strictEqual(seen.at(-1), 200)
+      assert.deepStrictEqual(seen, [...new Set(seen)].sort((a, b) => a - b))
+    }).pipe(Effect.scoped))
+
+  it.effect("`until` waits for a value, and answers it", () =>
+    Effect.gen(function*() {
+      const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+      assert.strictEqual(yield* ref.until((n) => n === 0), 0)
+      const waiting = yield* Effect.forkChild(ref.until((n) => n >= 3))
+      for (const n of [1, 2, 3]) yield* ref.set(n)
+      assert.strictEqual(yield* Fiber.join(waiting), 3)
+    }).pipe(Effect.scoped))
+
+  it.effect("holds any value that its schema can encode", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Struct({ at: Schema.Date, tags: Schema.Array(Schema.String), n: Schema.BigInt })
+      const initial = { at: new Date(0), tags: ["ä", "🙂", "\u0000"], n: 10n ** 30n }
+      const ref = yield* SharedRef.make({ schema, initial })
+      assert.deepStrictEqual(yield* ref.get, initial)
+      const next = { ...initial, at: new Date(1), tags: [] }
+      yield* ref.set(next)
+      assert.deepStrictEqual(yield* ref.get, next)
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,28 @@
+/** What every suite of a kind is: properties of its public interface, on whatever manager a layer gives. */
+import type { Manager } from "@effect-multiprocessing/core"
+import { it, type Vitest } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import type { Layer } from "effect"
+
+/** A manager, in whatever deployment. */
+export type ManagerLayer = Layer.Layer<Manager.Manager, unknown>
+
+/** A suite of one kind: its tests share one manager. */
+export type Suite = (name: string, layer: ManagerLayer) => void
+
+/** Tests that run on real time: a manager may be another process. */
+export const suite =
+  (kind: string, tests: (it: Vitest.MethodsNonLive<Manager.Manager>) => void): Suite => (name, layer) =>
+    it.layer(layer, { excludeTestServices: true })(`${kind}, ${name}`, tests)
+
+/** A random program: what to do, and with which number. */
+export const programs = <const Names extends readonly [string, ...ReadonlyArray<string>]>(...names: Names) => {
+  const step = Schema.Tuple([Schema.Literals(names), Schema.Int.check(Schema.isBetween({ minimum: -9, maximum: 9 }))])
+  // On the wire there is no -0.
+  return Arbitrary.array(Arbitrary.map(Arbitrary.schema(step), ([what, n]) => [what, n + 0] as const), {
+    maxLength: 40
+  })
+}
+
+/** Random programs are not cheap when each call goes to another process. */
+export const runs = { arbitrary: { runs: 25, size: 40 } }

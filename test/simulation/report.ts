@@ -1,0 +1,44 @@
+/** What is printed of a run that failed: its violations, and the shortest plan that still fails. */
+import { type JournalEntry, show, type Simulation } from "@effect-multiprocessing/core/testing"
+import type { Mutant } from "./mutants.ts"
+import { type Plan, run, shorten } from "./Plan.ts"
+
+/** Seconds spent on making one failure shorter. */
+const shortenSeconds = 10
+
+const linesMax = { violations: 10, journal: 40 }
+
+/** A failed run, as lines. */
+export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | undefined): ReadonlyArray<string> => {
+  const end = performance.now() + shortenSeconds * 1_000
+  const shortest = shorten(plan, mutant, () => performance.now() < end)
+  const again = run(shortest, mutant)
+  const { journal, records } = again.history
+  const open = records.filter(({ outcome }) => outcome === undefined)
+  return [
+    `seed ${plan.seed} failed:`,
+    ...indent(violations.slice(0, linesMax.violations)),
+    `the shortest plan found that fails (${shortest.deeds.length} of ${plan.deeds.length} deeds):`,
+    ...indent(shortest.deeds.map(({ action, client, fiber }) => `client ${client}, fiber ${fiber}: ${action}`)),
+    ...indent(
+      shortest.faults.map(({ at, client, fault, milliseconds, server }) =>
+        `from step ${at}: ${fault} client ${client}${server ? "'s server" : ""} (${milliseconds} ms)`
+      )
+    ),
+    ...indent(again.violations.slice(0, linesMax.violations)),
+    `the end of its journal (${journal.length} entries) and its open calls:`,
+    ...indent(journal.slice(-linesMax.journal).map(line)),
+    ...indent(
+      open.map(({ client, fate, object, operation }) => `${operation} on #${object} by ${client}: ${fate ?? "open"}`)
+    )
+  ]
+}
+
+/** Of a stack only its first line tells something here. */
+const indent = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.map((line) => `  ${line.split("\n    at ")[0]!.slice(0, 200)}`)
+
+const line = ({ args, cause, index, kind, object, operation, reply, sequence, session }: JournalEntry): string =>
+  `${index} ${session}:${sequence} ${cause === "request" ? operation : cause} ${kind} #${object} ${show(args)} → ${
+    show(reply)
+  }`

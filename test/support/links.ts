@@ -1,0 +1,77 @@
+/** Links that can be held up, and links that count what is said over them. */
+import { Reader } from "@effect-multiprocessing/core/protocol/Bytes"
+import { FrameSplitter } from "@effect-multiprocessing/core/protocol/Frame"
+import { type FromClient, readFromClient } from "@effect-multiprocessing/core/protocol/Message"
+import type { Link } from "@effect-multiprocessing/core/transport/Link"
+
+/** An end whose bytes pile up while it is held, as when the other side does not read. */
+export class Holdable {
+  #inner: Link | undefined
+  #link: Link | undefined
+  #held = false
+  #pending: Array<Uint8Array<ArrayBuffer>> = []
+
+  readonly wrap = (inner: Link): Link => {
+    this.#inner = inner
+    return this.#link = {
+      ...inner,
+      send: (bytes) => {
+        if (this.#held) this.#pending.push(bytes)
+        else inner.send(bytes)
+      },
+      pendingBytes: () => this.pendingBytes
+    }
+  }
+
+  get pendingBytes(): number {
+    return this.#pending.reduce((sum, bytes) => sum + bytes.length, 0)
+  }
+
+  hold(): void {
+    this.#held = true
+  }
+
+  /** Lets everything through that piled up, and says so as a transport does. */
+  release(): void {
+    this.#held = false
+    const pending = this.#pending
+    this.#pending = []
+    for (const bytes of pending) this.#inner?.send(bytes)
+    if (pending.length > 0) this.#link?.onDrain()
+  }
+}
+
+/** Counts the bytes and messages that a client sends after the handshake. */
+export class Tally {
+  bytes = 0
+  frames = 0
+  #handshake = true
+  readonly #counts = new Map<FromClient["_tag"], number>()
+  readonly #splitter = new FrameSplitter(Infinity)
+
+  readonly wrap = (inner: Link): Link => ({
+    ...inner,
+    send: (bytes) => {
+      this.bytes += bytes.length
+      this.#splitter.push(bytes, this.#count)
+      inner.send(bytes)
+    }
+  })
+
+  of(tag: FromClient["_tag"]): number {
+    return this.#counts.get(tag) ?? 0
+  }
+
+  readonly #count = (frame: Uint8Array): void => {
+    if (this.#handshake) {
+      this.#handshake = false
+      return
+    }
+    this.frames++
+    const reader = new Reader(frame)
+    while (!reader.done) {
+      const { _tag } = readFromClient(reader, 0)
+      this.#counts.set(_tag, this.of(_tag) + 1)
+    }
+  }
+}

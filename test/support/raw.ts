@@ -1,0 +1,63 @@
+/** Speaking to a server without a client: the handshake by hand, and then whatever bytes one likes. */
+import { Manager } from "@effect-multiprocessing/core"
+import { headerBytes } from "@effect-multiprocessing/core/protocol/Frame"
+import * as Handshake from "@effect-multiprocessing/core/protocol/Handshake"
+import * as Frames from "@effect-multiprocessing/core/transport/Frames"
+import type { Link, LinkClosed } from "@effect-multiprocessing/core/transport/Link"
+import { Effect, type Scope } from "effect"
+import { key } from "./Memory.ts"
+
+/** Bytes as one frame. */
+export const frame = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const framed = new Uint8Array(headerBytes + bytes.length)
+  new DataView(framed.buffer).setUint32(0, bytes.length, true)
+  framed.set(bytes, headerBytes)
+  return framed
+}
+
+/** What a stranger may say instead of the right answer. */
+export interface Lies {
+  readonly version?: number | undefined
+  readonly key?: Handshake.ManagerKey | undefined
+  /** The challenge that the proof is for, if not the one that was asked. */
+  readonly nonce?: string | undefined
+}
+
+/** The frames of a link, read in the background. */
+export const frames = (link: Link): Effect.Effect<Frames.Frames, never, Scope.Scope> => Frames.make(link, 65_536)
+
+/** Answers the challenge, truthfully or not; what the server's last word is. */
+export const shakeHands = (
+  link: Link,
+  read: Frames.Frames,
+  lies: Lies = {}
+): Effect.Effect<typeof Handshake.Verdict.Type, LinkClosed> =>
+  Effect.gen(function*() {
+    const challenge = yield* Effect.flatMap(read.next, Handshake.read(Handshake.Challenge))
+    const { version = challenge.version } = lies
+    const response = { version, nonce: "n".repeat(32), name: "raw", pid: 0 }
+    const transcript = Handshake.transcript({ ...challenge, nonce: lies.nonce ?? challenge.nonce }, response)
+    const proof = yield* Handshake.prove(lies.key ?? key, "client", transcript)
+    link.send(Handshake.frame(Handshake.Response, { ...response, proof }))
+    return yield* Effect.flatMap(read.next, Handshake.read(Handshake.Verdict))
+  }).pipe(
+    Effect.catchTags({ SchemaError: Effect.die, CryptoError: Effect.die }),
+    Effect.provide(Manager.layerCrypto)
+  )
+
+/** A session that says what one gives it, and listens to nothing; done when the server has ended the link. */
+export const session = (
+  link: Link
+): Effect.Effect<{ readonly session: number; readonly ended: () => boolean }, LinkClosed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const read = yield* frames(link)
+    const verdict = yield* shakeHands(link, read)
+    if (verdict._tag === "Refused") return yield* Effect.die(new Error(verdict.reason))
+    let ended = false
+    yield* read.handOver(Infinity, { onFrame: () => true, onTurnEnd: () => {} }).pipe(
+      Effect.ensuring(Effect.sync(() => ended = true)),
+      Effect.ignore,
+      Effect.forkScoped
+    )
+    return { session: verdict.session, ended: () => ended }
+  })

@@ -1,0 +1,205 @@
+import type { Argument } from "@effect-multiprocessing/core/engine/Value"
+import { Reader, Writer } from "@effect-multiprocessing/core/protocol/Bytes"
+import { FrameSplitter, headerBytes } from "@effect-multiprocessing/core/protocol/Frame"
+import {
+  ClientWriter,
+  type FromClient,
+  type FromServer,
+  readFromClient,
+  readFromServer,
+  ServerWriter
+} from "@effect-multiprocessing/core/protocol/Message"
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import { Dice } from "../../support/Dice.ts"
+import { frame } from "../../support/raw.ts"
+
+const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+/** Texts as they can stand in UTF-8. */
+const Text = Schema.String.check(Schema.makeFilter((text) => text.isWellFormed()))
+const AnArgument = Schema.Union([
+  Schema.Null,
+  Schema.Number,
+  Text,
+  Schema.Struct({ text: Text, handles: Schema.Array(Id) })
+])
+const Arguments = Schema.Array(AnArgument)
+
+const session = 7
+
+const fromClient = (frame: Uint8Array): ReadonlyArray<FromClient> => {
+  const reader = new Reader(frame.subarray(headerBytes))
+  const messages: Array<FromClient> = []
+  while (!reader.done) messages.push(readFromClient(reader, session))
+  assert.isFalse(reader.malformed)
+  return messages
+}
+
+const fromServer = (frame: Uint8Array): ReadonlyArray<FromServer> => {
+  const reader = new Reader(frame.subarray(headerBytes))
+  const messages: Array<FromServer> = []
+  while (!reader.done) messages.push(readFromServer(reader, session))
+  assert.isFalse(reader.malformed)
+  return messages
+}
+
+const odd: ReadonlyArray<Argument> = [
+  null,
+  0,
+  -0,
+  NaN,
+  Infinity,
+  -1.5,
+  Number.MAX_SAFE_INTEGER,
+  "",
+  "ä €",
+  "🙂\u0000",
+  "x".repeat(100_000),
+  { text: "", handles: [] },
+  { text: "{}", handles: [1, 2, Number.MAX_SAFE_INTEGER] }
+]
+
+describe("what is written is read", () => {
+  it("every kind of argument, however odd", () => {
+    const writer = new ClientWriter()
+    writer.request(1, 2, 3, [4], odd, Infinity)
+    assert.deepStrictEqual(fromClient(writer.take()), [
+      { _tag: "Request", session, sequence: 1, object: 2, operation: 3, guard: [4], args: odd }
+    ])
+  })
+
+  it.prop("batches of requests", [Schema.Array(Schema.Tuple([Id, Id, Schema.Array(Id), Arguments]))], ([requests]) => {
+    const writer = new ClientWriter()
+    for (const [sequence, object, guard, args] of requests) writer.request(sequence, object, 255, guard, args, Infinity)
+    writer.goodbye()
+    assert.deepStrictEqual(fromClient(writer.take()), [
+      ...requests.map(([sequence, object, guard, args]) =>
+        ({ _tag: "Request", session, sequence, object, operation: 255, guard, args }) as const
+      ),
+      { _tag: "Goodbye" }
+    ])
+    assert.isTrue(writer.isEmpty)
+  })
+
+  it.prop("what a client says besides", [Id, Id], ([a, b]) => {
+    const writer = new ClientWriter()
+    writer.cancel(a)
+    writer.acknowledge(a, b)
+    writer.drop(a, b)
+    writer.watch(a, b, 5)
+    writer.credit(a, b)
+    writer.unwatch(a)
+    assert.deepStrictEqual(fromClient(writer.take()), [
+      { _tag: "Cancel", session, sequence: a },
+      { _tag: "Acknowledge", session, from: a, to: b },
+      { _tag: "Drop", session, object: a, times: b },
+      { _tag: "Watch", session, sequence: a, object: b, credit: 5 },
+      { _tag: "Credit", session, sequence: a, credit: b },
+      { _tag: "Unwatch", session, sequence: a }
+    ])
+  })
+
+  it.prop("what a server says", [Id, Id, Arguments, Text], ([sequence, index, parts, text]) => {
+    const said: ReadonlyArray<FromServer> = [
+      { _tag: "Reply", session, sequence, index, outcome: { _tag: "Success", reply: parts } },
+      { _tag: "Reply", session, sequence, index, outcome: { _tag: "Failure", error: text, details: parts } },
+      { _tag: "Parked", session, sequence },
+      ...(["withdrawn", "compensated", "stands"] as const).map((fate) =>
+        ({ _tag: "Cancelled", session, sequence, fate }) as const
+      ),
+      ...(["change", "reset", "ended"] as const).map((event) =>
+        ({ _tag: "Event", session, sequence, index, event, parts }) as const
+      ),
+      { _tag: "Revoked", session, grant: index },
+      { _tag: "Closing", reason: text }
+    ]
+    const writer = new ServerWriter()
+    for (const message of said) assert.isTrue(writer.write(message, Infinity))
+    assert.deepStrictEqual(fromServer(writer.take()), said)
+  })
+
+  it("nothing of a message that would be too large", () => {
+    const writer = new ClientWriter()
+    assert.isTrue(writer.request(1, 1, 1, [], ["x".repeat(100)], 200))
+    assert.isFalse(writer.request(2, 1, 1, [], ["x".repeat(200)], 200))
+    assert.isTrue(writer.request(3, 1, 1, [], [], 200))
+    const sequences = fromClient(writer.take()).map((message) => message._tag === "Request" && message.sequence)
+    assert.deepStrictEqual(sequences, [1, 3])
+  })
+})
+
+describe("frames", () => {
+  const Bytes = Arbitrary.map(
+    Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))),
+    (bytes) => Uint8Array.from(bytes)
+  )
+
+  it.prop(
+    "are put together from whatever chunks they come in",
+    [Arbitrary.array(Bytes), Schema.Int],
+    ([sent, seed]) => {
+      const dice = new Dice(seed)
+      const stream = Uint8Array.from(sent.flatMap((bytes) => [...frame(bytes)]))
+      const splitter = new FrameSplitter(1_000)
+      const got: Array<Uint8Array> = []
+      for (let at = 0; at < stream.length;) {
+        const size = dice.chance(50) ? 1 + dice.roll(6) : 1 + dice.roll(100)
+        assert.isTrue(splitter.push(stream.subarray(at, at + size), (frame) => got.push(frame.slice())))
+        at += size
+      }
+      assert.deepStrictEqual(got, sent)
+    }
+  )
+
+  it("may be as large as the limit, and no byte larger, however they are cut", () => {
+    for (const chunk of [1, 3, 4, 5, 1_000]) {
+      for (const [size, allowed] of [[64, true], [65, false], [0xffff_ffff, false]] as const) {
+        const splitter = new FrameSplitter(64)
+        const header = frame(new Uint8Array(Math.min(size, 65)))
+        new DataView(header.buffer).setUint32(0, size, true)
+        let trusted = true
+        for (let at = 0; at < header.length && trusted; at += chunk) {
+          trusted = splitter.push(header.subarray(at, at + chunk), () => {})
+        }
+        assert.strictEqual(trusted, allowed)
+      }
+    }
+  })
+})
+
+describe("a reader", () => {
+  it("never throws on random bytes, and says that they are malformed or reads to the end", () => {
+    const dice = new Dice(1)
+    for (let i = 0; i < 50_000; i++) {
+      const bytes = Uint8Array.from({ length: dice.roll(60) }, () => dice.roll(dice.pick([256, 25])))
+      for (const read of [readFromClient, readFromServer]) {
+        const reader = new Reader(bytes)
+        let messages = 0
+        while (!reader.done) {
+          read(reader, session)
+          assert.isAtMost(++messages, bytes.length)
+        }
+      }
+    }
+  })
+
+  it("asks for no memory that the bytes do not justify", () => {
+    const writer = new Writer()
+    writer.byte(1)
+    for (let i = 0; i < 2; i++) writer.number(1)
+    writer.byte(0)
+    writer.size(0xffff_ffff)
+    const reader = new Reader(writer.take())
+    readFromClient(reader, session)
+    assert.isTrue(reader.malformed)
+  })
+
+  it.prop("finds every cut in a message", [Arguments, Schema.Int], ([args, seed]) => {
+    const writer = new ClientWriter()
+    writer.request(1, 2, 3, [4, 5], args, Infinity)
+    const bytes = writer.take().subarray(headerBytes)
+    const reader = new Reader(bytes.subarray(0, 1 + new Dice(seed).roll(bytes.length - 1)))
+    readFromClient(reader, session)
+    assert.isTrue(reader.malformed)
+  })
+})

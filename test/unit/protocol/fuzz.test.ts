@@ -1,0 +1,173 @@
+/**
+ * 100,000 frames of nonsense from a client that knows the key, and a manager that goes on: another client is neither
+ * disturbed nor answered wrongly, and once the nonsense has ended nothing of it is left.
+ */
+import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import type { Engine } from "@effect-multiprocessing/core/engine/Engine"
+import { violations } from "@effect-multiprocessing/core/engine/Invariants"
+import type { Argument, ObjectId } from "@effect-multiprocessing/core/engine/Value"
+import { Reader } from "@effect-multiprocessing/core/protocol/Bytes"
+import { headerBytes } from "@effect-multiprocessing/core/protocol/Frame"
+import { ClientWriter, readFromClient } from "@effect-multiprocessing/core/protocol/Message"
+import { assert, it } from "@effect/vitest"
+import { Effect, Fiber, Schema } from "effect"
+import { Dice } from "../../support/Dice.ts"
+import { handleOf, value } from "../../support/Drive.ts"
+import * as Memory from "../../support/Memory.ts"
+import * as raw from "../../support/raw.ts"
+import { reachable } from "../../support/reachable.ts"
+
+const total = 100_000
+
+/** How many frames a session says at most; one that says what is malformed says no more. */
+const perSession = 500
+
+const words = ["value", "field", "", "Queue", "Lock", "Map", "Ref", "capacity", "attempts", "🙂", "x".repeat(600)]
+
+/** Frames of one session: mostly sense, some of it damaged. */
+class Nonsense {
+  readonly #dice: Dice
+  readonly #engine: Engine
+  /** Objects of somebody else, which only damage may name. */
+  readonly #spared: ReadonlySet<ObjectId>
+  #sequence = 0
+
+  constructor(dice: Dice, engine: Engine, spared: ReadonlySet<ObjectId>) {
+    this.#dice = dice
+    this.#engine = engine
+    this.#spared = spared
+  }
+
+  next(): Uint8Array<ArrayBuffer> {
+    const dice = this.#dice
+    if (dice.chance(1)) return raw.frame(Uint8Array.from({ length: dice.roll(40) }, () => dice.roll(256)))
+    const writer = new ClientWriter()
+    for (let messages = dice.roll(3); messages >= 0; messages--) this.#say(writer)
+    const frame = writer.take()
+    if (dice.chance(10)) frame[headerBytes + dice.roll(frame.length - headerBytes)] = dice.roll(256)
+    return frame
+  }
+
+  #say(writer: ClientWriter): void {
+    const dice = this.#dice
+    const what = dice.roll(20)
+    const sequence = dice.chance(90) ? ++this.#sequence : dice.roll(this.#sequence + 1)
+    const some = dice.roll(this.#sequence + 1)
+    if (what < 3) writer.request(sequence, 0, 0, [], this.#opening(), Infinity)
+    else if (what < 12) {
+      const object = this.#object()
+      const kind = this.#engine.state.objects.get(object)?.kind
+      const operation = dice.roll(Object.keys(kind?.operations ?? {}).length + 1)
+      const guard = Array.from({ length: dice.chance(5) ? dice.roll(20) : 0 }, () => dice.roll(100))
+      writer.request(sequence, object, operation, guard, this.#arguments(), Infinity)
+    } else if (what < 14) writer.cancel(some)
+    else if (what < 16) writer.acknowledge(some, dice.pick([some, some + 5, Number.MAX_SAFE_INTEGER, 0]))
+    else if (what < 17) writer.drop(this.#object(), dice.pick([0, 1, Number.MAX_SAFE_INTEGER]))
+    else if (what < 18) writer.watch(sequence, this.#object(), dice.roll(3))
+    else if (what < 19) writer.credit(some, dice.roll(100))
+    else writer.unwatch(some)
+  }
+
+  #object(): ObjectId {
+    const ids = [...this.#engine.state.objects.keys()].filter((id) => id !== 0 && !this.#spared.has(id))
+    return this.#dice.chance(95) ? this.#dice.pick(ids) ?? 9_999 : this.#dice.pick([9_999, Number.MAX_SAFE_INTEGER])
+  }
+
+  #opening(): ReadonlyArray<Argument> {
+    const dice = this.#dice
+    const name = dice.pick([null, null, "a", "b", "", "x".repeat(600)])
+    return dice.pick([
+      ["Lock", "", name, 0],
+      ["Map", "", name, 0],
+      ["Queue", "", name, 2, "capacity", dice.roll(4), "attempts", 2],
+      ["Ref", "", null, 1, "value", "integer", value(1)],
+      ["Namespace", "", null, 2, "value", "", "field", "real", handleOf(this.#object()), value(1)],
+      [...this.#arguments(), Number.MAX_SAFE_INTEGER]
+    ])
+  }
+
+  #arguments(): Array<Argument> {
+    const dice = this.#dice
+    return Array.from({ length: dice.roll(5) }, () =>
+      dice.pick<Argument>([
+        null,
+        dice.roll(10),
+        NaN,
+        dice.pick(words)!,
+        value(dice.roll(10)),
+        { text: "{", handles: [] },
+        handleOf(this.#object())
+      ]))
+  }
+}
+
+const isMalformed = (frame: Uint8Array): boolean => {
+  const reader = new Reader(frame.subarray(headerBytes))
+  while (!reader.done) readFromClient(reader, 0)
+  return reader.malformed
+}
+
+/** Works with objects of its own for as long as it is let, and checks every answer. */
+const victim = (manager: Manager.Manager["Service"], ended: () => boolean) =>
+  Effect.gen(function*() {
+    const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+    const queue = yield* SharedQueue.make({ item: Schema.Int })
+    const lock = yield* SharedLock.make()
+    const work = Effect.gen(function*() {
+      let rounds = 0
+      while (!ended()) {
+        rounds++
+        assert.strictEqual(yield* ref.increment, rounds)
+        yield* queue.offer(rounds)
+        assert.strictEqual(yield* queue.take, rounds)
+        assert.strictEqual(yield* lock.withLock(ref.get), rounds)
+      }
+      return rounds
+    })
+    return { work }
+  }).pipe(Effect.provideService(Manager.Manager, manager))
+
+it.live("nonsense disturbs nobody, crashes nothing and leaves nothing", () =>
+  Effect.gen(function*() {
+    const memory = yield* Memory.make({ judged: false })
+    const { engine } = memory.server
+    const { state } = engine
+    let ended = false
+    const { manager } = yield* memory.connect()
+    const { work } = yield* victim(manager, () => ended)
+    const spared = new Set(state.objects.keys())
+    // So that no single damaged byte turns another id into one of these.
+    state.nextObject = 1_001
+    const working = yield* Effect.forkChild(work)
+    const dice = new Dice(2)
+    const frames = { said: 0 }
+    while (frames.said < total) {
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { client } = yield* memory.dial()
+        const { ended, session } = yield* raw.session(client)
+        const nonsense = new Nonsense(dice, engine, spared)
+        for (let i = 0; i < perSession && !ended(); i++) {
+          const frame = nonsense.next()
+          const malformed = isMalformed(frame)
+          frames.said++
+          // Most of what ends a session is read here only: a session is for saying much.
+          if (malformed && !dice.chance(10)) continue
+          client.send(frame)
+          if (i % 50 === 49) yield* Effect.yieldNow
+          if (!malformed) continue
+          yield* Memory.until("the link is ended", ended)
+          assert.isFalse(state.sessions.has(session))
+        }
+      }))
+      yield* Memory.until("the session is gone", () => state.sessions.size === 1)
+      assert.isAtMost(state.objects.size, 1 + spared.size + 50, "what is left of it is under a name")
+      assert.deepStrictEqual(violations(engine), [])
+    }
+    ended = true
+    assert.isAbove(yield* Fiber.join(working), 100)
+    const last = yield* memory.connect()
+    assert.strictEqual((yield* last.manager.inspect).counts.waiters, 0)
+    assert.strictEqual(state.grants.size, 0)
+    const reached = reachable(state)
+    assert.deepStrictEqual([...state.objects.keys()].filter((id) => !reached.has(id)), [])
+  }))

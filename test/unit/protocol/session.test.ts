@@ -1,0 +1,76 @@
+/** A session on the wire, spoken by hand: what ends it, and that nothing of a broken frame has an effect. */
+import { Manager } from "@effect-multiprocessing/core"
+import { headerBytes } from "@effect-multiprocessing/core/protocol/Frame"
+import { ClientWriter } from "@effect-multiprocessing/core/protocol/Message"
+import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import * as Memory from "../../support/Memory.ts"
+import * as raw from "../../support/raw.ts"
+
+/** A session that holds a lock. */
+const holding = (limits: Memory.MemoryOptions["limits"] = {}) =>
+  Effect.gen(function*() {
+    const memory = yield* Memory.make({ limits })
+    const { client } = yield* memory.dial()
+    const { ended } = yield* raw.session(client)
+    const { state } = memory.server.engine
+    const writer = new ClientWriter()
+    writer.request(1, 0, 0, [], ["Lock", "", "lock", 0], Infinity)
+    writer.request(2, 1, 0, [], [], Infinity)
+    client.send(writer.take())
+    yield* Memory.until("it holds the lock", () => state.grants.size === 1)
+    return { memory, client, writer, state, ended }
+  })
+
+describe("a session ends, and what it holds is released, when", () => {
+  const ends = (
+    name: string,
+    say: (writer: ClientWriter) => Uint8Array<ArrayBuffer>,
+    limits?: Memory.MemoryOptions["limits"]
+  ) =>
+    it.live(`${name}`, () =>
+      Effect.gen(function*() {
+        const { client, ended, state, writer } = yield* holding(limits)
+        client.send(say(writer))
+        yield* Memory.until("the link is ended", ended)
+        assert.strictEqual(state.sessions.size, 0)
+        assert.strictEqual(state.grants.size, 0)
+      }))
+
+  ends("it says goodbye", (writer) => {
+    writer.goodbye()
+    return writer.take()
+  })
+  ends("it sends what is not of this protocol", () => raw.frame(new Uint8Array([99])))
+  ends(
+    "it announces a frame that is larger than it may be",
+    () => raw.frame(new Uint8Array(2_000)).subarray(0, 5),
+    { frameBytesMax: 1_999 }
+  )
+})
+
+it.live("nothing of a frame has an effect if any of it is malformed", () =>
+  Effect.gen(function*() {
+    const { client, ended, memory, writer } = yield* holding()
+    writer.request(3, 0, 0, [], ["Map", "", "written by a broken frame", 0], Infinity)
+    const frame = writer.take().subarray(headerBytes)
+    client.send(raw.frame(Uint8Array.from([...frame, 99])))
+    yield* Memory.until("the link is ended", ended)
+    const { manager } = yield* memory.connect()
+    assert.deepStrictEqual((yield* manager.inspect).objects.map(({ name }) => name), ["lock"])
+  }))
+
+it.live("what was said before a goodbye in one frame still counts", () =>
+  Effect.gen(function*() {
+    const { client, ended, memory, state, writer } = yield* holding()
+    writer.request(3, 1, 2, [], [2], Infinity)
+    writer.goodbye()
+    client.send(writer.take())
+    yield* Memory.until("the link is ended", ended)
+    assert.strictEqual(state.grants.size, 0)
+    const { manager } = yield* memory.connect()
+    const opened = Remote.manager(manager.connection).call("open", ["Lock", "", "lock", 0], ([, created]) =>
+      Exit.succeed(created))
+    assert.strictEqual(yield* opened, 1, "it was released in good order, and then forgotten")
+  }).pipe(Effect.provide(Manager.layerCrypto)))

@@ -1,0 +1,177 @@
+/** Flow control between a client and the manager (S-8, S-12). */
+import { Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { cell } from "@effect-multiprocessing/core/engine/Value"
+import { ClientWriter } from "@effect-multiprocessing/core/protocol/Message"
+import type { Link } from "@effect-multiprocessing/core/transport/Link"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Schema, Stream } from "effect"
+import { Holdable } from "../../support/links.ts"
+import * as Memory from "../../support/Memory.ts"
+
+const setUp = (limits: Memory.MemoryOptions["limits"], options?: Memory.ConnectOptions) =>
+  Effect.gen(function*() {
+    const memory = yield* Memory.make({ limits })
+    const connected = yield* memory.connect(options)
+    const as = Effect.provideService(Manager.Manager, connected.manager)
+    const session = () => memory.server.engine.state.sessions.get(connected.manager.connection.agreement.session)
+    return { memory, connected, as, session }
+  })
+
+const numbers = Array.from({ length: 100 }, (_, n) => n)
+const all = { concurrency: "unbounded" } as const
+
+describe("a small window", () => {
+  it.live("lets every call finish, and none overtakes another", () =>
+    Effect.gen(function*() {
+      const { as, connected, memory } = yield* setUp({ inFlightMax: 4 })
+      const queue = yield* as(SharedQueue.make({ item: Schema.Int }))
+      yield* Effect.forEach(numbers, queue.offer, all)
+      assert.deepStrictEqual(yield* Effect.forEach(numbers, () => queue.take, all), numbers)
+      yield* Memory.settled(memory, connected)
+    }))
+
+  it.live("is not filled by calls that wait: they can be answered over the same connection", () =>
+    Effect.gen(function*() {
+      const { as, session } = yield* setUp({ inFlightMax: 4 })
+      const queue = yield* as(SharedQueue.make({ item: Schema.Int }))
+      const takes = yield* Effect.forEach(numbers, () => Effect.forkChild(queue.take))
+      yield* Memory.until("all of them wait", () => session()?.parked === 100)
+      yield* Effect.forEach(numbers, queue.offer, all)
+      assert.deepStrictEqual(yield* Effect.forEach(takes, Fiber.join), numbers)
+    }))
+
+  it.live("admits a call in the place of one that was interrupted before it was sent", () =>
+    Effect.gen(function*() {
+      const { as, connected } = yield* setUp({ inFlightMax: 1 })
+      const ref = yield* as(SharedRef.make({ schema: Schema.Int, initial: 0 }))
+      const fibers = yield* Effect.forEach(numbers, () => Effect.forkChild(ref.increment, { startImmediately: true }))
+      yield* Fiber.interruptAll(fibers.slice(1))
+      assert.strictEqual(yield* ref.increment, 2)
+      assert.strictEqual(connected.manager.connection.pending, 0)
+    }))
+
+  it.live("forgets every reply once it was acknowledged, in whatever order replies came", () =>
+    Effect.gen(function*() {
+      const { as, connected, memory, session } = yield* setUp({ inFlightMax: 8 })
+      const lock = yield* as(SharedLock.make())
+      const queue = yield* as(SharedQueue.make({ item: Schema.Int }))
+      const waiting = yield* Effect.forkChild(lock.withLock(lock.isHeld))
+      const take = yield* Effect.forkChild(queue.take)
+      yield* Effect.forEach(numbers, (n) => Effect.andThen(queue.offer(n), lock.withLock(Effect.void)), all)
+      yield* Fiber.join(waiting)
+      yield* Fiber.join(take)
+      yield* Memory.settled(memory, connected)
+      assert.strictEqual(session()!.calls.size, 0)
+      assert.strictEqual(session()!.grants.size, 0)
+    }))
+})
+
+describe("a client that does not read", () => {
+  /** A client with a window of 4 whose manager stops reading its requests at once. */
+  const slow = Effect.gen(function*() {
+    const toClient = new Holdable()
+    const made = yield* setUp({ inFlightMax: 4, outboundBytesMax: 1 }, { server: toClient.wrap })
+    const ref = yield* made.as(SharedRef.make({ schema: Schema.Int, initial: 0 }))
+    toClient.hold()
+    const first = yield* Effect.forkChild(ref.increment)
+    yield* Memory.until("a reply piles up", () => toClient.pendingBytes > 0)
+    return { ...made, toClient, ref, first }
+  })
+
+  it.live("has no further request run, and is not ended for it; all run once it reads again", () =>
+    Effect.gen(function*() {
+      const { first, memory, ref, toClient } = yield* slow
+      const fibers = yield* Effect.forEach(numbers, () => Effect.forkChild(ref.increment))
+      const before = memory.server.engine.state.index
+      for (let i = 0; i < 20; i++) yield* Effect.yieldNow
+      assert.strictEqual(memory.server.engine.state.index, before)
+      toClient.release()
+      yield* Fiber.join(first)
+      assert.strictEqual(Math.max(...yield* Effect.forEach(fibers, Fiber.join)), 101)
+    }))
+
+  it.live("delays nobody else", () =>
+    Effect.gen(function*() {
+      const { memory } = yield* slow
+      const { manager } = yield* memory.connect()
+      const ref = yield* Effect.provideService(
+        SharedRef.make({ schema: Schema.Int, initial: 0 }),
+        Manager.Manager,
+        manager
+      )
+      assert.strictEqual(yield* ref.increment, 1)
+    }))
+
+  it.live("may cancel a call that was put off: it never runs", () =>
+    Effect.gen(function*() {
+      const { first, ref, toClient } = yield* slow
+      const fiber = yield* Effect.forkChild(ref.set(100), { startImmediately: true })
+      yield* Effect.yieldNow
+      const { pendingBytes } = toClient
+      const interrupted = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+      yield* Memory.until("the cancel is answered", () => toClient.pendingBytes > pendingBytes)
+      toClient.release()
+      yield* Fiber.join(first)
+      yield* Fiber.join(interrupted)
+      assert.strictEqual(yield* ref.get, 1)
+    }))
+
+  it.live("may give up more reads than its window holds, and is not ended for it", () =>
+    Effect.gen(function*() {
+      const { first, ref, session, toClient } = yield* slow
+      for (let i = 0; i < 20; i++) {
+        const read = yield* Effect.forkChild(ref.get, { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* Fiber.interrupt(read)
+      }
+      toClient.release()
+      yield* Fiber.join(first)
+      assert.strictEqual(yield* ref.get, 1)
+      assert.isDefined(session())
+    }))
+
+  it.live("may watch more than its window holds, and is not ended for it", () =>
+    Effect.gen(function*() {
+      const { first, ref, session, toClient } = yield* slow
+      const watches = yield* Effect.forEach(numbers, () => Effect.forkChild(Stream.runHead(ref.changes)))
+      for (let i = 0; i < 20; i++) yield* Effect.yieldNow
+      toClient.release()
+      yield* Fiber.join(first)
+      yield* Effect.forEach(watches, Fiber.join)
+      assert.isDefined(session())
+    }))
+
+  it.live("leaves no watcher when it gives up watching before it was heard", () =>
+    Effect.gen(function*() {
+      const { first, memory, ref, toClient } = yield* slow
+      const watch = yield* Effect.forkChild(Stream.runDrain(ref.changes), { startImmediately: true })
+      for (let i = 0; i < 5; i++) yield* Effect.yieldNow
+      yield* Fiber.interrupt(watch)
+      toClient.release()
+      yield* Fiber.join(first)
+      assert.strictEqual(yield* ref.get, 1)
+      const { objects } = memory.server.engine.state
+      assert.strictEqual([...objects.values()].reduce((sum, { watchers }) => sum + watchers.size, 0), 0)
+    }))
+})
+
+describe("a client that ignores its window", () => {
+  it.live("is ended, is told which limit it was, and holds nothing any more", () =>
+    Effect.gen(function*() {
+      let wire: Link | undefined
+      const { as, memory, session } = yield* setUp({ inFlightMax: 4 }, { client: (link) => wire = link })
+      const map = yield* as(SharedMap.make({ name: "map", key: Schema.Int, value: Schema.Int }))
+      const lock = yield* as(SharedLock.make({ name: "lock" }))
+      const held = yield* Effect.forkChild(Effect.flip(lock.withLock(Effect.never)))
+      yield* Memory.until("the lock is held", () => session()?.grants.size === 1)
+      const writer = new ClientWriter()
+      const id = memory.server.engine.state.names.get("map")!
+      for (let i = 0; i < 20; i++) writer.request(1_000 + i, id, 4, [], ["1", cell("1")], 1_000)
+      wire!.send(writer.take())
+      assert.strictEqual((yield* Fiber.join(held))._tag, "LockLost")
+      const { message } = yield* Effect.flip(map.size)
+      assert.include(message, "more than 4 calls in flight (inFlightMax)")
+      yield* Memory.until("the session is gone", () => session() === undefined)
+      assert.strictEqual(memory.server.engine.state.grants.size, 0)
+    }))
+})
