@@ -37,7 +37,7 @@ const readOptions = (args: ReadonlyArray<string>): Options | string => {
       }
     }).values
   } catch (error) {
-    return (error as Error).message
+    return (error as Error).message.split("\n")[0]!
   }
   const { from = "1", "list-mutants": list = false, mutant, seeds = "500" } = values
   for (const [name, value] of Object.entries({ seeds, from })) {

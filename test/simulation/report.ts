@@ -14,7 +14,10 @@ export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | 
   const shortest = shorten(plan, mutant, () => performance.now() < end)
   const again = run(shortest, mutant)
   const { journal, records } = again.history
-  const open = records.filter(({ outcome }) => outcome === undefined)
+  // What the steward did to help is no part of the story.
+  const helpers = new Set(records.filter(({ client }) => client === "client 0").map(({ session }) => session))
+  const story = journal.filter(({ object, session }) => object > 0 && !helpers.has(session))
+  const open = records.filter(({ outcome, session }) => outcome === undefined && !helpers.has(session))
   return [
     `seed ${plan.seed} failed:`,
     ...indent(violations.slice(0, linesMax.violations)),
@@ -26,8 +29,8 @@ export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | 
       )
     ),
     ...indent(again.violations.slice(0, linesMax.violations)),
-    `the end of its journal (${journal.length} entries) and its open calls:`,
-    ...indent(journal.slice(-linesMax.journal).map(line)),
+    `the end of its journal (${journal.length} entries, without those of the manager and the steward) and its open calls:`,
+    ...indent(story.slice(-linesMax.journal).map(line)),
     ...indent(
       open.map(({ client, fate, object, operation }) => `${operation} on #${object} by ${client}: ${fate ?? "open"}`)
     )

@@ -116,12 +116,12 @@ const proxy = <K, V>(remote: MapRemote, codecs: Codecs<K, V>): SharedMap<K, V> =
       ? Exit.succeed(Option.none<V>())
       : Exit.map(remote.decode(operation, codecs.value, cell), Option.some)
   const keyed = <A, E>(operation: string, key: K, use: (key: string) => Effect.Effect<A, E>) =>
-    Effect.flatMap(remote.encodeKey(operation, codecs.key, key), use)
+    Effect.suspend(() => Effect.flatMapEager(remote.encodeKey(operation, codecs.key, key), use))
   const written = <A, E>(operation: string, key: K, value: V, use: (key: string, cell: Cell) => Effect.Effect<A, E>) =>
     keyed(
       operation,
       key,
-      (text) => Effect.flatMap(remote.encode(operation, codecs.value, value), (cell) => use(text, cell))
+      (text) => Effect.flatMapEager(remote.encode(operation, codecs.value, value), (cell) => use(text, cell))
     )
   const changes = Stream.mapEffect(
     remote.notifications,
@@ -172,7 +172,7 @@ const modifiable = <V>(
     get: remote.call("get", [key], ([cell, version]) => versioned(cell, version)),
     compareAndSet: (version, next, turn) =>
       Effect.flatMap(
-        Option.isNone(next) ? Effect.succeed(null) : remote.encode("modify", codec, next.value),
+        Option.isNone(next) ? Exit.succeed(null) : remote.encode("modify", codec, next.value),
         (cell) =>
           remote.call("compareAndSet", [key, version, cell, turn], ([done, current, version]) =>
             done === 1 ? Exit.succeed(undefined) : versioned(current, version))

@@ -149,10 +149,7 @@ const whenNotHeld: Refusals<LeaseLost> = {
 
 const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQueue<A> => {
   const offer = (value: A) =>
-    Effect.flatMap(
-      remote.encode("offer", codec, value),
-      (cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
-    )
+    remote.encoded("offer", codec, value, (cell) => remote.call("offer", [cell], () => Exit.void, whenClosed))
 
   return {
     [Shared.TypeId]: remote,

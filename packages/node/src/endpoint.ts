@@ -1,7 +1,7 @@
 /**
  * Unix sockets: listening on one and connecting to one. The only file that knows Effect's unstable socket modules.
  */
-import { Link, Manager, type ManagerError } from "@effect-multiprocessing/core"
+import { type Link, Manager, type ManagerError } from "@effect-multiprocessing/core"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
@@ -14,6 +14,7 @@ import type * as PlatformError from "effect/PlatformError"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { SocketServerError } from "effect/socket/SocketServer"
+import * as NetLink from "./netLink.ts"
 
 /** A server, as far as a listener needs it. */
 type Serving = Effect.Success<ReturnType<typeof Manager.makeServer>>
@@ -53,28 +54,25 @@ export const listen = (
     const listener = yield* Effect.catch(bind, (error) =>
       Effect.flatMap(isStale(path), (stale) =>
         stale ? Effect.andThen(Effect.ignore(fs.remove(path)), bind) : Effect.fail(error)))
-    const serve = listener.run((socket) =>
-      Effect.scoped(Effect.flatMap(Link.fromSocket(socket), server.serve)).pipe(
-        Effect.catchTag("LinkClosed", () =>
-          Effect.void)
-      )
+    // The listener gives every handler its own socket; its type does not say so.
+    const serve = listener.run(() =>
+      Effect.scoped(
+        NodeSocket.NetSocket.use((socket) =>
+          Effect.flatMap(NetLink.fromSocket(socket), server.serve)
+        )
+      ) as Effect.Effect<void>
     )
     yield* Effect.forkScoped(serve)
     // Added last, so run first: the clients are told before their connections are cut (S-12).
-    yield* Effect.addFinalizer(() =>
-      server.close
-    )
+    yield* Effect.addFinalizer(() => server.close)
   })
 
 /** A socket that nobody listens on: its owner was killed. */
 const isStale = (path: string): Effect.Effect<boolean> =>
-  Effect.scoped(openLink(path)).pipe(
+  Effect.scoped(NetLink.connect(path)).pipe(
     Effect.as(false),
     Effect.catch(({ reason }) => Effect.succeed(reason.includes("ECONNREFUSED")))
   )
-
-const openLink = (path: string): Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope> =>
-  Effect.flatMap(NodeSocket.makeNet({ path }), Link.fromSocket)
 
 /** Connects to a manager that listens on a Unix socket. */
 export const connect = (
@@ -84,7 +82,7 @@ export const connect = (
   const { key, path } = endpoint
   // Many clients that start together may find the listener's queue full for a moment.
   const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: "2 seconds" }))
-  const open = Effect.retry(openLink(path), { schedule, while: isBusy })
+  const open = Effect.retry(NetLink.connect(path), { schedule, while: isBusy })
   return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(
     Effect.provide(layerCrypto)
   )

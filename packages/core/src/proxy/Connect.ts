@@ -3,6 +3,7 @@
  */
 import type * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scheduler from "effect/Scheduler"
@@ -60,16 +61,19 @@ export const connect = (
 
     const context = yield* Effect.context<never>()
     const connection = new Connection(verdict, link, context, yield* Scheduler.Scheduler)
-    yield* frames.handOver(verdict.limits.frameBytesMax, connection).pipe(
+    const listening = yield* Deferred.make<void>()
+    const onReady = () => Deferred.doneUnsafe(listening, Effect.void)
+    yield* frames.handOver(verdict.limits.frameBytesMax, connection, onReady).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           if (Exit.isFailure(exit)) connection.end(`the connection to the manager at ${address} was lost`)
         })
       ),
       Effect.ignore,
-      // At once: replies may come as soon as somebody calls.
-      Effect.forkScoped({ startImmediately: true })
+      Effect.forkScoped
     )
+    // Replies may come as soon as somebody calls.
+    yield* Deferred.await(listening)
     // Before the end of the reader, which would count as a lost connection: then nothing more would be said.
     yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
     return connection

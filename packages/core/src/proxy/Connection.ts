@@ -26,8 +26,10 @@ import { ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
+import { Call, type Complete } from "./Call.ts"
+import { Calls } from "./Calls.ts"
 import { failure } from "./Failure.ts"
-import { Guard, holdsOf } from "./Guard.ts"
+import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Receipts } from "./Receipts.ts"
 import { type Notification, Watches } from "./Watches.ts"
@@ -55,26 +57,6 @@ export interface Target {
   readonly description: string
 }
 
-/** What becomes of a reply. Runs in the turn in which the reply is read. */
-export type Complete<A, E> = (outcome: Outcome, index: number) => Exit.Exit<A, E>
-
-interface Call {
-  /** Given when it is sent: sequences go out in order. */
-  sequence: number
-  readonly target: Target
-  readonly operation: OperationInfo
-  readonly args: ReadonlyArray<Argument>
-  readonly guard: ReadonlyArray<GrantId>
-  /** Kept until the fiber has taken the reply: see `callOwned`. */
-  readonly owned: boolean
-  readonly onOutcome: (outcome: Outcome, index: number) => void
-  readonly onLost: (error: ManagerError) => void
-  state: "Waiting" | "Sent" | "Parked" | "Answered" | "Cancelling"
-  /** A reply that came while the call was being cancelled. */
-  late: Outcome | undefined
-  onSettled: (() => void) | undefined
-}
-
 /** How long an interrupted fiber waits for the manager to say how its call ended (S-10). */
 const settleTimeoutMs = 1_000
 
@@ -84,8 +66,11 @@ const replyBytes = 64
 /** How much is told of why a reply was rejected. */
 const reasonLength = 500
 
-/** A frame is sent when it has grown to this size, in the middle of a turn. */
-const flushBytes = 256 * 1024
+/** A frame is sent when it has grown to this size, in the middle of a turn: the manager works while more is written. */
+const flushBytes = 8 * 1024
+
+/** A reply as its fiber takes it. */
+const taken = (outcome: Outcome, index: number) => Exit.succeed([outcome, index] as const)
 
 /** One session with a manager, seen from the client. */
 export class Connection {
@@ -96,9 +81,9 @@ export class Connection {
   readonly #writer = new ClientWriter()
   readonly #receipts = new Receipts((from, to) => this.#writer.acknowledge(from, to))
   readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
-  readonly #calls = new Map<number, Call>()
-  /** Calls that the window does not admit yet, in order. */
-  readonly #waiting = new Set<Call>()
+  readonly #calls = new Calls()
+  /** Calls that the window does not admit yet, in order, and their arguments: what was sent is not kept. */
+  readonly #waiting = new Map<Call, ReadonlyArray<Argument>>()
   /** The locks that fibers of this process hold. */
   readonly holds = new Holds()
   readonly #watches = new Watches({
@@ -162,19 +147,10 @@ export class Connection {
     args: ReadonlyArray<Argument>,
     complete: Complete<A, E>
   ): Effect.Effect<A, E | ManagerError> {
-    return Effect.withFiber((fiber) =>
-      Effect.callback<A, E | ManagerError>((resume) => {
-        const call = this.#begin(
-          holdsOf(this, fiber.getRef(Guard)),
-          target,
-          operation,
-          args,
-          (outcome, index) => resume(complete(outcome, index)),
-          (error) => resume(Exit.fail(error))
-        )
-        return call === undefined ? undefined : this.#cancel(call)
-      })
-    )
+    return Effect.callback((resume) => {
+      const call = new Call(target, operation, guardFor(this), complete, resume, "plain")
+      return this.#begin(call, args) ? this.#cancel(call) : undefined
+    })
   }
 
   /**
@@ -192,19 +168,11 @@ export class Connection {
     complete: Complete<A, E>,
     reject: OperationInfo | undefined
   ): Effect.Effect<A, E | ManagerError> {
-    return Effect.withFiber((fiber) => {
+    return Effect.suspend(() => {
       let call: Call | undefined
       const granted = Effect.callback<readonly [Outcome, number], ManagerError>((resume) => {
-        call = this.#begin(
-          holdsOf(this, fiber.getRef(Guard)),
-          target,
-          operation,
-          args,
-          (outcome, index) => resume(Exit.succeed([outcome, index])),
-          (error) => resume(Exit.fail(error)),
-          "owned"
-        )
-        return call === undefined ? undefined : this.#cancel(call)
+        call = new Call(target, operation, guardFor(this), taken, resume, "owned")
+        return this.#begin(call, args) ? this.#cancel(call) : undefined
       })
       return Effect.flatMap(restore(granted), ([outcome, index]) => {
         const { sequence } = call!
@@ -212,7 +180,7 @@ export class Connection {
         const exit = complete(outcome, index)
         if (outcome._tag === "Success" && Exit.isFailure(exit) && reject !== undefined) {
           const reason = Cause.pretty(exit.cause).slice(0, reasonLength)
-          this.#begin([], target, reject, [index, reason], () => this.#acknowledge(sequence), () => {}, "settling")
+          this.#tell(target, reject, [index, reason], () => this.#acknowledge(sequence))
         } else this.#acknowledge(sequence)
         return exit
       })
@@ -221,53 +189,37 @@ export class Connection {
 
   /** Makes a call that nobody waits for and no guard stands over. */
   tell(target: Target, operation: OperationInfo, args: ReadonlyArray<Argument>): void {
-    this.#begin([], target, operation, args, () => {}, () => {}, "settling")
+    this.#tell(target, operation, args, () => {})
   }
 
-  #begin(
-    guard: ReadonlyArray<GrantId>,
-    target: Target,
-    operation: OperationInfo,
-    args: ReadonlyArray<Argument>,
-    onOutcome: Call["onOutcome"],
-    onLost: Call["onLost"],
-    role: "plain" | "owned" | "settling" = "plain"
-  ): Call | undefined {
+  #tell(target: Target, operation: OperationInfo, args: ReadonlyArray<Argument>, done: () => void): void {
+    this.#begin(new Call(target, operation, [], () => Exit.succeed(done()), () => {}, "settling"), args)
+  }
+
+  /** Whether a call has begun; one that has not has failed. */
+  #begin(call: Call, args: ReadonlyArray<Argument>): boolean {
     if (this.#ended !== undefined) {
-      onLost(this.#lost(target, operation.name, NotExecuted, this.#ended))
-      return undefined
-    }
-    const call: Call = {
-      sequence: 0,
-      target,
-      operation,
-      args,
-      guard,
-      owned: role === "owned",
-      onOutcome,
-      onLost,
-      state: "Waiting",
-      late: undefined,
-      onSettled: undefined
+      call.fail(this.#lost(call.target, call.operation.name, NotExecuted, this.#ended))
+      return false
     }
     const isFull = this.#waiting.size > 0 || this.#inFlight >= this.agreement.limits.inFlightMax
     // What gives something back waits for no window: others may wait for just that (S-8).
-    if (isFull && role !== "settling") this.#waiting.add(call)
-    else this.#send(call)
-    return call
+    if (isFull && call.role !== "settling") this.#waiting.set(call, args)
+    else this.#send(call, args)
+    return true
   }
 
-  #send(call: Call): void {
-    const { args, guard, operation, target } = call
+  #send(call: Call, args: ReadonlyArray<Argument>): void {
+    const { guard, operation, target } = call
     const { frameBytesMax } = this.agreement.limits
     call.sequence = ++this.#sequence
     const bytesMax = frameBytesMax - replyBytes
     if (!this.#writer.request(call.sequence, target.id, operation.position, guard, args, bytesMax)) {
       const details = ["frameBytesMax", frameBytesMax]
-      return call.onOutcome({ _tag: "Failure", error: "LimitExceeded", details }, 0)
+      return call.answer({ _tag: "Failure", error: "LimitExceeded", details }, 0)
     }
     call.state = "Sent"
-    this.#calls.set(call.sequence, call)
+    this.#calls.add(call)
     this.#inFlight++
     this.#written()
   }
@@ -279,7 +231,7 @@ export class Connection {
         this.#waiting.delete(call)
         return Effect.void
       }
-      if (!this.#calls.has(call.sequence)) return Effect.void
+      if (this.#calls.get(call.sequence) === undefined) return Effect.void
       if (call.operation.effect === "read") {
         // Nothing to undo: the reply, when it comes, finds nobody. The manager may have it in its own queue still.
         this.#forget(call)
@@ -374,14 +326,14 @@ export class Connection {
       return
     }
     this.#leaveWindow(call)
-    if (call.owned && outcome._tag === "Success") {
+    if (call.role === "owned" && outcome._tag === "Success") {
       call.state = "Answered"
       call.late = outcome
     } else {
       this.#calls.delete(sequence)
       if (call.operation.effect !== "read") this.#acknowledge(sequence)
     }
-    call.onOutcome(outcome, index)
+    call.answer(outcome, index)
   }
 
   #hearCancelled(sequence: number, stands: boolean): void {
@@ -443,16 +395,15 @@ export class Connection {
   end(why: string): void {
     if (this.#ended !== undefined) return
     this.#ended = why
-    const calls = [...this.#calls.values()]
-    const waiting = [...this.#waiting]
-    this.#calls.clear()
+    const calls = this.#calls.takeAll()
+    const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
     this.holds.tripAll()
     for (const call of calls) {
       if (call.state === "Cancelling") call.onSettled?.()
-      else call.onLost(this.#lost(call.target, call.operation.name, OutcomeUnknown, why))
+      else call.fail(this.#lost(call.target, call.operation.name, OutcomeUnknown, why))
     }
-    for (const call of waiting) call.onLost(this.#lost(call.target, call.operation.name, NotExecuted, why))
+    for (const call of waiting) call.fail(this.#lost(call.target, call.operation.name, NotExecuted, why))
     this.#watches.failAll((target) => this.#lost(target, "changes", NotExecuted, why))
   }
 
@@ -489,10 +440,10 @@ export class Connection {
 
   #flush(): void {
     if (this.#ended !== undefined) return
-    for (const call of this.#waiting) {
+    for (const [call, args] of this.#waiting) {
       if (this.#inFlight >= this.agreement.limits.inFlightMax) break
       this.#waiting.delete(call)
-      this.#send(call)
+      this.#send(call, args)
     }
     this.#receipts.flush()
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())

@@ -87,11 +87,7 @@ export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>
   const add = (by: number) => remote.call("add", [name, by], ([sum]) => Exit.succeed(sum), whenRefused)
   return {
     get: remote.call("get", [name], ([cell]) => remote.decode("get", codec, cell!)),
-    set: (value) =>
-      Effect.flatMap(
-        remote.encode("set", codec, value),
-        (cell) => remote.call("set", [name, cell], () => Exit.void)
-      ),
+    set: (value) => remote.encoded("set", codec, value, (cell) => remote.call("set", [name, cell], () => Exit.void)),
     modify: (f) => modify(parts, f),
     update: (f) =>
       modify(parts, (current) => {
@@ -144,11 +140,16 @@ const modifiable = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>)
   return {
     get: remote.call("get", [name], ([cell, version]) => versioned(cell, version)),
     compareAndSet: (version, next, turn) =>
-      Effect.flatMap(
-        remote.encode("modify", codec, next),
+      remote.encoded(
+        "modify",
+        codec,
+        next,
         (cell) =>
-          remote.call("compareAndSet", [name, version, cell, turn], ([done, current, version]) =>
-            done === 1 ? Exit.succeed(undefined) : versioned(current, version))
+          remote.call(
+            "compareAndSet",
+            [name, version, cell, turn],
+            ([done, current, version]) => done === 1 ? Exit.succeed(undefined) : versioned(current, version)
+          )
       ),
     turn: (restore) =>
       remote.callOwned(

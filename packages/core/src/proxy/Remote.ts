@@ -111,14 +111,24 @@ export class Remote<K> {
     return this.connection.watch(this.target)
   }
 
-  /** A value on its way out; one that does not encode fails before anything is sent. */
-  encode<A>(operation: string, codec: ValueCodec<A>, value: A): Effect.Effect<Cell, ManagerError> {
-    return Effect.suspend(() => Exit.mapError(codec.encode(value), (error) => this.notEncoded(operation, error)))
+  /** A value on its way out, encoded now; one that does not encode fails before anything is sent. */
+  encode<A>(operation: string, codec: ValueCodec<A>, value: A): Exit.Exit<Cell, ManagerError> {
+    return Exit.mapError(codec.encode(value), (error) => this.notEncoded(operation, error))
   }
 
-  /** A key on its way out. */
-  encodeKey<A>(operation: string, codec: ValueCodec<A>, key: A): Effect.Effect<string, ManagerError> {
-    return Effect.suspend(() => Exit.mapError(codec.encodeKey(key), (error) => this.notEncoded(operation, error)))
+  /** A key on its way out, encoded now. */
+  encodeKey<A>(operation: string, codec: ValueCodec<A>, key: A): Exit.Exit<string, ManagerError> {
+    return Exit.mapError(codec.encodeKey(key), (error) => this.notEncoded(operation, error))
+  }
+
+  /** Encodes a value when the effect runs, and goes on with it. */
+  encoded<A, B, E>(
+    operation: string,
+    codec: ValueCodec<A>,
+    value: A,
+    use: (cell: Cell) => Effect.Effect<B, E>
+  ): Effect.Effect<B, E | ManagerError> {
+    return Effect.suspend(() => Effect.flatMapEager(this.encode(operation, codec, value), use))
   }
 
   /** A value on its way in. */

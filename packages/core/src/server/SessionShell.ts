@@ -17,8 +17,8 @@ import type { Link } from "../transport/Link.ts"
 
 type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
 
-/** A frame is sent when it has grown to this size, so that a large turn does not become one huge frame. */
-const flushBytes = 256 * 1024
+/** A frame is sent when it has grown to this size: the client works on it while the rest is written. */
+const flushBytes = 2 * 1024
 
 /** The server's end of one session. */
 export class SessionShell {

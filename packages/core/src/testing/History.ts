@@ -59,3 +59,7 @@ export interface History {
   readonly records: ReadonlyArray<CallRecord>
   readonly watches?: ReadonlyArray<WatchRecord> | undefined
 }
+
+/** A call for people. */
+export const nameOf = ({ client, operation, sequence, session }: CallRecord): string =>
+  `${operation} of ${client} (${session}:${sequence})`

@@ -40,8 +40,8 @@ export class Replay {
   readonly #ended = new Set<number>()
   readonly #models: Readonly<Record<string, MakeModel>>
 
-  constructor(models: Readonly<Record<string, MakeModel>> = standard) {
-    this.#models = models
+  constructor(models: Readonly<Record<string, MakeModel>> = {}) {
+    this.#models = { ...standard, ...models }
   }
 
   /** Says that something does not hold. */

@@ -14,7 +14,7 @@ import type { ManagerKey } from "../protocol/Handshake.ts"
 import type { Connection } from "../proxy/Connection.ts"
 import type { Server } from "../server/Server.ts"
 import * as MemoryLink from "../transport/MemoryLink.ts"
-import { type Fault, type FaultCounts, noFaults } from "./Faults.ts"
+import { type Fault, type FaultCounts, faultNames, noFaults } from "./Faults.ts"
 import type { CallRecord, WatchRecord } from "./History.ts"
 import type { Random } from "./Random.ts"
 import { Recorder } from "./Recorder.ts"
@@ -151,7 +151,7 @@ export class Clients {
     if (fault.moment === "heard" && client.heardAt !== steps) return false
     if (!this.#strike(fault, client)) return false
     this.struck[fault.fault]++
-    this.#options.world.mark(fault.fault.length)
+    this.#options.world.mark(faultNames.indexOf(fault.fault))
     return true
   }
 

@@ -10,8 +10,11 @@
  * length of the history.
  */
 import type { JournalEntry } from "../engine/Inputs.ts"
-import type { CallRecord, History, Told, WatchRecord } from "./History.ts"
-import { type MakeModel, type Reply, sameReply, show } from "./models/Model.ts"
+import { Audience } from "./Audience.ts"
+import { Buckets } from "./Buckets.ts"
+import { type CallRecord, type History, nameOf } from "./History.ts"
+import { type MakeModel, sameReply, show } from "./models/Model.ts"
+import { RealTime } from "./RealTime.ts"
 import { describe, Replay } from "./Replay.ts"
 
 /** What `certify` can be told besides the history. */
@@ -28,59 +31,31 @@ export const certify = (history: History, options: CertifyOptions = {}): Readonl
   const buckets = new Buckets<CallRecord>(journal.length)
   for (const record of records) {
     if (record.index !== undefined && !buckets.add(record.index, record)) {
-      replay.violate(`${name(record)} was told index ${record.index}, which the journal does not have`)
+      replay.violate(`${nameOf(record)} was told index ${record.index}, which the journal does not have`)
     }
   }
   const audience = new Audience(watches, journal.length)
   const time = new RealTime()
-  audience.hear(replay, 0)
-  for (const record of buckets.at(0)) check(replay, calls, record)
-  for (const entry of journal) {
-    const record = entry.cause === "request" ? calls.commit(replay, entry) : undefined
-    if (record !== undefined) checkCommit(replay, entry, record)
-    replay.apply(entry)
-    audience.hear(replay, entry.index)
-    if (record !== undefined) time.observe(replay, record, entry.index)
-    const reads = buckets.at(entry.index).filter((read) => read !== record)
+  /** All that was told of the state after an index. */
+  const judge = (index: number, change?: CallRecord) => {
+    audience.hear(replay, index)
+    const reads = buckets.at(index).filter((record) => record !== change)
     for (const read of reads) check(replay, calls, read)
-    for (const read of reads) time.compare(replay, read, entry.index)
-    for (const read of reads) time.begin(read)
-    if (entry.cause !== "request") calls.undo(entry)
+    time.pass(replay, change, reads)
+  }
+  judge(0)
+  for (const entry of journal) {
+    const change = entry.cause === "request" ? calls.commit(replay, entry) : undefined
+    if (change !== undefined) checkCommit(replay, entry, change)
+    else if (entry.cause !== "request") calls.undo(entry)
+    replay.apply(entry)
+    judge(entry.index, change)
   }
   calls.checkFates(replay)
   return replay.violations
 }
 
 // internals
-
-const name = ({ client, operation, sequence, session }: CallRecord): string =>
-  `${operation} of ${client} (${session}:${sequence})`
-
-/** Things by index. */
-class Buckets<A> {
-  readonly #buckets: Array<Array<A> | undefined>
-  readonly #end: number
-
-  constructor(end: number) {
-    this.#end = end
-    this.#buckets = Array.from({ length: end + 1 })
-  }
-
-  /** False if there is no such index. */
-  add(index: number, item: A): boolean {
-    if (!(index >= 0 && index <= this.#end)) return false
-    const bucket = this.#buckets[index]
-    if (bucket === undefined) this.#buckets[index] = [item]
-    else bucket.push(item)
-    return true
-  }
-
-  at(index: number): ReadonlyArray<A> {
-    return this.#buckets[index] ?? none
-  }
-}
-
-const none: ReadonlyArray<never> = []
 
 /** The records by call, and what the journal says became of each. */
 class Calls {
@@ -119,10 +94,10 @@ class Calls {
       const committed = this.committed(record)
       const undone = this.#undone.has(`${record.session}:${record.sequence}`)
       if (record.fate === "withdrawn" && committed !== undefined) {
-        replay.violate(`S-10: ${name(record)} was withdrawn, but took effect at index ${committed}`)
+        replay.violate(`S-10: ${nameOf(record)} was withdrawn, but took effect at index ${committed}`)
       }
       if (record.fate === "compensated" && (committed === undefined || !undone)) {
-        replay.violate(`S-10: ${name(record)} was compensated, but nothing was revoked`)
+        replay.violate(`S-10: ${nameOf(record)} was compensated, but nothing was revoked`)
       }
     }
   }
@@ -140,7 +115,7 @@ const unguarded = new Set(["acquire", "tryAcquire", "release", "ack", "giveBack"
 /** What a client was told of a change is what the journal says. The replay stands just before it. */
 const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): void => {
   if (record.object !== entry.object || record.operation !== entry.operation || !sameReply(record.args, entry.args)) {
-    replay.violate(`${describe(entry)} is not what was asked: ${name(record)} with ${show(record.args)}`)
+    replay.violate(`${describe(entry)} is not what was asked: ${nameOf(record)} with ${show(record.args)}`)
   }
   if (!unguarded.has(entry.operation)) {
     for (const hold of record.guard) {
@@ -152,12 +127,12 @@ const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): v
   const { index, outcome } = record
   if (outcome === undefined) return
   if (index !== entry.index) {
-    replay.violate(`${name(record)} was told index ${index}, but took effect: ${describe(entry)}`)
+    replay.violate(`${nameOf(record)} was told index ${index}, but took effect: ${describe(entry)}`)
   }
   if (outcome._tag === "Failure") {
-    replay.violate(`${name(record)} was told ${outcome.error}, but took effect: ${describe(entry)}`)
+    replay.violate(`${nameOf(record)} was told ${outcome.error}, but took effect: ${describe(entry)}`)
   } else if (!sameReply(entry.reply, outcome.reply)) {
-    replay.violate(`${name(record)} was told ${show(outcome.reply)}, but ${describe(entry)}`)
+    replay.violate(`${nameOf(record)} was told ${show(outcome.reply)}, but ${describe(entry)}`)
   }
 }
 
@@ -166,7 +141,8 @@ const check = (replay: Replay, calls: Calls, record: CallRecord): void => {
   const { outcome } = record
   if (outcome === undefined || calls.committed(record) !== undefined) return
   const told = outcome._tag === "Success" ? show(outcome.reply) : outcome.error
-  const violate = (truth: string) => replay.violate(`${name(record)} was told ${told} as of ${replay.index}, ${truth}`)
+  const violate = (truth: string) =>
+    replay.violate(`${nameOf(record)} was told ${told} as of ${replay.index}, ${truth}`)
   const replica = replay.objects.get(record.object)
   if (outcome._tag === "Failure" && generic.has(outcome.error)) {
     if (outcome.error === "FencedOut" && replay.holds(record.session, Number(outcome.details[0]))) {
@@ -201,73 +177,3 @@ const generic = new Set([
   "UnknownKind",
   "UnknownOperation"
 ])
-
-/**
- * Real time, for each clock: a call that had completed before another began has no higher index. Seen in order of
- * index, that is: none completes before the latest beginning so far.
- */
-class RealTime {
-  readonly #latest = new Map<string, CallRecord>()
-
-  /** A change: after all that has a lower index, before all reads of its own. */
-  observe(replay: Replay, record: CallRecord, index: number): void {
-    this.compare(replay, record, index)
-    this.begin(record)
-  }
-
-  compare(replay: Replay, record: CallRecord, index: number): void {
-    const later = this.#latest.get(record.clock)
-    if (later === undefined || record.complete === undefined || record.complete >= later.invoke) return
-    replay.violate(
-      `${name(record)} (index ${index}) had completed before ${name(later)} began, but is ordered after it`
-    )
-  }
-
-  begin(record: CallRecord): void {
-    const latest = this.#latest.get(record.clock)
-    if (latest === undefined || record.invoke > latest.invoke) this.#latest.set(record.clock, record)
-  }
-}
-
-/** The watchers: each was told a snapshot, then every change, or a new snapshot instead (S-29). */
-class Audience {
-  readonly #told: Buckets<{ readonly watcher: Watcher; readonly told: Told }>
-
-  constructor(watches: ReadonlyArray<WatchRecord>, end: number) {
-    this.#told = new Buckets(end)
-    for (const record of watches) {
-      const watcher = { record, position: 0 }
-      for (const told of record.told) this.#told.add(told.index, { watcher, told })
-    }
-  }
-
-  hear(replay: Replay, index: number): void {
-    for (const { told, watcher } of this.#told.at(index)) hear(replay, watcher, told)
-  }
-}
-
-interface Watcher {
-  readonly record: WatchRecord
-  /** How many of the object's changes this watcher knows. */
-  position: number
-}
-
-const hear = (replay: Replay, watcher: Watcher, { event, index, parts }: Told): void => {
-  const { client, object, sequence, session } = watcher.record
-  const replica = replay.objects.get(object)
-  if (replica?.model === undefined || event === "ended") return
-  const violate = (truth: string) =>
-    replay.violate(`S-29: watcher ${session}:${sequence} of ${client} was told ${event}${show(parts)}, ${truth}`)
-  if (event === "change") {
-    const next = replica.changes[watcher.position++]
-    if (next === undefined) violate(`but nothing had changed at index ${index}`)
-    else if (next.index !== index || !sameReply(next.parts, parts)) {
-      violate(`but the next change is ${show(next.parts)} at index ${next.index}`)
-      watcher.position = replica.changes.length
-    }
-    return
-  }
-  const snapshot: Reply = replica.model.snapshot?.() ?? []
-  if (!sameReply(snapshot, parts)) violate(`but the state was ${show(snapshot)}`)
-  watcher.position = replica.changes.length
-}

@@ -12,7 +12,8 @@ import { type Model, sameReply } from "./models/Model.ts"
  * Whether some order of the calls explains every outcome and respects their times, all of one clock. A call without
  * an outcome may have taken effect at any time after it began, or never.
  *
- * The index of a record serves only as the name of its change, which tokens and versions repeat.
+ * The index of a record serves only as the name of its change, which tokens and versions repeat. An open change whose
+ * index is not known matches any version that was read, but no compare-and-set.
  */
 export const linearizable = (records: ReadonlyArray<CallRecord>, initial: Model): boolean => {
   const calls = [...records].sort((left, right) => left.invoke - right.invoke)

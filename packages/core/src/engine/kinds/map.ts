@@ -8,8 +8,8 @@ import type { Argument, Cell } from "../Value.ts"
 import * as Turn from "./turn.ts"
 
 interface Entry {
-  readonly value: Cell
-  readonly version: number
+  value: Cell
+  version: number
 }
 
 interface State extends Turn.Turns {
@@ -28,14 +28,20 @@ const find = (state: State, key: string): Found => {
 
 /** Sets an entry, or removes it with `null`. */
 const write = (state: State, key: string, next: Cell | null, at: At): void => {
-  const previous = state.entries.get(key)
-  if (next === null && previous === undefined) return
+  const entry = state.entries.get(key)
+  if (next === null && entry === undefined) return
+  const previous = entry?.value
   if (next === null) state.entries.delete(key)
   else {
     at.retain(next)
-    state.entries.set(key, { value: next, version: at.index })
+    // In place where it can be: an entry that is written often stays where it is in memory.
+    if (entry === undefined) state.entries.set(key, { value: next, version: at.index })
+    else {
+      entry.value = next
+      entry.version = at.index
+    }
   }
-  if (previous !== undefined) at.release(previous.value)
+  if (previous !== undefined) at.release(previous)
   at.changed([key, next])
 }
 

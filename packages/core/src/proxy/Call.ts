@@ -1,0 +1,58 @@
+/**
+ * A call, from when it is made until it has ended.
+ */
+import * as Exit from "effect/Exit"
+import type { GrantId } from "../engine/Kind.ts"
+import type { Outcome } from "../engine/State.ts"
+import type { ManagerError } from "../ManagerError.ts"
+import type { OperationInfo, Target } from "./Connection.ts"
+
+/** What becomes of a reply. Runs in the turn in which the reply is read. */
+export type Complete<A, E> = (outcome: Outcome, index: number) => Exit.Exit<A, E>
+
+/** *owned*: kept until its fiber has taken the reply. *settling*: gives something back, and waits for no window (S-8). */
+export type Role = "plain" | "owned" | "settling"
+
+/**
+ * One call. A class and not a literal: V8 allocates literals of a kind that once lived long in its old space, where
+ * each keeps all that it points to from being collected young.
+ */
+export class Call {
+  readonly target: Target
+  readonly operation: OperationInfo
+  readonly guard: ReadonlyArray<GrantId>
+  readonly complete: Complete<unknown, unknown>
+  readonly resume: (exit: Exit.Exit<never, ManagerError>) => void
+  readonly role: Role
+  /** Given when it is sent: sequences go out in order. */
+  sequence = 0
+  state: "Waiting" | "Sent" | "Parked" | "Answered" | "Cancelling" = "Waiting"
+  /** A reply that came while the call was being cancelled, or that its fiber has not taken yet. */
+  late: Outcome | undefined = undefined
+  onSettled: (() => void) | undefined = undefined
+
+  constructor(
+    target: Target,
+    operation: OperationInfo,
+    guard: ReadonlyArray<GrantId>,
+    complete: Complete<unknown, unknown>,
+    resume: Call["resume"],
+    role: Role
+  ) {
+    this.target = target
+    this.operation = operation
+    this.guard = guard
+    this.complete = complete
+    this.resume = resume
+    this.role = role
+  }
+
+  answer(outcome: Outcome, index: number): void {
+    // Whoever makes a call gives it a `resume` for what its own `complete` answers.
+    this.resume(this.complete(outcome, index) as Exit.Exit<never, ManagerError>)
+  }
+
+  fail(error: ManagerError): void {
+    this.resume(Exit.fail(error))
+  }
+}

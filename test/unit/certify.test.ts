@@ -1,0 +1,332 @@
+import { cell } from "@effect-multiprocessing/core/engine/Value"
+import {
+  type Argument,
+  type CallRecord,
+  certify,
+  type History,
+  type JournalEntry,
+  linearizable,
+  models,
+  type WatchRecord
+} from "@effect-multiprocessing/core/testing"
+import { assert, describe, it } from "vitest"
+
+type Parts = ReadonlyArray<Argument>
+
+/** Writes a history down as one client, or several, would have made it. */
+class Book {
+  readonly journal: Array<JournalEntry> = []
+  readonly records: Array<CallRecord> = []
+  readonly watches: Array<WatchRecord> = []
+  #time = 0
+  #sequence = 0
+  readonly #kinds = ["Manager"]
+
+  open(kind: string, options: Record<string, Argument> = {}, ...values: Parts): number {
+    const object = this.#kinds.push(kind) - 1
+    const args = [kind, "", kind, Object.keys(options).length, ...Object.entries(options).flat(), ...values]
+    this.change(0, "open", args, [{ text: JSON.stringify(kind), handles: [object] }, 1])
+    return object
+  }
+
+  /** A change; answers its index. `session` is also the client. */
+  change(object: number, operation: string, args: Parts, reply: Parts, session = 1): number {
+    const index = this.entry("request", object, operation, args, reply, session, ++this.#sequence)
+    this.#record(object, operation, args, reply, session, index)
+    return index
+  }
+
+  /** A call that changed nothing, as of the last index. */
+  read(object: number, operation: string, args: Parts, reply: Parts, session = 1): void {
+    this.#sequence++
+    this.#record(object, operation, args, reply, session, this.journal.length)
+  }
+
+  entry(
+    cause: JournalEntry["cause"],
+    object: number,
+    operation: string,
+    args: Parts,
+    reply: Parts,
+    session: number,
+    sequence = 0
+  ): number {
+    const index = this.journal.length + 1
+    this.journal.push({ index, cause, session, sequence, object, kind: this.#kinds[object]!, operation, args, reply })
+    return index
+  }
+
+  get history(): History {
+    return this
+  }
+
+  /** The verdict after something was changed in what was written down. */
+  after(change: (history: Required<History>) => Partial<History>): ReadonlyArray<string> {
+    return certify({ ...this.history, ...change(this) })
+  }
+
+  #record(object: number, operation: string, args: Parts, reply: Parts, session: number, index: number): void {
+    const outcome = { _tag: "Success", reply } as const
+    const names = { client: `client ${session}`, clock: "one", session, sequence: this.#sequence }
+    this.records.push({
+      ...names,
+      object,
+      operation,
+      args,
+      guard: [],
+      invoke: ++this.#time,
+      complete: ++this.#time,
+      index,
+      outcome
+    })
+  }
+}
+
+const one = cell("1")
+const two = cell("2")
+const queue = { capacity: 2, attempts: 2 }
+const ref = { value: "integer" }
+
+const replace = <A>(list: ReadonlyArray<A>, position: number, change: Partial<A>): Array<A> =>
+  list.map((item, i) => i === (position < 0 ? list.length + position : position) ? { ...item, ...change } : item)
+
+/** The one sentence of a verdict. */
+const only = (violations: ReadonlyArray<string>): string => {
+  assert.strictEqual(violations.length, 1, violations.join("\n"))
+  return violations[0]!
+}
+
+/** A worker takes an item, dies, and another one finishes it. */
+const redelivery = (): Book => {
+  const book = new Book()
+  const jobs = book.open("Queue", queue)
+  book.change(jobs, "offer", [one], [])
+  book.change(jobs, "offer", [two], [])
+  book.change(jobs, "takeLease", [], [4, 1, one], 2)
+  book.entry("ended", 0, "", [], [4], 2)
+  book.read(jobs, "size", [], [2, 0])
+  book.change(jobs, "takeLease", [], [6, 2, one])
+  book.change(jobs, "ack", [6], [])
+  return book
+}
+
+describe("certify", () => {
+  it("accepts every kind", () => {
+    const book = redelivery()
+    const number = book.open("Ref", ref, one)
+    book.read(number, "get", ["value"], [one, 0])
+    const added = book.change(number, "add", ["value", 1], [2])
+    book.read(number, "get", ["value"], [two, added])
+    book.read(number, "compareAndSet", ["value", 0, one, 0], [0, two, added])
+    const turn = book.journal.length + 1
+    book.change(number, "turn", ["value"], [turn, two, added], 3)
+    book.change(number, "compareAndSet", ["value", added, one, turn], [1, null, 0], 3)
+    const scores = book.open("Map")
+    const set = book.change(scores, "set", ["\"a\"", one], [])
+    book.read(scores, "setIfAbsent", ["\"a\"", two], [one, set])
+    book.read(scores, "entries", [], ["\"a\"", one])
+    book.change(scores, "remove", ["\"a\""], [one, set])
+    const board = book.open("Namespace", { count: "integer", running: "" }, one, cell("true"))
+    book.change(board, "setAll", ["count", two, "running", cell("false")], [])
+    book.read(board, "getAll", [], ["count", two, "running", cell("false")])
+    const gate = book.open("Lock")
+    const hold = book.journal.length + 1
+    book.change(gate, "acquire", [], [hold, 0], 3)
+    book.read(gate, "isHeld", [], [1])
+    book.entry("ended", 0, "", [], [hold], 3)
+    book.change(gate, "acquire", [], [hold + 2, 1])
+    assert.deepStrictEqual(certify(book.history), [])
+  })
+
+  it("accepts that an open call was done, or not", () => {
+    const book = redelivery()
+    const open = { complete: undefined, index: undefined, outcome: undefined }
+    assert.deepStrictEqual(book.after(({ records }) => ({ records: replace(records, -1, open) })), [])
+    assert.deepStrictEqual(
+      book.after(({ journal, records }) => ({ journal: journal.slice(0, -1), records: replace(records, -1, open) })),
+      []
+    )
+  })
+
+  it("says that an index is missing", () => {
+    const gap = redelivery().after(({ journal }) => ({ journal: journal.filter(({ index }) => index !== 5) }))
+    assert.match(gap.join("\n"), /index 6 follows 4/)
+  })
+
+  it("says that an item was delivered twice", () => {
+    const book = redelivery()
+    book.change(1, "takeLease", [], [8, 1, one])
+    assert.match(only(certify(book.history)), /takeLease\(\) on Queue #1 .* but should reply \(8, 1, 2\)/)
+  })
+
+  it("says that an item was lost, or did not come back to its place", () => {
+    assert.match(
+      only(
+        redelivery().after(({ journal, records }) => ({
+          journal: replace(journal, 5, { reply: [6, 1, two] }),
+          records: replace(records, 5, { outcome: { _tag: "Success", reply: [6, 1, two] } })
+        }))
+      ),
+      /takeLease\(\) .* replied \(6, 1, 2\), but should reply \(6, 2, 1\)/
+    )
+  })
+
+  it("says that a session's end gave nothing back", () => {
+    const kept = redelivery().after(({ journal }) => ({ journal: replace(journal, 4, { reply: [] }) }))
+    assert.match(kept.join("\n"), /the end of session 2 does not give back grant 4/)
+  })
+
+  it("says that a read was stale", () => {
+    const book = new Book()
+    const number = book.open("Ref", ref, one)
+    book.change(number, "add", ["value", 1], [2])
+    book.read(number, "get", ["value"], [one, 0])
+    assert.match(
+      only(certify(book.history)),
+      /get of client 1 .* was told \(1, 0\) as of 2, but should be told \(2, 2\)/
+    )
+  })
+
+  it("says that a client was told something else than the journal", () => {
+    const lied = redelivery().after(({ records }) => ({
+      records: replace(records, 3, { outcome: { _tag: "Success", reply: [4, 1, two] } })
+    }))
+    assert.match(only(lied), /takeLease of client 2 .* was told \(4, 1, 2\)/)
+    const failed = redelivery().after(({ records }) => ({
+      records: replace(records, 1, { outcome: { _tag: "Failure", error: "QueueClosed", details: [] } })
+    }))
+    assert.match(only(failed), /offer of client 1 .* was told QueueClosed, but took effect/)
+  })
+
+  it("says that a change was made up", () => {
+    const book = new Book()
+    const number = book.open("Ref", ref, one)
+    book.read(number, "set", ["value", two], [])
+    assert.match(only(certify(book.history)), /set of client 1 .* but the journal does not have it/)
+  })
+
+  it("says that calls were ordered against real time", () => {
+    const book = new Book()
+    const number = book.open("Ref", ref, one)
+    book.change(number, "set", ["value", one], [])
+    book.change(number, "set", ["value", two], [], 2)
+    const [opened, first, second] = book.records
+    const swapped = [opened!, { ...first!, invoke: 9, complete: 10 }, { ...second!, invoke: 7, complete: 8 }]
+    assert.match(
+      only(book.after(() => ({ records: swapped }))),
+      /set of client 2 .* had completed before set of client 1 .* began/
+    )
+    const elsewhere = swapped.map((record) => ({ ...record, clock: record.client }))
+    assert.deepStrictEqual(book.after(() => ({ records: elsewhere })), [])
+  })
+
+  it("says that a hold was not current", () => {
+    const book = new Book()
+    const gate = book.open("Lock")
+    const number = book.open("Ref", ref, one)
+    book.change(gate, "acquire", [], [3, 0])
+    book.change(gate, "release", [3], [])
+    book.change(number, "set", ["value", two], [])
+    assert.match(
+      only(book.after(({ records }) => ({ records: replace(records, -1, { guard: [3] }) }))),
+      /set.* under hold 3, which was not current/
+    )
+  })
+
+  it("says that a call took effect twice, or after its session had ended", () => {
+    const twice = redelivery().after(({ journal }) => ({ journal: replace(journal, 2, { sequence: 2 }) }))
+    assert.match(twice.join("\n"), /took effect before at index 2/)
+    const late = redelivery()
+    late.change(1, "offer", [one], [], 2)
+    assert.match(certify(late.history).join("\n"), /session 2 had ended before index 8/)
+  })
+
+  it("says that a cancelled call ended otherwise", () => {
+    const withdrawn = redelivery().after(({ records }) => ({ records: replace(records, 1, { fate: "withdrawn" }) }))
+    assert.match(only(withdrawn), /offer of client 1 .* was withdrawn, but took effect at index 2/)
+    const compensated = redelivery().after(({ records }) => ({ records: replace(records, 1, { fate: "compensated" }) }))
+    assert.match(only(compensated), /offer of client 1 .* was compensated, but nothing was revoked/)
+  })
+
+  it("says that a watcher missed a change", () => {
+    const book = new Book()
+    const number = book.open("Ref", ref, one)
+    book.change(number, "set", ["value", two], [])
+    book.change(number, "set", ["value", one], [])
+    const told = [
+      { event: "snapshot", index: 1, parts: ["value", one] },
+      { event: "change", index: 2, parts: ["value", two] },
+      { event: "change", index: 3, parts: ["value", one] }
+    ] as const
+    const watch = (...events: WatchRecord["told"]): ReadonlyArray<WatchRecord> => [
+      { client: "client 4", session: 4, sequence: 1, object: number, told: events }
+    ]
+    assert.deepStrictEqual(book.after(() => ({ watches: watch(...told) })), [])
+    const reset = { event: "reset", index: 3, parts: ["value", one] } as const
+    assert.deepStrictEqual(book.after(() => ({ watches: watch(told[0], reset) })), [])
+    assert.match(
+      only(book.after(() => ({ watches: watch(told[0], told[2]) }))),
+      /the next change is \(value, 2\) at index 2/
+    )
+  })
+
+  it("judges a hundred thousand calls in a moment", () => {
+    const book = new Book()
+    const jobs = book.open("Queue", queue)
+    for (let i = 0; i < 50_000; i++) {
+      book.change(jobs, "offer", [one], [])
+      book.change(jobs, "take", [], [one])
+    }
+    const started = performance.now()
+    assert.deepStrictEqual(certify(book.history), [])
+    assert.isBelow(performance.now() - started, 5_000)
+  })
+})
+
+describe("linearizable", () => {
+  const call = (
+    client: number,
+    [invoke, complete]: readonly [number, number?],
+    operation: string,
+    args: Parts,
+    reply: Parts
+  ) => ({
+    client: `client ${client}`,
+    clock: "one",
+    session: client,
+    sequence: invoke,
+    object: 1,
+    operation,
+    args,
+    guard: [],
+    invoke,
+    complete,
+    outcome: complete === undefined ? undefined : { _tag: "Success", reply } as const
+  })
+  const make = () => models["Queue"]!(queue, [])
+
+  it("accepts what some order explains", () => {
+    const calls = [
+      call(1, [1, 6], "offer", [one], []),
+      call(2, [2, 5], "offer", [two], []),
+      call(3, [3, 7], "take", [], [two]),
+      call(3, [8, 9], "take", [], [one])
+    ]
+    assert.isTrue(linearizable(calls, make()))
+  })
+
+  it("refuses what no order explains", () => {
+    const offered = [call(1, [1, 2], "offer", [one], []), call(2, [3, 4], "offer", [two], [])]
+    assert.isFalse(linearizable([...offered, call(3, [5, 6], "take", [], [two])], make()))
+    const twice = [call(3, [5, 6], "take", [], [one]), call(3, [7, 8], "take", [], [one])]
+    assert.isFalse(linearizable([...offered, ...twice], make()))
+    assert.isFalse(linearizable([call(1, [1, 2], "take", [], [one])], make()))
+  })
+
+  it("takes an open call for done or not done", () => {
+    const open = call(1, [1], "offer", [one], [])
+    assert.isTrue(linearizable([open], make()))
+    assert.isTrue(linearizable([open, call(2, [2, 3], "take", [], [one])], make()))
+    assert.isFalse(linearizable([open, call(2, [2, 3], "take", [], [two])], make()))
+  })
+})
