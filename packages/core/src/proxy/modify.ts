@@ -34,9 +34,12 @@ export const modify = <A, B, E>(
         (now) => now === undefined ? Effect.succeed(result) : again(now)
       )
     })
-  const inTurn = Effect.uninterruptibleMask((restore) =>
+  const inTurn: Effect.Effect<B, E> = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(object.turn(restore), ({ turn, ...first }) => {
-      const loop = (current: Versioned<A>): Effect.Effect<B, E> => attempt(current, turn, loop)
+      const loop = (current: Versioned<A>): Effect.Effect<B, E> =>
+        attempt(current, turn, (now) =>
+          // Refused, though nothing has changed: the turn is over (it has a deadline), and somebody else has it.
+          now.version === current.version ? inTurn : loop(now))
       return Effect.onExit(restore(loop(first)), (exit) =>
         Effect.sync(() => {
           if (Exit.isFailure(exit)) object.endTurn(turn)
