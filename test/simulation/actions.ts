@@ -226,6 +226,7 @@ export const actions: Readonly<Record<string, Action>> = {
 export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ...[queueActions, lockActions, recordActions, mapActions, handleActions].map((theme) => Object.keys(theme)),
   ["take", "offer", "process", "lease"],
+  ["take", "offerAll"],
   ["lockSoon"],
   ["modify", "increment"],
   ["modifyCount", "setField"],

@@ -10,6 +10,7 @@ import { answer, ready, wait } from "@effect-multiprocessing/core/engine/Kind"
 import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
 import type { Connection } from "@effect-multiprocessing/core/proxy/Connection"
 import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
+import { Effect } from "effect"
 
 /** A known bug. */
 export interface Mutant {
@@ -222,7 +223,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "turn-kept": {
     bug: "a turn that was given back is still taken (S-28)",
-    options: inOperation("Ref", "endTurn", () => ({ apply: () => [] }))
+    options: {
+      kinds: kinds.map((kind) =>
+        kind.operations.endTurn === undefined ? kind : {
+          ...kind,
+          operations: { ...kind.operations, endTurn: { ...kind.operations.endTurn, apply: () => [] } }
+        }
+      )
+    }
   },
   "watch-gap": {
     bug: "a watcher misses a change and is not told so (S-29)",
@@ -328,10 +336,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     })
   },
   "acknowledged-unread": {
-    bug: "a reply is acknowledged when it is read, though the fiber it was for had been interrupted (S-9)",
+    bug: "a reply is acknowledged when it is read, though its fiber may yet be interrupted before it has it (S-9)",
     options: inConnection((connection) => {
       connection.callOwned = (restore, target, operation, args, complete) =>
-        restore(connection.call(target, operation, args, complete))
+        restore(Effect.tap(connection.call(target, operation, args, complete), Effect.yieldNow))
     })
   },
   "loss-not-heard": {

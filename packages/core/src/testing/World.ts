@@ -15,6 +15,7 @@ import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { Random } from "./Random.ts"
 
@@ -182,8 +183,9 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
   /** Nothing runs out of its turn. */
   flush(): void {}
 
-  shouldYield(): boolean {
-    return this.#yields > 0 && this.#world.random.chance(this.#yields)
+  /** Never before the first operation: Effect forgets the interruption of a fiber that yields before it has begun. */
+  shouldYield({ currentOpCount }: Fiber.Fiber<unknown, unknown>): boolean {
+    return this.#yields > 0 && currentOpCount > 1 && this.#world.random.chance(this.#yields)
   }
 }
 
