@@ -13,12 +13,12 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { comparisons, keyOf, type Peer, startOurs } from "./comparisons.ts"
+import { type Comparison, comparisons, keyOf, type Peer, startOurs } from "./comparisons.ts"
 import { save, table } from "./report.ts"
 import { compare, type Plan } from "./rounds.ts"
 
 const thorough: Plan = { pairs: 7, roundMs: 1_500, warmUpMs: 1_000 }
-const quick: Plan = { pairs: 5, roundMs: 700, warmUpMs: 300 }
+const quick: Plan = { pairs: 5, roundMs: 600, warmUpMs: 500 }
 
 /** Where the sockets of the peers are. */
 const temporaryFolder = Effect.acquireRelease(
@@ -28,27 +28,23 @@ const temporaryFolder = Effect.acquireRelease(
 
 const isMissing = ({ needs }: Peer): boolean => needs !== undefined && spawnSync(needs, ["--version"]).status !== 0
 
-const main = (plan: Plan) =>
+/** One comparison. Both sides begin it in new processes: what was measured before has warmed or spoilt neither. */
+const measure = ({ peer, task }: Comparison, plan: Plan) =>
   Effect.gen(function*() {
     const folder = yield* temporaryFolder
-    const peers = [...new Set(comparisons.map(({ peer }) => peer))]
-    const missing = peers.filter(isMissing)
-    const present = peers.filter((peer) => !missing.includes(peer))
-    const [ours, ...theirs] = yield* Effect.all([startOurs, ...present.map(({ start }) => start(folder))], {
-      concurrency: "unbounded"
-    })
-    const rows = yield* Effect.forEach(
-      comparisons.filter(({ peer }) => present.includes(peer)),
-      ({ peer, task }) =>
-        Effect.map(
-          compare(ours(task), theirs[present.indexOf(peer)]!(task), plan),
-          (result) => ({ key: keyOf({ peer, task }), ...result })
-        )
-    )
+    const [ours, theirs] = yield* Effect.all([startOurs, peer.start(folder)], { concurrency: "unbounded" })
+    return { key: keyOf({ peer, task }), ...(yield* compare(ours(task), theirs(task), plan)) }
+  }).pipe(Effect.scoped)
+
+const main = (plan: Plan) =>
+  Effect.gen(function*() {
+    const missing = [...new Set(comparisons.map(({ peer }) => peer))].filter(isMissing)
+    const possible = comparisons.filter(({ peer }) => !missing.includes(peer))
+    const rows = yield* Effect.forEach(possible, (comparison) => measure(comparison, plan))
     const skipped = missing.map(({ name, needs }) => ({ peer: name, reason: `${needs} is not installed` }))
     const report = { rows, skipped, plan }
     yield* Console.log(`${table(report)}\n${save(report)}`)
-  }).pipe(Effect.scoped)
+  })
 
 const options = process.argv.slice(2)
 const unknown = options.find((option) => option !== "--quick")

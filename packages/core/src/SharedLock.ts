@@ -13,7 +13,7 @@ import type { lock } from "./engine/kinds/lock.ts"
 import type { Manager } from "./Manager.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { Guard } from "./proxy/Guard.ts"
-import type { Remote, Restore } from "./proxy/Remote.ts"
+import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 
 /** This fiber already holds the lock: it would wait for itself for ever. Nothing was acquired. */
@@ -120,14 +120,18 @@ const underHold = <A, E, R>(
       if (guard.some((hold) => hold.connection === connection && connection.holds.isOf(hold.token, target.id))) {
         return yield* new AlreadyHeld({ lock })
       }
-      const [token, abandoned] = yield* acquire(remote, restore)
-      const hold: Hold = { token, abandoned: abandoned === 1, epoch: remote.connection.agreement.epoch }
       const lost = yield* Deferred.make<never, LockLost>()
-      const unregister = remote.connection.onLost(
-        token,
-        remote.target.id,
-        () => Deferred.doneUnsafe(lost, Effect.fail(new LockLost({ lock, token })))
+      const [token, abandoned, unregister] = yield* remote.callOwned(
+        restore,
+        "acquire",
+        [],
+        ([token, abandoned]) => {
+          // In the turn in which the grant is read: that it is lost may be the next thing the manager says.
+          const trip = () => Deferred.doneUnsafe(lost, Effect.fail(new LockLost({ lock, token })))
+          return Exit.succeed([token, abandoned, connection.onLost(token, target.id, trip)] as const)
+        }
       )
+      const hold: Hold = { token, abandoned: abandoned === 1, epoch: connection.agreement.epoch }
       const guarded = Effect.provideService(Effect.suspend(() => body(hold)), Guard, [...guard, { connection, token }])
       return yield* Effect.onExit(restore(Effect.raceFirst(guarded, Deferred.await(lost))), () =>
         Effect.sync(() => {
@@ -137,6 +141,3 @@ const underHold = <A, E, R>(
         }))
     })
   )
-
-const acquire = (remote: LockRemote, restore: Restore) =>
-  remote.callOwned(restore, "acquire", [], (reply) => Exit.succeed(reply))
