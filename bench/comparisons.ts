@@ -46,27 +46,26 @@ const pythonManager: Peer = {
   start: () => Effect.succeed(PythonManager.contestant)
 }
 
-const bareEcho: Peer = {
-  name: "bare-echo",
+/** A server and a client without a manager between them. */
+const bare = (name: string, serverFile: URL, clientFile: URL): Peer => ({
+  name,
   start: (folder) => {
-    const path = join(folder, "echo")
-    return Effect.andThen(
-      server(new URL("./peers/bareEchoServer.ts", import.meta.url), path),
-      contestant(new URL("./peers/bareEcho.ts", import.meta.url), path)
-    )
+    const path = join(folder, name)
+    return Effect.andThen(server(serverFile, path), contestant(clientFile, path))
   }
-}
+})
 
-const rawPingpong: Peer = {
-  name: "raw-pingpong",
-  start: (folder) => {
-    const path = join(folder, "pingpong")
-    return Effect.andThen(
-      server(new URL("./peers/rawPingpongServer.ts", import.meta.url), path),
-      contestant(new URL("./peers/rawPingpong.ts", import.meta.url), path)
-    )
-  }
-}
+const bareEcho = bare(
+  "bare-echo",
+  new URL("./peers/bareEchoServer.ts", import.meta.url),
+  new URL("./peers/bareEcho.ts", import.meta.url)
+)
+
+const rawPingpong = bare(
+  "raw-pingpong",
+  new URL("./peers/rawPingpongServer.ts", import.meta.url),
+  new URL("./peers/rawPingpong.ts", import.meta.url)
+)
 
 const set: Task = { operation: "map.set", fibers: 256 }
 const get: Task = { operation: "map.get", fibers: 256 }

@@ -177,7 +177,7 @@ export class Engine {
     const object = this.state.objects.get(request.object)
     const operation = object === undefined ? undefined : this.#operations.get(object.kind)?.[request.operation]?.[1]
     // What gives something back may have overtaken others (S-8); a second time it finds nothing.
-    if (!isSettlement(operation) && !this.#isNew(session, request.sequence)) return
+    if (operation?.settles !== true && !this.#isNew(session, request.sequence)) return
     if (object === undefined) return this.#fail(session, request, refuse("ObjectNotFound"))
     if (operation === undefined) return this.#fail(session, request, refuse("UnknownOperation", object.kind.name))
     const refused = Admission.refusal(this.state, session, operation, request)
@@ -344,7 +344,7 @@ export class Engine {
   /** Whether a request only gives back what was granted: such a one no limit may hold up (S-8). */
   settles({ object, operation }: RequestInput): boolean {
     const kind = this.state.objects.get(object)?.kind
-    return kind !== undefined && isSettlement(this.#operations.get(kind)?.[operation]?.[1])
+    return kind !== undefined && this.#operations.get(kind)?.[operation]?.[1].settles === true
   }
 
   /** Whether a parked call would still have to wait (I4). */
@@ -492,6 +492,3 @@ export class Engine {
     })
   }
 }
-
-const isSettlement = (operation: Operation<unknown> | undefined): boolean =>
-  operation?.effect === "change" && !operation.guarded

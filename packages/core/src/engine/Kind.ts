@@ -151,6 +151,8 @@ export interface Operation<State, Arguments extends ReadonlyArray<Argument> = Re
   readonly lane: number | undefined
   /** Whether holds in the caller's guard must be current (S-21). */
   readonly guarded: boolean
+  /** Only gives back what was granted: no limit holds it up, it may overtake, and twice is as good as once (S-8). */
+  readonly settles: boolean
   readonly byReceipt: boolean
   readonly decide: (state: State, args: ReadonlyArray<Argument>, at: At) => Decision
   readonly apply: (state: State, args: ReadonlyArray<Argument>, at: At) => Reply
@@ -197,6 +199,8 @@ interface Definition<State, P extends Parameters, R extends Reply> {
   readonly variadic?: boolean
   readonly lane?: number
   readonly guarded?: boolean
+  /** Implies that it is not guarded (S-21). */
+  readonly settles?: boolean
   readonly decide?: (state: State, args: ArgumentsOf<P>, at: At) => Decision
   readonly apply: (state: State, args: ArgumentsOf<P>, at: At) => R
   readonly withdraw?: (state: State, args: ArgumentsOf<P>, reason: Withdrawal, at: At) => void
@@ -219,7 +223,8 @@ const operation = <State, const P extends Parameters, R extends Reply>(
     parameters: definition.parameters,
     variadic: definition.variadic ?? false,
     lane: definition.lane,
-    guarded: definition.guarded ?? true,
+    guarded: definition.guarded ?? definition.settles !== true,
+    settles: definition.settles ?? false,
     byReceipt,
     decide: decide ?? (() => ready),
     apply,

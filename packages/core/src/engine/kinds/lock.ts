@@ -36,7 +36,7 @@ const operations = {
   }),
   release: change({
     parameters: [count],
-    guarded: false,
+    settles: true,
     decide: (_, [token], at) => at.held(token) === undefined ? refuse("NotHeld", token) : ready,
     apply: (state, [token], at) => {
       at.settle(token)

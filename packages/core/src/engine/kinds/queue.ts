@@ -131,7 +131,7 @@ const operations = {
   /** The work is done: the item is gone. */
   ack: change({
     parameters: [count],
-    guarded: false,
+    settles: true,
     decide: ifHeld,
     apply: (state, [lease], at) => {
       at.settle(lease)
@@ -142,7 +142,7 @@ const operations = {
   /** The work was not done: the item comes back; `failed` 1 counts an attempt. */
   giveBack: change({
     parameters: [count, count, word],
-    guarded: false,
+    settles: true,
     decide: ifHeld,
     apply: (state, [lease, asFailure, reason], at) => {
       at.settle(lease)
@@ -155,7 +155,7 @@ const operations = {
   /** The item can never be worked on: to the dead letters, with the reason. */
   reject: change({
     parameters: [count, word],
-    guarded: false,
+    settles: true,
     decide: ifHeld,
     apply: (state, [lease, reason], at) => {
       at.settle(lease)

@@ -42,7 +42,7 @@ export const end = (state: Turns, turn: GrantId, at: At): void => {
 export const endTurn = change({
   parameters: [count],
   variadic: true,
-  guarded: false,
+  settles: true,
   decide: (_, [turn], at) => at.held(turn) === undefined ? refuse("NotHeld", turn) : ready,
   apply: (state, [turn], at) => {
     end(state, turn, at)
