@@ -40,7 +40,7 @@ it.live("a throw in apply stops the manager, fails the call, and ends every sess
     )
     const target = { id, name: undefined, description: "Broken" }
     const defect = yield* Effect.forkChild(Effect.exit(server.awaitDefect))
-    const call = connection.call(target, connection.operation("Broken", "fall")!, [], () => Exit.void)
+    const call = connection.call(target, connection.operationsOf("Broken").get("fall")!, [], () => Exit.void)
     assert.include((yield* Effect.flip(call)).message, "outcome of fall on Broken is unknown")
     assert.include(String(yield* Fiber.join(defect)), "a bug of this kind")
     assert.include((yield* Effect.flip(other.inspect)).message, "was lost")

@@ -69,6 +69,8 @@ const reasonLength = 500
 /** A frame is sent when it has grown to this size, in the middle of a turn: the manager works while more is written. */
 const flushBytes = 8 * 1024
 
+const noOperations: ReadonlyMap<string, OperationInfo> = new Map()
+
 /** A reply as its fiber takes it. */
 const taken = (outcome: Outcome, index: number) => Exit.succeed([outcome, index] as const)
 
@@ -124,9 +126,9 @@ export class Connection {
     }
   }
 
-  /** An operation of a kind, if this manager has it. */
-  operation(kind: string, name: string): OperationInfo | undefined {
-    return this.#operations.get(kind)?.get(name)
+  /** The operations of a kind, by name: those that this manager has. */
+  operationsOf(kind: string): ReadonlyMap<string, OperationInfo> {
+    return this.#operations.get(kind) ?? noOperations
   }
 
   /** Calls that have not ended, for tests. */

@@ -14,7 +14,7 @@ import type { kind as ManagerKind } from "../engine/Manager.ts"
 import type { Outcome } from "../engine/State.ts"
 import type { Argument, Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, ValueNotDecoded, ValueNotEncoded } from "../ManagerError.ts"
-import type { Connection, Target } from "./Connection.ts"
+import type { Connection, OperationInfo, Target } from "./Connection.ts"
 import { failure } from "./Failure.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 import type { Notification } from "./Watches.ts"
@@ -60,12 +60,14 @@ export class Remote<K> {
   readonly target: Target
   readonly kind: string
   readonly fingerprint: string
+  readonly #operations: ReadonlyMap<string, OperationInfo>
 
   constructor(connection: Connection, kind: string, target: Target, fingerprint: string) {
     this.connection = connection
     this.kind = kind
     this.target = target
     this.fingerprint = fingerprint
+    this.#operations = connection.operationsOf(kind)
   }
 
   /** Calls an operation that reads or changes. `refusals` are those of the kind that this operation can meet. */
@@ -75,7 +77,7 @@ export class Remote<K> {
     decode: Decode<K, N, A, E>,
     refusals?: Refusals<F>
   ): Effect.Effect<A, E | F | ManagerError> {
-    const operation = this.connection.operation(this.kind, name)
+    const operation = this.#operations.get(name)
     return operation === undefined
       ? this.#unsupported(name)
       : this.connection.call(this.target, operation, args, this.#complete(name, decode, refusals))
@@ -93,16 +95,16 @@ export class Remote<K> {
     refusals?: Refusals<F>,
     reject?: keyof OperationsOf<K> & string
   ): Effect.Effect<A, E | F | ManagerError> {
-    const { connection, kind, target } = this
-    const operation = connection.operation(kind, name)
+    const { connection, target } = this
+    const operation = this.#operations.get(name)
     if (operation === undefined) return this.#unsupported(name)
-    const rejection = reject === undefined ? undefined : connection.operation(kind, reject)
+    const rejection = reject === undefined ? undefined : this.#operations.get(reject)
     return connection.callOwned(restore, target, operation, args, this.#complete(name, decode, refusals), rejection)
   }
 
   /** Sends a call whose end nobody waits for: giving something back. A connection that has ended holds nothing. */
   tell<N extends keyof OperationsOf<K> & string>(name: N, args: ArgumentsOf<K, N>): void {
-    const operation = this.connection.operation(this.kind, name)
+    const operation = this.#operations.get(name)
     if (operation !== undefined) this.connection.tell(this.target, operation, args)
   }
 
