@@ -1,4 +1,4 @@
-import { SharedMap } from "@effect-multiprocessing/core"
+import { SharedLock, SharedMap } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Option, Schema, Stream } from "effect"
 import { programs, runs, suite } from "./suite.ts"
@@ -115,5 +115,13 @@ export const mapSuite = suite("SharedMap", (it) => {
       yield* map.set("a", 1)
       yield* map.set("b", 2)
       assert.deepStrictEqual([...yield* Fiber.join(waiting)], [["a", 1], ["b", 2]])
+    }).pipe(Effect.scoped))
+
+  it.effect("refuses a key that holds a handle: nothing would keep its object alive (S-23)", () =>
+    Effect.gen(function*() {
+      const map = yield* SharedMap.make({ key: SharedLock.schema, value: Schema.Int })
+      const error = yield* Effect.flip(map.set(yield* SharedLock.make(), 1))
+      assert.include(error.message, "a key cannot hold a handle")
+      assert.strictEqual(yield* map.size, 0)
     }).pipe(Effect.scoped))
 })

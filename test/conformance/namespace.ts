@@ -77,4 +77,14 @@ export const namespaceSuite = suite("SharedNamespace", (it) => {
       yield* namespace.fields.right.set(1)
       assert.deepStrictEqual(yield* Fiber.join(waiting), { text: "", left: 1, right: 1 })
     }).pipe(Effect.scoped))
+
+  it.effect("keeps each value with its name, however an object would order them", () =>
+    Effect.gen(function*() {
+      const initial = { b: 1, 10: 2, 9: 3, a: 4 }
+      const namespace = yield* SharedNamespace.make({
+        fields: { b: Schema.Int, 10: Schema.Int, 9: Schema.Int, a: Schema.Int },
+        initial
+      })
+      assert.deepStrictEqual(yield* namespace.get, initial)
+    }).pipe(Effect.scoped))
 })

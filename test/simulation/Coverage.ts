@@ -23,7 +23,7 @@ export class Coverage {
     for (const { cause, kind, object, operation } of history.journal) {
       kindOf.set(object, kind)
       if (cause === "request") this.#count(`${kind}.${operation}`)
-      else this.causes[cause]++
+      else if (cause !== "entered") this.causes[cause]++
     }
     const changes = new Set(history.journal.map(({ sequence, session }) => `${session}:${sequence}`))
     for (const { object, operation, outcome, sequence, session } of history.records) {

@@ -4,6 +4,7 @@
  * the rule (S-n) or invariant (I-n) it breaks.
  */
 import type { Engine } from "@effect-multiprocessing/core/engine/Engine"
+import * as Grants from "@effect-multiprocessing/core/engine/Grants"
 import type { Input } from "@effect-multiprocessing/core/engine/Inputs"
 import type { AnyKind, At, Operation } from "@effect-multiprocessing/core/engine/Kind"
 import { answer, ready, wait } from "@effect-multiprocessing/core/engine/Kind"
@@ -56,7 +57,9 @@ const inConnection = (onConnection: (connection: Connection) => void): Mutant["o
 const changed = (at: At, change: Partial<At>): At => ({
   index: at.index,
   now: at.now,
-  session: at.session,
+  client: at.client,
+  since: at.since,
+  isBehind: at.isBehind,
   held: (id) => at.held(id),
   settle: (id) => at.settle(id),
   expire: (milliseconds) => at.expire(milliseconds),
@@ -283,7 +286,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     options: inStep((engine, step) => (input) => {
       step(input)
       for (const { lanes } of engine.state.objects.values()) {
-        for (const lane of lanes) {
+        for (const lane of lanes.values()) {
           const { head, tail } = lane
           if (head === undefined || tail === undefined || head === tail || tail.arrival !== engine.state.arrivals) {
             continue
@@ -330,7 +333,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       if (input._tag === "End") {
         const grants = [...engine.state.sessions.get(input.session)?.grants.values() ?? []]
         const last = grants.at(-1)
-        if (last !== undefined) engine.settle(last)
+        if (last !== undefined) Grants.settle(engine.state, last)
       }
       step(input)
     })

@@ -2,7 +2,7 @@
  * A random walk over an engine. A command is a few numbers, so that a failing walk can be shrunk and replayed; what
  * they mean depends on what is there: mostly calls that make sense, now and then nonsense.
  */
-import type { Parameters } from "@effect-multiprocessing/core/engine/Kind"
+import type { Operation } from "@effect-multiprocessing/core/engine/Kind"
 import type { Argument, ObjectId } from "@effect-multiprocessing/core/engine/Value"
 import { Dice } from "./Dice.ts"
 import { type Client, Drive, handleOf, value } from "./Drive.ts"
@@ -81,11 +81,14 @@ export class RandomProgram {
     if (operation === "open") return this.#make(client, dice)
     // The manager's own inspection is large, and deleting is for the end of things.
     if (id === 0 && !dice.chance(20)) return
-    const parameters: Parameters = kind.operations[operation]?.parameters ?? []
+    const { parameters, rest }: Pick<Operation<unknown>, "parameters" | "rest"> = kind.operations[operation] ??
+      { parameters: [], rest: [] }
     const args = parameters.map(({ expected }) =>
       dice.chance(3) ? dice.pick(nonsense)! : this.#argument(client, expected, id, dice)
     )
-    if (operation === "setAll") args.push("field", value(dice.roll(5)), "value", this.#value(dice))
+    for (let groups = dice.roll(3); groups > 0; groups--) {
+      args.push(...rest.map(({ expected }) => this.#argument(client, expected, id, dice)))
+    }
     if (dice.chance(2)) args.pop()
     const outputs = this.#observed(client, id, operation, args, this.#guard(client, dice))
     if (outputs !== undefined) throw new Error(outputs)
@@ -101,7 +104,7 @@ export class RandomProgram {
   ): string | undefined {
     const object = this.drive.engine.state.objects.get(id)
     const lane = object?.kind.operations[operation]?.lane
-    const queued = lane !== undefined && object!.lanes[lane]!.head !== undefined
+    const queued = lane !== undefined && object!.lanes.get(lane)!.changes > 0
     const sequence = client.call(id, operation, args, guard)
     return queued && client.outcome(sequence)?._tag === "Success"
       ? `I4: ${operation} on ${id} went past a waiter of its lane`
@@ -121,7 +124,7 @@ export class RandomProgram {
         return dice.chance(30) ? null : this.#value(dice)
       case "a word":
         return dice.pick(["value", "value", "field"])
-      case "a whole number":
+      case "a whole number from 0 up":
         return this.#count(client, id, dice)
       default:
         return dice.roll(7) - 3

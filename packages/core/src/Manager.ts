@@ -14,9 +14,9 @@ import * as Redacted from "effect/Redacted"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type { JournalEntry } from "./engine/Inputs.ts"
+import type { Client } from "./engine/Kind.ts"
 import { kinds } from "./engine/kinds/index.ts"
 import type { Inspection } from "./engine/Manager.ts"
-import type { SessionLabel } from "./engine/State.ts"
 import * as Limits from "./Limits.ts"
 import { ForeignHandle, ManagerError } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
@@ -104,7 +104,7 @@ export const makeConnected = (
   options: {
     readonly address: string
     readonly key: ManagerKey
-    readonly label: SessionLabel
+    readonly label: Client
     readonly limits?: Partial<Limits.Limits> | undefined
     readonly endpoint?: Endpoint | undefined
   }
@@ -128,7 +128,7 @@ export const makeLocal = (
   key: ManagerKey,
   options: {
     readonly limits?: Partial<Limits.Limits> | undefined
-    readonly label?: SessionLabel | undefined
+    readonly label?: Client | undefined
     readonly endpoint?: Endpoint | undefined
   } = {}
 ): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>

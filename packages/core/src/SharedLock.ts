@@ -71,12 +71,8 @@ const kind = "Lock"
 
 type LockRemote = Remote<typeof lock>
 
-const blueprint: Shared.Blueprint<SharedLock, void, never, typeof lock> = {
+const facade: Shared.Facade<SharedLock, typeof lock> = {
   kind,
-  fingerprint: "",
-  options: {},
-  codecs: Effect.void,
-  initial: () => Exit.succeed([]),
   proxy: (remote) => {
     const withHold: SharedLock["withHold"] = (body) => underHold(remote, body)
     return {
@@ -89,15 +85,15 @@ const blueprint: Shared.Blueprint<SharedLock, void, never, typeof lock> = {
 }
 
 /** Names a lock as a service: `class Gate extends SharedLock.Service<Gate>()("app/Gate") {}`. */
-export const Service = <Self>() => <const Id extends string>(id: Id) => Shared.service<Self>()(id, blueprint)
+export const Service = <Self>() => <const Id extends string>(id: Id) => Shared.service<Self>()(id, facade, {})
 
 /** Opens a lock by name, or makes one without a name, for the life of the scope. */
 export const make = (
   options?: { readonly name?: string | undefined }
-): Effect.Effect<SharedLock, Shared.OpenError, Manager | Scope.Scope> => Shared.open(blueprint, options?.name)
+): Effect.Effect<SharedLock, Shared.OpenError, Manager | Scope.Scope> => Shared.open(facade, {}, options?.name)
 
 /** A lock's handle as a value. */
-export const schema = Shared.handleSchema(blueprint)
+export const schema = Shared.handleSchema(facade)
 
 /** Whether something is a lock. */
 export const isSharedLock = (u: unknown): u is SharedLock => Shared.isShared(kind)(u)

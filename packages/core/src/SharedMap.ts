@@ -71,37 +71,32 @@ interface Codecs<K, V> {
   readonly value: ValueCodec.ValueCodec<V>
 }
 
-type Blueprint<K extends Schema.Top, V extends Schema.Top> = Shared.Blueprint<
-  SharedMap<K["Type"], V["Type"]>,
-  Codecs<K["Type"], V["Type"]>,
-  Services<K, V>,
-  typeof map
->
-
-const blueprint = <K extends Schema.Top, V extends Schema.Top>({ key, value }: Options<K, V>): Blueprint<K, V> => ({
+const facade = <K extends Schema.Top, V extends Schema.Top>(
+  { key, value }: Options<K, V>
+): Shared.Facade<SharedMap<K["Type"], V["Type"]>, typeof map, Codecs<K["Type"], V["Type"]>, Services<K, V>> => ({
   kind,
-  fingerprint: `${ValueCodec.fingerprint(key)} → ${ValueCodec.fingerprint(value)}`,
-  options: {},
-  codecs: Effect.all({ key: ValueCodec.make(key), value: ValueCodec.make(value) }),
-  initial: () => Exit.succeed([]),
+  values: {
+    fingerprint: `${ValueCodec.fingerprint(key)} → ${ValueCodec.fingerprint(value)}`,
+    codecs: Effect.all({ key: ValueCodec.make(key), value: ValueCodec.make(value) })
+  },
   proxy
 })
 
 /** Names a map as a service. */
 export const Service =
   <Self>() => <const Id extends string, K extends Schema.Top, V extends Schema.Top>(id: Id, options: Options<K, V>) =>
-    Shared.service<Self>()(id, blueprint(options))
+    Shared.service<Self>()(id, facade(options), {})
 
 /** Opens a map by name, or makes one without a name, for the life of the scope. */
 export const make = <K extends Schema.Top, V extends Schema.Top>(
   options: Options<K, V> & { readonly name?: string | undefined }
 ): Effect.Effect<SharedMap<K["Type"], V["Type"]>, Shared.OpenError, Manager | Scope.Scope | Services<K, V>> =>
-  Shared.open(blueprint(options), options.name)
+  Shared.open(facade(options), {}, options.name)
 
 /** A map's handle as a value. */
 export const schema = <K extends Schema.Top, V extends Schema.Top>(
   options: Options<K, V>
-): Shared.HandleSchema<SharedMap<K["Type"], V["Type"]>, Services<K, V>> => Shared.handleSchema(blueprint(options))
+): Shared.HandleSchema<SharedMap<K["Type"], V["Type"]>, Services<K, V>> => Shared.handleSchema(facade(options))
 
 /** Whether something is a map. */
 export const isSharedMap = (u: unknown): u is SharedMap<unknown, unknown> => Shared.isShared(kind)(u)

@@ -8,7 +8,7 @@ import type * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { namespace, ref } from "./engine/kinds/record.ts"
+import type { namespace } from "./engine/kinds/record.ts"
 import type { Argument, Cell } from "./engine/Value.ts"
 import type { Manager } from "./Manager.ts"
 import type { ManagerError } from "./ManagerError.ts"
@@ -50,48 +50,48 @@ type Services<F extends Fields> = F[keyof F]["DecodingServices"] | F[keyof F]["E
 
 type Codecs = Readonly<Record<string, ValueCodec.ValueCodec<unknown>>>
 
-type Blueprint<F extends Fields> = Shared.Blueprint<
-  SharedNamespace<F>,
-  Codecs,
-  Services<F>,
-  typeof ref | typeof namespace
->
-
-const blueprint = <F extends Fields>(fields: F, initial?: Values<F>): Blueprint<F> => {
-  const names = Object.keys(fields).sort()
+const facade = <F extends Fields>(
+  fields: F
+): Shared.Facade<SharedNamespace<F>, typeof namespace, Codecs, Services<F>> => {
+  const names = namesOf(fields)
   return {
     kind,
-    fingerprint: names.map((name) => `${name}: ${ValueCodec.fingerprint(fields[name]!)}`).join(", "),
-    options: Object.fromEntries(names.map((name) => [name, Field.arithmeticOption(fields[name]!)])),
-    // The services of a mapped type's members are those of its union, which TypeScript does not follow.
-    codecs: Effect.all(
-      Object.fromEntries(names.map((name) => [name, ValueCodec.make(fields[name]!)]))
-    ) as Effect.Effect<
-      Codecs,
-      never,
-      Services<F>
-    >,
-    initial: (codecs) =>
-      initial === undefined
-        ? Exit.succeed([])
-        : all(names.map((name) => codecs[name]!.encode(initial[name as keyof F]))),
+    values: {
+      fingerprint: names.map((name) => `${name}: ${ValueCodec.fingerprint(fields[name]!)}`).join(", "),
+      // The services of a mapped type's members are those of its union, which TypeScript does not follow.
+      codecs: Effect.all(
+        Object.fromEntries(names.map((name) => [name, ValueCodec.make(fields[name]!)]))
+      ) as Effect.Effect<Codecs, never, Services<F>>
+    },
     proxy: (remote, codecs) => proxy<F>(remote, codecs)
   }
 }
 
+const creation = <F extends Fields>({ fields, initial }: Options<F>): Shared.Creation<typeof namespace, Codecs> => ({
+  options: Object.fromEntries(namesOf(fields).map((name) => [name, Field.arithmeticOption(fields[name]!)])),
+  initial: (codecs) => all(namesOf(fields).map((name) => codecs[name]!.encode(initial[name as keyof F])))
+})
+
+/**
+ * The names in the one order that the values have, too: whatever order they are written in, an object's keys come with
+ * those that look like numbers first, by size.
+ */
+const namesOf = (fields: Fields): ReadonlyArray<string> =>
+  Object.keys(Object.fromEntries(Object.keys(fields).sort().map((name) => [name, true])))
+
 /** Names a namespace as a service. */
 export const Service = <Self>() => <const Id extends string, const F extends Fields>(id: Id, options: Options<F>) =>
-  Shared.service<Self>()(id, blueprint(options.fields, options.initial))
+  Shared.service<Self>()(id, facade(options.fields), creation(options))
 
 /** Opens a namespace by name, or makes one without a name, for the life of the scope. */
 export const make = <const F extends Fields>(
   options: Options<F> & { readonly name?: string | undefined }
 ): Effect.Effect<SharedNamespace<F>, Shared.OpenError, Manager | Scope.Scope | Services<F>> =>
-  Shared.open(blueprint(options.fields, options.initial), options.name)
+  Shared.open(facade(options.fields), creation(options), options.name)
 
 /** A namespace's handle as a value. */
 export const schema = <const F extends Fields>(fields: F): Shared.HandleSchema<SharedNamespace<F>, Services<F>> =>
-  Shared.handleSchema(blueprint(fields))
+  Shared.handleSchema(facade(fields))
 
 /** Whether something is a namespace. */
 export const isSharedNamespace = (u: unknown): u is SharedNamespace<Fields> => Shared.isShared(kind)(u)

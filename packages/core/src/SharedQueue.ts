@@ -111,39 +111,40 @@ type Services<S extends Schema.Top> = S["DecodingServices"] | S["EncodingService
 
 type QueueRemote = Remote<typeof queue>
 
-const blueprint = <S extends Schema.Top>(
-  { attempts = 5, capacity = 1_024, item }: Options<S>
-): Shared.Blueprint<SharedQueue<S["Type"]>, ValueCodec.ValueCodec<S["Type"]>, Services<S>, typeof queue> => ({
+const facade = <S extends Schema.Top>(
+  item: S
+): Shared.Facade<SharedQueue<S["Type"]>, typeof queue, ValueCodec.ValueCodec<S["Type"]>, Services<S>> => ({
   kind,
-  fingerprint: ValueCodec.fingerprint(item),
-  options: { capacity, attempts },
-  codecs: ValueCodec.make(item),
-  initial: () => Exit.succeed([]),
+  values: { fingerprint: ValueCodec.fingerprint(item), codecs: ValueCodec.make(item) },
   proxy
+})
+
+const creation = <S extends Schema.Top>({ attempts = 5, capacity = 1_024 }: Options<S>) => ({
+  options: { capacity, attempts }
 })
 
 /** Names a queue as a service: `class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Job }) {}`. */
 export const Service = <Self>() => <const Id extends string, S extends Schema.Top>(id: Id, options: Options<S>) =>
-  Shared.service<Self>()(id, blueprint(options))
+  Shared.service<Self>()(id, facade(options.item), creation(options))
 
 /** Opens a queue by name, or makes one without a name, for the life of the scope. */
 export const make = <S extends Schema.Top>(
   options: Options<S> & { readonly name?: string | undefined }
 ): Effect.Effect<SharedQueue<S["Type"]>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
-  Shared.open(blueprint(options), options.name)
+  Shared.open(facade(options.item), creation(options), options.name)
 
 /** A queue's handle as a value. */
 export const schema = <S extends Schema.Top>(item: S): Shared.HandleSchema<SharedQueue<S["Type"]>, Services<S>> =>
-  Shared.handleSchema(blueprint({ item }))
+  Shared.handleSchema(facade(item))
 
 /** Whether something is a queue. */
 export const isSharedQueue = (u: unknown): u is SharedQueue<unknown> => Shared.isShared(kind)(u)
 
 // internals
 
-const whenClosed: Refusals<QueueClosed> = { QueueClosed: (_, queue) => new QueueClosed({ queue }) }
+const whenClosed: Refusals<"QueueClosed", QueueClosed> = { QueueClosed: (_, queue) => new QueueClosed({ queue }) }
 
-const whenNotHeld: Refusals<LeaseLost> = {
+const whenNotHeld: Refusals<"NotHeld", LeaseLost> = {
   NotHeld: ([lease], queue) => new LeaseLost({ queue, lease: Number(lease) })
 }
 

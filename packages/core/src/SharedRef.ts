@@ -5,7 +5,7 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { namespace, ref } from "./engine/kinds/record.ts"
+import type { ref } from "./engine/kinds/record.ts"
 import type { Manager } from "./Manager.ts"
 import * as Field from "./proxy/Field.ts"
 import * as Shared from "./proxy/Shared.ts"
@@ -36,37 +36,33 @@ const field = "value"
 
 type Services<S extends Schema.Top> = S["DecodingServices"] | S["EncodingServices"]
 
-type Blueprint<S extends Schema.Top> = Shared.Blueprint<
-  RefOf<S>,
-  ValueCodec.ValueCodec<S["Type"]>,
-  Services<S>,
-  typeof ref | typeof namespace
->
+type Codec<S extends Schema.Top> = ValueCodec.ValueCodec<S["Type"]>
 
-const blueprint = <S extends Schema.Top>(schema: S, initial?: { readonly value: S["Type"] }): Blueprint<S> => ({
+const facade = <S extends Schema.Top>(schema: S): Shared.Facade<RefOf<S>, typeof ref, Codec<S>, Services<S>> => ({
   kind,
-  fingerprint: ValueCodec.fingerprint(schema),
-  options: { [field]: Field.arithmeticOption(schema) },
-  codecs: ValueCodec.make(schema),
-  initial: (codec) =>
-    initial === undefined ? Exit.succeed([]) : Exit.map(codec.encode(initial.value), (cell) => [cell]),
+  values: { fingerprint: ValueCodec.fingerprint(schema), codecs: ValueCodec.make(schema) },
   // `make` gives every field arithmetic; RefOf shows it where the schema is a number.
   proxy: (remote, codec) => ({ ...Field.make(remote, field, codec), [Shared.TypeId]: remote }) as unknown as RefOf<S>
 })
 
+const creation = <S extends Schema.Top>({ initial, schema }: Options<S>): Shared.Creation<typeof ref, Codec<S>> => ({
+  options: { [field]: Field.arithmeticOption(schema) },
+  initial: (codec) => Exit.map(codec.encode(initial), (cell) => [cell])
+})
+
 /** Names a ref as a service: `class Done extends SharedRef.Service<Done>()("app/Done", { schema: Schema.Int, initial: 0 }) {}`. */
 export const Service = <Self>() => <const Id extends string, S extends Schema.Top>(id: Id, options: Options<S>) =>
-  Shared.service<Self>()(id, blueprint(options.schema, { value: options.initial }))
+  Shared.service<Self>()(id, facade(options.schema), creation(options))
 
 /** Opens a ref by name, or makes one without a name, for the life of the scope. */
 export const make = <S extends Schema.Top>(
   options: Options<S> & { readonly name?: string | undefined }
 ): Effect.Effect<RefOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
-  Shared.open(blueprint(options.schema, { value: options.initial }), options.name)
+  Shared.open(facade(options.schema), creation(options), options.name)
 
 /** A ref's handle as a value. */
 export const schema = <S extends Schema.Top>(value: S): Shared.HandleSchema<RefOf<S>, Services<S>> =>
-  Shared.handleSchema(blueprint(value))
+  Shared.handleSchema(facade(value))
 
 /** Whether something is a ref. */
 export const isSharedRef = (u: unknown): u is SharedRef<unknown> => Shared.isShared(kind)(u)

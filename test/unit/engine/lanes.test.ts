@@ -23,6 +23,15 @@ describe("a lane (S-13)", () => {
     assert.deepStrictEqual(texts(a.get(queue, "take")), ["2"])
   })
 
+  it("refuses at once what can never go, and lets it wait for nobody", () => {
+    const drive = new Drive()
+    const [holder, waiter, mistaken] = [drive.open(), drive.open(), drive.open()]
+    const ref = holder.make("Ref", "ref", { value: "" }, value(1))
+    holder.get(ref, "turn", ["value"])
+    waiter.call(ref, "turn", ["value"])
+    assert.isFalse(mistaken.waits(mistaken.call(ref, "turn", ["nothing"])))
+  })
+
   it("moves on when its head is cancelled or dies, at no cost to those behind it", () => {
     const drive = new Drive()
     const [holder, cancelled, dead, last] = [drive.open(), drive.open(), drive.open(), drive.open()]

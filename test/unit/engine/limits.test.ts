@@ -76,9 +76,9 @@ describe("what makes no sense is refused, and changes nothing", () => {
   refused("too many arguments", ref, "set", ["value", value(1), 1], "InvalidArguments 2 arguments, not 3")
   refused("a wrong argument", ref, "set", ["value", "text"], "InvalidArguments a value at position 1")
   refused("not a number", ref, "add", ["value", NaN], "InvalidArguments a finite number at position 1")
-  refused("a negative count", queue, "ack", [-1], "InvalidArguments a whole number at position 0")
+  refused("a negative count", queue, "ack", [-1], "InvalidArguments a whole number from 0 up at position 0")
   refused("an unknown field", ref, "set", ["other", value(1)], "UnknownField other")
-  refused("half a pair", ref, "setAll", ["value"], "InvalidArguments names and values in turn")
+  refused("half a pair", ref, "setAll", ["value"], "InvalidArguments 0 arguments and groups of 2, not 1")
   refused("arithmetic on what is no number", text, "add", ["value", 1], "NotANumber")
   refused("an unknown kind", 0, "open", ["Teapot", "", null, 0], "UnknownKind Teapot")
   refused("a second manager", 0, "open", ["Manager", "", null, 0], "UnknownKind Manager")
@@ -87,7 +87,7 @@ describe("what makes no sense is refused, and changes nothing", () => {
     0,
     "open",
     ["Queue", "", null, 2, "capacity", 0, "attempts", 1],
-    "InvalidOptions capacity must be at least 1, not 0"
+    "InvalidOptions capacity must be a number of at least 1, not 0"
   )
   refused(
     "more options than there are arguments, by any number",

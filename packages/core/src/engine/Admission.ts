@@ -17,12 +17,15 @@ export const refusal = (
     const stale = staleHold(state, session, guard)
     if (stale !== undefined) return stale
   }
-  const { parameters, variadic } = operation
-  if (args.length < parameters.length || (args.length > parameters.length && !variadic)) {
-    return refuse("InvalidArguments", `${parameters.length} arguments, not ${args.length}`)
+  const { parameters, rest } = operation
+  const more = args.length - parameters.length
+  if (more !== 0 && (more < 0 || rest.length === 0 || more % rest.length !== 0)) {
+    const groups = rest.length === 0 ? "" : ` and groups of ${rest.length}`
+    return refuse("InvalidArguments", `${parameters.length} arguments${groups}, not ${args.length}`)
   }
-  for (let i = 0; i < parameters.length; i++) {
-    if (!parameters[i]!.is(args[i])) return refuse("InvalidArguments", `${parameters[i]!.expected} at position ${i}`)
+  for (let i = 0; i < args.length; i++) {
+    const parameter = parameters[i] ?? rest[(i - parameters.length) % rest.length]!
+    if (!parameter.is(args[i])) return refuse("InvalidArguments", `${parameter.expected} at position ${i}`)
   }
   for (const argument of args) {
     if (!isCell(argument)) continue

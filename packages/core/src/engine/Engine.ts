@@ -32,22 +32,14 @@
  * counts and forgetting an unused object are bookkeeping and take none; nobody can observe their order.
  */
 import * as Admission from "./Admission.ts"
+import * as Grants from "./Grants.ts"
 import type { CancelFate, Input, JournalEntry, OperationTable, Output, RequestInput } from "./Inputs.ts"
-import type { AnyKind, Grant, Operation, Refusal, Reply, Withdrawal } from "./Kind.ts"
+import type { AnyKind, Client, Decision, Grant, Operation, Refusal, Reply, Withdrawal } from "./Kind.ts"
 import { refuse } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
 import * as Manager from "./Manager.ts"
 import * as References from "./References.ts"
-import type {
-  EngineLimits,
-  EngineState,
-  Outcome,
-  Parked,
-  Session,
-  SessionId,
-  SessionLabel,
-  SharedObject
-} from "./State.ts"
+import type { EngineLimits, EngineState, Outcome, Parked, Session, SessionId, SharedObject } from "./State.ts"
 import { Step } from "./Step.ts"
 import * as Watchers from "./Watchers.ts"
 
@@ -101,18 +93,13 @@ export class Engine {
     return Object.fromEntries(
       [...this.#operations].map((
         [kind, list]
-      ) => [kind.name, list.map(([name, { effect }]) => [name, effect] as const)])
+      ) => [kind.name, list.map(([name, { access }]) => [name, access] as const)])
     )
   }
 
   /** When the host should bring the time next, if at all. */
   get nextDeadline(): number | undefined {
-    let next: number | undefined
-    for (const id of this.state.deadlines) {
-      const deadline = this.state.grants.get(id)!.deadline!
-      if (next === undefined || deadline < next) next = deadline
-    }
-    return next
+    return Grants.nextDeadline(this.state)
   }
 
   /** Applies one input. A throw from here is a bug of a kind: the host must stop, never go on with unknown state (S-2). */
@@ -160,7 +147,7 @@ export class Engine {
   // requests
   // ---------------------------------------------------------------------------------------------------------------
 
-  #open(id: SessionId, label: SessionLabel): void {
+  #open(id: SessionId, label: Client): void {
     this.state.sessions.set(id, {
       id,
       label,
@@ -175,7 +162,7 @@ export class Engine {
 
   #request(session: Session, request: RequestInput): void {
     const object = this.state.objects.get(request.object)
-    const operation = object === undefined ? undefined : this.#operations.get(object.kind)?.[request.operation]?.[1]
+    const operation = object === undefined ? undefined : this.#operation(object, request.operation)
     // What gives something back may have overtaken others (S-8); a second time it finds nothing.
     if (operation?.settles !== true && !this.#isNew(session, request.sequence)) return
     if (object === undefined) return this.#fail(session, request, refuse("ObjectNotFound"))
@@ -183,24 +170,30 @@ export class Engine {
     const refused = Admission.refusal(this.state, session, operation, request)
     if (refused !== undefined) return this.#fail(session, request, refused)
 
-    const lane = operation.lane
-    if (lane !== undefined && object.lanes[lane]!.head !== undefined) return this.#park(session, object, request, lane)
-    if (operation.effect === "read" && lane === undefined) {
-      const reply = operation.apply(object.state, request.args, this.#at.of(object, session.id))
-      return this.#reply(session, request.sequence, this.state.index, { _tag: "Success", reply })
-    }
-    const decision = operation.decide(object.state, request.args, this.#at.of(object, session.id))
-    switch (decision._tag) {
-      case "Ready":
-        this.#commit(session, object, operation, request)
-        break
-      case "Wait":
-        return this.#park(session, object, request, lane!)
-      case "Refuse":
-        return this.#fail(session, request, decision)
-      case "Answer":
-        this.#reply(session, request.sequence, this.state.index, { _tag: "Success", reply: decision.reply })
-    }
+    const { access, lane } = operation
+    // S-13: a change stands behind those who wait; a refusal, an answer or a read takes nothing from them.
+    const isBehind = lane !== undefined && object.lanes.get(lane)!.changes > 0
+    const at = this.#at.of(object, session.id, undefined, isBehind)
+    const decision = operation.decide(object.state, request.args, at)
+    if (decision._tag === "Wait" || decision._tag === "Ready" && isBehind && access !== "read") {
+      this.#park(session, object, operation, request, lane!)
+    } else this.#carryOut(session, object, operation, request, decision)
+  }
+
+  /** Does what has been decided: the call, waiting or new, ends. */
+  #carryOut(
+    session: Session,
+    object: SharedObject,
+    operation: Operation<unknown>,
+    call: RequestInput | Parked,
+    decision: Exclude<Decision, { readonly _tag: "Wait" }>
+  ): void {
+    if (decision._tag === "Refuse") return this.#fail(session, call, decision)
+    if (decision._tag === "Ready" && operation.access !== "read") return this.#commit(session, object, operation, call)
+    const reply = decision._tag === "Answer"
+      ? decision.reply
+      : operation.apply(object.state, call.args, this.#at.of(object, session.id))
+    this.#reply(session, call.sequence, this.state.index, { _tag: "Success", reply })
   }
 
   /** A sequence is used once. Asked again: the same reply while it is remembered, else nothing (S-7, I3). */
@@ -217,18 +210,24 @@ export class Engine {
     return false
   }
 
-  #fail(session: Session, request: RequestInput, refusal: Refusal): void {
+  #fail(session: Session, call: RequestInput | Parked, refusal: Refusal): void {
     const { details, error } = refusal
-    this.#reply(session, request.sequence, this.state.index, { _tag: "Failure", error, details })
+    this.#reply(session, call.sequence, this.state.index, { _tag: "Failure", error, details })
   }
 
-  #park(session: Session, object: SharedObject, request: RequestInput, lane: number): void {
+  #park(
+    session: Session,
+    object: SharedObject,
+    operation: Operation<unknown>,
+    request: RequestInput,
+    lane: string
+  ): void {
     const { waitersPerObjectMax } = this.state.limits
     if (object.waiting >= waitersPerObjectMax) {
       return this.#fail(session, request, refuse("LimitExceeded", "waitersPerObjectMax", waitersPerObjectMax))
     }
     References.retainArguments(this.state, request.args)
-    Lane.join(object, session, {
+    const parked: Parked = {
       _tag: "Parked",
       session: session.id,
       sequence: request.sequence,
@@ -238,10 +237,18 @@ export class Engine {
       guard: request.guard,
       arrival: ++this.state.arrivals,
       lane,
+      since: this.state.index,
+      isRead: operation.access === "read",
       previous: undefined,
       next: undefined
-    })
+    }
+    Lane.join(object, session, parked)
     this.outputs.push({ _tag: "Parked", session: session.id, sequence: request.sequence })
+    if (operation.enter === undefined) return
+    parked.since = ++this.state.index
+    this.#record("entered", parked, object, [])
+    operation.enter(object.state, parked.args, this.#at.of(object, session.id, parked.since))
+    this.#touched.add(object)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -251,9 +258,11 @@ export class Engine {
   /** One change: takes the next index, applies, grants, remembers, replies. */
   #commit(session: Session, object: SharedObject, operation: Operation<unknown>, call: RequestInput | Parked): void {
     const index = ++this.state.index
-    const at = this.#at.of(object, session.id)
+    const at = this.#at.of(object, session.id, "since" in call ? call.since : undefined)
     const reply = operation.apply(object.state, call.args, at)
-    if (operation.effect === "grant") this.#grant(session, object, call.sequence, operation.byReceipt, at.expiry)
+    if (operation.access === "grant") {
+      Grants.add(this.state, session, object, call.sequence, operation.byReceipt, at.expiry)
+    }
     this.#touched.add(object)
     this.#record("request", call, object, reply)
     const outcome: Outcome = { _tag: "Success", reply }
@@ -261,43 +270,15 @@ export class Engine {
       _tag: "Answered",
       index,
       outcome,
-      grant: operation.effect === "grant" ? index : undefined
+      grant: operation.access === "grant" ? index : undefined
     })
     this.#reply(session, call.sequence, index, outcome)
-  }
-
-  #grant(
-    session: Session,
-    object: SharedObject,
-    sequence: number,
-    byReceipt: boolean,
-    expiry: number | undefined
-  ): void {
-    const id = this.state.index
-    const grant: Grant = { id, session: session.id, sequence, object: object.id, byReceipt }
-    if (expiry !== undefined) {
-      grant.deadline = this.state.now + expiry
-      this.state.deadlines.add(id)
-    }
-    this.state.grants.set(id, grant)
-    session.grants.set(id, grant)
-    object.grants++
-  }
-
-  /** Ends a grant without undoing anything. */
-  settle(grant: Grant): void {
-    this.state.grants.delete(grant.id)
-    this.state.deadlines.delete(grant.id)
-    this.state.sessions.get(grant.session)?.grants.delete(grant.id)
-    const object = this.state.objects.get(grant.object)!
-    object.grants--
-    References.released(this.state, object)
   }
 
   /** Ends a grant and lets the kind take back what it stood for. */
   #revoke(grant: Grant, reason: Withdrawal): void {
     const object = this.state.objects.get(grant.object)!
-    this.settle(grant)
+    Grants.settle(this.state, grant)
     object.kind.revoke?.(object.state, grant, reason, this.#at.of(object, grant.session))
     this.#touched.add(object)
   }
@@ -307,50 +288,63 @@ export class Engine {
     this.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
   }
 
-  /** I4: tries the heads of the object's lanes, in order, until none can go. */
+  /** I4: tries the lanes of an object, in order, until nobody can go. A change that must wait holds up its lane (S-13). */
   #serve(object: SharedObject): void {
     for (let progress = object.waiting > 0; progress;) {
       progress = false
-      for (const lane of object.lanes) {
-        while (lane.head !== undefined && this.#tryHead(object, lane.head)) progress = true
+      for (const lane of object.lanes.values()) {
+        for (let parked = lane.head, next; parked !== undefined; parked = next) {
+          next = parked.next
+          if (this.#try(object, parked)) progress = true
+          else if (!parked.isRead) break
+        }
       }
     }
   }
 
-  /** Whether the head of a lane could go, and did. */
-  #tryHead(object: SharedObject, parked: Parked): boolean {
+  /** Whether a waiting call could go on, and did: to its end, or to another lane. */
+  #try(object: SharedObject, parked: Parked): boolean {
     const session = this.state.sessions.get(parked.session)!
-    const operation = this.#operations.get(object.kind)![parked.operation]![1]
-    const decision = (operation.guarded ? Admission.staleHold(this.state, session, parked.guard) : undefined) ??
-      operation.decide(object.state, parked.args, this.#at.of(object, session.id))
-    if (decision._tag === "Wait") return false
-    Lane.leave(object, session, parked)
-    if (decision._tag === "Ready") this.#commit(session, object, operation, parked)
-    else {
-      this.#reply(
-        session,
-        parked.sequence,
-        this.state.index,
-        decision._tag === "Answer" ?
-          { _tag: "Success", reply: decision.reply } :
-          { _tag: "Failure", error: decision.error, details: decision.details }
-      )
+    const operation = this.#operation(object, parked.operation)!
+    const stale = operation.guarded ? Admission.staleHold(this.state, session, parked.guard) : undefined
+    if (stale !== undefined) {
+      this.state.index++
+      this.#withdraw(session, parked, "fenced out")
+      this.#fail(session, parked, stale)
+      return true
     }
+    const decision = operation.decide(object.state, parked.args, this.#at.of(object, session.id, parked.since))
+    if (decision._tag === "Wait") {
+      if (!moves(parked, decision)) return false
+      Lane.move(object, session, parked, decision.lane, ++this.state.arrivals)
+      return true
+    }
+    Lane.leave(object, session, parked)
+    this.#carryOut(session, object, operation, parked, decision)
     References.releaseArguments(this.state, parked.args)
     References.released(this.state, object)
     return true
   }
 
   /** Whether a request only gives back what was granted: such a one no limit may hold up (S-8). */
-  settles({ object, operation }: RequestInput): boolean {
-    const kind = this.state.objects.get(object)?.kind
-    return kind !== undefined && this.#operations.get(kind)?.[operation]?.[1].settles === true
+  settles(request: RequestInput): boolean {
+    const object = this.state.objects.get(request.object)
+    return object !== undefined && this.#operation(object, request.operation)?.settles === true
   }
 
   /** Whether a parked call would still have to wait (I4). */
   mustWait(object: SharedObject, parked: Parked): boolean {
-    const operation = this.#operations.get(object.kind)![parked.operation]![1]
-    return operation.decide(object.state, parked.args, this.#at.of(object, parked.session))._tag === "Wait"
+    const operation = this.#operation(object, parked.operation)!
+    const decision = operation.decide(
+      object.state,
+      parked.args,
+      this.#at.of(object, parked.session, parked.since)
+    )
+    return decision._tag === "Wait" && !moves(parked, decision)
+  }
+
+  #operation(object: SharedObject, position: number): Operation<unknown> | undefined {
+    return this.#operations.get(object.kind)![position]?.[1]
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -375,7 +369,7 @@ export class Engine {
     const grant = call.grant === undefined ? undefined : session.grants.get(call.grant)
     if (grant?.byReceipt !== true) return
     const object = this.state.objects.get(grant.object)!
-    this.settle(grant)
+    Grants.settle(this.state, grant)
     object.kind.received?.(object.state, grant, this.#at.of(object, session.id))
     this.#touched.add(object)
   }
@@ -404,13 +398,14 @@ export class Engine {
 
   #withdraw(session: Session, parked: Parked, reason: Withdrawal): void {
     const object = this.state.objects.get(parked.object)!
-    const operation = this.#operations.get(object.kind)![parked.operation]![1]
     Lane.leave(object, session, parked)
-    if (reason === "cancelled") this.#record("withdrawn", parked, object, [])
-    operation.withdraw?.(object.state, parked.args, reason, this.#at.of(object, session.id))
+    if (reason !== "session ended") this.#record("withdrawn", parked, object, [reason])
+    const { withdraw } = this.#operation(object, parked.operation)!
+    withdraw?.(object.state, parked.args, reason, this.#at.of(object, session.id, parked.since))
     References.releaseArguments(this.state, parked.args)
     References.released(this.state, object)
-    this.#touched.add(object)
+    // Nobody waits for a read to go: to leave costs it nothing (S-13).
+    if (!parked.isRead) this.#touched.add(object)
   }
 
   /** S-11, in one step and under one index: withdraw, revoke in order of acquisition, drop; then the lanes are served. */
@@ -430,9 +425,7 @@ export class Engine {
 
   #time(now: number): void {
     this.state.now = Math.max(this.state.now, now)
-    for (const id of this.state.deadlines) {
-      const grant = this.state.grants.get(id)!
-      if (grant.deadline! > this.state.now) continue
+    for (const grant of Grants.due(this.state)) {
       this.state.index++
       this.#record("revoked", grant, this.state.objects.get(grant.object)!, [grant.id, "deadline"])
       this.#revoke(grant, "deadline")
@@ -449,7 +442,7 @@ export class Engine {
 
   /** Fails whoever waits for an object, ends what it granted, and removes it (S-27). */
   remove(object: SharedObject): void {
-    for (const lane of object.lanes) {
+    for (const lane of object.lanes.values()) {
       for (let parked = lane.head; parked !== undefined; parked = lane.head) {
         const session = this.state.sessions.get(parked.session)!
         Lane.leave(object, session, parked)
@@ -463,7 +456,7 @@ export class Engine {
     }
     for (const grant of this.state.grants.values()) {
       if (grant.object !== object.id) continue
-      this.settle(grant)
+      Grants.settle(this.state, grant)
       if (object.kind.fences === true) {
         this.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
       }
@@ -492,3 +485,10 @@ export class Engine {
     })
   }
 }
+
+/** Whether a waiting call is to wait in another lane. */
+const moves = (
+  parked: Parked,
+  decision: Extract<Decision, { readonly _tag: "Wait" }>
+): decision is { readonly _tag: "Wait"; readonly lane: string } =>
+  decision.lane !== undefined && decision.lane !== parked.lane

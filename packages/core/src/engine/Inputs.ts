@@ -1,13 +1,13 @@
 /**
  * What an engine is told, what it answers, and what it writes down: the vocabulary that the protocol carries.
  */
-import type { GrantId, Operation, Reply } from "./Kind.ts"
-import type { Outcome, SessionId, SessionLabel } from "./State.ts"
+import type { Access, Client, GrantId, Reply } from "./Kind.ts"
+import type { Outcome, SessionId } from "./State.ts"
 import type { Argument, ObjectId } from "./Value.ts"
 
 /** What can happen to a manager. Ids, labels and time come from outside (S-1). */
 export type Input =
-  | { readonly _tag: "Open"; readonly session: SessionId; readonly label: SessionLabel }
+  | { readonly _tag: "Open"; readonly session: SessionId; readonly label: Client }
   | RequestInput
   | { readonly _tag: "Cancel"; readonly session: SessionId; readonly sequence: number }
   | { readonly _tag: "Acknowledge"; readonly session: SessionId; readonly from: number; readonly to: number }
@@ -68,7 +68,7 @@ export type WatchEvent = "change" | "reset" | "ended"
 /** One line of the journal: what took an index, and why. No gaps (S-31). */
 export interface JournalEntry {
   readonly index: number
-  readonly cause: "request" | "withdrawn" | "revoked" | "ended"
+  readonly cause: "request" | "entered" | "withdrawn" | "revoked" | "ended"
   readonly session: SessionId
   readonly sequence: number
   readonly object: ObjectId
@@ -81,5 +81,5 @@ export interface JournalEntry {
 /** Position → name, per kind: told to clients at the handshake, so both sides need not agree on numbers. */
 export type OperationTable = Record<
   string,
-  ReadonlyArray<readonly [name: string, effect: Operation<unknown>["effect"]]>
+  ReadonlyArray<readonly [name: string, access: Access]>
 >

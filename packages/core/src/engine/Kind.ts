@@ -12,6 +12,8 @@
  *
  * - `decide` writes nothing and may refuse or wait (S-2).
  * - `apply` writes and cannot fail (S-2).
+ * - An operation may change something already by beginning to wait, in `enter`; `withdraw` undoes it (S-14). These two
+ *   halves are the reservation and the follow-up of dual data structures (Scherer and Scott, 2004).
  * - What an operation *grants* (a hold, a delivery, a lease, a turn) stays bound to the call that got it until it is
  *   settled; when that call is cancelled or its session ends, the engine hands it to `revoke` (S-10, S-11).
  */
@@ -32,8 +34,14 @@ export interface Grant {
   deadline?: number | undefined
 }
 
+/** Who a client says it is: shown to people, never trusted. */
+export interface Client {
+  readonly name: string
+  readonly pid: number
+}
+
 /** Why a grant is taken back, or a waiting operation withdrawn. */
-export type Withdrawal = "cancelled" | "session ended" | "deadline"
+export type Withdrawal = "cancelled" | "session ended" | "deadline" | "fenced out"
 
 /** The step an operation is decided or applied in. */
 export interface At {
@@ -41,7 +49,12 @@ export interface At {
   readonly index: number
   /** Engine time in milliseconds; never decreases. */
   readonly now: number
-  readonly session: number
+  /** Who calls; in `withdraw` and `revoke`: who is gone. */
+  readonly client: Client
+  /** The index at which this call began to wait, its own if the operation has `enter`; absent: it has just arrived. */
+  readonly since: number | undefined
+  /** Whether a change waits before this call in its lane. */
+  readonly isBehind: boolean
   /** The grant with this id if this session holds it on this object. */
   readonly held: (id: GrantId) => Grant | undefined
   /** Ends a grant: what it stood for has been settled by the operation. */
@@ -57,38 +70,45 @@ export interface At {
 }
 
 /** What `decide` answers. */
-export type Decision =
+export type Decision<Error extends string = string> =
   | { readonly _tag: "Ready" }
-  | { readonly _tag: "Wait" }
-  | Refusal
+  /** In this lane: a waiting call moves to its tail. Absent: where it is, or in the operation's own. */
+  | { readonly _tag: "Wait"; readonly lane?: string }
+  | Refusal<Error>
   | { readonly _tag: "Answer"; readonly reply: ReadonlyArray<Argument> }
 
 /** An expected failure of one operation: its name and what the error should tell. */
-export interface Refusal {
+export interface Refusal<out Error extends string = string> {
   readonly _tag: "Refuse"
-  readonly error: string
+  readonly error: Error
   readonly details: ReadonlyArray<Argument>
 }
 
 /** Go on and apply. */
-export const ready: Decision = { _tag: "Ready" }
+export const ready: Decision<never> = { _tag: "Ready" }
 
 /** Wait in the operation's lane. */
-export const wait: Decision = { _tag: "Wait" }
+export const wait: Decision<never> = { _tag: "Wait" }
+
+/** Wait in another lane from now on, behind those who are there. */
+export const waitIn = (lane: string): Decision<never> => ({ _tag: "Wait", lane })
 
 /** Whether something is a refusal. */
 export const isRefusal = (u: unknown): u is Refusal =>
   typeof u === "object" && u !== null && "_tag" in u && u._tag === "Refuse"
 
 /** Fail the call; nothing changes. */
-export const refuse = (error: string, ...details: ReadonlyArray<Argument>): Refusal => ({
+export const refuse = <const Error extends string>(
+  error: Error,
+  ...details: ReadonlyArray<Argument>
+): Refusal<Error> => ({
   _tag: "Refuse",
   error,
   details
 })
 
 /** Reply without a change: takes no index, like a read. */
-export const answer = (...reply: ReadonlyArray<Argument>): Decision => ({ _tag: "Answer", reply })
+export const answer = (...reply: ReadonlyArray<Argument>): Decision<never> => ({ _tag: "Answer", reply })
 
 /** How one parameter is recognised on arrival. */
 export interface Parameter<A extends Argument> {
@@ -120,11 +140,18 @@ export const wordOrNothing: Parameter<string | null> = parameter(
 )
 /** A number without a fraction from 0 up. */
 export const count: Parameter<number> = parameter(
-  "a whole number",
+  "a whole number from 0 up",
   (u) => typeof u === "number" && Number.isSafeInteger(u) && u >= 0
 )
+/** Anything that can be an argument. */
+export const anything: Parameter<Argument> = parameter("anything", (u) => u !== undefined)
 /** A finite number. */
 export const number: Parameter<number> = parameter("a finite number", (u) => Number.isFinite(u))
+
+/** A number without a fraction. */
+export const integer: Parameter<number> = parameter("a whole number of any sign", (u) => Number.isSafeInteger(u))
+/** A number of at least 1; `Infinity` is one. */
+export const atLeastOne: Parameter<number> = parameter("a number of at least 1", (u) => typeof u === "number" && u >= 1)
 
 /** The parameters of an operation, in order. */
 export type Parameters = ReadonlyArray<Parameter<Argument>>
@@ -134,21 +161,43 @@ export type ArgumentsOf<P extends Parameters> = {
   readonly [I in keyof P]: P[I] extends Parameter<infer A> ? A : never
 }
 
+/** The arguments that match parameters and a group that may follow them again and again. */
+export type AllArguments<P extends Parameters, Rest extends Parameters> = Rest extends readonly [] ? ArgumentsOf<P>
+  : readonly [...ArgumentsOf<P>, ...ReadonlyArray<ArgumentsOf<Rest>[number]>]
+
 /** The parts of a reply. */
 export type Reply = ReadonlyArray<Argument>
 
 /** What an object is made with, besides its values: all who open a name must agree on it (S-27). */
 export type Options = Readonly<Record<string, Argument>>
 
-/** One operation as the engine runs it. `Arguments` and `Result` are for the proxies, which are typed by them. */
-export interface Operation<State, Arguments extends ReadonlyArray<Argument> = ReadonlyArray<Argument>, R = Reply> {
-  /** *read*: no index, run again if asked again. *change*: one index, reply remembered. *grant*: and a grant (S-10). */
-  readonly effect: "read" | "change" | "grant"
+/** The options of a kind, by name. */
+export type OptionParameters = Readonly<Record<string, Parameter<Argument>>>
+
+/** The options that match their parameters. */
+export type OptionsOf<P extends OptionParameters> = {
+  readonly [Name in keyof P]: P[Name] extends Parameter<infer A> ? A : never
+}
+
+/**
+ * *read*: no index, run again if asked again; it may overtake, for it takes nothing from anybody. *change*: one index,
+ * reply remembered, in order. *grant*: and a grant (S-10).
+ */
+export type Access = "read" | "change" | "grant"
+
+/** One operation as the engine runs it. `types` is for the proxies, which are typed by it. */
+export interface Operation<
+  State,
+  Arguments extends ReadonlyArray<Argument> = ReadonlyArray<Argument>,
+  R = Reply,
+  Error extends string = string
+> {
+  readonly access: Access
   readonly parameters: Parameters
-  /** Further arguments after the parameters are let through, for `decide` to check. */
-  readonly variadic: boolean
-  /** Index in `Kind.lanes` where it waits; absent: it never waits. */
-  readonly lane: number | undefined
+  /** A group of further arguments, any number of times; empty: there are none. */
+  readonly rest: Parameters
+  /** The one of `Kind.lanes` where it waits; absent: it never waits. */
+  readonly lane: string | undefined
   /** Whether holds in the caller's guard must be current (S-21). */
   readonly guarded: boolean
   /** Only gives back what was granted: no limit holds it up, it may overtake, and twice is as good as once (S-8). */
@@ -156,21 +205,36 @@ export interface Operation<State, Arguments extends ReadonlyArray<Argument> = Re
   readonly byReceipt: boolean
   readonly decide: (state: State, args: ReadonlyArray<Argument>, at: At) => Decision
   readonly apply: (state: State, args: ReadonlyArray<Argument>, at: At) => Reply
-  /** A waiting operation leaves its lane unserved (S-14). Most kinds need nothing here. */
+  /**
+   * What its beginning to wait changes already (S-14): a barrier counts it, a condition releases its lock. Takes an
+   * index, which is the call's `at.since` from then on; `withdraw` undoes it.
+   */
+  readonly enter: ((state: State, args: ReadonlyArray<Argument>, at: At) => void) | undefined
+  /** A waiting operation leaves its lane unserved (S-14): undoes what `enter` did. */
   readonly withdraw: ((state: State, args: ReadonlyArray<Argument>, reason: Withdrawal, at: At) => void) | undefined
-  /** Types only: what a proxy may send and what it gets. */
-  readonly types?: { readonly arguments: Arguments; readonly reply: R }
+  /** Types only: what a proxy may send, what it gets, and the refusals it can meet. */
+  readonly types?: { readonly arguments: Arguments; readonly reply: R; readonly refusals: Error }
 }
 
 /** A kind of shared object. */
-export interface Kind<State, Operations extends Record<string, Operation<State>> = Record<string, Operation<State>>> {
+export interface Kind<
+  State,
+  Operations extends Record<string, Operation<State>> = Record<string, Operation<State>>,
+  Name extends string = string,
+  P extends OptionParameters = OptionParameters
+> {
   /** The public type's name without "Shared": `Queue`, `Lock`. */
-  readonly name: string
-  /** Names of the waiting lanes, in the order in which they are served after a change (S-13). */
+  readonly name: Name
+  /**
+   * The waiting lanes, in the order in which they are served after a change (S-13). A change that cannot go holds up
+   * those behind it in its lane, a read does not.
+   */
   readonly lanes: ReadonlyArray<string>
   readonly operations: Operations
+  /** What its objects are made with, checked before `initial` sees it; absent: any words (a record's are its fields). */
+  readonly options?: P
   /** The first state from the creator's options and values, or why these are refused. Counts nothing. */
-  readonly initial: (options: Options, values: ReadonlyArray<Cell>) => State | Refusal
+  readonly initial: (options: OptionsOf<P>, values: ReadonlyArray<Cell>) => State | Refusal<"InvalidOptions">
   /** Back in the fixed initial state, so that an unused name may be forgotten (S-27). */
   readonly pristine: (state: State) => boolean
   /** Takes back what was granted: an index of its own when cancelled, part of the step when the session ended. */
@@ -191,59 +255,88 @@ export interface Kind<State, Operations extends Record<string, Operation<State>>
 
 /** Any kind, for the registry and the loop. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a registry holds kinds of unrelated states; each state only ever meets its own kind
-export type AnyKind = Kind<any, any>
+export type AnyKind = Kind<any, any, string, any>
+
+/** Defines a kind over a type of state: `kindOf<State>()({ name: "Lock", ... })`. */
+export const kindOf = <State>() =>
+<
+  const Name extends string,
+  Operations extends Record<string, Operation<State>>,
+  const P extends OptionParameters
+>(kind: Kind<State, Operations, Name, P>): Kind<State, Operations, Name, P> => kind
 
 /** How an operation is written down. */
-interface Definition<State, P extends Parameters, R extends Reply> {
+interface Definition<
+  State,
+  P extends Parameters,
+  Rest extends Parameters,
+  R extends Reply,
+  Error extends string,
+  Lane extends string
+> {
   readonly parameters: P
-  readonly variadic?: boolean
-  readonly lane?: number
+  readonly rest?: Rest
+  readonly lane?: Lane
   readonly guarded?: boolean
   /** Implies that it is not guarded (S-21). */
   readonly settles?: boolean
-  readonly decide?: (state: State, args: ArgumentsOf<P>, at: At) => Decision
-  readonly apply: (state: State, args: ArgumentsOf<P>, at: At) => R
-  readonly withdraw?: (state: State, args: ArgumentsOf<P>, reason: Withdrawal, at: At) => void
+  readonly decide?: (state: State, args: AllArguments<P, Rest>, at: At) => Decision<Error>
+  readonly apply: (state: State, args: AllArguments<P, Rest>, at: At) => R
+  readonly enter?: (state: State, args: AllArguments<P, Rest>, at: At) => void
+  readonly withdraw?: (state: State, args: AllArguments<P, Rest>, reason: Withdrawal, at: At) => void
 }
 
-const operation = <State, const P extends Parameters, R extends Reply>(
-  effect: Operation<State>["effect"],
-  definition: Definition<State, P, R>,
+const operation = <State, P extends Parameters, Rest extends Parameters, R extends Reply, Error extends string>(
+  access: Access,
+  definition: Definition<State, P, Rest, R, Error, string>,
   byReceipt = false
-): Operation<State, ArgumentsOf<P>, R> => {
+): Operation<State, AllArguments<P, Rest>, R, Error> => {
   // The loop calls these only with arguments that the parameters have recognised, so the tuple type holds.
-  const { apply, decide, withdraw } = definition as unknown as
-    & Pick<
-      Operation<State>,
-      "apply" | "withdraw"
-    >
+  const { apply, decide, enter, withdraw } = definition as unknown as
+    & Pick<Operation<State>, "apply" | "enter" | "withdraw">
     & { readonly decide?: Operation<State>["decide"] }
   return {
-    effect,
+    access,
     parameters: definition.parameters,
-    variadic: definition.variadic ?? false,
+    rest: definition.rest ?? [],
     lane: definition.lane,
     guarded: definition.guarded ?? definition.settles !== true,
     settles: definition.settles ?? false,
     byReceipt,
     decide: decide ?? (() => ready),
     apply,
+    enter,
     withdraw
   }
 }
 
-/** Constructors of the operations over one state type. */
-export const operationsOf = <State>() => ({
-  /** Looks, changes nothing. */
-  read: <const P extends Parameters, R extends Reply>(
+/** Constructors of the operations over one type of state, and the names of the lanes they may wait in. */
+export const operationsOf = <State, Lane extends string = never>() => ({
+  /** Looks, changes nothing; with `decide` it may refuse or wait. */
+  read: <
+    const P extends Parameters,
+    R extends Reply,
+    Error extends string = never,
+    const Rest extends Parameters = readonly []
+  >(
     parameters: P,
-    apply: (state: State, args: ArgumentsOf<P>, at: At) => R
-  ) => operation<State, P, R>("read", { parameters, apply }),
+    apply: (state: State, args: AllArguments<P, Rest>, at: At) => R,
+    more?: Pick<Definition<State, P, Rest, R, Error, Lane>, "decide" | "lane" | "rest">
+  ) => operation<State, P, Rest, R, Error>("read", { ...more, parameters, apply }),
   /** Changes the state. */
-  change: <const P extends Parameters, R extends Reply>(definition: Definition<State, P, R>) =>
-    operation<State, P, R>("change", definition),
+  change: <
+    const P extends Parameters,
+    R extends Reply,
+    Error extends string = never,
+    const Rest extends Parameters = readonly []
+  >(definition: Definition<State, P, Rest, R, Error, Lane>) =>
+    operation<State, P, Rest, R, Error>("change", definition),
   /** Changes the state and gives the caller something that it must settle, or that its receipt settles. */
-  grant: <const P extends Parameters, R extends Reply>(
-    definition: Definition<State, P, R> & { readonly byReceipt?: boolean }
-  ) => operation<State, P, R>("grant", definition, definition.byReceipt ?? false)
+  grant: <
+    const P extends Parameters,
+    R extends Reply,
+    Error extends string = never,
+    const Rest extends Parameters = readonly []
+  >(definition: Definition<State, P, Rest, R, Error, Lane> & { readonly byReceipt?: boolean }) =>
+    operation<State, P, Rest, R, Error>("grant", definition, definition.byReceipt ?? false)
 })

@@ -5,11 +5,14 @@
 import type { Engine } from "./Engine.ts"
 import {
   answer,
+  type AnyKind,
+  anything,
   count,
   isRefusal,
-  type Kind,
+  kindOf,
   operationsOf,
   type Options,
+  type Parameter,
   ready,
   type Refusal,
   refuse,
@@ -62,11 +65,13 @@ const operations = {
    */
   open: change({
     parameters: [word, word, wordOrNothing, count],
-    variadic: true,
+    rest: [anything],
     decide: (engine, [kindName, fingerprint, name, ...rest]) => {
       const kind = engine.state.kinds.get(kindName)
       if (kind === undefined || kind.name === "Manager") return refuse("UnknownKind", kindName)
       const { options, values } = creation(rest)
+      const invalid = invalidOption(kind, options)
+      if (invalid !== undefined) return invalid
       const existing = name === null ? undefined : engine.state.objects.get(engine.state.names.get(name) ?? -1)
       if (existing === undefined) return refusalToCreate(engine, name, kind.initial(options, values)) ?? ready
       if (existing.kind !== kind) return refuse("KindMismatch", existing.kind.name, kindName)
@@ -86,7 +91,7 @@ const operations = {
         fingerprint,
         keep: values.length > 0,
         state: kind.initial(options, values),
-        lanes: kind.lanes.map(() => Lane.make()),
+        lanes: Lane.make(kind.lanes),
         waiting: 0,
         grants: 0,
         references: 0,
@@ -112,16 +117,16 @@ const operations = {
 }
 
 /** The kind of the manager. */
-export const kind: Kind<Engine, typeof operations> = {
+export const kind = kindOf<Engine>()({
   name: "Manager",
   lanes: [],
   operations,
-  initial: () => refuse("UnknownKind", "Manager"),
+  initial: () => refuse("InvalidOptions", "there is one manager"),
   pristine: () => false,
   values: () => [],
   describe: () => null,
   check: () => []
-}
+})
 
 /** The manager as one of its objects; it is referred to for ever. */
 export const object = (engine: Engine): SharedObject => ({
@@ -132,7 +137,7 @@ export const object = (engine: Engine): SharedObject => ({
   fingerprint: "",
   keep: true,
   state: engine,
-  lanes: [],
+  lanes: Lane.make([]),
   waiting: 0,
   grants: 0,
   references: 1,
@@ -143,20 +148,42 @@ const creation = (
   rest: ReadonlyArray<Argument>
 ): { readonly options: Options; readonly values: ReadonlyArray<Cell> } => {
   const size = Math.min(Number(rest[0]) * 2, rest.length)
-  const options: Record<string, Argument> = {}
-  for (let i = 1; i < size; i += 2) options[String(rest[i])] = rest[i + 1] ?? null
+  const names = rest.slice(1, 1 + size).filter((_, i) => i % 2 === 0)
+  const options = Object.fromEntries(names.map((name, i) => [String(name), rest[2 + i * 2] ?? null]))
   return { options, values: rest.slice(1 + size).filter(isCell) }
+}
+
+/** Why a kind cannot be made with these options; absent: it can. */
+const invalidOption = (
+  { name: kind, options: parameters }: AnyKind,
+  options: Options
+): Refusal<"InvalidOptions"> | undefined => {
+  for (const [name, parameter] of Object.entries<Parameter<Argument>>(parameters ?? {})) {
+    const option = options[name]
+    if (!parameter.is(option)) {
+      return refuse("InvalidOptions", `${name} must be ${parameter.expected}, not ${String(option)}`)
+    }
+  }
+  const unknown = parameters === undefined
+    ? undefined
+    : Object.keys(options).find((name) => !Object.hasOwn(parameters, name))
+  return unknown === undefined ? undefined : refuse("InvalidOptions", `${kind} has no option ${unknown}`)
 }
 
 /** Options as people read them: what an `OptionsMismatch` shows of both sides. */
 const agreementOf = (options: Options): string =>
   Object.entries(options).map(([name, value]) => `${name} ${String(value)}`).join(", ")
 
-const refusalToCreate = (engine: Engine, name: string | null, initial: unknown): Refusal | undefined => {
+const refusalToCreate = (
+  engine: Engine,
+  name: string | null,
+  initial: unknown
+): Refusal<"LimitExceeded" | "InvalidOptions"> | undefined => {
   const { nameLengthMax, objectsMax } = engine.state.limits
   if (name !== null && name.length > nameLengthMax) return refuse("LimitExceeded", "nameLengthMax", nameLengthMax)
   if (engine.state.objects.size > objectsMax) return refuse("LimitExceeded", "objectsMax", objectsMax)
-  return isRefusal(initial) ? initial : undefined
+  // What `Kind.initial` refuses with.
+  return isRefusal(initial) ? initial as Refusal<"InvalidOptions"> : undefined
 }
 
 const handle = (object: SharedObject): Cell => ({ text: JSON.stringify(object.kind.name), handles: [object.id] })
@@ -179,7 +206,7 @@ const describe = (engine: Engine): Inspection => {
       name: object.name ?? null,
       references: object.references,
       watchers: object.watchers.size,
-      waiters: object.lanes.flatMap((lane) => [...Lane.calls(lane)]).map((parked) => ({
+      waiters: [...object.lanes.values()].flatMap((lane) => [...Lane.calls(lane)]).map((parked) => ({
         session: parked.session,
         pid: sessions.get(parked.session)!.label.pid,
         operation: Object.keys(object.kind.operations)[parked.operation]!

@@ -127,7 +127,7 @@ const trace = (state: EngineState, tell: (gone: SharedObject) => void): void => 
   for (const session of state.sessions.values()) for (const id of session.imports.keys()) reach(id)
   for (const object of state.objects.values()) {
     if (object.grants > 0) reach(object.id)
-    for (const lane of object.lanes) {
+    for (const lane of object.lanes.values()) {
       for (const parked of Lane.calls(lane)) {
         reach(object.id)
         for (const argument of parked.args) if (isCell(argument)) argument.handles.forEach(reach)

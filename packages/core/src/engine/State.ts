@@ -3,17 +3,11 @@
  *
  * No closures, promises or clocks: two engines that were given the same inputs hold equal states (I1).
  */
-import type { AnyKind, Grant, GrantId, Reply } from "./Kind.ts"
+import type { AnyKind, Client, Grant, GrantId, Reply } from "./Kind.ts"
 import type { Argument, ObjectId } from "./Value.ts"
 
 /** A client of the manager, for as long as its connection lives (S-6). */
 export type SessionId = number
-
-/** Who a session says it is: shown by `inspect`, never trusted. */
-export interface SessionLabel {
-  readonly name: string
-  readonly pid: number
-}
 
 /** How a call ended. */
 export type Outcome =
@@ -30,8 +24,11 @@ export interface Parked {
   readonly args: ReadonlyArray<Argument>
   readonly guard: ReadonlyArray<GrantId>
   /** Order of arrival among all parked calls of this manager. */
-  readonly arrival: number
-  readonly lane: number
+  arrival: number
+  lane: string
+  /** The index at which it began to wait, its own if that was a change (`Operation.enter`). */
+  since: number
+  readonly isRead: boolean
   previous: Parked | undefined
   next: Parked | undefined
 }
@@ -44,10 +41,12 @@ export interface Answered {
   readonly grant: GrantId | undefined
 }
 
-/** Waiting calls of one lane, first come first served. */
+/** Waiting calls of one lane, in order of arrival. */
 export interface Lane {
   head: Parked | undefined
   tail: Parked | undefined
+  /** How many of them are changes. */
+  changes: number
 }
 
 /** One subscription to the changes of an object (S-29). */
@@ -64,7 +63,7 @@ export interface Watcher {
 /** One client: everything held, waited for, borrowed or referenced belongs to it and ends with it (S-11). */
 export interface Session {
   readonly id: SessionId
-  readonly label: SessionLabel
+  readonly label: Client
   lastSequence: number
   /** Parked and answered calls, by sequence. */
   readonly calls: Map<number, Parked | Answered>
@@ -91,7 +90,7 @@ export interface SharedObject {
   readonly keep: boolean
   // oxlint-disable-next-line typescript/no-explicit-any -- only `kind` ever reads it, see AnyKind
   readonly state: any
-  readonly lanes: ReadonlyArray<Lane>
+  readonly lanes: ReadonlyMap<string, Lane>
   waiting: number
   grants: number
   /** Handles: imports of sessions, and values in states and parked calls. */

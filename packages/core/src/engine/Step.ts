@@ -2,7 +2,8 @@
  * The step in progress, as kinds see it.
  */
 import type { Engine } from "./Engine.ts"
-import type { At, Grant, GrantId, Reply } from "./Kind.ts"
+import * as Grants from "./Grants.ts"
+import type { At, Client, Grant, GrantId, Reply } from "./Kind.ts"
 import * as References from "./References.ts"
 import type { SessionId, SharedObject } from "./State.ts"
 import type { Cell } from "./Value.ts"
@@ -12,16 +13,20 @@ import * as Watchers from "./Watchers.ts"
 export class Step implements At {
   readonly #engine: Engine
   #object: SharedObject | undefined
-  session: SessionId = 0
+  #session: SessionId = 0
+  since: number | undefined
+  isBehind = false
   expiry: number | undefined
 
   constructor(engine: Engine) {
     this.#engine = engine
   }
 
-  of(object: SharedObject, session: SessionId): this {
+  of(object: SharedObject, session: SessionId, since?: number, isBehind = false): this {
     this.#object = object
-    this.session = session
+    this.#session = session
+    this.since = since
+    this.isBehind = isBehind
     this.expiry = undefined
     return this
   }
@@ -34,14 +39,18 @@ export class Step implements At {
     return this.#engine.state.now
   }
 
+  get client(): Client {
+    return this.#engine.state.sessions.get(this.#session)!.label
+  }
+
   held(id: GrantId): Grant | undefined {
     const grant = this.#engine.state.grants.get(id)
-    return grant?.session === this.session && grant.object === this.#object!.id ? grant : undefined
+    return grant?.session === this.#session && grant.object === this.#object!.id ? grant : undefined
   }
 
   settle(id: GrantId): void {
     const grant = this.held(id)
-    if (grant !== undefined) this.#engine.settle(grant)
+    if (grant !== undefined) Grants.settle(this.#engine.state, grant)
   }
 
   expire(milliseconds: number): void {

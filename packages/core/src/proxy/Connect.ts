@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
-import type { SessionLabel } from "../engine/State.ts"
+import type { Client } from "../engine/Kind.ts"
 import type { Limits } from "../Limits.ts"
 import { ConnectFailed, HandshakeRefused, ManagerError } from "../ManagerError.ts"
 import * as Handshake from "../protocol/Handshake.ts"
@@ -22,7 +22,7 @@ export interface ConnectOptions {
   /** For messages. */
   readonly address: string
   readonly key: Handshake.ManagerKey
-  readonly label: SessionLabel
+  readonly label: Client
   readonly limits: Limits
 }
 

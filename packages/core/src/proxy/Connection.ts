@@ -19,7 +19,7 @@ import * as Exit from "effect/Exit"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
 import type { OperationTable } from "../engine/Inputs.ts"
-import type { GrantId, Reply } from "../engine/Kind.ts"
+import type { Access, GrantId, Reply } from "../engine/Kind.ts"
 import type { Outcome } from "../engine/State.ts"
 import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
 import { ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
@@ -47,7 +47,7 @@ export interface Agreement {
 export interface OperationInfo {
   readonly name: string
   readonly position: number
-  readonly effect: "read" | "change" | "grant"
+  readonly access: Access
 }
 
 /** Whom a call is made to, for the wire and for messages. */
@@ -121,7 +121,7 @@ export class Connection {
     for (const [kind, list] of Object.entries(agreement.operations)) {
       this.#operations.set(
         kind,
-        new Map(list.map(([name, effect], position) => [name, { name, position, effect }]))
+        new Map(list.map(([name, access], position) => [name, { name, position, access }]))
       )
     }
   }
@@ -234,7 +234,7 @@ export class Connection {
         return Effect.void
       }
       if (this.#calls.get(call.sequence) === undefined) return Effect.void
-      if (call.operation.effect === "read") {
+      if (call.operation.access === "read") {
         // Nothing to undo: the reply, when it comes, finds nobody. The manager may have it in its own queue still.
         this.#forget(call)
         this.#writer.cancel(call.sequence)
@@ -333,7 +333,7 @@ export class Connection {
       call.late = outcome
     } else {
       this.#calls.delete(sequence)
-      if (call.operation.effect !== "read") this.#acknowledge(sequence)
+      if (call.operation.access !== "read") this.#acknowledge(sequence)
     }
     call.answer(outcome, index)
   }

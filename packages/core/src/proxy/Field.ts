@@ -126,7 +126,7 @@ export const first = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<A, E> =>
 
 // internals
 
-const whenRefused: Refusals<OutOfBounds | ManagerError> = {
+const whenRefused: Refusals<"OutOfBounds" | "NotANumber", OutOfBounds | ManagerError> = {
   OutOfBounds: ([result], object) => new OutOfBounds({ object, result: Number(result) }),
   NotANumber: (_, object) => {
     const issue = "its schema is not a plain number, or has checks that the manager cannot make"

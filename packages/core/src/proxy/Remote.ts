@@ -7,7 +7,6 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Kind } from "../engine/Kind.ts"
 import type { kind as ManagerKind } from "../engine/Manager.ts"
@@ -20,21 +19,23 @@ import type { ValueCodec } from "./ValueCodec.ts"
 import type { Notification } from "./Watches.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- matches any kind to read its operations' types
-type OperationsOf<K> = K extends Kind<any, infer Operations> ? Operations : never
+type OperationsOf<K> = K extends Kind<any, infer Operations, string, any> ? Operations : never
 
 type TypesOf<K, N extends keyof OperationsOf<K>> = NonNullable<OperationsOf<K>[N]["types"]>
 
 /** What an operation of a kind takes. */
-export type ArgumentsOf<K, N extends keyof OperationsOf<K>> = readonly [
-  ...TypesOf<K, N>["arguments"],
-  ...ReadonlyArray<Argument>
-]
+export type ArgumentsOf<K, N extends keyof OperationsOf<K>> = TypesOf<K, N>["arguments"]
 
 /** What an operation of a kind replies. */
 export type ReplyOf<K, N extends keyof OperationsOf<K>> = TypesOf<K, N>["reply"]
 
-/** The refusals of a kind, as its own errors. */
-export type Refusals<E> = Readonly<Record<string, (details: ReadonlyArray<Argument>, object: string) => E>>
+/** The refusals that a kind declares, as its own errors. The others are mistakes of the caller: `InvalidRequest`. */
+export type Refusals<Name extends string, E> = {
+  readonly [X in Name]?: (details: ReadonlyArray<Argument>, object: string) => E
+}
+
+/** The names of the refusals that an operation of a kind can meet. */
+type RefusalOf<K, N extends keyof OperationsOf<K>> = TypesOf<K, N>["refusals"]
 
 /** Makes waiting interruptible again inside a masked region. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -75,7 +76,7 @@ export class Remote<K> {
     name: N,
     args: ArgumentsOf<K, N>,
     decode: Decode<K, N, A, E>,
-    refusals?: Refusals<F>
+    refusals?: Refusals<RefusalOf<K, N>, F>
   ): Effect.Effect<A, E | F | ManagerError> {
     const operation = this.#operations.get(name)
     return operation === undefined
@@ -92,7 +93,7 @@ export class Remote<K> {
     name: N,
     args: ArgumentsOf<K, N>,
     decode: Decode<K, N, A, E>,
-    refusals?: Refusals<F>,
+    refusals?: Refusals<RefusalOf<K, N>, F>,
     reject?: keyof OperationsOf<K> & string
   ): Effect.Effect<A, E | F | ManagerError> {
     const { connection, target } = this
@@ -118,9 +119,17 @@ export class Remote<K> {
     return Exit.mapError(codec.encode(value), (error) => this.notEncoded(operation, error))
   }
 
-  /** A key on its way out, encoded now. */
+  /** A value on its way out, encoded now, as text that tells whether two are equal (S-25). */
+  encodeCanonical<A>(operation: string, codec: ValueCodec<A>, value: A): Exit.Exit<Cell, ManagerError> {
+    return Exit.mapError(codec.encodeCanonical(value), (error) => this.notEncoded(operation, error))
+  }
+
+  /** A key on its way out. The manager counts no references in keys, so a handle cannot stand in one (S-23). */
   encodeKey<A>(operation: string, codec: ValueCodec<A>, key: A): Exit.Exit<string, ManagerError> {
-    return Exit.mapError(codec.encodeKey(key), (error) => this.notEncoded(operation, error))
+    const encoded = this.encodeCanonical(operation, codec, key)
+    return Exit.isSuccess(encoded) && encoded.value.handles.length > 0
+      ? Exit.fail(this.notEncoded(operation, { message: "a key cannot hold a handle" }))
+      : Exit.map(encoded, ({ text }) => text)
   }
 
   /** Encodes a value when the effect runs, and goes on with it. */
@@ -141,7 +150,7 @@ export class Remote<K> {
     )
   }
 
-  notEncoded(operation: string, { message }: Schema.SchemaError): ManagerError {
+  notEncoded(operation: string, { message }: { readonly message: string }): ManagerError {
     return new ManagerError({ reason: new ValueNotEncoded({ ...this.#named(operation), issue: message }) })
   }
 
@@ -152,7 +161,7 @@ export class Remote<K> {
   #complete<R, A, E, F>(
     operation: string,
     decode: (reply: R, index: number) => Exit.Exit<A, E>,
-    refusals: Refusals<F> | undefined
+    refusals: Refusals<string, F> | undefined
   ) {
     return (outcome: Outcome, index: number): Exit.Exit<A, E | F | ManagerError> => {
       // The kind's definition says what it replies; both sides are of one protocol version (handshake).

@@ -1,8 +1,8 @@
 /**
  * A kind as a typed service: what every public module of a kind is made of (`Service`, `make`, `schema`, `isSharedX`).
  *
- * A kind's module says how its options become wire options, which schemas its values have, and how a remote object
- * becomes the interface its users see. Opening, layers, handles and their lifetimes are here, once.
+ * A kind's module has two parts: a *facade*, by which a remote object becomes the interface its users see, and the
+ * *creation* of a new object. Opening, layers, handles and their lifetimes are here, once.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Scope from "effect/Scope"
-import type { Options } from "../engine/Kind.ts"
+import type { OptionParameters, OptionsOf } from "../engine/Kind.ts"
 import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
 import { Manager } from "../Manager.ts"
 import { InvalidRequest, ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
@@ -24,17 +24,30 @@ import { HandleCollector } from "./ValueCodec.ts"
 
 export { type Shared, TypeId } from "./Remote.ts"
 
-/** Everything needed to open an object of a kind and to talk to it. */
-export interface Blueprint<A extends Remote.Shared, C, R, K> {
-  readonly kind: string
-  /** The canonical form of its schemas (S-26). */
-  readonly fingerprint: string
-  readonly options: Options
-  /** The compiled schemas. */
-  readonly codecs: Effect.Effect<C, never, R>
-  /** Values the object begins with. */
-  readonly initial: (codecs: C) => Exit.Exit<ReadonlyArray<Cell>, Schema.SchemaError>
+/** How an object of a kind is talked to. */
+export interface Facade<A extends Remote.Shared, K extends Named, C = void, R = never> {
+  readonly kind: K["name"]
+  /** The schemas of its values; absent: it has none. */
+  readonly values?: {
+    /** Their canonical form (S-26). */
+    readonly fingerprint: string
+    /** Compiled. */
+    readonly codecs: Effect.Effect<C, never, R>
+  }
   readonly proxy: (remote: Remote.Remote<K>, codecs: C) => A
+}
+
+/** What a new object of a kind is made with. */
+export interface Creation<K extends Named, C = void> {
+  readonly options?: OptionsOf<NonNullable<K["options"]>>
+  /** Values the object begins with; absent: none. */
+  readonly initial?: (codecs: C) => Exit.Exit<ReadonlyArray<Cell>, Schema.SchemaError>
+}
+
+/** Any kind, as far as opening one goes. */
+interface Named {
+  readonly name: string
+  readonly options?: OptionParameters
 }
 
 /** What can go wrong when an object is opened. */
@@ -44,51 +57,65 @@ export type OpenError = ManagerError | SchemaMismatch | OptionsMismatch
  * Opens an object for the life of the scope: the one of this name, made now if there is none, or without a name a new
  * one that lives as long as something refers to it.
  */
-export const open = <A extends Remote.Shared, C, R, K>(
-  blueprint: Blueprint<A, C, R, K>,
+export const open = <A extends Remote.Shared, K extends Named, C, R>(
+  facade: Facade<A, K, C, R>,
+  creation: Creation<K, C>,
   name: string | undefined
 ): Effect.Effect<A, OpenError, Manager | Scope.Scope | R> =>
   Effect.gen(function*() {
     const { connection } = yield* Manager
     const scope = yield* Effect.scope
-    const codecs = yield* blueprint.codecs
-    const { fingerprint, kind } = blueprint
+    const codecs = yield* codecsOf(facade)
+    const { kind } = facade
     const shown = describe(kind, name)
     const directory = Remote.manager(connection, shown)
-    const initial = yield* Exit.mapError(blueprint.initial(codecs), (error) => directory.notEncoded("open", error))
-    const options: ReadonlyArray<Argument> = Object.entries(blueprint.options).flat()
+    const initial = yield* Exit.mapError(
+      creation.initial?.(codecs) ?? Exit.succeed([]),
+      (error) => directory.notEncoded("open", error)
+    )
+    const options = Object.entries<Argument>(creation.options ?? {}).flat()
     const id = yield* Effect.uninterruptibleMask((restore) =>
       Effect.tap(
         directory.callOwned(
           restore,
           "open",
-          [kind, fingerprint, name ?? null, options.length / 2, ...options, ...initial],
+          [kind, fingerprintOf(facade), name ?? null, options.length / 2, ...options, ...initial],
           ([handle]) => Exit.succeed(handle.handles[0]!),
           openRefusals(name ?? "", shown)
         ),
         (id) => Scope.addFinalizer(scope, Effect.sync(() => connection.drop(id, 1)))
       )
     )
-    return bind(blueprint, codecs, connection, id, name)
+    return bind(facade, codecs, connection, id, name)
   })
 
+const fingerprintOf = <A extends Remote.Shared, K extends Named, C, R>({ values }: Facade<A, K, C, R>): string =>
+  values?.fingerprint ?? ""
+
+const codecsOf = <A extends Remote.Shared, K extends Named, C, R>(
+  { values }: Facade<A, K, C, R>
+): Effect.Effect<C, never, R> =>
+  // Without values a facade has no codecs: C is void.
+  values?.codecs ?? Effect.void as Effect.Effect<C>
+
 /** An object as its users see it. */
-const bind = <A extends Remote.Shared, C, R, K>(
-  { fingerprint, kind, proxy }: Blueprint<A, C, R, K>,
+const bind = <A extends Remote.Shared, K extends Named, C, R>(
+  facade: Facade<A, K, C, R>,
   codecs: C,
   connection: Connection,
   id: ObjectId,
   name: string | undefined
-): A =>
-  proxy(
-    new Remote.Remote<K>(connection, kind, { id, name, description: describe(kind, name ?? id) }, fingerprint),
-    codecs
-  )
+): A => {
+  const target = { id, name, description: describe(facade.kind, name ?? id) }
+  return facade.proxy(new Remote.Remote<K>(connection, facade.kind, target, fingerprintOf(facade)), codecs)
+}
 
 const describe = (kind: string, name: string | number | undefined): string =>
   name === undefined ? `a new ${kind}` : typeof name === "number" ? `${kind} #${name}` : `${kind} "${name}"`
 
-const openRefusals = (name: string, object: string): Remote.Refusals<OpenError> => {
+type OpenRefusal = "SchemaMismatch" | "KindMismatch" | "OptionsMismatch" | "InvalidOptions" | "UnknownKind"
+
+const openRefusals = (name: string, object: string): Remote.Refusals<OpenRefusal, OpenError> => {
   const invalid = (issue: string) =>
     new ManagerError({ reason: new InvalidRequest({ object, operation: "open", issue }) })
   const mismatch = ([existing, requested]: ReadonlyArray<Argument>) =>
@@ -115,14 +142,15 @@ export interface ServiceClass<Self, Id extends string, A extends Remote.Shared, 
 
 /** Makes the class that a program extends to name a shared object. */
 export const service = <Self>() =>
-<const Id extends string, A extends Remote.Shared, C, R, K>(
+<const Id extends string, A extends Remote.Shared, K extends Named, C, R>(
   id: Id,
-  blueprint: Blueprint<A, C, R, K>
+  facade: Facade<A, K, C, R>,
+  creation: Creation<K, C>
 ): ServiceClass<Self, Id, A, R> => {
   const tag = Context.Service<Self, A>()(id)
   return Object.assign(tag, {
-    layer: Layer.effect(tag, open(blueprint, id)) as Layer.Layer<Self, OpenError, Manager | R>,
-    schema: handleSchema(blueprint)
+    layer: Layer.effect(tag, open(facade, creation, id)) as Layer.Layer<Self, OpenError, Manager | R>,
+    schema: handleSchema(facade)
   })
 }
 
@@ -145,10 +173,11 @@ const foreign = "this handle belongs to another manager"
 const space = 0
 
 /** The schema of the handles of a kind of object with these items. */
-export const handleSchema = <A extends Remote.Shared, C, R, K>(
-  blueprint: Blueprint<A, C, R, K>
+export const handleSchema = <A extends Remote.Shared, K extends Named, C, R>(
+  facade: Facade<A, K, C, R>
 ): HandleSchema<A, R> => {
-  const { codecs, fingerprint, kind } = blueprint
+  const { kind } = facade
+  const fingerprint = fingerprintOf(facade)
   const Wire = Schema.Struct({
     manager: Schema.String,
     space: Schema.Literal(space),
@@ -168,7 +197,7 @@ export const handleSchema = <A extends Remote.Shared, C, R, K>(
             new SchemaIssue.InvalidValue({ message: foreign })
           )
         }
-        return bind(blueprint, yield* codecs, connection, wire.object, wire.name ?? undefined)
+        return bind(facade, yield* codecsOf(facade), connection, wire.object, wire.name ?? undefined)
       })
     ),
     encode: SchemaGetter.transformEffect((object: A) =>

@@ -23,8 +23,8 @@ export const HandleCollector = Context.Reference<Array<ObjectId> | undefined>(
 export interface ValueCodec<A> {
   readonly encode: (value: A) => Exit.Exit<Cell, Schema.SchemaError>
   readonly decode: (cell: Cell) => Exit.Exit<A, Schema.SchemaError>
-  /** The value as text whose equality is the value's: object keys sorted, no -0 (S-25). */
-  readonly encodeKey: (value: A) => Exit.Exit<string, Schema.SchemaError>
+  /** As `encode`, but equal values are equal texts: object keys sorted, no -0 (S-25). */
+  readonly encodeCanonical: (value: A) => Exit.Exit<Cell, Schema.SchemaError>
 }
 
 const noHandles: ReadonlyArray<ObjectId> = []
@@ -46,18 +46,19 @@ export const make = <S extends Schema.Top>(
         // What is an Exit already is the effect's own outcome.
         ? effect as Exit.Exit<A, E>
         : Effect.runSyncExitWith(Context.add(context, HandleCollector, collected))(effect)
+    const encodeWith = (textOf: (json: unknown) => string) => (value: S["Type"]) => {
+      const effect = encode(value)
+      const handles = Exit.isExit(effect) ? undefined : []
+      return Exit.map(run(effect, handles), (json): Cell => ({ text: textOf(json), handles: handles ?? noHandles }))
+    }
     return {
-      encode: (value) => {
-        const effect = encode(value)
-        const handles = Exit.isExit(effect) ? undefined : []
-        return Exit.map(run(effect, handles), (json) => ({ text: JSON.stringify(json), handles: handles ?? noHandles }))
-      },
+      encode: encodeWith(JSON.stringify),
+      encodeCanonical: encodeWith((json) => JSON.stringify(canonical(json))),
       decode: (cell) => {
         // What another program has stored need not be what this one's codec would write.
         const json = Result.try((): unknown => JSON.parse(cell.text))
         return Result.isSuccess(json) ? run(decode(json.success)) : Exit.fail(notJson(json.failure))
-      },
-      encodeKey: (value) => Exit.map(run(encode(value)), (json) => JSON.stringify(canonical(json)))
+      }
     }
   })
 

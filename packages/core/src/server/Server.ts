@@ -23,8 +23,8 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { Engine } from "../engine/Engine.ts"
 import type { JournalEntry, Output } from "../engine/Inputs.ts"
-import type { AnyKind } from "../engine/Kind.ts"
-import type { SessionId, SessionLabel } from "../engine/State.ts"
+import type { AnyKind, Client } from "../engine/Kind.ts"
+import type { SessionId } from "../engine/State.ts"
 import type { Limits } from "../Limits.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import * as Frames from "../transport/Frames.ts"
@@ -56,7 +56,7 @@ export interface Server {
 /** A client that has proved the key. */
 interface Admitted {
   readonly session: SessionId
-  readonly label: SessionLabel
+  readonly label: Client
   readonly welcome: typeof Handshake.Welcome.Type
 }
 

@@ -38,6 +38,8 @@ export class Replay {
   /** Indexes of calls to objects without a model: whether they granted something, nobody knows. */
   readonly #unjudged = new Set<number>()
   readonly #ended = new Set<number>()
+  /** Calls that have entered their object, by session and sequence. */
+  readonly #entered = new Map<number, Map<number, JournalEntry>>()
   readonly #models: Readonly<Record<string, MakeModel>>
 
   constructor(models: Readonly<Record<string, MakeModel>> = {}) {
@@ -60,7 +62,9 @@ export class Replay {
     }
     if (entry.cause === "ended") this.#end(entry)
     else if (entry.cause === "revoked") this.#revoke(entry, Number(entry.reply[0]), entry.reply[1] as Withdrawal)
-    else if (entry.cause === "request") this.#request(entry)
+    else if (entry.cause === "entered") this.#enter(entry)
+    else if (entry.cause === "withdrawn") this.#withdraw(entry, entry.reply[0] as Withdrawal)
+    else this.#request(entry)
   }
 
   /** Whether a session holds a grant now. */
@@ -82,7 +86,8 @@ export class Replay {
       this.#unjudged.add(entry.index)
       return
     }
-    const reply = model.change(entry)
+    const since = this.#leave(entry)?.index
+    const reply = model.change({ ...entry, since })
     if (reply === undefined || !sameReply(reply, entry.reply)) {
       this.violate(`${describe(entry)}, but should ${this.#expected(model, entry, reply)}`)
       replica.model = undefined
@@ -91,6 +96,30 @@ export class Replay {
     if (model.grants.has(entry.index)) this.#sessionGrants(entry.session).set(entry.index, entry.object)
     this.#forgetSettled(model, entry)
     for (const parts of model.told ?? []) replica.changes.push({ index: entry.index, parts })
+  }
+
+  #enter(entry: JournalEntry): void {
+    const model = this.objects.get(entry.object)?.model
+    if (model === undefined) return
+    if (model.enter === undefined) return this.violate(`${describe(entry)}, but that should change nothing`)
+    let entered = this.#entered.get(entry.session)
+    if (entered === undefined) this.#entered.set(entry.session, entered = new Map())
+    entered.set(entry.sequence, entry)
+    model.enter(entry)
+    this.#forgetSettled(model, entry)
+  }
+
+  #withdraw(call: Pick<JournalEntry, "session" | "sequence">, reason: Withdrawal): void {
+    const entry = this.#leave(call)
+    if (entry !== undefined) this.objects.get(entry.object)?.model?.withdraw?.({ ...entry, since: entry.index }, reason)
+  }
+
+  /** A call ends; answers how it began to wait, if that was a change. */
+  #leave({ sequence, session }: Pick<JournalEntry, "session" | "sequence">): JournalEntry | undefined {
+    const entered = this.#entered.get(session)
+    const entry = entered?.get(sequence)
+    entered?.delete(sequence)
+    return entry
   }
 
   /** What the arguments of a call name may have been settled by it. */
@@ -127,6 +156,7 @@ export class Replay {
     if (returned.some((grant, i) => i > 0 && returned[i - 1]! >= grant)) {
       this.violate(`${describe(entry)} gives back ${show(entry.reply)}, which is not the order of acquisition`)
     }
+    for (const call of this.#entered.get(entry.session)?.values() ?? []) this.#withdraw(call, "session ended")
     for (const grant of returned) this.#revoke(entry, grant, "session ended")
     for (const [grant, object] of this.#sessionGrants(entry.session)) {
       const model = this.objects.get(object)?.model
@@ -135,6 +165,7 @@ export class Replay {
       }
     }
     this.#granted.delete(entry.session)
+    this.#entered.delete(entry.session)
     this.#ended.add(entry.session)
   }
 

@@ -47,7 +47,7 @@ export const certify = (history: History, options: CertifyOptions = {}): Readonl
   for (const entry of journal) {
     const change = entry.cause === "request" ? calls.commit(replay, entry) : undefined
     if (change !== undefined) checkCommit(replay, entry, change)
-    else if (entry.cause !== "request") calls.undo(entry)
+    else if (entry.cause !== "request" && entry.cause !== "entered") calls.undo(entry)
     replay.apply(entry)
     judge(entry.index, change)
   }
@@ -109,15 +109,12 @@ const of = <A>(sessions: Map<number, Array<A | undefined>>, session: number): Ar
   return calls
 }
 
-/** These may stand under a hold that has ended (S-21). */
-const unguarded = new Set(["acquire", "tryAcquire", "release", "ack", "giveBack", "reject", "endTurn"])
-
 /** What a client was told of a change is what the journal says. The replay stands just before it. */
 const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): void => {
   if (record.object !== entry.object || record.operation !== entry.operation || !sameReply(record.args, entry.args)) {
     replay.violate(`${describe(entry)} is not what was asked: ${nameOf(record)} with ${show(record.args)}`)
   }
-  if (!unguarded.has(entry.operation)) {
+  if (replay.objects.get(entry.object)?.model?.unguarded.has(entry.operation) !== true) {
     for (const hold of record.guard) {
       if (!replay.holds(entry.session, hold)) {
         replay.violate(`I5: ${describe(entry)} under hold ${hold}, which was not current`)

@@ -3,7 +3,7 @@
  *
  * I2: held or free, never both. I5: the hold is the grant of the acquire that got it; its id is the fencing token.
  */
-import { answer, count, type GrantId, type Kind, operationsOf, ready, refuse, wait } from "../Kind.ts"
+import { answer, count, type GrantId, kindOf, operationsOf, ready, refuse, wait } from "../Kind.ts"
 
 interface State {
   holder: GrantId | undefined
@@ -11,7 +11,7 @@ interface State {
   abandoned: boolean
 }
 
-const { change, grant, read } = operationsOf<State>()
+const { change, grant, read } = operationsOf<State, "waiting">()
 
 const hold = (state: State, at: { readonly index: number }): readonly [token: GrantId, abandoned: number] => {
   state.holder = at.index
@@ -22,7 +22,7 @@ const operations = {
   /** Waits until the lock is free and takes it. */
   acquire: grant({
     parameters: [],
-    lane: 0,
+    lane: "waiting",
     guarded: false,
     decide: (state) => state.holder === undefined ? ready : wait,
     apply: (state, [], at) => hold(state, at)
@@ -49,9 +49,10 @@ const operations = {
 }
 
 /** The kind behind `SharedLock`. */
-export const lock: Kind<State, typeof operations> = {
+export const lock = kindOf<State>()({
   name: "Lock",
   lanes: ["waiting"],
+  options: {},
   operations,
   fences: true,
   initial: () => ({ holder: undefined, abandoned: false }),
@@ -66,4 +67,4 @@ export const lock: Kind<State, typeof operations> = {
     grants.length > 1 || grants[0]?.id !== state.holder
       ? [`I5: the lock is held by ${state.holder} and granted to ${grants.map(({ id }) => id)}`]
       : []
-}
+})

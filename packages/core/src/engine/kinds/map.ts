@@ -3,7 +3,7 @@
  *
  * A version is the index of the change that wrote an entry; 0 stands for an absent entry.
  */
-import { answer, type At, count, type Kind, operationsOf, ready, value, valueOrNothing, word } from "../Kind.ts"
+import { answer, type At, count, kindOf, operationsOf, ready, value, valueOrNothing, word } from "../Kind.ts"
 import type { Argument, Cell } from "../Value.ts"
 import * as Turn from "./turn.ts"
 
@@ -19,7 +19,7 @@ interface State extends Turn.Turns {
 /** An entry in a reply: its value and version, or nothing and 0. */
 type Found = readonly [value: Cell | null, version: number]
 
-const { change, grant, read } = operationsOf<State>()
+const { change, grant, read } = operationsOf<State, "turns">()
 
 const find = (state: State, key: string): Found => {
   const entry = state.entries.get(key)
@@ -102,7 +102,7 @@ const operations = {
   /** Waits for its turn at this map; replies with the turn, and the entry's value and version. */
   turn: grant({
     parameters: [word],
-    lane: 0,
+    lane: "turns",
     decide: Turn.decideTurn,
     apply: (state, [key], at) => [Turn.begin(state, at), ...find(state, key)] as const
   }),
@@ -110,9 +110,10 @@ const operations = {
 }
 
 /** The kind behind `SharedMap`. */
-export const map: Kind<State, typeof operations> = {
+export const map = kindOf<State>()({
   name: "Map",
   lanes: ["turns"],
+  options: {},
   operations,
   initial: () => ({ entries: new Map(), turn: undefined }),
   pristine: (state) => state.entries.size === 0 && state.turn === undefined,
@@ -121,4 +122,4 @@ export const map: Kind<State, typeof operations> = {
   values: (state) => [...state.entries.values()].map((entry) => entry.value),
   describe: (state) => ({ entries: [...state.entries], turn: state.turn ?? null }),
   check: Turn.check
-}
+})

@@ -7,13 +7,13 @@
  */
 import {
   type At,
+  atLeastOne,
   count,
   type Grant,
   type GrantId,
-  type Kind,
+  kindOf,
   operationsOf,
   ready,
-  type Refusal,
   refuse,
   value,
   wait,
@@ -44,7 +44,7 @@ interface State {
   settled: number
 }
 
-const { change, grant, read } = operationsOf<State>()
+const { change, grant, read } = operationsOf<State, "takers" | "putters">()
 
 const size = (state: State): number => state.items.length - state.head
 
@@ -101,7 +101,7 @@ const operations = {
   /** Waits while the queue is full. */
   offer: change({
     parameters: [value],
-    lane: 1,
+    lane: "putters",
     decide: (state) => state.closed ? closed : size(state) + state.leased < state.capacity ? ready : wait,
     apply: (state, [item], at) => {
       at.retain(item)
@@ -113,7 +113,7 @@ const operations = {
   /** Waits for the first item; it is the client's once received. */
   take: grant({
     parameters: [],
-    lane: 0,
+    lane: "takers",
     byReceipt: true,
     decide: decideTake,
     apply: (state, [], at) => [deliver(state, at, false).value] as const
@@ -121,7 +121,7 @@ const operations = {
   /** Waits for the first item and leases it: settled by `ack`, `giveBack` or `reject`. Replies with lease, attempt, value. */
   takeLease: grant({
     parameters: [],
-    lane: 0,
+    lane: "takers",
     decide: decideTake,
     apply: (state, [], at) => {
       const { attempts, value } = deliver(state, at, true)
@@ -177,16 +177,17 @@ const operations = {
   deadLetters: read([], (state) => state.dead.flatMap(({ item, reason }) => [reason, item.attempts, item.value]))
 }
 
-const checkedCapacity = (capacity: unknown, attemptsMax: unknown): State | Refusal => {
-  if (typeof capacity !== "number" || !(capacity >= 1)) {
-    return refuse("InvalidOptions", `capacity must be at least 1, not ${String(capacity)}`)
-  }
-  if (typeof attemptsMax !== "number" || !(attemptsMax >= 1)) {
-    return refuse("InvalidOptions", `attempts must be at least 1, not ${String(attemptsMax)}`)
-  }
-  return {
+const queued = (state: State): ReadonlyArray<Item> => state.items.slice(state.head) as ReadonlyArray<Item>
+
+/** The kind behind `SharedQueue`. */
+export const queue = kindOf<State>()({
+  name: "Queue",
+  lanes: ["takers", "putters"],
+  operations,
+  options: { capacity: atLeastOne, attempts: atLeastOne },
+  initial: ({ attempts, capacity }) => ({
     capacity,
-    attemptsMax,
+    attemptsMax: attempts,
     items: [],
     head: 0,
     out: new Map(),
@@ -195,17 +196,7 @@ const checkedCapacity = (capacity: unknown, attemptsMax: unknown): State | Refus
     closed: false,
     accepted: 0,
     settled: 0
-  }
-}
-
-const queued = (state: State): ReadonlyArray<Item> => state.items.slice(state.head) as ReadonlyArray<Item>
-
-/** The kind behind `SharedQueue`. */
-export const queue: Kind<State, typeof operations> = {
-  name: "Queue",
-  lanes: ["takers", "putters"],
-  operations,
-  initial: ({ attempts, capacity }) => checkedCapacity(capacity, attempts),
+  }),
   pristine: (state) => size(state) === 0 && state.out.size === 0 && state.dead.length === 0 && !state.closed,
   revoke: (state, { id }: Grant, reason) => {
     const item = takeBack(state, id)
@@ -244,4 +235,4 @@ export const queue: Kind<State, typeof operations> = {
     }
     return broken
   }
-}
+})

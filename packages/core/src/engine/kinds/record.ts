@@ -8,8 +8,7 @@ import {
   answer,
   type At,
   count,
-  type Decision,
-  type Kind,
+  kindOf,
   number,
   operationsOf,
   type Options,
@@ -19,7 +18,7 @@ import {
   value,
   word
 } from "../Kind.ts"
-import { type Argument, type Cell, cell, isCell } from "../Value.ts"
+import { type Argument, type Cell, cell } from "../Value.ts"
 import * as Turn from "./turn.ts"
 
 interface Field {
@@ -42,7 +41,7 @@ interface State extends Turn.Turns {
   readonly fields: ReadonlyMap<string, Field>
 }
 
-const { change, grant, read } = operationsOf<State>()
+const { change, grant, read } = operationsOf<State, "turns">()
 
 const put = (state: State, name: string, next: Cell, at: At): void => {
   const field = state.fields.get(name)!
@@ -57,9 +56,9 @@ const write = (state: State, name: string, next: Cell, at: At): void => {
   at.changed([name, next])
 }
 
-const unknownField = (name: string): Refusal => refuse("UnknownField", name)
+const unknownField = (name: string) => refuse("UnknownField", name)
 
-const ifKnown = (state: State, [name]: readonly [string, ...ReadonlyArray<unknown>]): Decision =>
+const ifKnown = (state: State, [name]: readonly [string, ...ReadonlyArray<unknown>]) =>
   state.fields.has(name) ? ready : unknownField(name)
 
 const sum = (field: Field, by: number): number | Refusal => {
@@ -92,15 +91,12 @@ const operations = {
   /** Name, value, name, value, …: all in one step, and one change for those who watch. */
   setAll: change({
     parameters: [],
-    variadic: true,
-    decide: (state, args: ReadonlyArray<Argument>) => {
-      for (let i = 0; i < args.length; i += 2) {
-        if (!word.is(args[i]) || !isCell(args[i + 1])) return refuse("InvalidArguments", "names and values in turn")
-        if (!state.fields.has(args[i] as string)) return unknownField(args[i] as string)
-      }
-      return ready
+    rest: [word, value],
+    decide: (state, args) => {
+      const unknown = args.find((name, i) => i % 2 === 0 && !state.fields.has(name as string))
+      return unknown === undefined ? ready : unknownField(unknown as string)
     },
-    apply: (state, args: ReadonlyArray<Argument>, at) => {
+    apply: (state, args, at) => {
       for (let i = 0; i < args.length; i += 2) put(state, args[i] as string, args[i + 1] as Cell, at)
       at.changed(args)
       return []
@@ -140,7 +136,7 @@ const operations = {
   /** Waits for its turn at this record; replies with the turn, and the field's value and version. */
   turn: grant({
     parameters: [word],
-    lane: 0,
+    lane: "turns",
     decide: (state, [name]) => state.fields.has(name) ? Turn.decideTurn(state) : unknownField(name),
     apply: (state, [name], at) => {
       const field = state.fields.get(name)!
@@ -157,7 +153,7 @@ const entries = (state: State): ReadonlyArray<Argument> =>
  * The options name the fields in order. Each is `""`, or for a number `"integer"` or `"real"` and its bounds: minimum,
  * maximum, and the exclusive ones.
  */
-const initial = (options: Options, values: ReadonlyArray<Cell>): State | Refusal => {
+const initial = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<"InvalidOptions"> => {
   const names = Object.keys(options)
   if (names.length === 0 || names.length !== values.length) {
     return refuse("InvalidOptions", `${names.length} fields with ${values.length} initial values`)
@@ -178,18 +174,19 @@ const arithmetic = (option: string): Arithmetic | undefined => {
   return type === "" ? undefined : { integer: type === "integer", minimum, maximum, above, below }
 }
 
-const record = <const Name extends string>(name: Name) => ({
-  name,
-  lanes: ["turns"],
-  operations,
-  initial,
-  pristine: () => false,
-  revoke: Turn.revoke,
-  snapshot: entries,
-  values: (state) => [...state.fields.values()].map((field) => field.value),
-  describe: (state) => ({ fields: [...state.fields], turn: state.turn ?? null }),
-  check: Turn.check
-} satisfies Kind<State>)
+const record = <const Name extends string>(name: Name) =>
+  kindOf<State>()({
+    name,
+    lanes: ["turns"],
+    operations,
+    initial,
+    pristine: () => false,
+    revoke: Turn.revoke,
+    snapshot: entries,
+    values: (state) => [...state.fields.values()].map((field) => field.value),
+    describe: (state) => ({ fields: [...state.fields], turn: state.turn ?? null }),
+    check: Turn.check
+  })
 
 /** The kind behind `SharedRef` and `SharedNumber`. */
 export const ref = record("Ref")

@@ -5,7 +5,7 @@
  * while a turn is held, only its holder's compare-and-set can succeed, so each of n contending updaters needs a
  * constant number of calls. A plain `set` is not held up by a turn: the holder then conflicts once more and goes on.
  */
-import { type At, count, type GrantId, operationsOf, ready, refuse, wait } from "../Kind.ts"
+import { type At, count, type Grant, type GrantId, operationsOf, ready, refuse, wait, word } from "../Kind.ts"
 
 /** How long an updater may think, in milliseconds, before its turn passes on: its process may be frozen. */
 const turnMilliseconds = 5_000
@@ -41,7 +41,7 @@ export const end = (state: Turns, turn: GrantId, at: At): void => {
 /** Gives a turn back unused; a reason may follow. */
 export const endTurn = change({
   parameters: [count],
-  variadic: true,
+  rest: [word],
   settles: true,
   decide: (_, [turn], at) => at.held(turn) === undefined ? refuse("NotHeld", turn) : ready,
   apply: (state, [turn], at) => {
@@ -50,9 +50,9 @@ export const endTurn = change({
   }
 })
 
-/** For `Kind.revoke`: the only grants of such a kind are turns. */
-export const revoke = (state: Turns): void => {
-  state.turn = undefined
+/** For `Kind.revoke`. */
+export const revoke = (state: Turns, { id }: Grant): void => {
+  if (state.turn === id) state.turn = undefined
 }
 
 /** For `Kind.check`. */

@@ -17,6 +17,8 @@ export interface Call {
   readonly index: number
   readonly operation: string
   readonly args: ReadonlyArray<Argument>
+  /** The index at which it began to wait, if that was a change. */
+  readonly since?: number | undefined
 }
 
 /** How a call ends that changes nothing. */
@@ -36,6 +38,12 @@ export interface Model {
   readonly look: (call: Call) => Answer | undefined
   /** Carries the call out and gives its reply. `undefined`: it may not be carried out now. */
   readonly change: (call: Call) => Reply | undefined
+  /** The call begins to wait, which is a change of this kind. */
+  readonly enter?: (call: Call) => void
+  /** A call that had entered is gone; one that was refused meanwhile is not known any more. */
+  readonly withdraw?: (call: Call, reason: Withdrawal) => void
+  /** Operations that may stand under a hold that has ended (S-21). */
+  readonly unguarded: ReadonlySet<string>
   /** Takes back what a change granted. */
   readonly revoke: (grant: number, reason: Withdrawal) => void
   /** All a watcher needs to know; absent: the kind cannot be watched. */

@@ -13,6 +13,7 @@ import {
 
 class LockModel implements Model {
   readonly grants: Map<number, Granted>
+  readonly unguarded = new Set(["acquire", "tryAcquire", "release"])
   #abandoned: boolean
 
   constructor(grants?: ReadonlyMap<number, Granted>, abandoned = false) {

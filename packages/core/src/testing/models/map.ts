@@ -11,6 +11,7 @@ interface Entry {
 const absent: Entry = { value: null, version: 0 }
 
 class MapModel implements Model {
+  readonly unguarded = new Set(["endTurn"])
   told: Array<Reply> = []
   readonly #entries: Map<string, Entry>
   readonly #turn: TurnModel

@@ -35,6 +35,7 @@ interface State {
 }
 
 class QueueModel implements Model {
+  readonly unguarded = new Set(["ack", "giveBack", "reject"])
   readonly #state: State
 
   constructor(state: State) {

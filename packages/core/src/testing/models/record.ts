@@ -11,6 +11,7 @@ interface Field {
 }
 
 class RecordModel implements Model {
+  readonly unguarded = new Set(["endTurn"])
   told: Array<Reply> = []
   readonly #fields: Map<string, Field>
   readonly #turn: TurnModel

@@ -1,0 +1,51 @@
+/**
+ * Grants: what is bound to one call of one session until it is settled or revoked (S-10, S-11). Plain bookkeeping; what
+ * a grant stands for is known to its kind alone.
+ */
+import type { Grant } from "./Kind.ts"
+import * as References from "./References.ts"
+import type { EngineState, Session, SharedObject } from "./State.ts"
+
+/** Grants, under the index of the change that is being applied. */
+export const add = (
+  state: EngineState,
+  session: Session,
+  object: SharedObject,
+  sequence: number,
+  byReceipt: boolean,
+  expiry: number | undefined
+): void => {
+  const id = state.index
+  const grant: Grant = { id, session: session.id, sequence, object: object.id, byReceipt }
+  if (expiry !== undefined) {
+    grant.deadline = state.now + expiry
+    state.deadlines.add(id)
+  }
+  state.grants.set(id, grant)
+  session.grants.set(id, grant)
+  object.grants++
+}
+
+/** Ends a grant without undoing anything. */
+export const settle = (state: EngineState, grant: Grant): void => {
+  state.grants.delete(grant.id)
+  state.deadlines.delete(grant.id)
+  state.sessions.get(grant.session)?.grants.delete(grant.id)
+  const object = state.objects.get(grant.object)!
+  object.grants--
+  References.released(state, object)
+}
+
+/** When the next grant ends by itself. */
+export const nextDeadline = (state: EngineState): number | undefined => {
+  let next: number | undefined
+  for (const id of state.deadlines) {
+    const deadline = state.grants.get(id)!.deadline!
+    if (next === undefined || deadline < next) next = deadline
+  }
+  return next
+}
+
+/** The grants whose time is over. */
+export const due = (state: EngineState): ReadonlyArray<Grant> =>
+  [...state.deadlines].map((id) => state.grants.get(id)!).filter((grant) => grant.deadline! <= state.now)
