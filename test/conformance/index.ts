@@ -4,8 +4,8 @@ import { mapSuite } from "./map.ts"
 import { namespaceSuite } from "./namespace.ts"
 import { queueSuite } from "./queue.ts"
 import { refSuite } from "./ref.ts"
-import type { Suite } from "./suite.ts"
+import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
-export const conformance: Suite = (name, layer) =>
-  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite].forEach((suite) => suite(name, layer))
+export const conformance = (deployment: Deployment): void =>
+  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite].forEach((suite) => suite(deployment))

@@ -1,7 +1,7 @@
 import { SharedLock, SharedMap } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Option, Schema, Stream } from "effect"
-import { programs, runs, suite } from "./suite.ts"
+import { programs, suite } from "./suite.ts"
 
 const make = SharedMap.make({ key: Schema.String, value: Schema.Int })
 
@@ -16,7 +16,7 @@ const folded = <K, V>(changes: Iterable<SharedMap.MapChange<K, V>>): ReadonlyMap
 }
 
 /** `SharedMap`. */
-export const mapSuite = suite("SharedMap", (it) => {
+export const mapSuite = suite("SharedMap", (it, runs) => {
   it.effect.prop(
     "behaves as a Map does, in order of insertion too",
     [programs("set", "get", "has", "remove", "getOrSet", "add", "drop", "clear", "size", "entries")],

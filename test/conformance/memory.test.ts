@@ -1,4 +1,4 @@
 import { Manager } from "@effect-multiprocessing/core"
 import { conformance } from "./index.ts"
 
-conformance("in memory", Manager.layerMemory)
+conformance({ name: "in memory", layer: Manager.layerMemory, programs: 1_000 })

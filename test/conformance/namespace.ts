@@ -1,7 +1,7 @@
 import { SharedNamespace } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
-import { programs, runs, suite } from "./suite.ts"
+import { programs, suite } from "./suite.ts"
 
 const make = SharedNamespace.make({
   fields: { text: Schema.String, left: Schema.Int, right: Schema.Int },
@@ -9,7 +9,7 @@ const make = SharedNamespace.make({
 })
 
 /** `SharedNamespace`. */
-export const namespaceSuite = suite("SharedNamespace", (it) => {
+export const namespaceSuite = suite("SharedNamespace", (it, runs) => {
   it.effect.prop(
     "behaves as an object does",
     [programs("set", "field", "add", "both", "get")],

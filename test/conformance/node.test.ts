@@ -1,4 +1,4 @@
 import { NodeManager } from "@effect-multiprocessing/node"
 import { conformance } from "./index.ts"
 
-conformance("in a child process", NodeManager.layer)
+conformance({ name: "in a child process", layer: NodeManager.layer, programs: 200 })

@@ -1,12 +1,12 @@
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
-import { programs, runs, suite } from "./suite.ts"
+import { programs, suite } from "./suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
 
 /** `SharedQueue`. */
-export const queueSuite = suite("SharedQueue", (it) => {
+export const queueSuite = suite("SharedQueue", (it, runs) => {
   it.effect.prop(
     "behaves as a bounded list of items and their attempts",
     [programs("offer", "offer", "offer", "take", "process", "fail", "nack", "return", "size")],

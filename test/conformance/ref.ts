@@ -1,12 +1,12 @@
 import { SharedRef } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
-import { programs, runs, suite } from "./suite.ts"
+import { programs, suite } from "./suite.ts"
 
 const bounded = Schema.Int.check(Schema.isBetween({ minimum: -10, maximum: 10 }))
 
 /** `SharedRef` and `SharedNumber`. */
-export const refSuite = suite("SharedRef", (it) => {
+export const refSuite = suite("SharedRef", (it, runs) => {
   it.effect.prop(
     "behaves as a variable does",
     [programs("get", "set", "modify", "update", "add")],

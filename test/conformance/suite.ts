@@ -7,13 +7,32 @@ import type { Layer } from "effect"
 /** A manager, in whatever deployment. */
 export type ManagerLayer = Layer.Layer<Manager.Manager, unknown>
 
+/** Where the suites run. */
+export interface Deployment {
+  readonly name: string
+  readonly layer: ManagerLayer
+  /** Random programs for each property: they are not cheap when each call goes to another process. */
+  readonly programs: number
+}
+
 /** A suite of one kind: its tests share one manager. */
-export type Suite = (name: string, layer: ManagerLayer) => void
+export type Suite = (deployment: Deployment) => void
+
+/** How a property is tried. */
+export interface Runs {
+  readonly arbitrary: { readonly runs: number; readonly size: number }
+  /** Milliseconds. */
+  readonly timeout: number
+}
 
 /** Tests that run on real time: a manager may be another process. */
 export const suite =
-  (kind: string, tests: (it: Vitest.MethodsNonLive<Manager.Manager>) => void): Suite => (name, layer) =>
-    it.layer(layer, { excludeTestServices: true })(`${kind}, ${name}`, tests)
+  (kind: string, tests: (it: Vitest.MethodsNonLive<Manager.Manager>, runs: Runs) => void): Suite =>
+  ({ layer, name, programs }) =>
+    it.layer(layer, { excludeTestServices: true })(
+      `${kind}, ${name}`,
+      (it) => tests(it, { arbitrary: { runs: programs, size: 40 }, timeout: 60_000 })
+    )
 
 /** A random program: what to do, and with which number. */
 export const programs = <const Names extends readonly [string, ...ReadonlyArray<string>]>(...names: Names) => {
@@ -23,6 +42,3 @@ export const programs = <const Names extends readonly [string, ...ReadonlyArray<
     maxLength: 40
   })
 }
-
-/** Random programs are not cheap when each call goes to another process. */
-export const runs = { arbitrary: { runs: 25, size: 40 } }
