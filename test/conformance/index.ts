@@ -1,4 +1,6 @@
 /** Every suite, for one deployment of a manager. */
+import { barrierSuite } from "./barrier.ts"
+import { latchSuite } from "./latch.ts"
 import { lockSuite } from "./lock.ts"
 import { mapSuite } from "./map.ts"
 import { namespaceSuite } from "./namespace.ts"
@@ -8,4 +10,6 @@ import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
 export const conformance = (deployment: Deployment): void =>
-  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite].forEach((suite) => suite(deployment))
+  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite].forEach((suite) =>
+    suite(deployment)
+  )

@@ -9,7 +9,7 @@ import { allGone, descendants, fixture, isAlive, waitUntil } from "./harness.ts"
 
 const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("worker")), NodeServices.layer)
 
-const layer = Layer.mergeAll(Tasks.Log.layer, Tasks.Gate.layer, Tasks.Count.layer).pipe(
+const layer = Layer.mergeAll(Tasks.Log.layer, Tasks.Gate.layer, Tasks.Count.layer, Tasks.Round.layer).pipe(
   Layer.provideMerge(Layer.merge(NodeManager.layer, platform))
 )
 
@@ -43,6 +43,21 @@ describe("a process", () => {
       const exited = yield* Effect.flip(family.result)
       assert.include(exited.message, "by SIGKILL")
       yield* allGone([grandchild!])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("that is killed as a party of a barrier breaks it for those who wait, who are told its name (S-15)", () =>
+    Effect.gen(function*() {
+      const [log, round] = [yield* Tasks.Log, yield* Tasks.Round]
+      for (const waits of [true, false]) {
+        const party = yield* Process.spawn(Tasks.Tasks, Tasks.Party, { waits }, { name: `party ${waits}` })
+        yield* log.take
+        const waiting = yield* Effect.forkChild(Effect.flip(round.await))
+        yield* Effect.repeat(round.status, { until: (status) => status.waiting === (waits ? 2 : 1) })
+        yield* party.kill()
+        const broken = yield* Fiber.join(waiting)
+        assert.include(broken.message, `was broken by party ${waits} (pid ${party.pid}): it has gone`)
+        yield* round.reset
+      }
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.live("is handed handles, and what it did with them stays", () =>
@@ -102,7 +117,7 @@ describe("a process", () => {
       yield* Effect.forEach([1, 2, 3], (n) => Process.run(Tasks.Tasks, Tasks.Square, { n }), { concurrency: 3 })
       const manager = yield* Manager.Manager
       const { counts } = yield* manager.inspect
-      assert.deepStrictEqual(counts, { sessions: 1, objects: 3, waiters: 0, holders: 0 })
+      assert.deepStrictEqual(counts, { sessions: 1, objects: 4, waiters: 0, holders: 0 })
       yield* waitUntil("workers are gone", () =>
         descendants(process.pid).every((entry) => !entry.command.includes("worker.ts")))
     }).pipe(Effect.provide(layer)))

@@ -1,6 +1,7 @@
 /**
  * A run as data: who does what, and what goes wrong. Drawn from a seed, and made shorter when it fails.
  */
+import type { Manager } from "@effect-multiprocessing/core"
 import {
   type Client,
   drawFaults,
@@ -121,11 +122,14 @@ const steward = (client: Client, ledger: Ledger) =>
   })
 
 const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
-  const { board, brief, counter, hatch, jobs, mail, scores } = objects
-  const helps = [
+  const { board, brief, counter, go, hatch, jobs, mail, round: barrier, scores } = objects
+  const helps: ReadonlyArray<Effect.Effect<unknown, unknown, Manager.Manager>> = [
     counter.modify((n) => [undefined, n + 1]),
     board.set({ running: false }),
     scores.clear,
+    go.release,
+    // In turn: a party for the one that waits alone, and a whole barrier for those who come to a broken one.
+    round % 2 === 0 ? barrier.await : barrier.reset,
     Effect.suspend(() => jobs.offer(ledger.item())),
     Effect.map(jobs.take, (item) => ledger.took(item, client)),
     mail.take,

@@ -181,6 +181,27 @@ const mapActions: Record<string, Action> = {
   untilEmpty: ({ objects: { scores } }) => scores.until((entries) => entries.size === 0)
 }
 
+const signalActions: Record<string, Action> = {
+  awaitGo: ({ objects: { go, text }, random }) => impatient(random)(go.whenOpen(text.set("go"))),
+  openGo: ({ objects: { go } }) => go.open,
+  closeGo: ({ objects: { go } }) => go.close,
+  releaseGo: ({ objects: { go } }) => go.release,
+  isOpen: ({ objects: { go } }) => go.isOpen,
+  meet: ({ objects: { round } }) => round.await,
+  meetSoon: ({ objects: { round }, random }) => impatient(random)(round.await),
+  meetUnderGate: ({ objects: { gate, round }, random }) => impatient(random)(gate.withLock(round.await)),
+  /** A fiber that waits on though its lock has ended. */
+  meetEscaped: ({ objects: { hatch, round }, random }) =>
+    hatch.withLock(Effect.forkDetach(impatient(random)(round.await))),
+  party: ({ objects: { round }, random }) =>
+    Effect.scoped(Effect.andThen(round.register, random.chance(1 / 2) ? round.await : work(random))),
+  failingParty: ({ objects: { round }, random }) =>
+    Effect.exit(Effect.scoped(Effect.all([round.register, work(random), Effect.fail("no")]))),
+  abort: ({ objects: { round } }) => round.abort,
+  reset: ({ objects: { round } }) => round.reset,
+  status: ({ objects: { round } }) => round.status
+}
+
 const handleActions: Record<string, Action> = {
   /** Sends the handle of a nameless queue, and waits for what somebody puts into it. */
   ask: ({ ledger, objects: { mail }, random }) =>
@@ -219,14 +240,20 @@ export const actions: Readonly<Record<string, Action>> = {
   ...lockActions,
   ...recordActions,
   ...mapActions,
+  ...signalActions,
   ...handleActions
 }
 
 /** Names of actions that get into each other's way. */
 export const themes: ReadonlyArray<ReadonlyArray<string>> = [
-  ...[queueActions, lockActions, recordActions, mapActions, handleActions].map((theme) => Object.keys(theme)),
+  ...[queueActions, lockActions, recordActions, mapActions, signalActions, handleActions].map((theme) =>
+    Object.keys(theme)
+  ),
   ["take", "offer", "process", "lease"],
   ["take", "offerAll"],
+  ["awaitGo", "openGo", "closeGo", "releaseGo"],
+  ["meet", "meetSoon", "reset"],
+  ["meet", "party", "reset"],
   ["lockSoon"],
   ["modify", "increment"],
   ["modifyCount", "setField"],

@@ -235,6 +235,35 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       )
     }
   },
+  "latch-woken-late": {
+    bug: "who waits at a latch stays there though it was opened (I4)",
+    options: inOperation("Latch", "await", ({ decide }) => ({
+      decide: (state, args, at) => at.since === undefined ? decide(state, args, at) : wait
+    }))
+  },
+  "release-stays": {
+    bug: "a released latch lets through who comes later, too",
+    options: inOperation("Latch", "release", ({ apply }) => ({
+      apply: (state, args, at) => {
+        state.isOpen = true
+        return apply(state, args, at)
+      }
+    }))
+  },
+  "arrival-kept": {
+    bug: "a party that is gone still counts, and lets the others pass without it (F-8.4.6)",
+    options: inOperation("Barrier", "await", () => ({ withdraw: () => {} }))
+  },
+  "reset-forgets-waiters": {
+    bug: "those who wait when a barrier is reset wait for ever (S-15)",
+    options: inOperation("Barrier", "reset", () => ({
+      apply: (state) => {
+        state.arrived = 0
+        state.isBroken = false
+        return []
+      }
+    }))
+  },
   "watch-gap": {
     bug: "a watcher misses a change and is not told so (S-29)",
     options: inOperation("Ref", "set", ({ apply }) => ({

@@ -1,5 +1,13 @@
 /** The shared objects that every client of a run uses. */
-import { SharedLock, SharedMap, SharedNamespace, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import {
+  SharedBarrier,
+  SharedLatch,
+  SharedLock,
+  SharedMap,
+  SharedNamespace,
+  SharedQueue,
+  SharedRef
+} from "@effect-multiprocessing/core"
 import { Effect, Schema } from "effect"
 
 /** Where an asker waits for its answer: a queue without a name. An asker that has gone leaves nobody waiting. */
@@ -39,7 +47,9 @@ export const open = Effect.all({
   desk: SharedMap.make(names.desk),
   gate: SharedLock.make({ name: "gate" }),
   /** Deleted while it is held. */
-  hatch: SharedLock.make({ name: "hatch" })
+  hatch: SharedLock.make({ name: "hatch" }),
+  go: SharedLatch.make({ name: "go" }),
+  round: SharedBarrier.make({ name: "round", parties: 2 })
 }, { concurrency: "unbounded" })
 
 /** The objects of one client. */

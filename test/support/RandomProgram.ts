@@ -3,6 +3,7 @@
  * they mean depends on what is there: mostly calls that make sense, now and then nonsense.
  */
 import type { Operation } from "@effect-multiprocessing/core/engine/Kind"
+import * as Lane from "@effect-multiprocessing/core/engine/Lane"
 import type { Argument, ObjectId } from "@effect-multiprocessing/core/engine/Value"
 import { Dice } from "./Dice.ts"
 import { type Client, Drive, handleOf, value } from "./Drive.ts"
@@ -62,6 +63,8 @@ export class RandomProgram {
     const { args, kind } = dice.pick([
       { kind: "Lock", args: [0] },
       { kind: "Map", args: [0] },
+      { kind: "Latch", args: [0] },
+      { kind: "Barrier", args: [1, "parties", dice.pick([1, 2, 3, 0])] },
       {
         kind: "Queue",
         args: [dice.pick([2, 2, 2, 2, 1e15]), "capacity", capacity, "attempts", dice.pick([1, 2, 3, 0])]
@@ -104,9 +107,12 @@ export class RandomProgram {
   ): string | undefined {
     const object = this.drive.engine.state.objects.get(id)
     const lane = object?.kind.operations[operation]?.lane
-    const queued = lane !== undefined && object!.lanes.get(lane)!.changes > 0
+    const queue = lane === undefined ? undefined : object!.lanes.get(lane)!
+    const waiters = () => queue === undefined ? [] : [...Lane.calls(queue)].filter(({ isRead }) => !isRead)
+    const before = waiters()
     const sequence = client.call(id, operation, args, guard)
-    return queued && client.outcome(sequence)?._tag === "Success"
+    const stay = waiters()
+    return client.outcome(sequence)?._tag === "Success" && before.some((waiter) => stay.includes(waiter))
       ? `I4: ${operation} on ${id} went past a waiter of its lane`
       : undefined
   }

@@ -44,7 +44,7 @@ describe("library sources", () => {
     "try statement": /(?<![.\w])try\s*\{/,
     "catch clause": /\}\s*catch\s*[({]/,
     "async": /(?<![.\w])async(?=\s*[*(\w])/,
-    "await": /(?<![.\w])await\b/,
+    "await": /(?<![.\w])await\b(?!:)/,
     "Date.now": /\bDate\s*\.\s*now\b/,
     "new Date()": /\bnew\s+Date\s*(?:\(\s*\)|(?!\s*\())/,
     "Math.random": /\bMath\s*\.\s*random\b/

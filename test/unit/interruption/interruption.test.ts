@@ -1,7 +1,15 @@
 /**
  * Whatever is interrupted, wherever: nothing is lost, nothing stays held, nobody stays waiting (S-9, S-10, S-18).
  */
-import { Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import {
+  Manager,
+  SharedBarrier,
+  SharedLatch,
+  SharedLock,
+  SharedMap,
+  SharedQueue,
+  SharedRef
+} from "@effect-multiprocessing/core"
 import { violations } from "@effect-multiprocessing/core/engine/Invariants"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, Schema, type Scope, Stream } from "effect"
@@ -245,6 +253,44 @@ describe("interrupted at any step", () => {
         if (Exit.isSuccess(exit)) assert.strictEqual(sum, 3)
         else assert.include([2, 3], sum)
       })
+  })
+
+  interrupted("await at a latch leaves no waiter", (base) =>
+    Effect.gen(function*() {
+      const open = SharedLatch.make({ name: "latch" })
+      const [latch, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      yield* latch.close
+      return { base, latch, others: yield* onceWaiting(base, other.open) }
+    }), {
+    program: ({ latch }) => latch.await,
+    check: () => Effect.void
+  })
+
+  interrupted("await at a barrier passes with all, or breaks it for all (S-15)", (base) =>
+    Effect.gen(function*() {
+      const open = SharedBarrier.make({ name: "barrier", parties: 2 })
+      const [barrier, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      yield* barrier.reset
+      // Nobody may come any more: then this one is the one that waits, and gives up.
+      const others = yield* onceWaiting(base, Effect.exit(Effect.timeoutOption(other.await, 20)))
+      return { base, barrier, other, others }
+    }), {
+    program: ({ barrier }) => barrier.await,
+    check: ({ barrier, other }, exit) =>
+      Effect.gen(function*() {
+        const { isBroken } = yield* other.status
+        if (Exit.isSuccess(exit)) assert.isFalse(isBroken)
+        yield* barrier.reset
+      })
+  })
+
+  interrupted("register leaves no party behind", (base) =>
+    Effect.gen(function*() {
+      const barrier = yield* asMain(base)(SharedBarrier.make({ parties: 2 }))
+      return { base, barrier }
+    }), {
+    program: ({ barrier }) => Effect.scoped(barrier.register),
+    check: ({ barrier }) => Effect.map(barrier.status, ({ registered }) => assert.strictEqual(registered, 0))
   })
 
   interrupted(

@@ -150,6 +150,11 @@ export const number: Parameter<number> = parameter("a finite number", (u) => Num
 
 /** A number without a fraction. */
 export const integer: Parameter<number> = parameter("a whole number of any sign", (u) => Number.isSafeInteger(u))
+/** A number without a fraction from 1 up. */
+export const positive: Parameter<number> = parameter(
+  "a whole number from 1 up",
+  (u) => typeof u === "number" && Number.isSafeInteger(u) && u >= 1
+)
 /** A number of at least 1; `Infinity` is one. */
 export const atLeastOne: Parameter<number> = parameter("a number of at least 1", (u) => typeof u === "number" && u >= 1)
 

@@ -1,9 +1,11 @@
 /** The registry: every kind a manager knows. A new kind adds one line. */
 import type { AnyKind } from "../Kind.ts"
+import { barrier } from "./barrier.ts"
+import { latch } from "./latch.ts"
 import { lock } from "./lock.ts"
 import { map } from "./map.ts"
 import { queue } from "./queue.ts"
 import { namespace, ref } from "./record.ts"
 
 /** The kinds of the standard manager. */
-export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock]
+export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock, latch, barrier]

@@ -1,4 +1,6 @@
 /** The registry: the model of every kind that has one. A new kind adds one line. */
+import { makeBarrier } from "./barrier.ts"
+import { makeLatch } from "./latch.ts"
 import { makeLock } from "./lock.ts"
 import { makeMap } from "./map.ts"
 import type { MakeModel } from "./Model.ts"
@@ -11,5 +13,7 @@ export const models: Readonly<Record<string, MakeModel>> = {
   Namespace: makeRecord,
   Map: makeMap,
   Queue: makeQueue,
-  Lock: makeLock
+  Lock: makeLock,
+  Latch: makeLatch,
+  Barrier: makeBarrier
 }

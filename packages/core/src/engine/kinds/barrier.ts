@@ -1,0 +1,164 @@
+/**
+ * Barrier: parties that wait for each other, generation after generation (S-15).
+ *
+ * To arrive is a change: it counts at once. A generation passes in the step in which its last party arrives, and breaks
+ * in the step in which one of those who wait is gone; either way nobody of it waits at the end of that step. So a
+ * generation needs no number: who began to wait at or before `passedAt` has passed, who did at or before `brokenAt` is
+ * turned away.
+ *
+ * I2: fewer than all parties have arrived.
+ */
+import {
+  type At,
+  count,
+  type GrantId,
+  kindOf,
+  operationsOf,
+  positive,
+  ready,
+  type Refusal,
+  refuse,
+  wait,
+  type Withdrawal
+} from "../Kind.ts"
+
+/** Who broke it, and why. */
+interface Break {
+  readonly name: string
+  readonly pid: number
+  readonly why: BreakReason
+}
+
+/** What can break a barrier. */
+export type BreakReason = Withdrawal | "aborted" | "reset" | "a party failed"
+
+interface State {
+  readonly parties: number
+  /** How many of this generation wait. */
+  arrived: number
+  passedAt: number
+  /** The next place among those who pass. */
+  place: number
+  brokenAt: number
+  lastBreak: Break | undefined
+  isBroken: boolean
+  /** Parties whose death breaks it, whether they wait or not. */
+  readonly registered: Set<GrantId>
+}
+
+const { change, grant, read } = operationsOf<State, "waiting">()
+
+const broken = ({ lastBreak }: State): Refusal<"BarrierBroken"> => {
+  const { name, pid, why } = lastBreak!
+  return refuse("BarrierBroken", name, pid, why)
+}
+
+/** Turns away those who wait. */
+const turnAway = (state: State, why: BreakReason, { client: { name, pid }, index }: At): void => {
+  state.arrived = 0
+  state.brokenAt = index
+  state.lastBreak = { name, pid, why }
+}
+
+/** The first reason stays. */
+const breakIt = (state: State, why: BreakReason, at: At): void => {
+  if (state.isBroken) return
+  turnAway(state, why, at)
+  state.isBroken = true
+}
+
+const operations = {
+  /** Waits for all parties; replies with its place among them, in order of arrival, from 0. */
+  await: change({
+    parameters: [],
+    lane: "waiting",
+    decide: (state, _, { since }) => {
+      if (since === undefined) return state.isBroken ? broken(state) : wait
+      return since <= state.passedAt ? ready : since <= state.brokenAt ? broken(state) : wait
+    },
+    enter: (state, _, at) => {
+      if (++state.arrived < state.parties) return
+      state.passedAt = at.index
+      state.arrived = 0
+      state.place = 0
+    },
+    // Of a generation that has passed, nobody is missed any more.
+    withdraw: (state, _, reason, at) => {
+      if (at.since! > state.passedAt) breakIt(state, reason, at)
+    },
+    apply: (state) => [state.place++] as const
+  }),
+  /** Becomes a party whose death breaks the barrier. */
+  register: grant({
+    parameters: [],
+    decide: ({ parties, registered }) => registered.size < parties ? ready : refuse("BarrierFull", parties),
+    apply: (state, _, at) => {
+      state.registered.add(at.index)
+      return [at.index] as const
+    }
+  }),
+  /** Is a party no longer; 1: because it failed. */
+  leave: change({
+    parameters: [count, count],
+    settles: true,
+    decide: (_, [party], at) => at.held(party) === undefined ? refuse("NotHeld", party) : ready,
+    apply: (state, [party, hasFailed], at) => {
+      at.settle(party)
+      state.registered.delete(party)
+      if (hasFailed === 1) breakIt(state, "a party failed", at)
+      return []
+    }
+  }),
+  /** Breaks it. */
+  abort: change({
+    parameters: [],
+    apply: (state, _, at) => {
+      breakIt(state, "aborted", at)
+      return []
+    }
+  }),
+  /** Makes it whole again; those who wait are turned away. */
+  reset: change({
+    parameters: [],
+    apply: (state, _, at) => {
+      turnAway(state, "reset", at)
+      state.isBroken = false
+      return []
+    }
+  }),
+  /** Parties, how many of them wait, how many are registered, whether it is broken. */
+  status: read(
+    [],
+    ({ arrived, isBroken, parties, registered }) => [parties, arrived, registered.size, isBroken ? 1 : 0] as const
+  )
+}
+
+/** The kind behind `SharedBarrier`. */
+export const barrier = kindOf<State>()({
+  name: "Barrier",
+  lanes: ["waiting"],
+  operations,
+  options: { parties: positive },
+  initial: ({ parties }) => ({
+    parties,
+    arrived: 0,
+    passedAt: 0,
+    place: 0,
+    brokenAt: 0,
+    lastBreak: undefined,
+    isBroken: false,
+    registered: new Set()
+  }),
+  pristine: ({ isBroken }) => !isBroken,
+  revoke: (state, { id }, reason, at) => {
+    state.registered.delete(id)
+    // A registration that was cancelled on its way was never a party's.
+    if (reason === "session ended") breakIt(state, reason, at)
+  },
+  values: () => [],
+  describe: (state) => ({ ...state, lastBreak: state.lastBreak ?? null, registered: [...state.registered] }),
+  check: ({ arrived, parties, registered }, grants) => [
+    ...arrived < parties ? [] : [`I2: ${arrived} of ${parties} parties wait`],
+    ...grants.length === registered.size ? [] : [`I2: ${registered.size} parties are registered by ${grants.length}`]
+  ]
+})

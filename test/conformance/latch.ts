@@ -1,0 +1,70 @@
+import { Manager, SharedLatch } from "@effect-multiprocessing/core"
+import { assert } from "@effect/vitest"
+import { Effect, Fiber, Latch } from "effect"
+import { programs, suite } from "./suite.ts"
+
+/** `SharedLatch`. */
+export const latchSuite = suite("SharedLatch", (it, runs) => {
+  it.effect.prop(
+    "behaves as Effect's own latch does, to its answers and to those who wait (S-33)",
+    [programs("open", "close", "release", "await", "isOpen")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const shared = yield* SharedLatch.make()
+        const local = yield* Latch.make()
+        const waiting: Array<{ readonly shared: Fiber.Fiber<void, unknown>; readonly local: Fiber.Fiber<void> }> = []
+        for (const [what] of program) {
+          if (what === "isOpen") assert.strictEqual(yield* shared.isOpen, Latch.isOpen(local))
+          else if (what === "await") {
+            waiting.push({
+              shared: yield* Effect.forkChild(shared.await, { startImmediately: true }),
+              local: yield* Effect.forkChild(local.await, { startImmediately: true })
+            })
+          } else assert.strictEqual(yield* shared[what], yield* local[what])
+          yield* Effect.yieldNow
+        }
+        // Whatever has come before this answer has been read: who was let through is through.
+        yield* shared.isOpen
+        for (const { local, shared } of waiting) {
+          assert.strictEqual(shared.pollUnsafe() === undefined, local.pollUnsafe() === undefined)
+        }
+        yield* Fiber.interruptAll(waiting.map(({ local }) => local))
+        yield* Fiber.interruptAll(waiting.map(({ shared }) => shared))
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect("lets through whoever waits, in one step, however many there are", () =>
+    Effect.gen(function*() {
+      const latch = yield* SharedLatch.make()
+      const waiting = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 300 }), () => latch.await, { concurrency: "unbounded", discard: true })
+      )
+      yield* untilWaiting(300)
+      assert.isTrue(yield* latch.open)
+      yield* Fiber.join(waiting)
+      assert.isFalse(yield* latch.open)
+      assert.strictEqual(yield* latch.whenOpen(Effect.succeed("in")), "in")
+    }).pipe(Effect.scoped))
+
+  it.effect("released, it lets through those who wait, and stays closed for those who come", () =>
+    Effect.gen(function*() {
+      const latch = yield* SharedLatch.make()
+      const early = yield* Effect.forkChild(latch.await)
+      yield* untilWaiting(1)
+      assert.isTrue(yield* latch.release)
+      yield* Fiber.join(early)
+      const late = yield* Effect.forkChild(latch.await)
+      yield* untilWaiting(1)
+      assert.isFalse(yield* latch.isOpen)
+      yield* Fiber.interrupt(late)
+      yield* untilWaiting(0)
+    }).pipe(Effect.scoped))
+})
+
+/** Waits until so many calls wait in the manager. */
+const untilWaiting = (waiters: number) =>
+  Effect.gen(function*() {
+    const manager = yield* Manager.Manager
+    yield* Effect.repeat(manager.inspect, { until: ({ counts }) => counts.waiters === waiters })
+  })
