@@ -14,17 +14,24 @@ const settleMs = 30
 /** How long a process may take to end by itself. */
 const graceMs = 2_000
 
-/** A process that does rounds of any task (`answer`), for the life of the scope. */
+/**
+ * Processes that do rounds of any task (`answer`), for the life of the scope. They begin a round together, and their
+ * rates are added up.
+ */
 export const contestant = (
+  clients: number,
   script: URL,
   ...args: ReadonlyArray<string>
-): Effect.Effect<Contestant, never, Scope.Scope> =>
-  Effect.map(start(script, args), (child): Contestant => (task) => (milliseconds) =>
+): Effect.Effect<Contestant, never, Scope.Scope> => {
+  const all = Effect.all(Array.from({ length: clients }, () => start(script, args)), { concurrency: "unbounded" })
+  return Effect.map(all, (children): Contestant => (task) => (milliseconds) =>
     Effect.suspend(() => {
       const request: Request = { task, milliseconds }
-      child.send(request)
-      return heard(child)
+      for (const child of children) child.send(request)
+      const rates = Effect.forEach(children, heard, { concurrency: "unbounded" })
+      return Effect.map(rates, (rates) => rates.reduce((sum, rate) => sum + rate))
     }))
+}
 
 /** A process that others connect to (`serve`), ready to be connected to. */
 export const server = (script: URL, ...args: ReadonlyArray<string>): Effect.Effect<void, BenchError, Scope.Scope> =>

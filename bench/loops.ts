@@ -3,13 +3,17 @@
  * that were answered, up to the last answer.
  */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type { Round } from "./rounds.ts"
+
+/** The call that fails with it waited for somebody whose round was over: so is this one, and the call does not count. */
+export class RoundOver extends Schema.TaggedError<RoundOver>()("RoundOver", {}) {}
 
 /** Fibers of one process. */
 export const fibers = <E, R>(
   count: number,
-  call: (position: number) => Effect.Effect<unknown, E, R>
-): Round<E, R> =>
+  call: (position: number) => Effect.Effect<unknown, E | RoundOver, R>
+): Round<Exclude<E, { readonly _tag: "RoundOver" }>, R> =>
 (milliseconds) =>
   Effect.gen(function*() {
     const clock = new RoundClock(milliseconds)
@@ -19,7 +23,8 @@ export const fibers = <E, R>(
         clock.calls++
       }
     })
-    yield* Effect.forEach(starts(count), loop, { concurrency: "unbounded", discard: true })
+    const loops = Effect.forEach(starts(count), loop, { concurrency: "unbounded", discard: true })
+    yield* Effect.catchTag(loops, "RoundOver", () => Effect.void)
     return clock.rate
   })
 

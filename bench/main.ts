@@ -1,26 +1,32 @@
 /**
- * Compares the speed of shared objects with that of their alternatives, on this machine, in one run.
+ * Compares the speed of shared objects and processes with that of their alternatives, on this machine, in one run.
  *
  * ```text
- *   npm run bench              about two minutes
- *   npm run bench -- --quick   about 45 seconds
+ *   npm run bench                    everything, about ten minutes
+ *   npm run bench -- --quick         the few comparisons that say most, about 45 seconds
+ *   npm run bench -- --only queue    those whose key has the text in it; the results are not saved
+ *   npm run bench -- --write-docs    everything, and the results go into docs/performance.md
  * ```
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Comparison, comparisons, keyOf, type Peer, startOurs } from "./comparisons.ts"
-import { save, table } from "./report.ts"
-import { compare, type Plan } from "./rounds.ts"
+import { parseArgs } from "node:util"
+import { full, quick } from "./comparisons.ts"
+import { machine } from "./machine.ts"
+import { writePage } from "./page.ts"
+import { explanation, type Failed, heading, line, type Report, type Row, save } from "./report.ts"
+import { BenchError, compare, type Comparison, keyOf, type Peer, type Plan } from "./rounds.ts"
 
-const thorough: Plan = { pairs: 7, roundMs: 1_500, warmUpMs: 1_000 }
-const quick: Plan = { pairs: 5, roundMs: 600, warmUpMs: 500 }
+const thoroughly: Plan = { pairs: 5, roundMs: 400, warmUpMs: 500 }
+const quickly: Plan = { pairs: 5, roundMs: 600, warmUpMs: 500 }
 
-/** Where the sockets of the peers are. */
+/** Where the sockets of a comparison are. */
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-"))),
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
@@ -29,27 +35,62 @@ const temporaryFolder = Effect.acquireRelease(
 const isMissing = ({ needs }: Peer): boolean => needs !== undefined && spawnSync(needs, ["--version"]).status !== 0
 
 /** One comparison. Both sides begin it in new processes: what was measured before has warmed or spoilt neither. */
-const measure = ({ peer, task }: Comparison, plan: Plan) =>
+const measure = ({ ours, peer, plan, task }: Comparison, usual: Plan) =>
   Effect.gen(function*() {
     const folder = yield* temporaryFolder
-    const [ours, theirs] = yield* Effect.all([startOurs, peer.start(folder)], { concurrency: "unbounded" })
-    return { key: keyOf({ peer, task }), ...(yield* compare(ours(task), theirs(task), plan)) }
+    const starts = [ours(folder, task.clients), peer.start(folder, task.clients)] as const
+    const [us, them] = yield* Effect.all(starts, { concurrency: "unbounded" })
+    return yield* compare(us(task), them(task), { ...usual, ...plan })
   }).pipe(Effect.scoped)
 
-const main = (plan: Plan) =>
+/** Makes the comparisons, and says of each what came out as soon as it is known. One that breaks stops no other. */
+const run = (comparisons: ReadonlyArray<Comparison>, plan: Plan) =>
   Effect.gen(function*() {
-    const missing = [...new Set(comparisons.map(({ peer }) => peer))].filter(isMissing)
-    const possible = comparisons.filter(({ peer }) => !missing.includes(peer))
-    const rows = yield* Effect.forEach(possible, (comparison) => measure(comparison, plan))
-    const skipped = missing.map(({ name, needs }) => ({ peer: name, reason: `${needs} is not installed` }))
-    const report = { rows, skipped, plan }
-    yield* Console.log(`${table(report)}\n${save(report)}`)
+    const missing = new Set(comparisons.map(({ peer }) => peer).filter(isMissing))
+    const skipped = Array.from(missing, ({ name, needs }) => ({ peer: name, reason: `${needs} is not installed` }))
+    const rows: Array<Row> = []
+    const failed: Array<Failed> = []
+    const width = Math.max(...comparisons.map((comparison) => keyOf(comparison).length))
+    yield* Console.log(heading(width))
+    for (const comparison of comparisons.filter(({ peer }) => !missing.has(peer))) {
+      const key = keyOf(comparison)
+      const result = yield* Effect.result(measure(comparison, plan))
+      if (Result.isFailure(result)) failed.push({ key, reason: result.failure.message })
+      else {
+        const row = { key, task: comparison.task, peer: comparison.peer.name, ...result.success }
+        rows.push(row)
+        yield* Console.log(line(row, width))
+      }
+    }
+    const report: Report = { rows, skipped, failed, plan, machine: machine(), date: new Date().toISOString() }
+    yield* Console.log(`\n${explanation(report)}`)
+    return report
   })
 
-const options = process.argv.slice(2)
-const unknown = options.find((option) => option !== "--quick")
-if (unknown === undefined) NodeRuntime.runMain(main(options.includes("--quick") ? quick : thorough))
-else {
-  console.error(`unknown option ${unknown}; the only one is --quick`)
-  process.exitCode = 1
-}
+const options = Effect.try({
+  try: () =>
+    parseArgs({
+      options: { "quick": { type: "boolean" }, "only": { type: "string" }, "write-docs": { type: "boolean" } }
+    }).values,
+  catch: (error) => new BenchError({ issue: error instanceof Error ? error.message : String(error) })
+})
+
+const main = Effect.gen(function*() {
+  const { only = "", quick: isQuick = false, "write-docs": writesDocs = false } = yield* options
+  const isPart = only !== ""
+  if (writesDocs && (isQuick || isPart)) return yield* new BenchError({ issue: "--write-docs needs all comparisons" })
+  const comparisons = (isQuick ? quick : full).filter((comparison) => keyOf(comparison).includes(only))
+  if (comparisons.length === 0) return yield* new BenchError({ issue: `no comparison has "${only}" in its key` })
+  const report = yield* run(comparisons, isQuick ? quickly : thoroughly)
+  if (!isPart) yield* Console.log(save(report))
+  if (writesDocs) yield* Console.log(writePage(report).join("\n"))
+  if (report.failed.length > 0) return yield* new BenchError({ issue: "not all comparisons could be made" })
+})
+
+const complaint = ({ message }: BenchError) =>
+  Effect.sync(() => {
+    console.error(message)
+    process.exitCode = 1
+  })
+
+NodeRuntime.runMain(Effect.catchTag(main, "BenchError", complaint))

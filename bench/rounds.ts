@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 
 /** A contestant could not do its round. */
 export class BenchError extends Schema.TaggedError<BenchError>()("BenchError", { issue: Schema.String }) {
@@ -15,8 +16,12 @@ export class BenchError extends Schema.TaggedError<BenchError>()("BenchError", {
 /** What is done in a round. */
 export interface Task {
   readonly operation: string
-  /** Calls in flight, each from a fiber of its own or what a peer has in place of one. */
+  /** Calls in flight in each client, each from a fiber of its own or what a peer has in place of one. */
   readonly fibers: number
+  /** Processes that do it at the same time; their rates are added up. */
+  readonly clients: number
+  /** Answers that one operation waits for, one after the other. Default 1. */
+  readonly calls?: number
 }
 
 /** Does a task over and over for a while; answers how often per second. */
@@ -24,6 +29,30 @@ export type Round<E = never, R = never> = (milliseconds: number) => Effect.Effec
 
 /** Who does rounds of a task. */
 export type Contestant = (task: Task) => Round<BenchError>
+
+/** Starts a contestant of so many clients, its sockets in the folder. */
+export type Start = (folder: string, clients: number) => Effect.Effect<Contestant, BenchError, Scope.Scope>
+
+/** Whom we compare ourselves with. */
+export interface Peer {
+  readonly name: string
+  /** The program without which there is no such peer. */
+  readonly needs?: string
+  readonly start: Start
+}
+
+/** One task, done by us and by a peer. */
+export interface Comparison {
+  readonly task: Task
+  readonly ours: Start
+  readonly peer: Peer
+  /** Where it needs other rounds than the rest. */
+  readonly plan?: Partial<Plan>
+}
+
+/** How a comparison is named in the results: operation@fibersxclients/peer. */
+export const keyOf = ({ peer, task }: Comparison): string =>
+  `${task.operation}@${task.fibers}x${task.clients}/${peer.name}`
 
 /** How long a comparison takes. */
 export interface Plan {
@@ -66,7 +95,8 @@ export const compare = (
     }
   })
 
-const median = (values: ReadonlyArray<number>): number => {
+/** The middle one. */
+export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = (sorted.length - 1) / 2
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2

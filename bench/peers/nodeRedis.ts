@@ -16,10 +16,19 @@ const main = Effect.gen(function*() {
     Effect.promise(() => createClient({ socket: { path, tls: false } }).on("error", () => {}).connect()),
     (client) => Effect.sync(() => client.destroy())
   )
-  yield* Effect.promise(() => Promise.all(keys.map((key) => client.set(key, value))))
+  yield* Effect.promise(() => Promise.all([client.set("ref", 1), ...keys.map((key) => client.set(key, value))]))
   const operations: Record<string, (position: number) => Promise<unknown>> = {
+    "ref.get": () => client.get("ref"),
+    "ref.set": (position) => client.set("ref", position),
+    "ref.increment": () => client.incr("ref"),
+    "map.get": (position) => client.get(keyAt(position)),
     "map.set": (position) => client.set(keyAt(position), value),
-    "map.get": (position) => client.get(keyAt(position))
+    // It never blocks the connection: everyone has put one before it takes one.
+    "queue.put+take": async () => {
+      await client.rPush("queue", value)
+      await client.blPop("queue", 0)
+    },
+    "list.append": () => client.rPush("list", value)
   }
   yield* answer((task) => promises(task.fibers, operations[task.operation]!))
 })

@@ -1,31 +1,47 @@
-/** Python's multiprocessing: four processes that write to one Manager().dict(). A round is a run of the script. */
+/** Python's multiprocessing: processes of its own, and the manager that it starts for them. */
 import * as Effect from "effect/Effect"
-import { spawn } from "node:child_process"
+import type * as Scope from "effect/Scope"
+import { type ChildProcess, spawn } from "node:child_process"
+import { createInterface, type Interface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { BenchError, type Contestant } from "../rounds.ts"
 
+/** The program. */
+export const program = "python3"
+
 const script = fileURLToPath(new URL("./python_manager.py", import.meta.url))
 
-/** Where Python's total rate saturates. */
-const processes = 4
+/** Where Python's total rate saturates: its processes have no fibers, so this many stand for any number of them. */
+const saturation = 4
 
-/** One run. Its processes are a group of their own, and end together. */
-export const contestant: Contestant = () => (milliseconds) =>
+/** Starts it, for the life of the scope. Its processes are a group of their own, and end together. */
+export const start: Effect.Effect<Contestant, BenchError, Scope.Scope> = Effect.gen(function*() {
+  const python = yield* Effect.acquireRelease(
+    Effect.sync(() => spawn(program, [script], { detached: true, stdio: ["pipe", "pipe", "inherit"] })),
+    ({ pid }) => Effect.sync(() => pid !== undefined && process.kill(-pid, "SIGKILL"))
+  )
+  const lines = createInterface({ input: python.stdout })
+  return ({ clients, fibers, operation }) => (milliseconds) => {
+    const processes = fibers === 1 ? clients : Math.max(saturation, clients)
+    const request = JSON.stringify({ operation, processes, seconds: milliseconds / 1_000 })
+    return Effect.suspend(() => {
+      python.stdin.write(`${request}\n`)
+      return Effect.map(next(python, lines), Number)
+    })
+  }
+})
+
+/** The next line of its output. */
+const next = (python: ChildProcess, lines: Interface): Effect.Effect<string, BenchError> =>
   Effect.callback((resume) => {
-    const args = [script, "--processes", String(processes), "--seconds", String(milliseconds / 1_000)]
-    const run = spawn("python3", args, { detached: true, stdio: ["ignore", "pipe", "inherit"] })
-    let output = ""
-    run.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text
-    })
-    run.once("error", ({ message }) => resume(Effect.fail(new BenchError({ issue: message }))))
-    run.once("close", (code) =>
-      resume(
-        code === 0
-          ? Effect.succeed((JSON.parse(output) as { readonly operationsPerSecond: number }).operationsPerSecond)
-          : Effect.fail(new BenchError({ issue: `python_manager.py ended with code ${code}` }))
-      ))
-    return Effect.sync(() => {
-      if (run.pid !== undefined) process.kill(-run.pid, "SIGKILL")
-    })
+    const onLine = (line: string) => {
+      python.off("exit", onExit)
+      resume(Effect.succeed(line))
+    }
+    const onExit = (code: number | null) => {
+      lines.off("line", onLine)
+      resume(Effect.fail(new BenchError({ issue: `python_manager.py has ended with code ${code}` })))
+    }
+    python.once("exit", onExit)
+    lines.once("line", onLine)
   })

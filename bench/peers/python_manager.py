@@ -1,54 +1,156 @@
-"""Processes that write to one Manager().dict() for a fixed time; prints their total rate as JSON.
+"""Operations on objects of one Manager(), by processes that make one call after another.
 
-    python3 python_manager.py --processes 4 --seconds 0.7
+Each line of the input asks for a round, and is answered with a line, the calls per second of all processes:
+
+    echo '{"operation": "map.set", "processes": 4, "seconds": 0.7}' | python3 python_manager.py
 """
 
-import argparse
 import json
 import multiprocessing
+import sys
+import threading
 import time
+from typing import Callable, NamedTuple
 
 KEYS = [f"key-{i:04}" for i in range(1_000)]
 VALUE = "0123456789abcdef" * 2
 WARM_UP_SECONDS = 0.1
 
+# Its processes have what was made before them: proxies, and the functions that use them.
+fork = multiprocessing.get_context("fork")
 
-def write(shared, barrier, rates, start, seconds):
-    """One writer: warms up, waits for the others, counts."""
 
-    def loop(seconds):
-        calls = 0
-        begin = time.perf_counter()
+class Call(NamedTuple):
+    """What is done over and over, and what is done at the end, for those who wait for the caller."""
+
+    step: Callable[[int], object]
+    end: Callable[[], object] = lambda: None
+
+
+def key_at(position):
+    return KEYS[position % len(KEYS)]
+
+
+def ref_get(manager, _):
+    ref = manager.Value("i", 1)
+    return Call(lambda _: ref.value)
+
+
+def ref_set(manager, _):
+    ref = manager.Value("i", 1)
+    return Call(lambda position: setattr(ref, "value", position))
+
+
+def ref_increment(manager, _):
+    """An increment that nobody else's overwrites takes a lock: `value += 1` is a read and a write."""
+    ref = manager.Value("i", 1)
+    lock = manager.Lock()
+
+    def step(_):
+        with lock:
+            ref.value += 1
+
+    return Call(step)
+
+
+def map_get(manager, _):
+    shared = manager.dict({key: VALUE for key in KEYS})
+    return Call(lambda position: shared[key_at(position)])
+
+
+def map_set(manager, _):
+    shared = manager.dict({key: VALUE for key in KEYS})
+    return Call(lambda position: shared.__setitem__(key_at(position), VALUE))
+
+
+def queue_put_take(manager, _):
+    queue = manager.Queue()
+
+    def step(_):
+        queue.put(VALUE)
+        queue.get()
+
+    return Call(step)
+
+
+def lock_unlock(manager, _):
+    lock = manager.Lock()
+
+    def step(_):
+        with lock:
+            pass
+
+    return Call(step)
+
+
+def list_append(manager, _):
+    shared = manager.list()
+    return Call(lambda _: shared.append(VALUE))
+
+
+def barrier_round(manager, processes):
+    barrier = manager.Barrier(processes)
+    return Call(lambda _: barrier.wait(), barrier.abort)
+
+
+def object_create(manager, _):
+    """Dropped at once: nobody keeps the proxy."""
+    return Call(lambda _: manager.dict())
+
+
+OPERATIONS = {
+    "ref.get": ref_get,
+    "ref.set": ref_set,
+    "ref.increment": ref_increment,
+    "map.get": map_get,
+    "map.set": map_set,
+    "queue.put+take": queue_put_take,
+    "lock.lock+unlock": lock_unlock,
+    "list.append": list_append,
+    "barrier.round": barrier_round,
+    "object.create": object_create,
+}
+
+
+def rate(call, start, seconds):
+    """Calls per second."""
+    calls = 0
+    begin = time.perf_counter()
+    try:
         while (elapsed := time.perf_counter() - begin) < seconds:
-            shared[KEYS[(start + calls) % len(KEYS)]] = VALUE
+            call.step(start + calls)
             calls += 1
-        return calls / elapsed
+        call.end()
+    except threading.BrokenBarrierError:
+        elapsed = time.perf_counter() - begin
+    return calls / elapsed
 
-    loop(WARM_UP_SECONDS)
-    barrier.wait()
-    rates.put(loop(seconds))
+
+def work(warm_up, call, ready, rates, start, seconds):
+    """One process: warms up, waits for the others, counts."""
+    rate(warm_up, start, WARM_UP_SECONDS)
+    ready.wait()
+    rates.put(rate(call, start, seconds))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--processes", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
-    options = parser.parse_args()
-    with multiprocessing.Manager() as manager:
-        shared = manager.dict()
-        barrier = multiprocessing.Barrier(options.processes)
-        rates = multiprocessing.SimpleQueue()
-        writers = [
-            multiprocessing.Process(target=write, args=(shared, barrier, rates, 37 * i, options.seconds))
-            for i in range(options.processes)
+def play(operation, processes, seconds):
+    """A round: the calls per second of all processes."""
+    with fork.Manager() as manager:
+        prepare = OPERATIONS[operation]
+        warm_up, call = prepare(manager, processes), prepare(manager, processes)
+        ready = fork.Barrier(processes)
+        rates = fork.SimpleQueue()
+        workers = [
+            fork.Process(target=work, args=(warm_up, call, ready, rates, 37 * i, seconds)) for i in range(processes)
         ]
-        for writer in writers:
-            writer.start()
-        total = sum(rates.get() for _ in writers)
-        for writer in writers:
-            writer.join()
-    print(json.dumps({"operationsPerSecond": total}))
+        for worker in workers:
+            worker.start()
+        total = sum(rates.get() for _ in workers)
+        for worker in workers:
+            worker.join()
+        return total
 
 
 if __name__ == "__main__":
-    main()
+    for line in sys.stdin:
+        print(play(**json.loads(line)), flush=True)

@@ -1,0 +1,23 @@
+/** Ours: a client of a manager that is a process of its own. Arguments: path of its socket, and its key. */
+import { NodeManager } from "@effect-multiprocessing/node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { answer } from "./child.ts"
+import { fibers } from "./loops.ts"
+import { operations } from "./operations.ts"
+
+const [path = "", key = ""] = process.argv.slice(2)
+
+const main = Effect.gen(function*() {
+  let rounds = 0
+  yield* answer(({ clients, fibers: count, operation }) => (milliseconds) =>
+    Effect.scoped(Effect.gen(function*() {
+      // All clients have done the same rounds: they mean the same objects by a name.
+      const call = yield* operations[operation]!(`round-${++rounds}`, clients)
+      return yield* fibers(count, call)(milliseconds)
+    }))
+  )
+})
+
+NodeRuntime.runMain(Effect.provide(main, NodeManager.layerClient({ path, key: Redacted.make(key) })))

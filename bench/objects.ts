@@ -1,0 +1,64 @@
+/** Shared objects: which operations are compared, with whom, and in which shapes. */
+import * as Effect from "effect/Effect"
+import { randomBytes, randomUUID } from "node:crypto"
+import { join } from "node:path"
+import { contestant, server } from "./child.ts"
+import { alone, bareEcho, many, nodeRedis, type ObjectPeer, pythonManager, rawPingpong, type Shape } from "./peers.ts"
+import type { Comparison, Start, Task } from "./rounds.ts"
+
+/** A manager in its own process, and clients of it. */
+const clientsOfManager: Start = (folder, clients) => {
+  // Where we are compared with ourselves, two managers are in the folder.
+  const endpoint = [join(folder, randomUUID()), randomBytes(32).toString("hex")]
+  return Effect.andThen(
+    server(new URL("./managerServer.ts", import.meta.url), ...endpoint),
+    contestant(clients, new URL("./client.ts", import.meta.url), ...endpoint)
+  )
+}
+
+/** An operation on a shared object (`operations.ts`), and who else can do it. */
+interface Operation extends Pick<Task, "operation" | "calls"> {
+  readonly peers: ReadonlyArray<ObjectPeer>
+  /** Where the shapes that a peer is compared in have no meaning. */
+  readonly shapes?: ReadonlyArray<Shape>
+}
+
+const compared = ({ peers, shapes, ...task }: Operation): ReadonlyArray<Comparison> =>
+  peers.flatMap((peer) =>
+    (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours: clientsOfManager, peer }))
+  )
+
+/** Ourselves, item by item. */
+const oneByOne: ObjectPeer = {
+  name: "one-by-one",
+  shapes: [alone],
+  start: (folder, clients) =>
+    Effect.map(
+      clientsOfManager(folder, clients),
+      (contestant) => (task) => contestant({ ...task, operation: `${task.operation}-single` })
+    )
+}
+
+const operations: ReadonlyArray<Operation> = [
+  { operation: "ref.get", peers: [pythonManager, nodeRedis, rawPingpong] },
+  { operation: "ref.set", peers: [pythonManager, nodeRedis, rawPingpong] },
+  { operation: "ref.increment", peers: [pythonManager, nodeRedis, rawPingpong] },
+  { operation: "map.get", peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
+  { operation: "map.set", peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
+  { operation: "queue.put+take", calls: 2, peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
+  // The release is told, not asked: nobody waits for an answer to it.
+  { operation: "lock.lock+unlock", peers: [pythonManager, rawPingpong] },
+  { operation: "object.create", peers: [pythonManager, rawPingpong] },
+  { operation: "queue.put+take-100", peers: [oneByOne] }
+]
+
+/** All of them, in this order. */
+export const objects: ReadonlyArray<Comparison> = operations.flatMap(compared)
+
+/** Those that say most. */
+export const fewObjects: ReadonlyArray<Comparison> = [
+  ...compared({ operation: "map.set", peers: [nodeRedis], shapes: [many] }),
+  ...compared({ operation: "map.get", peers: [nodeRedis], shapes: [many] }),
+  ...compared({ operation: "map.set", peers: [pythonManager, bareEcho], shapes: [many] }),
+  ...compared({ operation: "ref.get", peers: [rawPingpong], shapes: [alone] })
+]

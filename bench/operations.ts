@@ -1,0 +1,51 @@
+/** What clients do with shared objects: one entry for each operation. `peers/` has them in the words of others. */
+import { type Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { keyAt, keys, value } from "./workload.ts"
+
+/** A call, the same over and over but for its position. */
+type Call = (position: number) => Effect.Effect<unknown, unknown, Manager.Manager>
+
+/** Opens, by its name, the object of a round, that all clients share; answers the call that they make on it. */
+type Operation = (name: string, clients: number) => Effect.Effect<Call, unknown, Manager.Manager | Scope.Scope>
+
+/** Items of one operation that shows what batches are worth. */
+const batch = Array.from({ length: 100 }, () => value)
+
+const number = (name: string) => SharedRef.make({ name, schema: Schema.Int, initial: 1 })
+
+const texts = { key: Schema.String, value: Schema.String }
+
+const filledMap = (name: string) =>
+  Effect.tap(
+    SharedMap.make({ name, ...texts }),
+    (map) => Effect.forEach(keys, (key) => map.set(key, value), { concurrency: "unbounded", discard: true })
+  )
+
+const queue = (name: string) => SharedQueue.make({ name, item: Schema.String })
+
+/** By name. */
+export const operations: Readonly<Record<string, Operation>> = {
+  "ref.get": (name) => Effect.map(number(name), (ref) => () => ref.get),
+  "ref.set": (name) => Effect.map(number(name), (ref) => (position) => ref.set(position)),
+  "ref.increment": (name) => Effect.map(number(name), (ref) => () => ref.increment),
+  "map.get": (name) => Effect.map(filledMap(name), (map) => (position) => map.get(keyAt(position))),
+  "map.set": (name) => Effect.map(filledMap(name), (map) => (position) => map.set(keyAt(position), value)),
+  "queue.put+take": (name) => Effect.map(queue(name), ({ offer, take }) => () => Effect.andThen(offer(value), take)),
+  "lock.lock+unlock": (name) => Effect.map(SharedLock.make({ name }), (lock) => () => lock.withLock(Effect.void)),
+  /** It is dropped, too. */
+  "object.create": () => Effect.succeed(() => Effect.scoped(SharedMap.make(texts))),
+  "queue.put+take-100": (name) =>
+    Effect.map(
+      queue(name),
+      ({ offerAll, take }) => () =>
+        Effect.andThen(offerAll(batch), Effect.forEach(batch, () => take, { concurrency: "unbounded", discard: true }))
+    ),
+  "queue.put+take-100-single": (name) =>
+    Effect.map(
+      queue(name),
+      ({ offer, take }) => () => Effect.forEach(batch, (item) => Effect.andThen(offer(item), take), { discard: true })
+    )
+}
