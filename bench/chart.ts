@@ -4,7 +4,9 @@ import type { Row } from "./report.ts"
 const width = 860
 const labels = 250
 const right = 24
-const top = 92
+const legendTop = 44
+const legendColumns = 5
+const legendHeight = 18
 const rowHeight = 20
 const groupGap = 10
 const markSize = 5
@@ -24,6 +26,7 @@ const colours = ["#3b82c4", "#c8553d", "#7a9a2e", "#a56cc1", "#c9962b", "#2a9d8f
 /** The whole file. */
 export const chart = (rows: ReadonlyArray<Row>, caption: string): string => {
   const peers = [...new Set(rows.map(({ peer }) => peer))]
+  const top = legendTop + Math.ceil(peers.length / legendColumns) * legendHeight + 24
   const groups = Map.groupBy(rows, ({ task }) => task.operation)
   const lines: Array<string> = []
   let y = top
@@ -45,9 +48,9 @@ export const chart = (rows: ReadonlyArray<Row>, caption: string): string => {
     `<title>${escaped(caption)}</title>`,
     style,
     `<rect class="paper" width="${width}" height="${bottom + 34}" rx="6"/>`,
-    text(16, 26, "Our rate over theirs (right of 1: ours is faster)", "name"),
+    text(16, 26, "Our rate over theirs (right of 1: ours is faster), by operation and fibers × clients", "name"),
     ...peers.map((peer, i) => legend(peer, i)),
-    ...ticks.map((tick) => scale(tick, bottom)),
+    ...ticks.map((tick) => scale(tick, top, bottom)),
     ...lines,
     "</svg>",
     ""
@@ -80,7 +83,7 @@ const position = (ratio: number): number => {
   return round(labels + Math.min(1, Math.max(0, part)) * (width - right - labels))
 }
 
-const scale = (tick: number, bottom: number): string => {
+const scale = (tick: number, top: number, bottom: number): string => {
   const x = position(tick)
   return [
     `<line class="${tick === 1 ? "even" : "grid"}" x1="${x}" x2="${x}" y1="${top - 10}" y2="${bottom}"/>`,
@@ -101,7 +104,7 @@ const mark = ({ highest, key, lowest, ratio }: Row, peer: number, y: number): st
   )
 
 const legend = (peer: string, i: number): string => {
-  const [x, y] = [24 + (i % 5) * 160, 44 + Math.floor(i / 5) * 18]
+  const [x, y] = [24 + (i % legendColumns) * 160, legendTop + Math.floor(i / legendColumns) * legendHeight]
   return group(i, formOf(i)(x, y)) + text(x + 12, y + 4, peer, "peer")
 }
 
