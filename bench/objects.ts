@@ -17,15 +17,15 @@ const clientsOfManager: Start = (folder, clients) => {
 }
 
 /** An operation on a shared object (`operations.ts`), and who else can do it. */
-interface Operation extends Pick<Task, "operation" | "calls"> {
+interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, "plan"> {
   readonly peers: ReadonlyArray<ObjectPeer>
   /** Where the shapes that a peer is compared in have no meaning. */
   readonly shapes?: ReadonlyArray<Shape>
 }
 
-const compared = ({ peers, shapes, ...task }: Operation): ReadonlyArray<Comparison> =>
+const compared = ({ peers, plan, shapes, ...task }: Operation): ReadonlyArray<Comparison> =>
   peers.flatMap((peer) =>
-    (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours: clientsOfManager, peer }))
+    (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours: clientsOfManager, peer, plan }))
   )
 
 /** Ourselves, item by item. */

@@ -47,7 +47,7 @@ export interface Comparison {
   readonly ours: Start
   readonly peer: Peer
   /** Where it needs other rounds than the rest. */
-  readonly plan?: Partial<Plan>
+  readonly plan?: Partial<Plan> | undefined
 }
 
 /** How a comparison is named in the results: operation@fibersxclients/peer. */
