@@ -48,6 +48,13 @@ const operations: ReadonlyArray<Operation> = [
   { operation: "queue.put+take", calls: 2, peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
   // The release is told, not asked: nobody waits for an answer to it.
   { operation: "lock.lock+unlock", peers: [pythonManager, rawPingpong] },
+  {
+    operation: "barrier.round",
+    peers: [pythonManager],
+    shapes: [{ fibers: 1, clients: 8 }],
+    // Eight processes, each with an eighth of the calls to warm up with.
+    plan: { warmUpMs: 5_000, roundMs: 1_000 }
+  },
   { operation: "object.create", peers: [pythonManager, rawPingpong] },
   { operation: "queue.put+take-100", peers: [oneByOne] }
 ]

@@ -1,8 +1,16 @@
 /** What clients do with shared objects: one entry for each operation. `peers/` has them in the words of others. */
-import { type Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import {
+  type Manager,
+  SharedBarrier,
+  SharedLock,
+  SharedMap,
+  SharedQueue,
+  SharedRef
+} from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { RoundOver } from "./loops.ts"
 import { keyAt, keys, value } from "./workload.ts"
 
 /** A call, the same over and over but for its position. */
@@ -35,6 +43,13 @@ export const operations: Readonly<Record<string, Operation>> = {
   "map.set": (name) => Effect.map(filledMap(name), (map) => (position) => map.set(keyAt(position), value)),
   "queue.put+take": (name) => Effect.map(queue(name), ({ offer, take }) => () => Effect.andThen(offer(value), take)),
   "lock.lock+unlock": (name) => Effect.map(SharedLock.make({ name }), (lock) => () => lock.withLock(Effect.void)),
+  "barrier.round": (name, parties) =>
+    Effect.gen(function*() {
+      const barrier = yield* SharedBarrier.make({ name, parties })
+      // Whoever sees that the time is over lets those go who wait for it.
+      yield* Effect.addFinalizer(() => Effect.ignore(barrier.abort))
+      return () => Effect.catchTag(barrier.await, "BarrierBroken", () => Effect.fail(new RoundOver()))
+    }),
   /** It is dropped, too. */
   "object.create": () => Effect.succeed(() => Effect.scoped(SharedMap.make(texts))),
   "queue.put+take-100": (name) =>
