@@ -32,7 +32,7 @@ export const results = (report: Report): string => {
   const slower = rows.filter(({ ratio }) => ratio < 1).map(({ key }) => `\`${key}\``)
   return [
     `Measured on ${dateOf(report)} with ${cpu}, ${cores} cores, ${memoryGiB} GiB of memory, ${kernel}; Node ${node}, ` +
-    `Python ${python}, Redis ${redis}. ${plan.pairs} pairs of rounds of ${plan.roundMs} ms each.`,
+    `Python ${python}, Redis ${redis}. ${plan.pairs} pairs of rounds of ${plan.roundMs} ms, longer ones where processes start or meet.`,
     "![Ratios as a chart](performance.svg)",
     "### What one access costs",
     "Microseconds of one client for one operation: one at a time, and with 256 fibers, whose calls travel together.",

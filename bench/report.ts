@@ -59,8 +59,8 @@ export const line = (row: Row, width: number): string => aligned(cells(row), wid
 /** What stands below the lines. */
 export const explanation = ({ failed, plan, skipped }: Report): string =>
   [
-    `Rates are medians of ${plan.pairs} rounds of ${plan.roundMs} ms. A ratio is ours over theirs: the median over the`,
-    `${plan.pairs} pairs of neighbouring rounds, and the lowest and highest of them.`,
+    `Rates are medians of ${plan.pairs} rounds of ${plan.roundMs} ms, or longer where it says so in bench/. A ratio is ours over`,
+    `theirs: the median over the ${plan.pairs} pairs of neighbouring rounds, and the lowest and highest of them.`,
     ...skipped.map(({ peer, reason }) => `skipped: ${peer} (${reason})`),
     ...failed.map(({ key, reason }) => `failed: ${key} (${reason})`)
   ].join("\n")
