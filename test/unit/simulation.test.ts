@@ -74,6 +74,8 @@ const calmObjects = ({ journal, records }: Required<History>) =>
       entry.cause === "request" || entry.cause === "withdrawn" || !entry.reply.some((part) => grants.has(Number(part)))
     )
     if (!isCalm || kind !== "Manager" || calls.length > callsMax || records.some(isBeyond(object))) return []
+    // A call that waits takes effect at two points there: it begins to wait, and it is let through.
+    if (made === "Latch" || made === "Barrier") return []
     const options: Record<string, (typeof args)[number]> = {}
     for (let i = 4; i < 4 + Number(size) * 2; i += 2) options[String(args[i])] = args[i + 1]!
     return [{ calls, model: models[String(made)]!(options, args.slice(4 + Number(size) * 2)) }]

@@ -108,7 +108,7 @@ export const make = (
         shell.tell(output)
         told.add(shell)
       }
-      for (const shell of told) shell.flush()
+      for (const shell of told) shell.endTurn()
       told.clear()
       const next = engine.nextDeadline
       if (next === deadline) return

@@ -35,6 +35,10 @@ export class SessionShell {
   #requests = 0
   /** What the turn that is being read brings, in order. */
   #inbox: Array<FromClient> = []
+  /** Whether the frame says something that somebody waits for. */
+  #isAwaited = false
+  /** How many calls the frame says wait from now on. */
+  #parked = 0
 
   constructor(session: SessionId, link: Link, engine: Engine, step: Engine["step"], limits: Limits) {
     this.#session = session
@@ -75,12 +79,24 @@ export class SessionShell {
 
   /** Adds an output to the frame of this turn. */
   tell(output: Output): void {
+    if (output._tag === "Parked") this.#parked++
+    else this.#isAwaited = true
     if (!this.#writer.write(output, this.#limits.frameBytesMax)) this.#tooLarge(output)
     if (this.#writer.bytes >= flushBytes) this.flush()
   }
 
-  /** Sends the frame of this turn. */
+  /**
+   * Sends the frame of this turn. That a call waits makes room in the client's window (S-8) and is news to nobody else:
+   * it goes with the next frame, unless half of the window is such calls.
+   */
+  endTurn(): void {
+    if (this.#isAwaited || this.#parked * 2 >= this.#limits.inFlightMax) this.flush()
+  }
+
+  /** Sends what there is to send. */
   flush(): void {
+    this.#isAwaited = false
+    this.#parked = 0
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
   }
 
@@ -138,6 +154,7 @@ export class SessionShell {
   }
 
   #say(message: FromServer): void {
+    this.#isAwaited = true
     this.#writer.write(message, this.#limits.frameBytesMax)
   }
 
