@@ -24,8 +24,8 @@ export type Handler<T extends Task.Any, R> = (
 ) => Effect.Effect<T["success"]["Type"], T["error"]["Type"], R>
 
 /** A handler for every task of a group. */
-export type HandlersOf<Tasks extends ReadonlyArray<Task.Any>> = {
-  readonly [T in Tasks[number] as T["tag"]]: Handler<T, unknown>
+export type HandlersOf<Tasks extends ReadonlyArray<Task.Any>, R> = {
+  readonly [T in Tasks[number] as T["tag"]]: Handler<T, R>
 }
 
 type ServicesOf<H> = {
@@ -37,8 +37,9 @@ export interface TaskGroup<in out Id extends string, out Tasks extends ReadonlyA
   readonly id: Id
   readonly tasks: Tasks
   /** Says what each task does; a missing handler does not compile. Their services are taken when the layer is built. */
-  readonly toLayer: <const H extends HandlersOf<Tasks>>(
-    handlers: H
+  readonly toLayer: <const H, R>(
+    // R is no service: written `unknown`, it would be inferred as what some handlers need, and nothing provides that.
+    handlers: H & HandlersOf<Tasks, NoInfer<R>>
   ) => Layer.Layer<Handlers<Id>, never, ServicesOf<H>>
 }
 

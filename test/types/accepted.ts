@@ -1,0 +1,105 @@
+/** What compiles, and the types it has. */
+import {
+  Manager,
+  type ManagerError,
+  Process,
+  type SharedLock,
+  SharedQueue,
+  type SharedRef,
+  type TaskGroup
+} from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { Effect, Layer, Schema, type Scope } from "effect"
+import { expectTypeOf } from "vitest"
+import { Board, Count, Drain, Jobs, Price, Results, Square, Tasks, Title, type TooLarge } from "./shared.ts"
+
+declare const jobs: SharedQueue.SharedQueue<number>
+declare const lock: SharedLock.SharedLock
+
+// Objects have the types of their schemas, and their operations need nothing.
+expectTypeOf(Effect.flatMap(Jobs, (queue) => queue.take)).toEqualTypeOf<
+  Effect.Effect<number, SharedQueue.QueueClosed | ManagerError.ManagerError, Jobs>
+>()
+expectTypeOf(Effect.flatMap(Results, (results) => results.entries)).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<readonly [string, { readonly n: number }]>, ManagerError.ManagerError, Results>
+>()
+expectTypeOf(Effect.flatMap(Board, (board) => board.set({ running: false }))).toEqualTypeOf<
+  Effect.Effect<void, ManagerError.ManagerError, Board>
+>()
+
+// Arithmetic is there where a number is a number on the wire, too.
+expectTypeOf(Effect.flatMap(Count, (count) => count.increment)).toEqualTypeOf<
+  Effect.Effect<number, SharedRef.OutOfBounds | ManagerError.ManagerError, Count>
+>()
+expectTypeOf(Effect.flatMap(Board, (board) => board.fields.done.add(2))).toEqualTypeOf<
+  Effect.Effect<number, SharedRef.OutOfBounds | ManagerError.ManagerError, Board>
+>()
+expectTypeOf(Effect.flatMap(Price, (price) => price.get)).toEqualTypeOf<
+  Effect.Effect<number, ManagerError.ManagerError, Price>
+>()
+expectTypeOf(Effect.flatMap(Title, (title) => title.set("new"))).toEqualTypeOf<
+  Effect.Effect<void, ManagerError.ManagerError, Title>
+>()
+
+// Work on a delivery keeps its errors, and the scope of the delivery is no need of the caller.
+expectTypeOf(jobs.process((n) => Effect.andThen(Effect.scope, Effect.as(Count, n)))).toEqualTypeOf<
+  Effect.Effect<number, SharedQueue.QueueClosed | SharedQueue.LeaseLost | ManagerError.ManagerError, Count>
+>()
+expectTypeOf(Effect.succeed(1).pipe(lock.withLock)).toEqualTypeOf<
+  Effect.Effect<number, SharedLock.AlreadyHeld | SharedLock.LockLost | ManagerError.ManagerError>
+>()
+
+// An object without a name needs a scope, and a layer provides one with a name.
+expectTypeOf<Effect.Services<ReturnType<typeof makeAnonymous>>>().toEqualTypeOf<Manager.Manager | Scope.Scope>()
+const makeAnonymous = () => SharedQueue.make({ item: Schema.Int })
+expectTypeOf(Jobs.layer).branded.toEqualTypeOf<
+  Layer.Layer<Jobs, Layer.Error<typeof Jobs.layer>, Manager.Manager>
+>()
+
+// The layer of a group needs what its handlers need, and nothing else, however they are written.
+const asGenerators = Tasks.toLayer({
+  Square: Effect.fn(function*({ n }) {
+    yield* Effect.orDie((yield* Count).increment)
+    return n * n
+  }),
+  Drain: ({ jobs }) =>
+    Effect.gen(function*() {
+      yield* Effect.orDie(jobs.take)
+      yield* Effect.orDie((yield* Results).clear)
+    })
+})
+expectTypeOf(asGenerators).toEqualTypeOf<Layer.Layer<TaskGroup.Handlers<"types">, never, Count | Results>>()
+const dataFirst = Tasks.toLayer({
+  Square: ({ n }) => Effect.orDie(Effect.flatMap(Count, (count) => Effect.as(count.get, n))),
+  Drain: ({ jobs }) => Effect.asVoid(Effect.catchTags(jobs.take, { ManagerError: Effect.die, QueueClosed: Effect.die }))
+})
+expectTypeOf(dataFirst).toEqualTypeOf<Layer.Layer<TaskGroup.Handlers<"types">, never, Count>>()
+const withoutServices = Tasks.toLayer({
+  Square: ({ n }) => Effect.succeed(n),
+  Drain: ({ jobs }) => Effect.catchTag(Effect.asVoid(jobs.take), ["ManagerError", "QueueClosed"], Effect.die)
+})
+expectTypeOf(withoutServices).toEqualTypeOf<Layer.Layer<TaskGroup.Handlers<"types">>>()
+
+// A process has the types of its task.
+const result = Effect.flatMap(Process.spawn(Tasks, Square, { n: 3 }), (process) => process.result)
+expectTypeOf<Effect.Success<typeof result>>().toEqualTypeOf<number>()
+expectTypeOf<Effect.Error<typeof result>>().toEqualTypeOf<
+  TooLarge | Process.ProcessExited | Process.SpawnError | ManagerError.ManagerError
+>()
+expectTypeOf<Effect.Services<typeof result>>().toEqualTypeOf<
+  Manager.Manager | Process.ProcessSpawner | Scope.Scope
+>()
+// Handles are values of a payload.
+expectTypeOf(Process.run(Tasks, Drain, { jobs })).branded.toEqualTypeOf<
+  Effect.Effect<
+    void,
+    Process.ProcessExited | Process.SpawnError | ManagerError.ManagerError,
+    Manager.Manager | Process.ProcessSpawner
+  >
+>()
+
+// A whole program, and the layers of its deployments.
+const main = Effect.provide(Effect.scoped(result), Layer.merge(Jobs.layer, Count.layer))
+NodeManager.runMain(main, { tasks: Layer.provide(asGenerators, Layer.merge(Count.layer, Results.layer)) })
+NodeManager.runMain(main, { tasks: withoutServices, manager: NodeManager.layerServer() })
+void Effect.runPromise(Effect.provide(Effect.asVoid(Jobs), Layer.provide(Jobs.layer, Manager.layerMemory)))

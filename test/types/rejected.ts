@@ -1,0 +1,99 @@
+/**
+ * Mistakes that do not compile. `npm run check` sees that each is one; `types.test.ts` sees that it is the one that is
+ * meant: the code and a part of the message stand behind the directive.
+ */
+// @effect-diagnostics *:off -- they would say again what the compiler says.
+import { Process, SharedMap, SharedQueue, type SharedRef } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { Effect, Layer, Schema } from "effect"
+import { Board, Count, Drain, Jobs, type Price, Results, Square, Stranger, Tasks, type Title } from "./shared.ts"
+
+declare const price: Effect.Success<typeof Price>
+declare const title: Effect.Success<typeof Title>
+declare const text: SharedQueue.SharedQueue<string>
+declare const numbers: SharedRef.SharedNumber
+
+// A wrong item.
+export const wrongItem = Effect.flatMap(Jobs, (jobs) =>
+  // @ts-expect-error TS2345 'string' is not assignable to parameter of type 'number'
+  jobs.offer("one"))
+export const wrongItems = Effect.flatMap(Jobs, (jobs) =>
+  // @ts-expect-error TS2345 'string' is not assignable to type 'number'
+  jobs.offerAll([1, "two"]))
+export const wrongTaken = Effect.flatMap(Jobs, (jobs) =>
+  // @ts-expect-error TS2345 'number' is not assignable to type 'string'
+  jobs.process((item: string) => Effect.succeed(item)))
+export const wrongKey = Effect.flatMap(Results, (results) =>
+  // @ts-expect-error TS2345 'number' is not assignable to parameter of type 'string'
+  results.get(1))
+export const wrongValue = Effect.flatMap(Results, (results) =>
+  // @ts-expect-error TS2741 Property 'n' is missing
+  results.set("one", {}))
+export const wrongField = Effect.flatMap(Board, (board) =>
+  // @ts-expect-error TS2353 'pause' does not exist
+  board.set({ pause: true }))
+export const wrongState = Effect.flatMap(Board, (board) =>
+  // @ts-expect-error TS2322 'string' is not assignable to type 'boolean'
+  board.set({ running: "yes" }))
+// @ts-expect-error TS2322 'string' is not assignable to type 'number'
+export const wrongUpdate = numbers.modify(() => ["old", "new"])
+// @ts-expect-error TS2345 Property 'value' is missing
+export const noSchema = SharedMap.make({ key: Schema.String })
+
+// Arithmetic on what is no number, or none on the wire.
+// @ts-expect-error TS2339 'increment' does not exist
+export const incrementText = title.increment
+// @ts-expect-error TS2339 'add' does not exist
+export const addToEncoded = price.add(1)
+export const incrementBoolean = Effect.flatMap(Board, (board) =>
+  // @ts-expect-error TS2339 'increment' does not exist
+  board.fields.running.increment)
+// @ts-expect-error TS2345 'string' is not assignable to parameter of type 'number'
+export const addText = numbers.add("1")
+
+// A missing layer.
+const take = Effect.flatMap(Jobs, (jobs) => jobs.take)
+// @ts-expect-error TS2379 'Jobs' is not assignable to type 'never'
+export const noLayer = Effect.runPromise(take)
+// @ts-expect-error TS2379 'Manager' is not assignable to type 'never'
+export const noManager = Effect.runPromise(Effect.provide(take, Jobs.layer))
+// @ts-expect-error TS2379 'Jobs' is not assignable to type
+NodeManager.runMain(take)
+const needy = Tasks.toLayer({ Square: ({ n }) => Effect.as(Count, n), Drain: () => Effect.void })
+// @ts-expect-error TS2375 'Count' is not assignable to type
+NodeManager.runMain(Effect.void, { tasks: needy })
+// @ts-expect-error TS2375 'Count' is not assignable to type
+NodeManager.runMain(Effect.void, { tasks: Layer.provide(needy, Jobs.layer) })
+
+// A missing handler, and wrong ones.
+// @ts-expect-error TS2741 Property 'Drain' is missing
+export const noHandler = Tasks.toLayer({ Square: ({ n }) => Effect.succeed(n) })
+export const wrongResult = Tasks.toLayer({
+  // @ts-expect-error TS2322 'string' is not assignable to type 'number'
+  Square: () => Effect.succeed("nine"),
+  Drain: () => Effect.void
+})
+export const undeclaredError = Tasks.toLayer({
+  Square: ({ n }) => Effect.succeed(n),
+  // @ts-expect-error TS2375 'string' is not assignable to type 'never'
+  Drain: () => Effect.fail("full")
+})
+export const wrongPayloadField = Tasks.toLayer({
+  // @ts-expect-error TS2339 'size' does not exist
+  Square: ({ size }) => Effect.succeed(size),
+  Drain: () => Effect.void
+})
+
+// A wrong payload, or a task of nobody.
+// @ts-expect-error TS2322 'string' is not assignable to type 'number'
+export const wrongPayload = Process.spawn(Tasks, Square, { n: "3" })
+// @ts-expect-error TS2322 'SharedQueue<string>' is not assignable to type 'SharedQueue<number>'
+export const wrongHandle = Process.run(Tasks, Drain, { jobs: text })
+// @ts-expect-error TS2345 '"Stranger"' is not assignable to type '"Drain"'
+export const stranger = Process.spawn(Tasks, Stranger, {})
+
+// Errors that cannot come.
+export const impossible = SharedQueue.make({ item: Schema.Int }).pipe(
+  // @ts-expect-error TS2345 '"QueueClosed"' is not assignable
+  Effect.catchTag("QueueClosed", () => Effect.void)
+)

@@ -1,0 +1,97 @@
+/**
+ * What the compiler says of programs: that mistakes are rejected, for the reason that is meant, and what a large group
+ * of tasks costs it. That `accepted.ts` compiles is a part of `npm run check`.
+ */
+import { execFile } from "node:child_process"
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+
+/** Git ignores it, and so do all tools that look at the repository as a whole. */
+const generated = join(import.meta.dirname, ".generated", "dist")
+
+beforeAll(() => mkdirSync(generated, { recursive: true }))
+afterAll(() => rmSync(join(generated, ".."), { recursive: true, force: true }))
+
+const run = promisify(execFile)
+
+/** The compiler is quick, the machine may be busy. */
+const patience = 120_000
+
+/** What the compiler says about files. */
+const compile = async (config: string, files: ReadonlyArray<string>): Promise<string> => {
+  const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false }
+  writeFileSync(
+    join(generated, config),
+    JSON.stringify({ extends: "../../../../tsconfig.base.json", compilerOptions, files })
+  )
+  const tsc = join(import.meta.dirname, "../../node_modules/.bin/tsc")
+  const args = ["-p", join(generated, config), "--pretty", "false", "--extendedDiagnostics"]
+  return run(tsc, args, { cwd: generated, shell: process.platform === "win32" }).then(
+    ({ stdout }) => stdout,
+    ({ stdout }) => stdout
+  )
+}
+
+const directive = /^\s*\/\/ @ts-expect-error (TS\d+) (.*)$/
+
+describe("a mistake", () => {
+  it("does not compile, for the reason that is meant, and nothing else is rejected", async () => {
+    const lines = readFileSync(join(import.meta.dirname, "rejected.ts"), "utf8").split("\n")
+    const meant = lines.flatMap((line, i) => {
+      const [, code, message] = directive.exec(line) ?? []
+      // Lines are counted from 1, and the mistake is in the next one.
+      return code === undefined ? [] : [{ line: i + 2, code, message }]
+    })
+    assert.isAbove(meant.length, 20)
+    const bare = lines.map((line) => line.replace("@ts-expect-error", ""))
+    writeFileSync(join(generated, "rejected.ts"), bare.join("\n"))
+    cpSync(join(import.meta.dirname, "shared.ts"), join(generated, "shared.ts"))
+    const output = await compile("rejected.json", ["rejected.ts"])
+    // A message goes on in lines that are indented.
+    const said = output.split(/\n(?=\S)/).flatMap((text) => {
+      const [, file, line, code, message] = /^(.*)\((\d+),\d+\): error (TS\d+): ([^]*)$/.exec(text) ?? []
+      return file === undefined ? [] : [{ file, line: Number(line), code, message }]
+    })
+    const found = said.map(({ code, file, line, message }) => {
+      const wanted = meant.find((mistake) => mistake.line === line)?.message
+      return { file, line, code, message: message?.includes(wanted ?? "?") ? wanted : message }
+    })
+    assert.deepStrictEqual(found, meant.map((mistake) => ({ file: "rejected.ts", ...mistake })))
+  }, patience)
+})
+
+/** A program with a group of so many tasks: each has a handler with a service, and is run. */
+const program = (size: number): string => {
+  const each = (line: (i: number) => string) => Array.from({ length: size }, (_, i) => line(i)).join("\n")
+  return `
+import { Process, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Effect, Schema } from "effect"
+class Done extends SharedRef.Service<Done>()("types/Done", { schema: Schema.Int, initial: 0 }) {}
+${
+    each((i) =>
+      `const Task${i} = Task.make("Task${i}", { payload: { n: Schema.Int }, success: Schema.Struct({ n${i}: Schema.Int }) })`
+    )
+  }
+export const Tasks = TaskGroup.make("types", { tasks: [${each((i) => `Task${i},`)}] })
+export const layer = Tasks.toLayer({
+${each((i) => `Task${i}: Effect.fn(function*({ n }) { yield* Effect.orDie((yield* Done).get); return { n${i}: n } }),`)}
+})
+${each((i) => `export const run${i} = Process.run(Tasks, Task${i}, { n: ${i} })`)}
+`
+}
+
+/** Type instantiations of a program with so many tasks. They are counted, not timed: the same on every machine. */
+const instantiations = async (size: number): Promise<number> => {
+  writeFileSync(join(generated, `group${size}.ts`), program(size))
+  const output = await compile(`group${size}.json`, [`group${size}.ts`])
+  assert.notInclude(output, "error")
+  return Number(/^Instantiations:\s+(\d+)$/m.exec(output)?.[1])
+}
+
+describe("a group of tasks", () => {
+  it("of 200 costs the compiler at most 1,000 instantiations for each", async () => {
+    assert.isAtMost((await instantiations(201)) - (await instantiations(1)), 200 * 1_000)
+  }, patience)
+})
