@@ -14,7 +14,9 @@ const binary = /\.(?:png|gif|jpg|webp|ico|wasm|tsbuildinfo)$/
 const walk = (folder: string): Array<string> =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) return skipped.has(entry.name) ? [] : walk(path)
+    // In a worktree of git, .git is a file.
+    if (skipped.has(entry.name)) return []
+    if (entry.isDirectory()) return walk(path)
     return entry.isFile() && !binary.test(entry.name) ? [path] : []
   })
 
