@@ -8,8 +8,7 @@ const steps = {
   "lint": "oxlint --deny-warnings",
   "format": "dprint check",
   "unused code": "knip",
-  "package core": "publint run packages/core --strict --pack npm",
-  "package node": "publint run packages/node --strict --pack npm"
+  "packages": "node scripts/pack.mjs"
 }
 
 const failed = []

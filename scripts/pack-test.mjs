@@ -1,0 +1,175 @@
+// What a user gets: packs the packages, installs the tarballs in a project outside of the repository, and runs the
+// quick start of README.md there on every major Node, as TypeScript and as built JavaScript. One line per step; the
+// exit code is 1 when one has failed. Needs the registry, and leaves nothing behind.
+import { spawnSync } from "node:child_process"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const root = join(import.meta.dirname, "..")
+const read = (path) => readFileSync(join(root, path), "utf8")
+const readJson = (path) => JSON.parse(read(path))
+const { engines, optionalDependencies } = readJson("package.json")
+
+const platform = `${process.platform === "win32" ? "win" : process.platform}-${process.arch}`
+/** The package that has Node for this platform; the newest is what the repository itself runs on. */
+const [nodePackage, newest] = Object.entries(optionalDependencies).find(([name]) => name.endsWith(`-${platform}`)) ?? []
+const versions = [engines.node.replace(">=", ""), "24.21.0", newest ?? Object.values(optionalDependencies)[0]]
+
+const folder = mkdtempSync(join(tmpdir(), "effect-multiprocessing-pack-"))
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1))
+const [consumer, nodes, tarballs] = ["consumer", "nodes", "tarballs"].map((name) => join(folder, name))
+for (const path of [consumer, nodes, tarballs]) mkdirSync(path)
+
+/** The environment of a user: nothing that says where this script, or Node, finds what belongs to the repository. */
+const ours = ["NODE_OPTIONS", "NODE_PATH", "npm_config_local_prefix"]
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.includes(name)))
+
+/** Runs a command; answers what it printed, and throws all of it when it fails. */
+const run = (command, args, cwd, timeout = 300_000) => {
+  const shell = process.platform === "win32" && !command.endsWith(".exe")
+  const options = { cwd, env: environment, shell, encoding: "utf8", timeout, killSignal: "SIGKILL" }
+  const { error, signal, status, stderr, stdout } = spawnSync(command, args, options)
+  if (status === 0) return stdout
+  throw new Error(`${command} ${args.join(" ")}: exit ${signal ?? status}\n${error ?? ""}${stdout}${stderr}`)
+}
+
+const npm = (args, cwd) => run("npm", [...args, "--no-audit", "--no-fund", "--loglevel=error"], cwd)
+const install = (cwd) => npm(["install", "--ignore-scripts", "--strict-peer-deps", "--prefer-offline"], cwd)
+
+/** Does one step and says how it went; answers whether it went well. */
+const step = (name, action) => {
+  const start = performance.now()
+  const say = (result) => console.log(`${result} ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`)
+  try {
+    action()
+    say("ok     ")
+    return true
+  } catch (error) {
+    process.exitCode = 1
+    say("FAILED ")
+    console.log(String(error.message).replace(/^/gm, "        "))
+    return false
+  }
+}
+
+const expect = (what, found, expected) => {
+  if (found !== expected) throw new Error(`${what}: expected\n${expected}\nbut found\n${found}`)
+}
+
+// The consumer: the quick start as README.md shows it, the examples as the tarball has them, and two programs of its own.
+
+const [, quickStart, quickStartOutput] = /^```ts\n([^]*?)^```\n+^```text\n([^]*?)^```$/m.exec(read("README.md"))
+const examples = join("node_modules", "@effect-multiprocessing", "node", "examples")
+
+const programs = [
+  { name: "quick start", path: "main", output: quickStartOutput },
+  { name: "worker in a file of its own", path: "two-files/main", output: "squares 9 and 16, done 2\n" }
+]
+
+const compilerOptions = {
+  target: "ES2023",
+  module: "NodeNext",
+  moduleResolution: "NodeNext",
+  strict: true,
+  declaration: true,
+  skipLibCheck: false,
+  rewriteRelativeImportExtensions: true,
+  types: ["node"],
+  rootDir: ".",
+  outDir: "built"
+}
+
+const writeConsumer = () => {
+  const installed = (name) => readJson(`node_modules/${name}/package.json`).version
+  const fromHere = (names) => Object.fromEntries(names.map((name) => [name, installed(name)]))
+  const packed = readdirSync(tarballs).map((file) => [
+    `@effect-multiprocessing/${/-(core|node)-/.exec(file)[1]}`,
+    `file:${join(tarballs, file)}`
+  ])
+  const manifest = {
+    private: true,
+    type: "module",
+    dependencies: { ...Object.fromEntries(packed), ...fromHere(["effect", "@effect/platform-node"]) },
+    devDependencies: fromHere(["typescript", "@types/node"])
+  }
+  writeFileSync(join(consumer, "package.json"), JSON.stringify(manifest))
+  writeFileSync(join(consumer, "main.ts"), quickStart)
+  for (const path of ["library.ts", "two-files"]) {
+    cpSync(join(root, "test", "pack", path), join(consumer, path), { recursive: true })
+  }
+  const include = ["main.ts", "library.ts", "two-files", "examples"]
+  writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, include }))
+  const declarations = { ...compilerOptions, noEmit: true, outDir: undefined }
+  writeFileSync(
+    join(consumer, "tsconfig.declarations.json"),
+    JSON.stringify({ compilerOptions: declarations, include: ["built/**/*.d.ts"] })
+  )
+}
+
+const tsc = (...args) => run(join(consumer, "node_modules", ".bin", "tsc"), args, consumer)
+
+/** Whether a version is published for this platform; another answer than yes or no is an error. */
+const isPublished = (version) => {
+  if (nodePackage === undefined) return false
+  const { error, status, stderr } = spawnSync("npm", ["view", `${nodePackage}@${version}`, "version", "--json"], {
+    encoding: "utf8",
+    shell: process.platform === "win32"
+  })
+  if (status === 0) return true
+  if (/\bE404\b|\bETARGET\b/.test(stderr)) return false
+  throw new Error(`npm view ${nodePackage}@${version}: ${error ?? stderr}`)
+}
+
+const fetched = []
+const fetchNodes = () => {
+  for (const version of versions) {
+    if (isPublished(version)) fetched.push(version)
+    else console.log(`skipped Node ${version}: none is published for ${platform}`)
+  }
+  const dependencies = Object.fromEntries(
+    fetched.map((version) => [`node-${version}`, `npm:${nodePackage}@${version}`])
+  )
+  writeFileSync(join(nodes, "package.json"), JSON.stringify({ private: true, dependencies }))
+  install(nodes)
+}
+
+const binaryOf = (version) =>
+  join(nodes, "node_modules", `node-${version}`, "bin", process.platform === "win32" ? "node.exe" : "node")
+
+const runProgram = (node, { name, output, path }) => expect(name, run(node, [path], consumer, 60_000), output)
+
+const prepared = step("build and pack: contents, publint, attw", () => {
+  run(process.execPath, [join(root, "scripts", "pack.mjs"), tarballs], root)
+}) && step("install the tarballs and their peers in a project outside of the repository", () => {
+  writeConsumer()
+  install(consumer)
+}) && step("the packages bring the examples, and the quick start is README.md's", () => {
+  cpSync(join(consumer, examples), join(consumer, "examples"), { recursive: true })
+  expect("quick start", readFileSync(join(consumer, "examples/01_quickstart/main.ts"), "utf8"), quickStart)
+}) && step("tsc: strict, with declarations, the libraries checked, too", () => {
+  tsc()
+  // The other file of the workers is named as TypeScript, and must not be found as such.
+  expect("a TypeScript file among the built", existsSync(join(consumer, "built/two-files/worker.ts")), false)
+}) && step("tsc: the declarations written for it compile by themselves", () => {
+  tsc("-p", "tsconfig.declarations.json")
+}) && step("fetch Node", fetchNodes)
+
+if (prepared) {
+  // Where none is published, the Node that runs this.
+  const runners = fetched.length === 0 ? [process.execPath] : fetched.map(binaryOf)
+  for (const node of runners) {
+    const version = run(node, ["--version"], consumer).trim()
+    for (const program of programs) {
+      step(
+        `Node ${version}: ${program.name}, TypeScript`,
+        () => runProgram(node, { ...program, path: `${program.path}.ts` })
+      )
+      step(
+        `Node ${version}: ${program.name}, built JavaScript`,
+        () => runProgram(node, { ...program, path: `built/${program.path}.js` })
+      )
+    }
+  }
+}

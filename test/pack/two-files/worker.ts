@@ -1,0 +1,6 @@
+/** What the workers run: never the main program. */
+import { NodeManager } from "@effect-multiprocessing/node"
+import { Effect } from "effect"
+import { tasks } from "./tasks.ts"
+
+NodeManager.runMain(Effect.die("a worker was started as the main program"), { tasks })
