@@ -113,13 +113,13 @@ const tsc = (...args) => run(join(consumer, "node_modules", ".bin", "tsc"), args
 /** Whether a version is published for this platform; another answer than yes or no is an error. */
 const isPublished = (version) => {
   if (nodePackage === undefined) return false
-  const { error, status, stderr } = spawnSync("npm", ["view", `${nodePackage}@${version}`, "version", "--json"], {
-    encoding: "utf8",
-    shell: process.platform === "win32"
-  })
-  if (status === 0) return true
-  if (/\bE404\b|\bETARGET\b/.test(stderr)) return false
-  throw new Error(`npm view ${nodePackage}@${version}: ${error ?? stderr}`)
+  try {
+    npm(["view", `${nodePackage}@${version}`, "version"], nodes)
+    return true
+  } catch (error) {
+    if (/\bE404\b/.test(error.message)) return false
+    throw error
+  }
 }
 
 const fetched = []
