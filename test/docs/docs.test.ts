@@ -172,6 +172,17 @@ describe("docs/rules.md", () => {
   })
 })
 
+describe("packages/core/AGENTS.md", () => {
+  it("has a row for every shared type", () => {
+    const page = readFileSync(join(root, "packages/core/AGENTS.md"), "utf8")
+    const types = readdirSync(join(root, "packages/core/src")).flatMap((file) =>
+      /^(Shared\w+)\.ts$/.exec(file)?.[1] ?? []
+    )
+    assert.isAbove(types.length, 0)
+    assert.deepStrictEqual(types.filter((name) => !page.includes(`\n| \`${name}\` `)), [])
+  })
+})
+
 describe("links", () => {
   it.each(pages.map((page) => [page.path, page] as const))("of %s lead somewhere", (path, { links }) => {
     const broken = links.flatMap((link) => {

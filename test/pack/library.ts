@@ -3,6 +3,8 @@ import {
   Manager,
   ManagerError,
   Process,
+  SharedBarrier,
+  SharedLatch,
   SharedLock,
   SharedMap,
   SharedNamespace,
@@ -25,6 +27,8 @@ export class Board extends SharedNamespace.Service<Board>()("library/Board", {
   initial: { running: true, done: 0 }
 }) {}
 export class Gate extends SharedLock.Service<Gate>()("library/Gate") {}
+export class Start extends SharedLatch.Service<Start>()("library/Start") {}
+export class Round extends SharedBarrier.Service<Round>()("library/Round", { parties: 2 }) {}
 export class Latest extends SharedRef.Service<Latest>()("library/Latest", { schema: Schema.String, initial: "" }) {}
 export class Done extends SharedRef.Service<Done>()("library/Done", { schema: Schema.Int, initial: 0 }) {}
 
@@ -33,6 +37,8 @@ export const layerShared = Layer.mergeAll(
   Results.layer,
   Board.layer,
   Gate.layer,
+  Start.layer,
+  Round.layer,
   Latest.layer,
   Done.layer
 )
