@@ -7,7 +7,7 @@ import {
   drawFaults,
   type Fault,
   Random,
-  simulate,
+  simulateSeed,
   type Simulation
 } from "@effect-multiprocessing/core/testing"
 import { Cause, Effect, Exit } from "effect"
@@ -58,7 +58,7 @@ export const draw = (seed: number): Plan => {
 /** Runs a plan, with a bug in the manager or without. */
 export const run = (plan: Plan, mutant?: Mutant): Simulation => {
   const ledger = new Ledger()
-  return simulate((client) => client.number === 0 ? steward(client, ledger) : worker(client, ledger, plan.deeds), {
+  return simulateSeed((client) => client.number === 0 ? steward(client, ledger) : worker(client, ledger, plan.deeds), {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,

@@ -6,7 +6,7 @@ import {
   linearizable,
   models,
   type Program,
-  simulate,
+  simulateSeed,
   type Simulation
 } from "@effect-multiprocessing/core/testing"
 import { Effect, Schema } from "effect"
@@ -87,7 +87,7 @@ const isBeyond = (object: number) => ({ fate, object: target, outcome }: CallRec
   (fate === "stands" || fate === "compensated" ||
     (outcome?._tag === "Failure" && /^Object|FencedOut|StaleHandle/.test(outcome.error)))
 
-describe("simulate", () => {
+describe("simulateSeed", () => {
   /** Every client adds ten under a lock, one by one; the first says what became of it. */
   const counting: Program = (client) =>
     Effect.gen(function*() {
@@ -101,27 +101,30 @@ describe("simulate", () => {
     })
 
   it("runs a program of one's own", () => {
-    const runs = seeds(20).map((seed) => simulate(counting, { seed, faults: [] }))
+    const runs = seeds(20).map((seed) => simulateSeed(counting, { seed, faults: [] }))
     assert.deepStrictEqual(failures(runs), [])
     assert.isAbove(new Set(runs.map(({ steps }) => steps)).size, 1)
   })
 
   it("says who waits for ever", () => {
-    const { violations } = simulate(() => Effect.flatMap(SharedQueue.make({ item: Schema.Int }), ({ take }) => take), {
-      seed: 1,
-      clients: 1
-    })
+    const { violations } = simulateSeed(
+      () => Effect.flatMap(SharedQueue.make({ item: Schema.Int }), ({ take }) => take),
+      {
+        seed: 1,
+        clients: 1
+      }
+    )
     assert.deepStrictEqual(violations, ["client 0 waits for ever: take on #1 (waits in the manager)"])
   })
 
   it("says that a program died", () => {
-    const { violations } = simulate(() => Effect.die(new Error("a bug")), { seed: 1, clients: 1 })
+    const { violations } = simulateSeed(() => Effect.die(new Error("a bug")), { seed: 1, clients: 1 })
     assert.match(violations.join("\n"), /^client 0 failed: Error: a bug/)
   })
 
   it("says that a run does not end", () => {
     const forever = Effect.flatMap(Manager.Manager, ({ inspect }) => Effect.forever(inspect))
-    const { violations } = simulate(() => forever, { seed: 1, clients: 1, stepsMax: 1_000 })
+    const { violations } = simulateSeed(() => forever, { seed: 1, clients: 1, stepsMax: 1_000 })
     assert.deepStrictEqual(violations, ["the run is not over after 1000 tasks"])
   })
 })

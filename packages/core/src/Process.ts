@@ -62,8 +62,11 @@ export interface Process<out A, out E> {
   /** Ends the process: its finalizers run first, and after the grace it is killed with its children. */
   readonly end: Effect.Effect<void>
   /** Sends a signal to the process alone, `SIGKILL` by default. */
-  readonly kill: (signal?: "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGSTOP" | "SIGCONT") => Effect.Effect<void>
+  readonly kill: (signal?: Signal) => Effect.Effect<void>
 }
+
+/** What a process can be told by the system. */
+export type Signal = "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGSTOP" | "SIGCONT"
 
 /** How a process is started. */
 export interface SpawnOptions {
@@ -111,7 +114,7 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
       const owner = yield* Effect.scope
       // Closed as soon as the process has ended, so that a long-lived owner keeps nothing of it.
       const scope = yield* Scope.fork(owner)
-      const name = options.name ?? `${task.tag}-${++spawned}`
+      const name = options.name ?? `${task.tag}-${numberOf(spawner)}`
       const start = Effect.gen(function*() {
         const input = yield* SharedRef.make({ schema: task.payload, initial: payload })
         const output = yield* SharedRef.make({ schema: outcome(task), initial: Option.none() })
@@ -193,8 +196,14 @@ export const serve = (
 
 // internals
 
-/** Numbers the processes of this program, for their names. */
-let spawned = 0
+const spawned = new WeakMap<ProcessSpawner["Service"], number>()
+
+/** Numbers the processes of a program, for their names: each run of a simulated one counts anew. */
+const numberOf = (spawner: ProcessSpawner["Service"]): number => {
+  const number = (spawned.get(spawner) ?? 0) + 1
+  spawned.set(spawner, number)
+  return number
+}
 
 const outcome = <T extends Task.Any>(task: T) =>
   Schema.Option(Schema.Exit(task.success, task.error, Schema.Defect({ includeStack: true })))

@@ -41,8 +41,14 @@ export const noFaults = (): FaultCounts => ({ cut: 0, delay: 0, split: 0, kill: 
 /** Cancellations in a row, in the runs that have them: most of them meet nothing of interest. */
 const stormMax = 40
 
-/** Draws faults for clients from `first` to before `end`, over the steps of a run. */
-export const drawFaults = (random: Random, first: number, end: number, steps: number): ReadonlyArray<Fault> => {
+/** Draws faults for clients from `first` to before `end`, over the steps of a run: of those named, by default of all. */
+export const drawFaults = (
+  random: Random,
+  first: number,
+  end: number,
+  steps: number,
+  names: ReadonlyArray<FaultName> = faultNames
+): ReadonlyArray<Fault> => {
   const draw = (fault: FaultName): Fault => ({
     fault,
     at: random.below(steps),
@@ -55,7 +61,7 @@ export const drawFaults = (random: Random, first: number, end: number, steps: nu
   const several = random.chance(1 / 8) ? 0 : random.below(10)
   const storm = several > 0 && random.chance(1 / 3) ? random.below(stormMax) : 0
   return [
-    ...Array.from({ length: several }, () => draw(random.pick(faultNames))),
-    ...Array.from({ length: storm }, () => draw("cancel"))
+    ...Array.from({ length: names.length === 0 ? 0 : several }, () => draw(random.pick(names))),
+    ...Array.from({ length: names.includes("cancel") ? storm : 0 }, () => draw("cancel"))
   ].sort((left, right) => left.at - right.at)
 }

@@ -21,6 +21,8 @@ export interface RecorderOptions {
   readonly clock: string
   /** The monotonic time; no two events may have the same. */
   readonly now: () => number
+  /** The kind of an object that came by another way than this link, as in the assignment of a process. */
+  readonly kindOf?: ((object: number) => string | undefined) | undefined
 }
 
 type Writable<A> = { -readonly [K in keyof A]: A[K] }
@@ -99,8 +101,9 @@ export class Recorder {
   #said(message: FromClient): void {
     if (message._tag === "Request") {
       const { args, guard, object, operation, sequence, session } = message
-      const { client, clock, now } = this.#options
-      const name = this.#operations[this.#kinds.get(object) ?? ""]?.[operation]?.[0] ?? `operation ${operation}`
+      const { client, clock, kindOf, now } = this.#options
+      const kind = this.#kinds.get(object) ?? kindOf?.(object)
+      const name = this.#operations[kind ?? ""]?.[operation]?.[0] ?? `operation ${operation}`
       const record = { client, clock, session, sequence, object, operation: name, args, guard, invoke: now() }
       this.#calls.set(sequence, record)
       this.records.push(record)

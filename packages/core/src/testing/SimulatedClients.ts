@@ -3,6 +3,8 @@
  * strike it.
  */
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -10,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { Engine } from "../engine/Engine.ts"
 import type { Limits } from "../Limits.ts"
 import { makeConnected, Manager } from "../Manager.ts"
+import type { Signal } from "../Process.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
 import type { Connection } from "../proxy/Connection.ts"
 import type { Server } from "../server/Server.ts"
@@ -34,7 +37,33 @@ export interface Client {
   readonly isLost: () => boolean
   /** How many other processes still run. */
   readonly others: () => number
+  /**
+   * Starts another process, which has a connection of its own and gets a number that no other has. When the scope ends
+   * it is interrupted, and after the grace killed. It ends with this process, too.
+   */
+  readonly start: (options: StartOptions) => Effect.Effect<Started, never, Scope.Scope>
 }
+
+/** How a process starts another one. */
+export interface StartOptions {
+  readonly name: string
+  readonly program: Program
+  /** How long its finalizers may take before it is killed, in simulated time. */
+  readonly grace: Duration.Input
+}
+
+/** A process that another one has started. */
+export interface Started {
+  readonly number: number
+  readonly isRunning: () => boolean
+  /** Waits for its end. */
+  readonly ended: Effect.Effect<Ended>
+  /** Kills it, interrupts its program, or lets it run nothing until it is continued. */
+  readonly signal: (signal: Signal) => void
+}
+
+/** How a process ended: what its program came to, or that it was killed. */
+export type Ended = Exit.Exit<unknown, unknown> | "killed"
 
 /** What a client process runs: it has a manager of its own, and a scope that ends with it. */
 export type Program = (client: Client) => Effect.Effect<unknown, unknown, Manager | Scope.Scope>
@@ -50,18 +79,36 @@ export interface ClientsOptions {
   readonly key: ManagerKey
   readonly limits: Limits
   readonly program: Program
+  /** Names of the first processes, by their numbers. */
+  readonly names: ReadonlyArray<string>
   /** How many processes are started again after a fault ended them. */
   readonly restarts: number
   readonly onConnection: (connection: Connection) => void
   readonly violate: (sentence: string) => void
 }
 
+/** What a client process is started with. */
+interface Start {
+  readonly number: number
+  readonly name: string
+  readonly program: Program
+  /** Of one that another process has started. */
+  readonly ended?: Deferred.Deferred<Ended> | undefined
+}
+
 /** One process, its link and what is wrong with it. */
 interface Running extends Client {
   readonly process: Process
+  readonly ended: Deferred.Deferred<Ended> | undefined
+  /** Processes that this one has started. */
+  readonly children: Set<Running>
+  /** Faults come so many steps later: those of a process that another one starts are counted from its first call. */
+  faultsFrom: number
   readonly pair: MemoryLink.MemoryLinkPair
   readonly recorder: Recorder
   readonly fibers: Set<Fiber.Fiber<unknown, unknown>>
+  /** What its program runs in. */
+  main: Fiber.Fiber<unknown, unknown> | undefined
   readonly delayedUntil: { client: number; server: number }
   /** Deliveries to the server under way. */
   deliveries: number
@@ -94,18 +141,31 @@ export class Clients {
 
   /** Starts the process of a number. */
   start(number: number): void {
-    const { key, limits, onConnection, program, random, server, serverProcess, world, yields } = this.#options
+    const { names, program } = this.#options
     const incarnation = this.#running.filter((client) => client.number === number).length
-    const name = incarnation === 0 ? `client ${number}` : `client ${number}, process ${incarnation + 1}`
+    const name = names[number] ?? `client ${number}`
+    this.#start({ number, program, name: incarnation === 0 ? name : `${name}, process ${incarnation + 1}` })
+  }
+
+  #start({ ended, name, number, program }: Start): Running {
+    const { key, limits, onConnection, random, server, serverProcess, world, yields } = this.#options
     const process = world.process(yields)
     const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
     const client: Running = {
       number,
       name,
       process,
+      ended,
+      children: new Set(),
+      faultsFrom: ended === undefined ? 0 : Infinity,
       fibers,
       random: random.fork(),
-      recorder: new Recorder({ client: name, clock: "the world's", now: () => world.tick() }),
+      recorder: new Recorder({
+        client: name,
+        clock: "the world's",
+        now: () => world.tick(),
+        kindOf: (object) => server.engine.state.objects.get(object)?.kind.name
+      }),
       pair: MemoryLink.makePair({
         schedule: (task, end) => this.#deliver(client, end, task),
         deliverBytes: (available) => client.splits > 0 && client.splits-- > 0 ? 1 + random.below(available) : available
@@ -115,6 +175,7 @@ export class Clients {
       answeredAt: -1,
       heardAt: -1,
       splits: 0,
+      main: undefined,
       isConnected: false,
       isCut: false,
       hasEnded: false,
@@ -125,7 +186,8 @@ export class Clients {
           fibers.add(fiber)
           fiber.addObserver(() => fibers.delete(fiber))
           return Fiber.await(fiber)
-        })
+        }),
+      start: (options) => this.#startFor(client, options)
     }
     this.#running.push(client)
     Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(client.pair.server))).addObserver(() =>
@@ -136,17 +198,75 @@ export class Clients {
       const label = { name, pid: number }
       const manager = yield* makeConnected(Effect.succeed(link), { address: "the simulation", key, label, limits })
       client.isConnected = true
+      if (ended !== undefined) client.faultsFrom = world.steps
       onConnection(manager.connection)
       yield* Effect.provideService(program(client), Manager, manager)
     })
-    Effect.runForkWith(process.context)(Effect.scoped(main)).addObserver((exit) => this.#ended(client, exit))
+    client.main = Effect.runForkWith(process.context)(Effect.scoped(main))
+    client.main.addObserver((exit) => this.#ended(client, exit))
+    return client
+  }
+
+  #startFor(parent: Running, { grace, name, program }: StartOptions): Effect.Effect<Started, never, Scope.Scope> {
+    const signal = (child: Running) => (signal: Signal) => this.#signal(child, signal)
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        const ended = Deferred.makeUnsafe<Ended>()
+        const child = this.#start({ number: this.#running.length, name, program, ended })
+        parent.children.add(child)
+        return { child, ended: Deferred.await(ended) }
+      }),
+      ({ child, ended }) =>
+        Effect.sync(() => this.#signal(child, "SIGTERM")).pipe(
+          Effect.andThen(Effect.timeoutOption(ended, grace)),
+          Effect.andThen(Effect.sync(() => this.#signal(child, "SIGKILL")))
+        )
+    ).pipe(
+      Effect.map(({ child, ended }) => ({
+        number: child.number,
+        ended,
+        isRunning: () => isAlive(child),
+        signal: signal(child)
+      }))
+    )
+  }
+
+  #signal(client: Running, signal: Signal): void {
+    if (!isAlive(client)) return
+    const { main, process } = client
+    switch (signal) {
+      case "SIGKILL":
+        return this.#kill(client)
+      case "SIGSTOP":
+        return process.pause(Infinity)
+      case "SIGCONT":
+        return process.pause(0)
+      case "SIGINT":
+      case "SIGTERM":
+        return process.scheduleTask(() => main?.interruptUnsafe())
+    }
+  }
+
+  /** Not a finalizer of it runs, and what it has started goes with it. */
+  #kill(client: Running): void {
+    client.process.kill()
+    // What it has sent may still arrive, or not.
+    this.#options.serverProcess.scheduleTask(() => client.pair.cut("the client was killed"))
+    this.#tell(client, "killed")
+    for (const child of client.children) if (isAlive(child)) this.#kill(child)
+  }
+
+  #tell({ ended }: Running, how: Ended): void {
+    if (ended !== undefined) Deferred.doneUnsafe(ended, Effect.succeed(how))
   }
 
   /** Lets a fault happen; false if it cannot happen yet. One that nobody is left for is done. */
   strike(fault: Fault): boolean {
     const client = this.#running.findLast(({ number }) => number === fault.client)
-    if (client === undefined || !isAlive(client)) return true
     const { steps } = this.#options.world
+    // It may be started yet.
+    if (client === undefined || steps < client.faultsFrom + fault.at) return false
+    if (!isAlive(client)) return true
     if (fault.moment === "answered" && client.answeredAt !== steps) return false
     if (fault.moment === "heard" && client.heardAt !== steps) return false
     if (!this.#strike(fault, client)) return false
@@ -169,7 +289,7 @@ export class Clients {
       const open = recorder.records.filter((record) => record.outcome === undefined && record.fate === undefined)
       const calls = open.map(({ object, operation, sequence, session }) => {
         const isWaiting = engine.state.sessions.get(session)?.calls.get(sequence)?._tag === "Parked"
-        return `${operation} on #${object} (${isWaiting ? "waits in the manager" : "never answered"})`
+        return `${operation} on ${describe(engine, object)} (${isWaiting ? "waits in the manager" : "never answered"})`
       })
       return `${name} waits for ever: ${calls.length === 0 ? "for nothing it has asked" : calls.join(", ")}`
     })
@@ -179,9 +299,7 @@ export class Clients {
     const { random, serverProcess, world } = this.#options
     switch (fault) {
       case "kill":
-        client.process.kill()
-        // What it has sent may still arrive, or not.
-        serverProcess.scheduleTask(() => client.pair.cut("the client was killed"))
+        this.#kill(client)
         this.#restart(client)
         return true
       case "cut":
@@ -233,6 +351,8 @@ export class Clients {
   #ended(client: Running, exit: Exit.Exit<unknown, unknown>): void {
     client.hasEnded = true
     this.#close(client)
+    // Whoever started it judges how it ended.
+    if (client.ended !== undefined) return this.#tell(client, exit)
     if (Exit.isFailure(exit)) {
       const isHarmless = !Cause.hasDies(exit.cause) && Object.values(this.struck).some((times) => times > 0)
       if (!isHarmless) this.#options.violate(`${client.name} failed: ${Cause.pretty(exit.cause)}`)
@@ -241,9 +361,15 @@ export class Clients {
     if (client.isCut) this.#restart(client)
   }
 
-  #restart({ number }: Running): void {
-    if (this.#restarts-- > 0) this.start(number)
+  #restart({ ended, number }: Running): void {
+    if (ended === undefined && this.#restarts-- > 0) this.start(number)
   }
 }
 
 const isAlive = ({ hasEnded, process }: Running): boolean => !hasEnded && !process.isKilled
+
+/** A shared object for people: its kind and name, or its number if it has none or has gone. */
+export const describe = ({ state }: Engine, id: number): string => {
+  const object = state.objects.get(id)
+  return object?.name === undefined ? `#${id}` : `${object.kind.name} ${JSON.stringify(object.name)}`
+}

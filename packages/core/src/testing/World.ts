@@ -16,6 +16,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as EffectRandom from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import { Random } from "./Random.ts"
 
@@ -37,6 +38,7 @@ const beginning = 1_000_000_000
 
 /** Simulated processes and their time. */
 export class World {
+  readonly seed: number
   readonly random: Random
   /** Simulated time in milliseconds. */
   now = beginning
@@ -49,6 +51,7 @@ export class World {
   #ticks = 0
 
   constructor(seed: number) {
+    this.seed = seed
     this.random = new Random(seed)
   }
 
@@ -136,6 +139,7 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     this.context = Context.make(Mac.Mac, mac).pipe(
       Context.add(SecureRandom.SecureRandom, secureRandom(world.random.fork())),
       Context.add(Clock.Clock, clock(world, this)),
+      Context.add(EffectRandom.Random, effectRandom(new Random(world.seed + id))),
       Context.add(Scheduler.Scheduler, this)
     )
   }
@@ -159,7 +163,7 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     task()
   }
 
-  /** Runs nothing for some milliseconds. */
+  /** Runs nothing for some milliseconds: for ever, if infinite; not any longer, if 0. */
   pause(milliseconds: number): void {
     this.pausedUntil = this.#world.now + milliseconds
   }
@@ -215,6 +219,12 @@ const clock = (world: World, process: Process): Clock.Clock => {
 
 const secureRandom = (random: Random): SecureRandom.SecureRandom["Service"] =>
   SecureRandom.make((size) => Uint8Array.from({ length: size }, () => random.below(256)))
+
+/** What programs draw from Effect's `Random`. */
+const effectRandom = (random: Random): typeof EffectRandom.Random.Service => ({
+  nextDoubleUnsafe: () => random.next(),
+  nextIntUnsafe: () => Math.floor((random.next() * 2 - 1) * Number.MAX_SAFE_INTEGER)
+})
 
 /** Keyed and repeatable, and no more: there is nobody to deceive in here. */
 const mac = Mac.Mac.of({

@@ -1,167 +1,162 @@
 /**
- * A program of several processes and their manager, in one thread and under a seed: the real server, the real
- * connections and proxies, over links that are slow, cut and full of pieces, between processes that are paused and
- * killed. What the program did is certified afterwards. The same seed gives the same run.
+ * For tests of programs that share objects: runs a program with its processes in one thread, once for each seed, with
+ * another order of events and other faults every time. What one run in a thousand does wrong in production, a seed
+ * does wrong always.
  *
- * ```text
- *   program(client) ─► Manager ─► connection ─► recorder ─► link ─► server ─► engine ─► monitor
- *          ▲                                        │        ▲                   └───► journal
- *          └────────── faults of the seed ──────────│────────┘                           │
- *                                                   └──► records ──► certify ◄───────────┘
- * ```
+ * It runs what `runMain` runs, a main program and its tasks; `Process.spawn` starts a simulated process.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
-import type { Engine } from "../engine/Engine.ts"
-import type { Input, JournalEntry } from "../engine/Inputs.ts"
-import { Monitor } from "../engine/Invariants.ts"
-import type { AnyKind } from "../engine/Kind.ts"
-import { kinds as standardKinds } from "../engine/kinds/index.ts"
-import * as StateHash from "../engine/StateHash.ts"
-import * as Limits from "../Limits.ts"
-import type { Connection } from "../proxy/Connection.ts"
-import * as Server from "../server/Server.ts"
-import { aftermath, replayed } from "./aftermath.ts"
-import { certify } from "./certify.ts"
-import { drawFaults, type Fault, type FaultCounts } from "./Faults.ts"
-import type { History } from "./History.ts"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { Limits } from "../Limits.ts"
+import { drawFaults, type Fault, type FaultCounts, type FaultName, noFaults } from "./Faults.ts"
 import { Random } from "./Random.ts"
-import { Clients, type Program } from "./SimulatedClients.ts"
-import { type Process, World } from "./World.ts"
-
-export type { Client, Program } from "./SimulatedClients.ts"
+import { programWith, type SimulatedServices, type SimulatedTasks } from "./SimulatedProcesses.ts"
+import { simulateSeed, type Simulation } from "./simulateSeed.ts"
+import { story } from "./story.ts"
 
 /** How a program is simulated. */
-export interface SimulationOptions {
-  /** Decides everything that is left open: the order of tasks, the faults, what the clients draw. */
-  readonly seed: number
-  /** Client processes. Default 3. */
-  readonly clients?: number | undefined
-  /** The first so many clients meet no faults. Default 0. */
-  readonly steady?: number | undefined
-  /** How many processes are started again after they were killed or cut off. Default 2. */
-  readonly restarts?: number | undefined
-  /** What goes wrong. Default: drawn from the seed. */
-  readonly faults?: ReadonlyArray<Fault> | undefined
-  readonly limits?: Partial<Limits.Limits> | undefined
-  /** The kinds the manager knows. Default: all. */
-  readonly kinds?: ReadonlyArray<AnyKind> | undefined
-  /** Tasks after which a run counts as endless. Default 100 000. */
+export interface SimulateOptions {
+  /** How many seeds, and so runs. Default 100. */
+  readonly seeds?: number | undefined
+  /** The first seed. Default 1. */
+  readonly from?: number | undefined
+  /** What its processes can be asked to run, as for `runMain`. */
+  readonly tasks?: SimulatedTasks | undefined
+  /**
+   * What may happen, besides that everything happens in any order. Default: `harmlessFaults`. Add `kill` and `cut` for
+   * a program that survives the death of a process and the loss of its connection; they strike the processes that the
+   * main program starts, never itself.
+   */
+  readonly faults?: ReadonlyArray<FaultName> | undefined
+  /** Bounds other than the defaults. A handshake has no deadline unless it is given here. */
+  readonly limits?: Partial<Limits> | undefined
+  /** Tasks of the scheduler after which a run counts as endless. Default 100 000. */
   readonly stepsMax?: number | undefined
-  /** Sees the engine before its first input, to tamper with it. */
-  readonly onEngine?: ((engine: Engine) => void) | undefined
-  /** Sees each connection before its first call, to tamper with it. */
-  readonly onConnection?: ((connection: Connection) => void) | undefined
 }
 
-/** What became of a run. */
-export interface Simulation {
-  readonly seed: number
-  /** Everything that does not hold, as sentences. Empty: the run was correct. */
-  readonly violations: ReadonlyArray<string>
-  readonly history: Required<History>
-  /** The faults that really happened. */
-  readonly faults: FaultCounts
-  /** Tasks that ran. */
+/**
+ * Faults that change only when things happen: links are slow, and deliver pieces; processes pause; timers go off
+ * early. And `cancel`, which interrupts nothing but what `cancellable` runs.
+ */
+export const harmlessFaults: ReadonlyArray<FaultName> = ["delay", "split", "pause", "rush", "cancel"]
+
+/** What all runs together were. */
+export interface Simulated {
+  readonly seeds: number
+  /** How many of the runs differ from each other. */
+  readonly different: number
+  /** Tasks of the scheduler. */
   readonly steps: number
-  /** Simulated time that passed, in milliseconds. */
-  readonly milliseconds: number
-  /** Equal for equal runs: it stands for the order of all tasks and the engine's last state. */
-  readonly trace: string
+  /** Faults that happened. */
+  readonly faults: FaultCounts
 }
 
-/** Steps within which the faults of a seed are spread. */
-const faultSteps = 1_500
-
-/** Simulates a program in several client processes, with everything its seed makes go wrong, and certifies it. */
-export const simulate = (program: Program, options: SimulationOptions): Simulation => {
-  const { clients: count = 3, onConnection = () => {}, restarts = 2, seed, steady = 0, stepsMax = 100_000 } = options
-  const random = new Random(~seed)
-  // How eagerly fibers yield is drawn too: some bugs need a step between any two operations.
-  const yields = random.pick([0, 1 / 16, 1 / 3])
-  const faults = options.faults ?? drawFaults(random, Math.min(steady, count - 1), count, faultSteps)
-  const violations: Array<string> = []
-  const violate = (sentence: string) => violations.push(sentence)
-  const world = new World(seed)
-  const host = startServer(world, world.process(yields), options, violate)
-  const clients = new Clients({ ...host, world, random, yields, program, restarts, onConnection, violate })
-  for (let number = 0; number < count; number++) clients.start(number)
-
-  let next = 0
-  let due: ReadonlyArray<Fault> = []
-  const rest = runWorld(world, stepsMax, () => {
-    while (next < faults.length && faults[next]!.at <= world.steps) due = [...due, faults[next++]!]
-    if (due.length > 0) due = due.filter((fault) => !clients.strike(fault))
-    return violations.length === 0
-  })
-  if (Exit.isFailure(rest)) violate(`the run died: ${Cause.pretty(rest.cause)}`)
-  else if (rest.value === "endless") violate(`the run is not over after ${stepsMax} tasks`)
-
-  const { engine } = host.server
-  const history = { journal: host.journal, ...clients.history() }
-  if (violations.length === 0) violations.push(...clients.unfinished(engine))
-  if (violations.length === 0) violations.push(...aftermath(engine), ...host.replayed())
-  violations.push(...certify(history))
-  return {
-    seed,
-    violations,
-    history,
-    faults: clients.struck,
-    steps: world.steps,
-    milliseconds: world.elapsed,
-    trace: `${(world.trace >>> 0).toString(16)}-${StateHash.hash(engine.state)}`
+/** A seed with which the program fails. The same seed makes the same run. */
+export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("SimulationFailed", {
+  seed: Schema.Int,
+  /** What was wrong, as sentences. */
+  violations: Schema.Array(Schema.String),
+  /** The last calls of the run, in the order in which they ended. */
+  calls: Schema.Array(Schema.String),
+  /** What the main program failed with, if it did. */
+  cause: Schema.optional(Schema.Unknown)
+}) {
+  override get message(): string {
+    return [
+      `seed ${this.seed}: ${this.violations.join("\n")}`,
+      ...(this.calls.length === 0 ? [] : ["the last calls:", ...this.calls.map((line) => `  ${line}`)]),
+      `replay it alone: simulate(program, { seeds: 1, from: ${this.seed} }), with the other options as they were`
+    ].join("\n")
   }
 }
+
+/**
+ * Runs a program once for each seed, and fails with the first run in which the main program fails (a failed assertion
+ * is such a failure), waits for ever, or does not end. What the manager did is certified besides.
+ *
+ * The seed decides all that is left open: which fiber of which process runs next, Effect's `Clock` and `Random`, and
+ * the faults. Time is simulated, so an hour of sleep takes none. Whatever else the program uses must be as
+ * deterministic: files, sockets and timers other than Effect's are not there. When a seed fails it is run again, and
+ * if that run was another one, the error says so.
+ *
+ * **Cancellation** Between two runs.
+ *
+ * ```ts
+ * it("loses no order", () => Effect.runPromise(simulate(main, { tasks, seeds: 500 })))
+ * ```
+ */
+export const simulate = <A, E>(
+  main: Effect.Effect<A, E, SimulatedServices>,
+  options: SimulateOptions = {}
+): Effect.Effect<Simulated, SimulationFailed> =>
+  Effect.gen(function*() {
+    const { from = 1, seeds = 100 } = options
+    if (!(Number.isSafeInteger(seeds) && seeds > 0)) return yield* mistake("seeds", "of at least 1", seeds)
+    if (!Number.isSafeInteger(from)) return yield* mistake("from", "", from)
+    const faults = noFaults()
+    const traces = new Set<string>()
+    let steps = 0
+    for (let seed = from; seed < from + seeds; seed++) {
+      const { simulation, ...run } = runSeed(main, options, seed)
+      if (run.violations.length > 0) {
+        const again = runSeed(main, options, seed).simulation
+        const violations = again.trace === simulation.trace ? run.violations : [...run.violations, notRepeatable]
+        return yield* new SimulationFailed({ seed, ...run, violations, calls: story(simulation, callsMax) })
+      }
+      traces.add(simulation.trace)
+      steps += simulation.steps
+      for (const [name, times] of Object.entries(simulation.faults)) faults[name as FaultName] += times
+      yield* Effect.yieldNow
+    }
+    return { seeds, different: traces.size, steps, faults }
+  })
 
 // internals
 
-/** A defect of a task is the end of the run. */
-const runWorld = (world: World, stepsMax: number, before: () => boolean) =>
-  Effect.runSyncExit(Effect.sync(() => world.run(stepsMax, before)))
+/** Calls that a failure shows. */
+const callsMax = 30
 
-/** The server in its process, with everything written down that it does. */
-const startServer = (
-  world: World,
-  serverProcess: Process,
-  { kinds = standardKinds, onEngine = () => {}, limits: given }: SimulationOptions,
-  violate: (sentence: string) => void
-) => {
-  const limits = { ...Limits.defaults, ...given }
-  const key = Redacted.make("simulated")
-  const journal: Array<JournalEntry> = []
-  const inputs: Array<Input> = []
-  const monitor = new Monitor()
-  const start = Server.make({
-    kinds,
-    limits,
-    key,
-    journal: (entry) => journal.push(entry),
-    monitor: (engine, outputs) => {
-      const broken = monitor.observe(engine, outputs)
-      broken.forEach(violate)
-      return broken
-    }
+/** Processes that meet faults; later ones meet none. */
+const facingFaults = 8
+
+/** Runs have some hundred steps, or some thousand: the faults of a seed are spread over one of these. */
+const faultSteps = [50, 200, 1_000]
+
+const notRepeatable = "A second run of this seed went another way: something in the program is not decided by it, " +
+  "such as Date.now, Math.random, a timer or a file"
+
+const mistake = (option: string, what: string, given: number): Effect.Effect<never> =>
+  Effect.die(new RangeError(`${option} must be a whole number ${what}, not ${given}`))
+
+/** One run: what became of it, and everything that was wrong. */
+const runSeed = <A, E>(
+  main: Effect.Effect<A, E, SimulatedServices>,
+  options: SimulateOptions,
+  seed: number
+): { readonly simulation: Simulation; readonly violations: ReadonlyArray<string>; readonly cause?: unknown } => {
+  let failure: Cause.Cause<E> | undefined
+  const exit = Effect.map(Effect.exit(Effect.scoped(main)), (exit) => {
+    if (Exit.isFailure(exit)) failure = exit.cause
   })
-  const starting = Effect.runForkWith(serverProcess.context)(
-    Effect.provideService(start, Scope.Scope, Scope.makeUnsafe())
-  )
-  world.run(Infinity, () => starting.pollUnsafe() === undefined)
-  // Starting a server cannot fail.
-  const server = Exit.getSuccess(starting.pollUnsafe()!).pipe(Option.getOrThrow)
-  const { engine } = server
-  onEngine(engine)
-  const step = engine.step.bind(engine)
-  engine.step = (input) => {
-    inputs.push(input)
-    step(input)
-  }
-  Effect.runForkWith(serverProcess.context)(server.awaitDefect).addObserver((exit) => {
-    if (Exit.isFailure(exit)) violate(`the server stopped: ${Cause.pretty(exit.cause)}`)
+  const simulation = simulateSeed(programWith(options.tasks ?? Layer.empty)(exit), {
+    seed,
+    clients: 1,
+    names: ["main"],
+    restarts: 0,
+    faults: faultsOf(seed, options.faults ?? harmlessFaults),
+    limits: { handshakeMs: Infinity, ...options.limits },
+    stepsMax: options.stepsMax
   })
-  const replay = () => replayed(engine, { epoch: engine.state.epoch, kinds, limits }, inputs, onEngine)
-  return { server, serverProcess, key, limits, journal, replayed: replay }
+  if (failure === undefined) return { simulation, violations: simulation.violations }
+  const violations = [`main failed: ${Cause.pretty(failure).split("\n    at ")[0]}`, ...simulation.violations]
+  return { simulation, violations, cause: Cause.squash(failure) }
+}
+
+const faultsOf = (seed: number, names: ReadonlyArray<FaultName>): ReadonlyArray<Fault> => {
+  const random = new Random(seed)
+  return drawFaults(random, 0, facingFaults, random.pick(faultSteps), names)
+    .filter(({ client, fault }) => client > 0 || !["cut", "kill"].includes(fault))
 }

@@ -1,0 +1,173 @@
+/**
+ * A program of several processes and their manager, in one thread and under a seed: the real server, the real
+ * connections and proxies, over links that are slow, cut and full of pieces, between processes that are paused and
+ * killed. What the program did is certified afterwards. The same seed gives the same run.
+ *
+ * ```text
+ *   program(client) ─► Manager ─► connection ─► recorder ─► link ─► server ─► engine ─► monitor
+ *          ▲                                        │        ▲                   └───► journal
+ *          └────────── faults of the seed ──────────│────────┘                           │
+ *                                                   └──► records ──► certify ◄───────────┘
+ * ```
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import type { Engine } from "../engine/Engine.ts"
+import type { Input, JournalEntry } from "../engine/Inputs.ts"
+import { Monitor } from "../engine/Invariants.ts"
+import type { AnyKind } from "../engine/Kind.ts"
+import { kinds as standardKinds } from "../engine/kinds/index.ts"
+import * as StateHash from "../engine/StateHash.ts"
+import * as Limits from "../Limits.ts"
+import type { Connection } from "../proxy/Connection.ts"
+import * as Server from "../server/Server.ts"
+import { aftermath, replayed } from "./aftermath.ts"
+import { certify } from "./certify.ts"
+import { drawFaults, type Fault, type FaultCounts } from "./Faults.ts"
+import type { History } from "./History.ts"
+import { Random } from "./Random.ts"
+import { Clients, describe, type Program } from "./SimulatedClients.ts"
+import { type Process, World } from "./World.ts"
+
+export type { Client, Ended, Program, Started } from "./SimulatedClients.ts"
+
+/** How a program is simulated for one seed. */
+export interface SimulationOptions {
+  /** Decides everything that is left open: the order of tasks, the faults, what the clients draw. */
+  readonly seed: number
+  /** Client processes. Default 3. */
+  readonly clients?: number | undefined
+  /** Names of the client processes, by their numbers. Default: `client 0` and so on. */
+  readonly names?: ReadonlyArray<string> | undefined
+  /** The first so many clients meet no faults. Default 0. */
+  readonly steady?: number | undefined
+  /** How many processes are started again after they were killed or cut off. Default 2. */
+  readonly restarts?: number | undefined
+  /** What goes wrong. Default: drawn from the seed. */
+  readonly faults?: ReadonlyArray<Fault> | undefined
+  readonly limits?: Partial<Limits.Limits> | undefined
+  /** The kinds the manager knows. Default: all. */
+  readonly kinds?: ReadonlyArray<AnyKind> | undefined
+  /** Tasks after which a run counts as endless. Default 100 000. */
+  readonly stepsMax?: number | undefined
+  /** Sees the engine before its first input, to tamper with it. */
+  readonly onEngine?: ((engine: Engine) => void) | undefined
+  /** Sees each connection before its first call, to tamper with it. */
+  readonly onConnection?: ((connection: Connection) => void) | undefined
+}
+
+/** What became of a run. */
+export interface Simulation {
+  readonly seed: number
+  /** Everything that does not hold, as sentences. Empty: the run was correct. */
+  readonly violations: ReadonlyArray<string>
+  readonly history: Required<History>
+  /** The faults that really happened. */
+  readonly faults: FaultCounts
+  /** Tasks that ran. */
+  readonly steps: number
+  /** Simulated time that passed, in milliseconds. */
+  readonly milliseconds: number
+  /** Equal for equal runs: it stands for the order of all tasks and the engine's last state. */
+  readonly trace: string
+  /** A shared object for people: its kind and name, or its number if it has none or has gone. */
+  readonly nameOf: (object: number) => string
+}
+
+/** Steps within which the faults of a seed are spread. */
+const faultSteps = 1_500
+
+/** Simulates a program in several client processes, with everything its seed makes go wrong, and certifies it. */
+export const simulateSeed = (program: Program, options: SimulationOptions): Simulation => {
+  const { clients: count = 3, names = [], onConnection = () => {}, restarts = 2, seed, steady = 0 } = options
+  const { stepsMax = 100_000 } = options
+  const random = new Random(~seed)
+  // How eagerly fibers yield is drawn too: some bugs need a step between any two operations.
+  const yields = random.pick([0, 1 / 16, 1 / 3])
+  const faults = options.faults ?? drawFaults(random, Math.min(steady, count - 1), count, faultSteps)
+  const violations: Array<string> = []
+  const violate = (sentence: string) => violations.push(sentence)
+  const world = new World(seed)
+  const host = startServer(world, world.process(yields), options, violate)
+  const clients = new Clients({ ...host, world, random, yields, program, names, restarts, onConnection, violate })
+  for (let number = 0; number < count; number++) clients.start(number)
+
+  let next = 0
+  let due: ReadonlyArray<Fault> = []
+  const rest = runWorld(world, stepsMax, () => {
+    while (next < faults.length && faults[next]!.at <= world.steps) due = [...due, faults[next++]!]
+    if (due.length > 0) due = due.filter((fault) => !clients.strike(fault))
+    return violations.length === 0
+  })
+  if (Exit.isFailure(rest)) violate(`the run died: ${Cause.pretty(rest.cause)}`)
+  else if (rest.value === "endless") violate(`the run is not over after ${stepsMax} tasks`)
+
+  const { engine } = host.server
+  const history = { journal: host.journal, ...clients.history() }
+  if (violations.length === 0) violations.push(...clients.unfinished(engine))
+  if (violations.length === 0) violations.push(...aftermath(engine), ...host.replayed())
+  violations.push(...certify(history))
+  return {
+    seed,
+    violations,
+    history,
+    faults: clients.struck,
+    steps: world.steps,
+    milliseconds: world.elapsed,
+    trace: `${(world.trace >>> 0).toString(16)}-${StateHash.hash(engine.state)}`,
+    nameOf: (object) => describe(engine, object)
+  }
+}
+
+// internals
+
+/** A defect of a task is the end of the run. */
+const runWorld = (world: World, stepsMax: number, before: () => boolean) =>
+  Effect.runSyncExit(Effect.sync(() => world.run(stepsMax, before)))
+
+/** The server in its process, with everything written down that it does. */
+const startServer = (
+  world: World,
+  serverProcess: Process,
+  { kinds = standardKinds, onEngine = () => {}, limits: given }: SimulationOptions,
+  violate: (sentence: string) => void
+) => {
+  const limits = { ...Limits.defaults, ...given }
+  const key = Redacted.make("simulated")
+  const journal: Array<JournalEntry> = []
+  const inputs: Array<Input> = []
+  const monitor = new Monitor()
+  const start = Server.make({
+    kinds,
+    limits,
+    key,
+    journal: (entry) => journal.push(entry),
+    monitor: (engine, outputs) => {
+      const broken = monitor.observe(engine, outputs)
+      broken.forEach(violate)
+      return broken
+    }
+  })
+  const starting = Effect.runForkWith(serverProcess.context)(
+    Effect.provideService(start, Scope.Scope, Scope.makeUnsafe())
+  )
+  world.run(Infinity, () => starting.pollUnsafe() === undefined)
+  // Starting a server cannot fail.
+  const server = Exit.getSuccess(starting.pollUnsafe()!).pipe(Option.getOrThrow)
+  const { engine } = server
+  onEngine(engine)
+  const step = engine.step.bind(engine)
+  engine.step = (input) => {
+    inputs.push(input)
+    step(input)
+  }
+  Effect.runForkWith(serverProcess.context)(server.awaitDefect).addObserver((exit) => {
+    if (Exit.isFailure(exit)) violate(`the server stopped: ${Cause.pretty(exit.cause)}`)
+  })
+  const replay = () => replayed(engine, { epoch: engine.state.epoch, kinds, limits }, inputs, onEngine)
+  return { server, serverProcess, key, limits, journal, replayed: replay }
+}
