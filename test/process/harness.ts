@@ -16,10 +16,23 @@ export interface Program {
 export const fixture = (name: string): URL => new URL(`./fixtures/${name}.ts`, import.meta.url)
 
 /** Starts a program as a person would, for the life of the scope. */
-export const start = (program: URL, ...args: ReadonlyArray<string>) =>
+export const start = (program: URL, ...args: ReadonlyArray<string>) => startWith({}, program, ...args)
+
+/** As `start`, with more options for Node, and in another environment. */
+export const startWith = (
+  options: { readonly execArgv?: ReadonlyArray<string>; readonly env?: NodeJS.ProcessEnv },
+  program: URL,
+  ...args: ReadonlyArray<string>
+) =>
   Effect.acquireRelease(
     Effect.sync((): Program => {
-      const child = spawn(process.execPath, [...nodeOptions, fileURLToPath(program), ...args], {
+      const child = spawn(process.execPath, [
+        ...nodeOptions,
+        ...options.execArgv ?? [],
+        fileURLToPath(program),
+        ...args
+      ], {
+        env: { ...process.env, ...options.env },
         stdio: ["ignore", "pipe", "pipe"],
         detached: true
       })

@@ -74,6 +74,11 @@ export interface SpawnOptions {
   readonly name?: string | undefined
   /** How long its finalizers may take before it is killed. Default 5 seconds. */
   readonly grace?: Duration.Input | undefined
+  /**
+   * Options of the runtime itself, after those that this program was started with: of Node, `--inspect-wait` to
+   * wait for a debugger, or `--max-old-space-size=512`, a bound on its memory in MiB. Default: none.
+   */
+  readonly execArgv?: ReadonlyArray<string> | undefined
 }
 
 /** A process as the platform sees it. */
@@ -90,7 +95,12 @@ export class ProcessSpawner extends Context.Service<ProcessSpawner, {
   /** Starts a worker for an assignment. When the scope ends it is ended, finalizers first, then killed. */
   readonly spawn: (
     assignment: string,
-    options: { readonly task: string; readonly name: string; readonly grace: Duration.Input }
+    options: {
+      readonly task: string
+      readonly name: string
+      readonly grace: Duration.Input
+      readonly execArgv: ReadonlyArray<string>
+    }
   ) => Effect.Effect<Spawned, SpawnError, Manager | Scope.Scope>
 }>()("@effect-multiprocessing/core/ProcessSpawner") {}
 
@@ -121,7 +131,7 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         const assignment = yield* Effect.orDie(Schema.encodeEffect(assignmentOf(task))({ input, output }))
         const process = yield* spawner.spawn(
           JSON.stringify({ group: group.id, task: task.tag, ...assignment }),
-          { task: task.tag, name, grace: options.grace ?? "5 seconds" }
+          { task: task.tag, name, grace: options.grace ?? "5 seconds", execArgv: options.execArgv ?? [] }
         )
         return { output, process }
       })

@@ -36,7 +36,7 @@ export const layerSpawner = (
       })
 
       return Process.ProcessSpawner.of({
-        spawn: Effect.fnUntraced(function*(assignment, { grace, name, task }) {
+        spawn: Effect.fnUntraced(function*(assignment, { execArgv, grace, name, task }) {
           const { endpoint } = yield* Manager.Manager
           if (endpoint === undefined) {
             const issue = "other processes cannot reach a manager in memory; use NodeManager.layer"
@@ -45,7 +45,14 @@ export const layerSpawner = (
           const resolved = yield* resolve(task)
           return yield* ChildProcess.start({
             name,
-            args: [...ChildProcess.nodeOptions(), "--import", watchdog, resolved],
+            args: [
+              ...ChildProcess.nodeOptions(),
+              ...ChildProcess.inspectOptions(),
+              ...execArgv,
+              "--import",
+              watchdog,
+              resolved
+            ],
             environment: Environment.encode({ endpoint, name, assignment }),
             grace
           }).pipe(

@@ -102,9 +102,19 @@ const exitOf = (handle: ChildProcessHandle): Effect.Effect<Exit> =>
     )
   )
 
-/** Node's options that a child of the same program needs: conditions and loaders, but no debugger on the same port. */
-export const nodeOptions = (): ReadonlyArray<string> =>
-  process.execArgv.filter((option) => !option.startsWith("--inspect"))
+/**
+ * Node's options that a child of the same program needs: conditions and loaders. The debugger's port only one process
+ * can have: a child takes any that is free, whatever makes it listen.
+ */
+export const nodeOptions = (): ReadonlyArray<string> => [
+  ...process.execArgv.filter((option) => !isInspect(option)),
+  "--inspect-port=0"
+]
+
+/** When this process is debugged its workers can be, too; each prints where. */
+export const inspectOptions = (): ReadonlyArray<string> => process.execArgv.some(isInspect) ? ["--inspect"] : []
+
+const isInspect = (option: string): boolean => /^--inspect(?:-brk|-wait)?(?:=|$)/.test(option)
 
 /** A file of this package, next to the caller: TypeScript in development, JavaScript when published. */
 export const ownFile = (path: string, caller: string): URL =>
