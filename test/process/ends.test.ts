@@ -2,7 +2,7 @@
 import { Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
 import { readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { Gate, Log } from "./fixtures/tasks.ts"
@@ -22,6 +22,29 @@ describe("a program", () => {
       assert.strictEqual((yield* program.exit).code, 130)
       assert.strictEqual(program.output().split("main is finalized").length, 2)
       assert.notInclude(program.output(), "Error")
+      yield* allGone(children)
+    }).pipe(Effect.scoped))
+
+  it.live("takes two signals in a row for one", () =>
+    Effect.gen(function*() {
+      const program = yield* start(fixture("family"), "--patient")
+      yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+      program.process.kill("SIGINT")
+      program.process.kill("SIGINT")
+      assert.strictEqual((yield* program.exit).code, 130)
+      assert.include(program.output(), "main is finalized")
+    }).pipe(Effect.scoped))
+
+  it.live("ends at once when Ctrl-C is pressed again, whatever its finalizers still do, and leaves no process", () =>
+    Effect.gen(function*() {
+      const program = yield* start(fixture("family"), "--patient", "--stuck")
+      yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+      const children = descendants(program.pid)
+      const interrupt = Effect.sync(() => program.process.kill("SIGINT"))
+      const impatience = yield* Effect.forkChild(Effect.repeat(interrupt, Schedule.spaced("200 millis")))
+      assert.strictEqual((yield* program.exit).code, 130)
+      yield* Fiber.interrupt(impatience)
+      assert.notInclude(program.output(), "main is finalized")
       yield* allGone(children)
     }).pipe(Effect.scoped))
 

@@ -94,8 +94,8 @@ export interface RunOptions<ROut, E> {
 /**
  * Runs a program of one file: `main` when it is started by a person, its tasks when it is started as a worker.
  *
- * Ctrl-C and SIGTERM interrupt `main` once; its scopes end in order, workers first, the manager last. A failure is
- * printed and the exit code is 1.
+ * Ctrl-C and SIGTERM interrupt `main` once; its scopes end in order, workers first, the manager last. Ctrl-C once more,
+ * half a second later or after that, ends everything at once. A failure is printed and the exit code is 1.
  */
 export const runMain = <A, E, ROut = never, ET = never>(
   main: Effect.Effect<A, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices>,
@@ -105,7 +105,8 @@ export const runMain = <A, E, ROut = never, ET = never>(
   const worker = workerEnvironment()
   if (worker === undefined) {
     const manager = options.manager ?? layer
-    return NodeRuntime.runMain(Effect.provide(main, Layer.merge(manager, platform)))
+    const patient = Effect.provide(main, Layer.merge(manager, platform))
+    return NodeRuntime.runMain(Effect.scoped(Effect.andThen(endOnSecondInterrupt, patient)))
   }
   const tasks = options.tasks ?? Layer.empty
   const served = Process.serve(worker.assignment).pipe(
@@ -117,6 +118,27 @@ export const runMain = <A, E, ROut = never, ET = never>(
 }
 
 // internals
+
+/** Signals closer to one another are one: a terminal and a program like npm may both send it. */
+const oneInterruptMs = 500
+
+/**
+ * Whoever presses Ctrl-C again does not want to wait for finalizers any longer. Workers and the manager notice the end
+ * of their lifelines.
+ */
+const endOnSecondInterrupt = Effect.acquireRelease(
+  Effect.sync(() => {
+    let first: number | undefined
+    const onInterrupt = () => {
+      const now = performance.now()
+      first ??= now
+      if (now - first >= oneInterruptMs) process.exit(130)
+    }
+    process.on("SIGINT", onInterrupt)
+    return onInterrupt
+  }),
+  (onInterrupt) => Effect.sync(() => process.removeListener("SIGINT", onInterrupt))
+)
 
 let taken: { readonly worker: Environment.WorkerEnvironment | undefined } | undefined
 
