@@ -3,7 +3,7 @@ import { Manager, Process, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schema } from "effect"
+import { Console, Effect, Fiber, Layer, Schema } from "effect"
 import * as Tasks from "./fixtures/tasks.ts"
 import { allGone, descendants, fixture, isAlive, waitUntil } from "./harness.ts"
 
@@ -59,6 +59,17 @@ describe("a process", () => {
         yield* round.reset
       }
     }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("is heard to its last line before it counts as ended, by the console of its owner", () =>
+    Effect.gen(function*() {
+      const heard: Array<string> = []
+      const console = { ...globalThis.console, log: (line: string) => heard.push(line) }
+      yield* Process.run(Tasks.Tasks, Tasks.Say, { lines: 10_000 }, { name: "sayer" }).pipe(
+        Effect.provideService(Console.Console, console)
+      )
+      assert.strictEqual(heard.length, 10_000)
+      assert.match(heard.at(-1)!, /^\[sayer\] 10000 /)
+    }).pipe(Effect.provide(layer)))
 
   it.live("is handed handles, and what it did with them stays", () =>
     Effect.gen(function*() {

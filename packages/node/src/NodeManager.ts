@@ -14,6 +14,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as PlatformError from "effect/PlatformError"
+import * as Runtime from "effect/Runtime"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import * as Endpoint from "./endpoint.ts"
 import * as Environment from "./environment.ts"
@@ -110,11 +111,9 @@ export const runMain = <A, E, ROut = never, ET = never>(
   }
   const tasks = options.tasks ?? Layer.empty
   const served = Process.serve(worker.assignment).pipe(
-    Effect.provide(Layer.provideMerge(tasks, Layer.merge(layerWorker, platform))),
-    // Whatever user code has left open: the result is with the manager, and the worker is done.
-    Effect.andThen(Effect.sync(() => process.exit(0)))
+    Effect.provide(Layer.provideMerge(tasks, Layer.merge(layerWorker, platform)))
   )
-  NodeRuntime.runMain(served)
+  NodeRuntime.runMain(served, { teardown: endWorker })
 }
 
 // internals
@@ -139,6 +138,15 @@ const endOnSecondInterrupt = Effect.acquireRelease(
   }),
   (onInterrupt) => Effect.sync(() => process.removeListener("SIGINT", onInterrupt))
 )
+
+/**
+ * Whatever user code has left open: the result is with the manager, and the worker is done. What it has written and its
+ * owner has not read yet would be lost with it.
+ */
+const endWorker: Runtime.Teardown = (exit) =>
+  Runtime.defaultTeardown(exit, (code) => {
+    process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
+  })
 
 let taken: { readonly worker: Environment.WorkerEnvironment | undefined } | undefined
 

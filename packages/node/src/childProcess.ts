@@ -49,7 +49,7 @@ const keptLines = 20
 const keptLineLength = 500
 
 /** How long the output of a child that has ended may still be read: its own children may hold the pipe open. */
-const drainMs = 250
+const drainMs = 1_000
 
 /** Starts a child for the life of the scope; then it is asked to end, and after the grace killed with its group. */
 export const start = (
@@ -57,6 +57,11 @@ export const start = (
 ): Effect.Effect<Child, PlatformError.PlatformError, ChildProcessSpawner | Scope.Scope> =>
   Effect.gen(function*() {
     const spawner = yield* ChildProcessSpawner
+    let output: Fiber.Fiber<unknown> | undefined
+    // Added first, so run last: after its end, what the child has said has been heard.
+    yield* Effect.addFinalizer(() =>
+      output === undefined ? Effect.void : Effect.timeoutOption(Fiber.await(output), drainMs)
+    )
     const handle = yield* spawner.spawn(ChildProcess.make(process.execPath, options.args, {
       env: options.environment,
       extendEnv: true,
@@ -68,7 +73,7 @@ export const start = (
     }))
     const lines: Array<string> = []
     // Detached: the scope that ends the child must not stop listening to it first.
-    const output = yield* Effect.forkDetach(Effect.all([
+    const listening = output = yield* Effect.forkDetach(Effect.all([
       forward(handle.stdout, (line) => Console.log(`[${options.name}] ${line}`)),
       forward(handle.stderr, (line) => {
         lines.push(line.slice(0, keptLineLength))
@@ -77,7 +82,7 @@ export const start = (
       })
     ], { concurrency: "unbounded" }))
     const exit = yield* Effect.forkDetach(
-      Effect.tap(exitOf(handle), () => Effect.timeoutOption(Fiber.await(output), drainMs))
+      Effect.tap(exitOf(handle), () => Effect.timeoutOption(Fiber.await(listening), drainMs))
     )
     return {
       pid: handle.pid,
