@@ -6,7 +6,7 @@ import { Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
 import { readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { Gate, Log } from "./fixtures/tasks.ts"
-import { allGone, descendants, fixture, managerOf, start, waitUntil } from "./harness.ts"
+import { allGone, descendants, fixture, managerOf, start, startWith, waitUntil } from "./harness.ts"
 
 const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeManager.layer)
 
@@ -117,6 +117,28 @@ describe("a manager", () => {
       const nobody = yield* Effect.flip(Effect.provide(Manager.Manager, NodeManager.layerClient({ path, key })))
       assert.include(nobody.message, "Is it running")
     }))
+
+  it.live("says what is wrong with the path of its socket", () =>
+    Effect.gen(function*() {
+      for (
+        const [path, issue] of [[`${tmpdir()}/${"x".repeat(200)}`, /may have 10[37] bytes, this one has 2\d\d$/], [
+          "/nonexistent/socket",
+          /E[A-Z]+/
+        ]] as const
+      ) {
+        const { message } = yield* Effect.flip(Effect.provide(Effect.void, NodeManager.layerServer({ path })))
+        assert.match(message, /^cannot start a manager at /)
+        assert.match(message, issue)
+      }
+    }))
+
+  it.live("finds a folder for its socket where the temporary one is of no use (R-20)", () =>
+    Effect.gen(function*() {
+      for (const TMPDIR of ["/nonexistent", "", `/${"x".repeat(100)}`]) {
+        const program = yield* startWith({ env: { TMPDIR } }, fixture("debugged"))
+        assert.strictEqual((yield* program.exit).code, 0, program.output())
+      }
+    }).pipe(Effect.scoped))
 
   it.live("that is shut down tells its clients, whose calls fail with the reason (R-19)", () =>
     Effect.gen(function*() {

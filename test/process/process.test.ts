@@ -60,6 +60,13 @@ describe("a process", () => {
       }
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
+  it.live("that runs out of the memory it was given says so with its last words", () =>
+    Effect.gen(function*() {
+      const options = { execArgv: ["--max-old-space-size=32"] }
+      const exited = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Hoard, {}, options))
+      assert.include(exited.message, "JavaScript heap out of memory")
+    }).pipe(Effect.provide(layer)))
+
   it.live("is heard to its last line before it counts as ended, by the console of its owner", () =>
     Effect.gen(function*() {
       const heard: Array<string> = []

@@ -19,6 +19,16 @@ export class ConnectFailed extends Schema.TaggedError<ConnectFailed>()("ConnectF
   }
 }
 
+/** No manager could be started. Nothing is left of it. */
+export class StartFailed extends Schema.TaggedError<StartFailed>()("StartFailed", {
+  address: Schema.String,
+  issue: Schema.String
+}) {
+  override get message(): string {
+    return `cannot start a manager at ${this.address}: ${this.issue}`
+  }
+}
+
 const refusals = {
   WrongKey: "the key is not this manager's. Use the key it was started with",
   WrongVersion: "it speaks another version of the protocol. Use the same release on both sides",
@@ -123,6 +133,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
 /** Why a call failed. */
 export const ManagerErrorReason = Schema.Union([
   ConnectFailed,
+  StartFailed,
   HandshakeRefused,
   NotExecuted,
   OutcomeUnknown,

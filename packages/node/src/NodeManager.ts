@@ -13,9 +13,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as PlatformError from "effect/PlatformError"
 import * as Runtime from "effect/Runtime"
-import type { SocketServerError } from "effect/socket/SocketServer"
 import * as Endpoint from "./endpoint.ts"
 import * as Environment from "./environment.ts"
 import * as ManagerProcess from "./managerProcess.ts"
@@ -58,7 +56,7 @@ export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Ma
       const endpoint = yield* makeEndpoint(options.path, options.key)
       const { key, path } = endpoint
       const server = yield* Manager.makeServer({ ...options, key })
-      yield* Effect.mapError(Endpoint.listen(server, path), (error) => cannot(path, error))
+      yield* Effect.mapError(Endpoint.listen(server, path), (issue) => cannotStart(path, issue))
       return yield* Manager.makeLocal(server, key, { ...options, endpoint, label: { name: "main", pid: process.pid } })
     })
   ).pipe(Layer.provide(layerPlatform))
@@ -164,12 +162,10 @@ const makeEndpoint = (
 ) =>
   Effect.gen(function*() {
     return {
-      path: path ?? (yield* Effect.mapError(Endpoint.makePath, (error) => cannot("a private folder", error))),
+      path: path ?? (yield* Effect.mapError(Endpoint.makePath, (issue) => cannotStart("a socket of its own", issue))),
       key: yield* Manager.orRandomKey(key)
     }
   })
 
-const cannot = (address: string, error: PlatformError.PlatformError | SocketServerError): ManagerError.ManagerError => {
-  const issue = error instanceof Error ? String(error.cause ?? error.message) : String(error)
-  return new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address, issue }) })
-}
+const cannotStart = (address: string, issue: string): ManagerError.ManagerError =>
+  new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address, issue }) })

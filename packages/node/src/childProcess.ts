@@ -48,6 +48,9 @@ export interface Child {
 const keptLines = 20
 const keptLineLength = 500
 
+/** A line of Node's own stack, as when its memory is full: twenty of these would leave no room for what it says. */
+const isAddress = (line: string): boolean => /^ *\d+: 0x[0-9a-f]+ /.test(line)
+
 /** How long the output of a child that has ended may still be read: its own children may hold the pipe open. */
 const drainMs = 1_000
 
@@ -76,7 +79,7 @@ export const start = (
     const listening = output = yield* Effect.forkDetach(Effect.all([
       forward(handle.stdout, (line) => Console.log(`[${options.name}] ${line}`)),
       forward(handle.stderr, (line) => {
-        lines.push(line.slice(0, keptLineLength))
+        if (!isAddress(line)) lines.push(line.slice(0, keptLineLength))
         if (lines.length > keptLines) lines.shift()
         return Console.error(`[${options.name}] ${line}`)
       })

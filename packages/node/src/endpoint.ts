@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as PlatformError from "effect/PlatformError"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { SocketServerError } from "effect/socket/SocketServer"
@@ -25,35 +26,54 @@ export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Lay
   NodeCrypto.layerSecureRandom
 )
 
-/** Every process on the machine that may connect finds the socket in a folder that only this user can enter. */
-export const makePath: Effect.Effect<string, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect
-  .gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "emp-", directory: temporaryFolder() })
-    return `${folder}/manager`
-  })
+/**
+ * A path for a socket in a folder of its own that only this user can enter. The last of the folders for such folders
+ * is there and writable where the whole file system of a container is not. Fails with the reason, for people.
+ */
+export const makePath: Effect.Effect<string, string, FileSystem.FileSystem | Scope.Scope> = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const parents = [...new Set([process.env["TMPDIR"] || "/tmp", "/tmp", "/dev/shm"])].filter(hasRoom)
+  const issues: Array<string> = []
+  for (const directory of parents) {
+    const made = yield* Effect.result(fs.makeTempDirectoryScoped({ prefix: "emp-", directory }))
+    if (Result.isSuccess(made)) return `${made.success}/manager`
+    issues.push(`in ${directory} (${reasonOf(made.failure)})`)
+  }
+  return yield* Effect.fail(
+    `no folder can be made ${issues.join(" or ")}. Set TMPDIR to a folder that can be written to`
+  )
+})
 
-/** A Unix socket's path may have about a hundred bytes: in a deep temporary folder there is no room for one (R-20). */
-const temporaryFolder = (): string => {
-  const folder = process.env["TMPDIR"] ?? "/tmp"
-  return folder.length > 60 ? "/tmp" : folder
-}
+/** Bytes that the path of a Unix socket may have, where it may have the fewest: 107 on Linux, 103 on macOS. */
+const pathBytesMax = process.platform === "linux" ? 107 : 103
+
+/** In a deep temporary folder there is no room for a socket (R-20). */
+const hasRoom = (folder: string): boolean => folder.length <= 60
+
+const reasonOf = (error: PlatformError.PlatformError | SocketServerError): string =>
+  error instanceof Error ? String(error.cause ?? error.message).replace(/^Error: /, "") : String(error)
 
 /** Whether there is a socket at a path. */
 export const exists = (path: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.orElseSucceed(fs.exists(path), () => false))
 
-/** Serves a manager on a Unix socket, for the life of the scope. */
+/** Serves a manager on a Unix socket, for the life of the scope. Fails with the reason, for people. */
 export const listen = (
   server: Serving,
   path: string
-): Effect.Effect<void, SocketServerError, FileSystem.FileSystem | Scope.Scope> =>
+): Effect.Effect<void, string, FileSystem.FileSystem | Scope.Scope> =>
   Effect.gen(function*() {
+    const bytes = new TextEncoder().encode(path).length
+    if (bytes > pathBytesMax) {
+      return yield* Effect.fail(`the path of a Unix socket may have ${pathBytesMax} bytes, this one has ${bytes}`)
+    }
     const fs = yield* FileSystem.FileSystem
     const bind = NodeSocketServer.make({ path, backlog: 1_024 })
     const listener = yield* Effect.catch(bind, (error) =>
       Effect.flatMap(isStale(path), (stale) =>
-        stale ? Effect.andThen(Effect.ignore(fs.remove(path)), bind) : Effect.fail(error)))
+        stale ? Effect.andThen(Effect.ignore(fs.remove(path)), bind) : Effect.fail(error))).pipe(
+        Effect.mapError(reasonOf)
+      )
     // The listener gives every handler its own socket; its type does not say so.
     const serve = listener.run(() =>
       Effect.scoped(

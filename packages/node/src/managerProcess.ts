@@ -30,7 +30,7 @@ export const start = (options: {
   Effect.gen(function*() {
     const { path } = options.endpoint
     const failed = (issue: string) =>
-      new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address: path, issue }) })
+      new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address: path, issue }) })
     const child = yield* ChildProcess.start({
       name: "manager",
       args: [...ChildProcess.nodeOptions(), fileURLToPath(ChildProcess.ownFile("./bin/manager.ts", import.meta.url))],
