@@ -19,34 +19,51 @@ interface Example {
   readonly name: string
   readonly path: string
   readonly text: string
-  /** What the page says it prints; absent: it does not say. */
+  /** What the page says it prints, or what the compiler says of it; absent: it does not say. */
   readonly output: string | undefined
+  readonly isWrong: boolean
 }
 
 const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
   fences.flatMap((fence, i) => {
     if (fence.language !== "ts" || pathOf(fence) !== undefined) return []
     const next = fences[i + 1]
+    const folder = isTest(fence) ? "test/pages" : "pages"
     return [{
       name: `${path}:${fence.line}`,
-      path: `pages/${path.replaceAll(/[/.]/g, "-")}-${fence.line}.ts`,
+      path: `${folder}/${path.replaceAll(/[/.]/g, "-")}-${fence.line}.${isTest(fence) ? "check.ts" : "ts"}`,
       text: fence.text,
-      output: next?.language === "text" && next.before === "```" ? next.text : undefined
+      output: next?.language === "text" && next.before === "```" ? next.text : undefined,
+      isWrong: fence.remark === "wrong"
     }]
   })
 
-/** CONTRIBUTING.md shows whole files of the repository: the line above the fence is their path. */
+/** A test for vitest, which runs it. */
+const isTest = ({ text }: Fence): boolean => /from "(?:@effect\/)?vitest"/.test(text)
+
+/** A page may show whole files: the line above the fence is their path. */
 const pathOf = ({ before }: Fence): string | undefined => /^`([\w./]+\.(?:ts|md))`:?$/.exec(before)?.[1]
 
 const examples = pages.flatMap(examplesOf)
 // The quick start of README.md is run from its own file.
-const programs = examples.filter(({ name, text }) => text.includes("runMain(") && !name.startsWith("README.md"))
+const programs = examples.filter(({ isWrong, name, output, path, text }) =>
+  !isWrong && !path.startsWith("test/") && !name.startsWith("README.md") &&
+  (output !== undefined || text.includes("runMain("))
+)
 
-const worked = pages.flatMap(({ fences }) => fences).flatMap((fence) => {
-  const path = pathOf(fence)
+const shown = pages.flatMap(({ fences, path: page }) =>
+  fences.flatMap((fence) => {
+    const path = pathOf(fence)
+    return path === undefined ? [] : [{ page, path, text: fence.text }]
+  })
+)
+/** Files of the worked example are shown nowhere else; others are files of the repository. */
+const [files, worked] = [
+  shown.filter(({ path }) => existsSync(join(root, path))),
   // Not a name by which the tests of the repository are found.
-  return path === undefined ? [] : [{ path: path.replace(".test.ts", ".check.ts"), text: fence.text }]
-})
+  shown.filter(({ path }) => !existsSync(join(root, path)))
+    .map(({ path, text }) => ({ path: path.replace(".test.ts", ".check.ts"), text }))
+]
 const kind = worked.flatMap(({ path }) => /engine\/kinds\/(\w+)\.ts$/.exec(path)?.[1] ?? [])[0]!
 
 const write = (path: string, text: string): void => {
@@ -56,17 +73,26 @@ const write = (path: string, text: string): void => {
 
 const run = promisify(execFile)
 
-/** All that a program prints, and nothing else if it succeeds. */
+/** All that a program prints, and its exit code if that is not 0. */
 const outputOf = (file: string, args: ReadonlyArray<string>): Promise<string> =>
   run(file, args, { cwd: copy }).then(
     ({ stderr, stdout }) => stdout + stderr,
-    ({ stderr, stdout }) => `failed:\n${stdout}${stderr}`
+    ({ code, stderr, stdout }) => `${stdout}${stderr}exit code ${code}\n`
   )
 
 const bin = (name: string): string => join(root, "node_modules", ".bin", name)
 
 const node = (...args: ReadonlyArray<string>): Promise<string> =>
   outputOf(process.execPath, ["--conditions=@effect-multiprocessing/source", ...args])
+
+/** What a page says of an output: `…` stands for what differs from run to run, and is filled in where that fits. */
+const asSaid = (said: string, output: string): string => {
+  const parts = said.split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+  return new RegExp(`^${parts.join("[^]*")}$`).test(output) ? output : said
+}
+
+/** The last program waits until all the others have run. */
+const timeout = 300_000
 
 const writeCopy = async (): Promise<void> => {
   rmSync(copy, { recursive: true, force: true })
@@ -125,26 +151,41 @@ beforeAll(async () => {
 
 describe("examples", () => {
   it("compile", async () => {
-    const ours = [...examples, ...worked].map(({ path }) => path)
+    const ours = [...examples.filter(({ isWrong }) => !isWrong), ...worked].map(({ path }) => path)
     const lines = (await results.get("types"))!.split("\n")
     // That the rest of the library compiles is asked elsewhere.
     assert.deepStrictEqual(lines.filter((line) => ours.some((path) => line.startsWith(`${path}(`))), [])
-  })
+  }, timeout)
 
-  it.each(programs.map((program) => [program.name, program] as const))(
-    "%s prints what it says",
-    async (name, program) => {
-      const output = await results.get(name)
-      if (program.output === undefined) assert.notInclude(output, "failed:")
-      else assert.strictEqual(output, program.output)
+  it.each(examples.filter(({ isWrong }) => isWrong).map((example) => [example.name, example] as const))(
+    "%s does not compile, and the compiler says what the page says",
+    async (_, { output, path }) => {
+      const types = (await results.get("types"))!
+      const messages = types.split(/^(?=\S)/m).filter((message) => message.startsWith(`${path}(`))
+      const said = messages.join("").replaceAll(path, "main.ts")
+      assert.strictEqual(said, asSaid(output!, said))
     }
   )
 
-  it("the worked example of CONTRIBUTING.md passes its own test", async () => {
+  it.each(programs.map((program) => [program.name, program] as const))(
+    "%s prints what it says",
+    async (name, { output: said }) => {
+      const output = (await results.get(name))!
+      if (said === undefined) assert.notInclude(output, "exit code")
+      else assert.strictEqual(output, asSaid(said, output))
+    },
+    timeout
+  )
+
+  it("for vitest, and the worked example of CONTRIBUTING.md, pass", async () => {
     const output = await results.get("worked example")
     assert.isAbove(worked.length, 3)
     assert.match(output!, /Tests\b.* passed/)
     assert.notInclude(output, "failed")
+  }, timeout)
+
+  it.each(files.map(({ page, path, text }) => [page, path, text] as const))("%s shows %s as it is", (_, path, text) => {
+    assert.strictEqual(text, readFileSync(join(root, path), "utf8"))
   })
 })
 
@@ -158,7 +199,7 @@ describe("README.md", () => {
 
   it("and what it prints", async () => {
     assert.strictEqual(await results.get("quick start"), fences[position + 1]!.text)
-  })
+  }, timeout)
 })
 
 describe("docs/rules.md", () => {

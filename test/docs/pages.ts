@@ -7,6 +7,8 @@ export const root = join(import.meta.dirname, "../..")
 /** A fenced block of a page. */
 export interface Fence {
   readonly language: string
+  /** What stands after the language: `wrong` is code that must not compile. */
+  readonly remark: string
   readonly text: string
   /** Line of the opening fence, from 1. */
   readonly line: number
@@ -55,15 +57,15 @@ const readPage = (path: string, text: string): Page => {
   const fences: Array<Fence> = []
   const links: Array<Link> = []
   const anchors = new Set<string>()
-  let open: (Omit<Fence, "text"> & { readonly mark: string }) | undefined
+  let open: { readonly mark: string; readonly fence: Omit<Fence, "text"> } | undefined
   let inside: Array<string> = []
   let before = ""
   for (const [index, line] of text.split("\n").entries()) {
-    const fence = /^(`{3,})(\w*)/.exec(line)
+    const fence = /^(`{3,})(\w*) *(.*)$/.exec(line)
     if (open !== undefined) {
       if (fence?.[1] !== open.mark) inside.push(line)
       else {
-        fences.push({ language: open.language, line: open.line, before: open.before, text: `${inside.join("\n")}\n` })
+        fences.push({ ...open.fence, text: `${inside.join("\n")}\n` })
         open = undefined
         before = "```"
       }
@@ -76,7 +78,8 @@ const readPage = (path: string, text: string): Page => {
       if (heading !== null) anchors.add(slug(heading[1]!))
       if (line.trim() !== "") before = line
     } else {
-      open = { mark: fence[1]!, language: fence[2]!, line: index + 1, before }
+      const [, mark = "", language = "", remark = ""] = fence
+      open = { mark, fence: { language, remark, line: index + 1, before } }
       inside = []
     }
   }

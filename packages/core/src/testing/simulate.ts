@@ -59,7 +59,7 @@ export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("Si
   seed: Schema.Int,
   /** What was wrong, as sentences. */
   violations: Schema.Array(Schema.String),
-  /** The last calls of the run, in the order in which they ended. */
+  /** The last calls of the run, in the order in which they took effect. */
   calls: Schema.Array(Schema.String),
   /** What the main program failed with, if it did. */
   cause: Schema.optional(Schema.Unknown)
@@ -151,7 +151,7 @@ const runSeed = <A, E>(
     stepsMax: options.stepsMax
   })
   if (failure === undefined) return { simulation, violations: simulation.violations }
-  const violations = [`main failed: ${Cause.pretty(failure).split("\n    at ")[0]}`, ...simulation.violations]
+  const violations = [`main failed: ${Cause.pretty(failure).split("\n")[0]}`, ...simulation.violations]
   return { simulation, violations, cause: Cause.squash(failure) }
 }
 

@@ -1,17 +1,23 @@
 /**
- * What a run did, for the person who reads why it failed: a line for each call, in the order in which calls ended.
+ * What a run did, for the person who reads why it failed: a line for each call, in the order in which they took effect.
  */
+import type { CallRecord } from "./History.ts"
 import { show } from "./models/Model.ts"
 import type { Simulation } from "./simulateSeed.ts"
 
-/** The last calls of a run on shared objects, those that never ended last. */
-export const story = ({ history, nameOf }: Simulation, linesMax: number): ReadonlyArray<string> =>
-  history.records
+/** The last calls of a run on shared objects, those that were never answered last. */
+export const story = ({ history, nameOf }: Simulation, linesMax: number): ReadonlyArray<string> => {
+  const changes = new Set(history.journal.map(({ sequence, session }) => `${session}:${sequence}`))
+  // A read is as of an index: it stands after the change that has it.
+  const place = ({ index = Infinity, sequence, session }: CallRecord): number =>
+    changes.has(`${session}:${sequence}`) ? index : index + 0.5
+  return history.records
     .filter(({ object }) => object > 0)
-    .sort((left, right) => (left.complete ?? Infinity) - (right.complete ?? Infinity) || left.invoke - right.invoke)
+    .sort((left, right) => place(left) - place(right) || left.invoke - right.invoke)
     .slice(-linesMax)
     .map(({ args, client, fate, object, operation, outcome }) => {
       const call = `${client}: ${operation}${show(args)} on ${nameOf(object)}`
       if (outcome === undefined) return `${call} ${fate ?? "has no answer"}`
       return `${call} → ${outcome._tag === "Success" ? show(outcome.reply) : outcome.error}`
     })
+}

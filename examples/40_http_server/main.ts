@@ -1,0 +1,41 @@
+import { Process } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { NodeServices } from "@effect/platform-node"
+import { Effect, Layer, ManagedRuntime } from "effect"
+import { createServer } from "node:http"
+import { Sum, Tasks, Visits } from "./shared.ts"
+
+// One for the program, not one for each request: it holds the manager, the connection and the shared objects.
+const runtime = ManagedRuntime.make(
+  Visits.layer.pipe(
+    Layer.provideMerge(NodeManager.layer),
+    Layer.provideMerge(NodeManager.layerSpawner(new URL("./worker.ts", import.meta.url))),
+    Layer.provideMerge(NodeServices.layer)
+  )
+)
+
+const page = Effect.gen(function*() {
+  const visit = yield* (yield* Visits).increment
+  const sum = yield* Process.run(Tasks, Sum, { terms: 1_000_000 })
+  return `visit ${visit}, pi is about ${sum.toFixed(4)}\n`
+})
+
+const server = createServer((_, response) => {
+  // Whoever has gone needs no answer: the effect is interrupted, and the worker ended.
+  const gone = new AbortController()
+  response.once("close", () => gone.abort())
+  runtime.runPromise(page, { signal: gone.signal }).then(
+    (text) => response.end(text),
+    (error: unknown) => response.writeHead(500).end(`${String(error)}\n`)
+  )
+})
+
+const stop = () => {
+  server.close()
+  server.closeAllConnections()
+  // Ends the workers, then the manager.
+  void runtime.dispose()
+}
+process.once("SIGINT", stop).once("SIGTERM", stop)
+
+server.listen(Number(process.env["PORT"] ?? 0), () => console.log("listening", server.address()))
