@@ -1,6 +1,7 @@
 /** Every suite, for one deployment of a manager. */
 import { barrierSuite } from "./barrier.ts"
 import { latchSuite } from "./latch.ts"
+import { listSuite } from "./list.ts"
 import { lockSuite } from "./lock.ts"
 import { mapSuite } from "./map.ts"
 import { namespaceSuite } from "./namespace.ts"
@@ -10,6 +11,6 @@ import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
 export const conformance = (deployment: Deployment): void =>
-  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite].forEach((suite) =>
+  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite, listSuite].forEach((suite) =>
     suite(deployment)
   )

@@ -5,6 +5,7 @@ import {
   Process,
   SharedBarrier,
   SharedLatch,
+  SharedList,
   SharedLock,
   SharedMap,
   SharedNamespace,
@@ -29,6 +30,7 @@ export class Board extends SharedNamespace.Service<Board>()("library/Board", {
 export class Gate extends SharedLock.Service<Gate>()("library/Gate") {}
 export class Start extends SharedLatch.Service<Start>()("library/Start") {}
 export class Round extends SharedBarrier.Service<Round>()("library/Round", { parties: 2 }) {}
+export class Names extends SharedList.Service<Names>()("library/Names", { item: Schema.String }) {}
 export class Latest extends SharedRef.Service<Latest>()("library/Latest", { schema: Schema.String, initial: "" }) {}
 export class Done extends SharedRef.Service<Done>()("library/Done", { schema: Schema.Int, initial: 0 }) {}
 
@@ -39,6 +41,7 @@ export const layerShared = Layer.mergeAll(
   Gate.layer,
   Start.layer,
   Round.layer,
+  Names.layer,
   Latest.layer,
   Done.layer
 )

@@ -116,13 +116,14 @@ const steward = (client: Client, ledger: Ledger) =>
       // Opened anew: some of them have been deleted since.
       yield* Effect.scoped(Effect.flatMap(Objects.open, (objects) => help(client, ledger, objects, round)))
     }
-    const { brief, desk, hatch, jobs, mail } = yield* Objects.open
+    const { brief, desk, hatch, jobs, mail, shelf } = yield* Objects.open
+    yield* shelf.clear
     yield* desk.clear
     yield* Effect.forEach([jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), { discard: true })
   })
 
 const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
-  const { board, brief, counter, go, hatch, jobs, mail, round: barrier, scores } = objects
+  const { board, brief, counter, go, hatch, jobs, mail, notes, round: barrier, scores } = objects
   const helps: ReadonlyArray<Effect.Effect<unknown, unknown, Manager.Manager>> = [
     counter.modify((n) => [undefined, n + 1]),
     board.set({ running: false }),
@@ -130,6 +131,7 @@ const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: n
     go.release,
     // In turn: a party for the one that waits alone, and a whole barrier for those who come to a broken one.
     round % 2 === 0 ? barrier.await : barrier.reset,
+    notes.clear,
     Effect.suspend(() => jobs.offer(ledger.item())),
     Effect.map(jobs.take, (item) => ledger.took(item, client)),
     mail.take,

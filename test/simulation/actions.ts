@@ -3,10 +3,12 @@
  * its details from its own choices, so that leaving one out changes no other.
  */
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import type { list as listKind } from "@effect-multiprocessing/core/engine/kinds/list"
 import type { lock as lockKind } from "@effect-multiprocessing/core/engine/kinds/lock"
 import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
 import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
 import { cell } from "@effect-multiprocessing/core/engine/Value"
+import { pages } from "@effect-multiprocessing/core/proxy/pages"
 import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { type Shared, TypeId } from "@effect-multiprocessing/core/proxy/Remote"
 import type { Client, Random } from "@effect-multiprocessing/core/testing"
@@ -54,6 +56,7 @@ const read = <A, E>(changes: Stream.Stream<A, E>, random: Random) => {
 /** What the proxies do not offer is called as they would. */
 const queueRemote = (queue: Shared) => queue[TypeId] as Remote.Remote<typeof queueKind>
 const lockRemote = (lock: Shared) => lock[TypeId] as Remote.Remote<typeof lockKind>
+const listRemote = (list: Shared) => list[TypeId] as Remote.Remote<typeof listKind>
 const recordRemote = (record: Shared) => record[TypeId] as Remote.Remote<typeof refKind>
 
 /** Deletes an object, which only its administrator does. */
@@ -202,6 +205,41 @@ const signalActions: Record<string, Action> = {
   status: ({ objects: { round } }) => round.status
 }
 
+/** Short lists, so that positions and values meet. */
+const listActions: Record<string, Action> = {
+  append: ({ objects: { notes }, random }) => notes.append(random.below(5)),
+  appendAll: ({ objects: { notes }, random }) => notes.appendAll([random.below(5), 1, 2]),
+  insert: ({ objects: { notes }, random }) => notes.insert(random.below(4) - 2, random.below(5)),
+  setItem: ({ objects: { notes }, random }) => notes.set(random.below(4) - 2, random.below(5)),
+  getItem: ({ objects: { notes }, random }) => notes.get(random.below(4) - 2),
+  items: ({ objects: { notes }, random }) => random.chance(1 / 2) ? notes.toArray : notes.slice(1, -1),
+  search: ({ objects: { notes }, random }) =>
+    random.pick([notes.indexOf(random.below(5), 1), notes.includes(1), notes.count(2), notes.size]),
+  pop: ({ objects: { notes }, random }) => impatient(random)(notes.pop),
+  removeAt: ({ objects: { notes }, random }) => notes.removeAt(random.below(3)),
+  removeItem: ({ objects: { notes }, random }) => notes.remove(random.below(5)),
+  replaceSlice: ({ objects: { notes }, random }) => notes.replaceSlice(random.below(3), 2, [random.below(5)]),
+  modifyItem: ({ objects: { notes }, random }) =>
+    impatient(random)(notes.modifyAt(random.below(3) - 1, (n) => [n, n + 1])),
+  reorder: ({ objects: { notes }, random }) => random.pick([notes.reverse, notes.sort, notes.sortDescending]),
+  clearList: ({ objects: { notes } }) => notes.clear,
+  streamList: ({ objects: { notes }, random }) =>
+    impatient(random)(read(pages(listRemote(notes), (parts) => Exit.succeed(parts), 1), random)),
+  watchList: ({ objects: { notes }, random }) => read(notes.changes, random),
+  untilShort: ({ objects: { notes } }) => notes.until((items) => items.length < 2),
+  shelve: ({ objects: { shelf } }) => Effect.flatMap(SharedRef.make(Tally), shelf.append),
+  unshelve: ({ objects: { shelf }, random }) =>
+    Effect.flatMap(
+      random.chance(1 / 2) ? shelf.pop : shelf.get(0),
+      Option.match({
+        onNone: () => Effect.void,
+        onSome: (tally) => tally.increment
+      })
+    ),
+  streamShelf: ({ objects: { shelf }, random }) =>
+    read(pages(listRemote(shelf), (parts) => Exit.succeed(parts), 1), random)
+}
+
 const handleActions: Record<string, Action> = {
   /** Sends the handle of a nameless queue, and waits for what somebody puts into it. */
   ask: ({ ledger, objects: { mail }, random }) =>
@@ -241,12 +279,13 @@ export const actions: Readonly<Record<string, Action>> = {
   ...recordActions,
   ...mapActions,
   ...signalActions,
+  ...listActions,
   ...handleActions
 }
 
 /** Names of actions that get into each other's way. */
 export const themes: ReadonlyArray<ReadonlyArray<string>> = [
-  ...[queueActions, lockActions, recordActions, mapActions, signalActions, handleActions].map((theme) =>
+  ...[queueActions, lockActions, recordActions, mapActions, signalActions, listActions, handleActions].map((theme) =>
     Object.keys(theme)
   ),
   ["take", "offer", "process", "lease"],
@@ -257,5 +296,7 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ["lockSoon"],
   ["modify", "increment"],
   ["modifyCount", "setField"],
+  ["modifyItem", "appendAll", "removeAt"],
+  ["streamList", "appendAll", "removeAt"],
   ["modifyEntry", "setEntry"]
 ]

@@ -224,6 +224,52 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     bug: "two that set an entry if it is absent both do (21)",
     options: inOperation("Map", "setIfAbsent", () => ({ decide: () => ready }))
   },
+  "item-not-compared": {
+    bug: "a compare-and-set replaces whatever item has moved to its position (30)",
+    options: inOperation("List", "compareAndSet", ({ decide }) => ({
+      decide: (state, args, at) => {
+        const decision = decide(state, args, at)
+        return decision._tag === "Answer" && state.turn === undefined ? ready : decision
+      }
+    }))
+  },
+  "scan-of-the-present": {
+    bug: "the pages of a scan are of the instant at which each is read (S-29)",
+    options: inOperation("List", "page", ({ apply }) => ({
+      apply: (state, args, at) => apply({ scans: new Map([[args[0], state.items]]) }, args, at)
+    }))
+  },
+  "scan-kept-on-session-end": {
+    bug: "what a dead reader has scanned is kept, and every object in it (S-11)",
+    options: inKind("List", ({ revoke }) => ({
+      revoke: (state, grant, reason, at) => {
+        if (reason !== "session ended" || grant.id === state.turn) revoke?.(state, grant, reason, at)
+      }
+    }))
+  },
+  "scan-not-counted": {
+    bug: "an object is freed while a page that is still to come bears its handle (29)",
+    options: inOperation("List", "scan", ({ apply }) => ({
+      apply: (state, args, at) => apply(state, args, changed(at, { retain: () => {} }))
+    }))
+  },
+  "batch-torn": {
+    bug: "a batch is added in two steps: a watcher sees the half of it (S-29)",
+    options: inOperation("List", "splice", ({ apply }) => ({
+      apply: (state, args, at) =>
+        apply(
+          state,
+          args,
+          changed(at, {
+            changed: ([what = null, start = 0, removed = 0, ...values]) => {
+              if (values.length < 2) return at.changed([what, start, removed, ...values])
+              at.changed([what, start, removed, values[0]!])
+              at.changed([what, Number(start) + 1, 0, ...values.slice(1)])
+            }
+          })
+        )
+    }))
+  },
   "turn-kept": {
     bug: "a turn that was given back is still taken (S-28)",
     options: {

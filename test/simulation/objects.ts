@@ -2,6 +2,7 @@
 import {
   SharedBarrier,
   SharedLatch,
+  SharedList,
   SharedLock,
   SharedMap,
   SharedNamespace,
@@ -32,7 +33,9 @@ const names = {
     initial: { running: true, count: 0 }
   },
   scores: { name: "scores", key: Schema.String, value: Schema.Int },
-  desk: { name: "desk", key: Schema.Int, value: SharedRef.schema(Schema.Int) }
+  desk: { name: "desk", key: Schema.Int, value: SharedRef.schema(Schema.Int) },
+  notes: { name: "notes", item: Schema.Int },
+  shelf: { name: "shelf", item: SharedRef.schema(Schema.Int) }
 }
 
 /** Opens them all, for the life of the scope. */
@@ -45,6 +48,8 @@ export const open = Effect.all({
   board: SharedNamespace.make(names.board),
   scores: SharedMap.make(names.scores),
   desk: SharedMap.make(names.desk),
+  notes: SharedList.make(names.notes),
+  shelf: SharedList.make(names.shelf),
   gate: SharedLock.make({ name: "gate" }),
   /** Deleted while it is held. */
   hatch: SharedLock.make({ name: "hatch" }),

@@ -71,6 +71,10 @@ export class RandomProgram {
       },
       { kind: "Ref", args: [1, "value", "integer -5 5", value(0)] },
       { kind: "Namespace", args: [2, "field", "real", "value", "", value(0), this.#value(dice)] },
+      {
+        kind: "List",
+        args: [1, "order", dice.pick(["", "number", "string", "nonsense"]), value(1), this.#value(dice)]
+      },
       { kind: "Nonsense", args: [1e15] }
     ])
     client.call(0, "open", [kind, dice.pick(["x", "x", "x", "y"]), name, ...args])

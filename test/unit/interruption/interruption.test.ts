@@ -5,6 +5,7 @@ import {
   Manager,
   SharedBarrier,
   SharedLatch,
+  SharedList,
   SharedLock,
   SharedMap,
   SharedQueue,
@@ -291,6 +292,26 @@ describe("interrupted at any step", () => {
     }), {
     program: ({ barrier }) => Effect.scoped(barrier.register),
     check: ({ barrier }) => Effect.map(barrier.status, ({ registered }) => assert.strictEqual(registered, 0))
+  })
+
+  interrupted("modifyAt of an item that others move leaves its turn to them (S-28)", (base) =>
+    Effect.gen(function*() {
+      const open = SharedList.make({ name: "list", item: Schema.Int })
+      const [list, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      yield* list.replaceSlice(0, Infinity, [0, 0])
+      const add = (to: typeof list) => to.modifyAt(0, (n) => [0, n + 1])
+      const contending = yield* Effect.forkDetach(
+        Effect.all([add(others), others.reverse, add(others)], { concurrency: 3 })
+      )
+      return { base, list, others: Fiber.join(contending), program: add(list) }
+    }), {
+    program: ({ program }) => program,
+    check: ({ list }, exit) =>
+      Effect.gen(function*() {
+        const [first = 0, second = 0] = yield* list.toArray
+        if (Exit.isSuccess(exit)) assert.strictEqual(first + second, 3)
+        else assert.include([2, 3], first + second)
+      })
   })
 
   interrupted(

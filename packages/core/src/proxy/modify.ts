@@ -6,27 +6,27 @@ import * as Exit from "effect/Exit"
 import type { GrantId } from "../engine/Kind.ts"
 import type { Restore } from "./Remote.ts"
 
-/** A value and the version that a compare-and-set expects. */
-export interface Versioned<A> {
+/** A value and what a compare-and-set expects of it: the version, or the value as it is stored. */
+export interface Versioned<A, V = number> {
   readonly value: A
-  readonly version: number
+  readonly version: V
 }
 
 /** The calls that `modify` is made of. */
-export interface Modifiable<A, E> {
-  readonly get: Effect.Effect<Versioned<A>, E>
+export interface Modifiable<A, E, V = number> {
+  readonly get: Effect.Effect<Versioned<A, V>, E>
   /** Answers what is there instead, if the version has changed. The turn is 0 if there is none. */
-  readonly compareAndSet: (version: number, next: A, turn: GrantId) => Effect.Effect<Versioned<A> | undefined, E>
-  readonly turn: (restore: Restore) => Effect.Effect<Versioned<A> & { readonly turn: GrantId }, E>
+  readonly compareAndSet: (version: V, next: A, turn: GrantId) => Effect.Effect<Versioned<A, V> | undefined, E>
+  readonly turn: (restore: Restore) => Effect.Effect<Versioned<A, V> & { readonly turn: GrantId }, E>
   readonly endTurn: (turn: GrantId) => void
 }
 
 /** Replaces a value by what `f` makes of it, which is pure and may run again; answers what `f` answers. */
-export const modify = <A, B, E>(
-  object: Modifiable<A, E>,
+export const modify = <A, B, E, V>(
+  object: Modifiable<A, E, V>,
   f: (current: A) => readonly [B, A]
 ): Effect.Effect<B, E> => {
-  const attempt = (current: Versioned<A>, turn: GrantId, again: (now: Versioned<A>) => Effect.Effect<B, E>) =>
+  const attempt = (current: Versioned<A, V>, turn: GrantId, again: (now: Versioned<A, V>) => Effect.Effect<B, E>) =>
     Effect.suspend(() => {
       const [result, next] = f(current.value)
       return Effect.flatMap(
@@ -36,7 +36,7 @@ export const modify = <A, B, E>(
     })
   const inTurn: Effect.Effect<B, E> = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(object.turn(restore), ({ turn, ...first }) => {
-      const loop = (current: Versioned<A>): Effect.Effect<B, E> =>
+      const loop = (current: Versioned<A, V>): Effect.Effect<B, E> =>
         attempt(current, turn, (now) =>
           // Refused, though nothing has changed: the turn is over (it has a deadline), and somebody else has it.
           now.version === current.version ? inTurn : loop(now))

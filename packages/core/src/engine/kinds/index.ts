@@ -2,10 +2,11 @@
 import type { AnyKind } from "../Kind.ts"
 import { barrier } from "./barrier.ts"
 import { latch } from "./latch.ts"
+import { list } from "./list.ts"
 import { lock } from "./lock.ts"
 import { map } from "./map.ts"
 import { queue } from "./queue.ts"
 import { namespace, ref } from "./record.ts"
 
 /** The kinds of the standard manager. */
-export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock, latch, barrier]
+export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock, latch, barrier, list]

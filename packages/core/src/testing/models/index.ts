@@ -1,6 +1,7 @@
 /** The registry: the model of every kind that has one. A new kind adds one line. */
 import { makeBarrier } from "./barrier.ts"
 import { makeLatch } from "./latch.ts"
+import { makeList } from "./list.ts"
 import { makeLock } from "./lock.ts"
 import { makeMap } from "./map.ts"
 import type { MakeModel } from "./Model.ts"
@@ -15,5 +16,6 @@ export const models: Readonly<Record<string, MakeModel>> = {
   Queue: makeQueue,
   Lock: makeLock,
   Latch: makeLatch,
-  Barrier: makeBarrier
+  Barrier: makeBarrier,
+  List: makeList
 }

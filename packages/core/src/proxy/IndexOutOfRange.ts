@@ -1,0 +1,19 @@
+/** The error that lists and arrays share. */
+import * as Schema from "effect/Schema"
+import type { Refusals } from "./Remote.ts"
+
+/** There is nothing at this index. Nothing was changed. */
+export class IndexOutOfRange extends Schema.TaggedError<IndexOutOfRange>()("IndexOutOfRange", {
+  object: Schema.String,
+  index: Schema.Number,
+  size: Schema.Number
+}) {
+  override get message(): string {
+    return `${this.object} has nothing at ${this.index}: its size is ${this.size}. Nothing was changed`
+  }
+}
+
+/** What a call about an index may be refused with. */
+export const whenOutOfRange = (index: number): Refusals<"IndexOutOfRange", IndexOutOfRange> => ({
+  IndexOutOfRange: ([size], object) => new IndexOutOfRange({ object, index, size: Number(size) })
+})

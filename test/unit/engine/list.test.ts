@@ -1,0 +1,188 @@
+/** Lists on the engine: bounds, equality, turns and scans side by side, and steps of any size. */
+import type { Argument } from "@effect-multiprocessing/core/engine/Value"
+import { certify } from "@effect-multiprocessing/core/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import { Dice } from "../../support/Dice.ts"
+import { Drive, handleOf, texts, value } from "../../support/Drive.ts"
+
+const values = (length: number) => Array.from({ length }, (_, n) => value(n))
+
+const setUp = (...initial: ReadonlyArray<number>) => {
+  const drive = new Drive()
+  const [main, other] = [drive.open(), drive.open()]
+  const list = main.make("List", "list", { order: "number" }, ...initial.map(value))
+  const items = () => texts(main.get(list, "slice", [0, 1e9])).join()
+  return { drive, main, other, list, items }
+}
+
+describe("a list", () => {
+  it("takes bounds outside of it for its ends, and an end before its start for its start, as Python does", () => {
+    const { drive, items, list, main } = setUp(0, 1, 2)
+    assert.deepStrictEqual(main.get(list, "splice", [9, 12, value(3)]), [4])
+    assert.deepStrictEqual(main.get(list, "splice", [-9, -8, value(-1)]), [5])
+    assert.deepStrictEqual(main.get(list, "splice", [3, 1, value(7)]), [6])
+    assert.strictEqual(items(), "-1,0,1,7,2,3")
+    const { index } = drive.engine.state
+    assert.deepStrictEqual(main.get(list, "splice", [4, 4]), [6])
+    assert.strictEqual(drive.engine.state.index, index)
+  })
+
+  it("adds and removes any number of values in one step", () => {
+    const { drive, list, main } = setUp(7)
+    const watch = main.watch(list, 9)
+    const many = 250_000
+    assert.deepStrictEqual(main.get(list, "splice", [0, 0, ...values(many)]), [many + 1])
+    assert.deepStrictEqual(texts(main.get(list, "slice", [many - 2, many + 1])), [
+      String(many - 2),
+      String(many - 1),
+      "7"
+    ])
+    assert.strictEqual(drive.outputs.filter(({ _tag }) => _tag === "Event").length, 1)
+    assert.deepStrictEqual(main.get(list, "splice", [1, many]), [2])
+    assert.strictEqual(main.events(watch)[1], `change splice 1 ${many - 1}`)
+  })
+
+  it("compares the item itself, wherever it has come from: an equal one is as good (S-28)", () => {
+    const { items, list, main, other } = setUp(5, 6, 5)
+    other.get(list, "removeAt", [0])
+    assert.deepStrictEqual(texts(main.get(list, "compareAndSet", [0, value(5), value(1), 0])), [0, "6"])
+    other.get(list, "reverse")
+    assert.deepStrictEqual(main.get(list, "compareAndSet", [0, value(5), value(1), 0]), [1, null])
+    assert.strictEqual(items(), "1,6")
+  })
+
+  it("refuses a turn for an item that is not there any more when it comes", () => {
+    const { list, main, other } = setUp(1)
+    const [turn] = main.get(list, "turn", [0]) as ReadonlyArray<number>
+    const waiting = other.call(list, "turn", [0])
+    main.get(list, "splice", [0, 1])
+    main.get(list, "endTurn", [turn!])
+    assert.strictEqual(other.answer(waiting), "IndexOutOfRange 0")
+  })
+
+  it("lends turns and scans to one session side by side, and takes neither for the other", () => {
+    const { drive, list, main } = setUp(1, 2, 3)
+    const [turn] = main.get(list, "turn", [0]) as ReadonlyArray<number>
+    const [scan] = main.get(list, "scan", [1]) as ReadonlyArray<number>
+    assert.strictEqual(main.get(list, "endTurn", [scan!]), `NotHeld ${scan}`)
+    assert.strictEqual(main.get(list, "endScan", [turn!]), `NotHeld ${turn}`)
+    drive.time(10_000)
+    assert.deepStrictEqual(texts(main.get(list, "page", [scan!, 1, 1])), [1, "2"])
+    main.end()
+    assert.strictEqual(drive.engine.state.grants.size, 0)
+  })
+
+  it("tells its watchers what was done, with positions counted from the start", () => {
+    const { list, main } = setUp(3, 1, 2)
+    const watch = main.watch(list, 9)
+    main.get(list, "set", [-1, value(5)])
+    main.get(list, "removeAt", [-2])
+    main.get(list, "remove", [value(3)])
+    main.get(list, "splice", [9, 9, value(4), value(4)])
+    main.get(list, "sort", [1])
+    main.get(list, "reverse")
+    assert.deepStrictEqual(main.events(watch), [
+      "change splice 2 1 5",
+      "change splice 1 1",
+      "change splice 0 1",
+      "change splice 1 0 4 4",
+      "change sort 1",
+      "change reverse"
+    ])
+  })
+
+  it("survives being sorted whatever stands in it (S-2)", () => {
+    for (const order of ["number", "bigint", "string"]) {
+      const { main } = setUp()
+      const list = main.make("List", order, { order })
+      const nonsense = ["", "\"", "\"\\u00\"", "{", "\"\\", "null", "\"-\"", "\"1e9\"", "0x1", "\"\\q\""]
+      main.get(list, "splice", [0, 0, ...nonsense.map((text) => ({ text, handles: [] }))])
+      assert.deepStrictEqual(main.get(list, "sort", [0]), [])
+      assert.strictEqual(main.get(list, "size")[0], nonsense.length)
+    }
+  })
+
+  it("is made with an order that there is, or with none", () => {
+    const { main } = setUp()
+    assert.strictEqual(
+      main.get(0, "open", ["List", "", null, 1, "order", "constructor"]),
+      "InvalidOptions there is no order constructor"
+    )
+    const list = main.make("List", null, { order: "" }, value(2), value(1))
+    assert.strictEqual(main.get(list, "sort", [0]), "NotOrdered")
+  })
+
+  it("is forgotten with its name when it is empty and nobody uses it (S-27)", () => {
+    const { drive, main } = setUp()
+    const named = main.make("List", "named", { order: "" })
+    main.get(named, "splice", [0, 0, value(1)])
+    main.drop(named)
+    assert.isTrue(drive.exists(named))
+    assert.strictEqual(main.make("List", "named", { order: "" }), named)
+    main.get(named, "splice", [0, 1])
+    main.drop(named)
+    assert.isFalse(drive.exists(named))
+  })
+})
+
+const names = [
+  "size",
+  "get",
+  "slice",
+  "indexOf",
+  "count",
+  "splice",
+  "splice",
+  "splice",
+  "set",
+  "removeAt",
+  "remove",
+  "reverse",
+  "sort",
+  "compareAndSet",
+  "turn",
+  "endTurn",
+  "scan",
+  "page",
+  "endScan"
+] as const
+
+const seed = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffff_ffff }))
+
+describe("any sequence of calls to a list", () => {
+  it.prop("is what the model says (S-31)", [Arbitrary.array(Arbitrary.schema(seed), { maxLength: 80 })], ([seeds]) => {
+    const { drive, list, main, other } = setUp(2, 1)
+    for (const seed of seeds) {
+      const dice = new Dice(seed)
+      const client = dice.pick([main, other])
+      const index = () => dice.roll(9) - 4
+      const item = () => value(dice.roll(4))
+      const held = () => dice.pick([...drive.engine.state.grants.keys(), 0])!
+      const more = () => Array.from({ length: dice.roll(4) }, item)
+      const operation = dice.pick(names)
+      const args: ReadonlyArray<Argument> = {
+        size: () => [],
+        get: () => [index()],
+        slice: () => [index(), index()],
+        indexOf: () => [item(), index(), index()],
+        count: () => [item()],
+        splice: () => [index(), index(), ...more(), ...dice.chance(10) ? [handleOf(list)] : []],
+        set: () => [index(), item()],
+        removeAt: () => [index()],
+        remove: () => [item()],
+        reverse: () => [],
+        sort: () => [dice.roll(2)],
+        compareAndSet: () => [index(), item(), item(), dice.pick([0, held()])],
+        turn: () => [index()],
+        endTurn: () => [held()],
+        scan: () => [dice.roll(60)],
+        page: () => [held(), dice.roll(4), dice.roll(60)],
+        endScan: () => [held()]
+      }[operation]()
+      const sequence = client.call(list, operation, args)
+      if (dice.chance(10)) client.cancel(sequence)
+    }
+    assert.deepStrictEqual(certify(drive.history), [])
+  }, { arbitrary: { runs: 500, size: 80 } })
+})
