@@ -1,4 +1,5 @@
 /** Every suite, for one deployment of a manager. */
+import { arraySuite } from "./array.ts"
 import { barrierSuite } from "./barrier.ts"
 import { latchSuite } from "./latch.ts"
 import { listSuite } from "./list.ts"
@@ -11,6 +12,6 @@ import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
 export const conformance = (deployment: Deployment): void =>
-  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite, listSuite].forEach((suite) =>
-    suite(deployment)
-  )
+  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite, listSuite, arraySuite].forEach((
+    suite
+  ) => suite(deployment))

@@ -3,6 +3,7 @@ import {
   Manager,
   ManagerError,
   Process,
+  SharedArray,
   SharedBarrier,
   SharedLatch,
   SharedList,
@@ -31,6 +32,7 @@ export class Gate extends SharedLock.Service<Gate>()("library/Gate") {}
 export class Start extends SharedLatch.Service<Start>()("library/Start") {}
 export class Round extends SharedBarrier.Service<Round>()("library/Round", { parties: 2 }) {}
 export class Names extends SharedList.Service<Names>()("library/Names", { item: Schema.String }) {}
+export class Sums extends SharedArray.Service<Sums>()("library/Sums", { type: "float64", length: 4 }) {}
 export class Latest extends SharedRef.Service<Latest>()("library/Latest", { schema: Schema.String, initial: "" }) {}
 export class Done extends SharedRef.Service<Done>()("library/Done", { schema: Schema.Int, initial: 0 }) {}
 
@@ -42,6 +44,7 @@ export const layerShared = Layer.mergeAll(
   Start.layer,
   Round.layer,
   Names.layer,
+  Sums.layer,
   Latest.layer,
   Done.layer
 )

@@ -240,6 +240,18 @@ const listActions: Record<string, Action> = {
     read(pages(listRemote(shelf), (parts) => Exit.succeed(parts), 1), random)
 }
 
+const arrayActions: Record<string, Action> = {
+  addTo: ({ objects: { gauges }, random }) => gauges.add(random.below(3), random.below(150) - 50),
+  addSlice: ({ objects: { gauges }, random }) => gauges.addSlice(1, [random.below(20), random.below(20)]),
+  setElement: ({ objects: { gauges }, random }) => gauges.set(random.below(4) - 2, random.below(256)),
+  setSlice: ({ objects: { gauges }, random }) => gauges.setSlice(random.below(3), [1, random.below(300)]),
+  fill: ({ objects: { gauges }, random }) => gauges.fill(random.below(9), random.below(2)),
+  modifyElement: ({ objects: { gauges }, random }) =>
+    impatient(random)(gauges.modifyAt(random.below(2), (n) => [n, (n + 1) % 256])),
+  elements: ({ objects: { gauges }, random }) =>
+    random.pick<Effect.Effect<unknown, unknown>>([gauges.toArray, gauges.get(random.below(4)), gauges.length])
+}
+
 const handleActions: Record<string, Action> = {
   /** Sends the handle of a nameless queue, and waits for what somebody puts into it. */
   ask: ({ ledger, objects: { mail }, random }) =>
@@ -280,14 +292,14 @@ export const actions: Readonly<Record<string, Action>> = {
   ...mapActions,
   ...signalActions,
   ...listActions,
+  ...arrayActions,
   ...handleActions
 }
 
 /** Names of actions that get into each other's way. */
 export const themes: ReadonlyArray<ReadonlyArray<string>> = [
-  ...[queueActions, lockActions, recordActions, mapActions, signalActions, listActions, handleActions].map((theme) =>
-    Object.keys(theme)
-  ),
+  ...[queueActions, lockActions, recordActions, mapActions, signalActions, listActions, arrayActions, handleActions]
+    .map((theme) => Object.keys(theme)),
   ["take", "offer", "process", "lease"],
   ["take", "offerAll"],
   ["awaitGo", "openGo", "closeGo", "releaseGo"],
@@ -298,5 +310,6 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ["modifyCount", "setField"],
   ["modifyItem", "appendAll", "removeAt"],
   ["streamList", "appendAll", "removeAt"],
+  ["modifyElement", "addTo", "addSlice"],
   ["modifyEntry", "setEntry"]
 ]

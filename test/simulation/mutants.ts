@@ -270,6 +270,19 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         )
     }))
   },
+  "sum-cut": {
+    bug: "a sum that its type cannot hold is cut to what it can (S-25)",
+    options: inOperation("Array", "add", () => ({ decide: () => ready }))
+  },
+  "element-not-compared": {
+    bug: "an element is replaced though somebody has added to it meanwhile (30)",
+    options: inOperation("Array", "compareAndSet", ({ decide }) => ({
+      decide: (state, args, at) => {
+        const decision = decide(state, args, at)
+        return decision._tag === "Answer" && state.turn === undefined ? ready : decision
+      }
+    }))
+  },
   "turn-kept": {
     bug: "a turn that was given back is still taken (S-28)",
     options: {

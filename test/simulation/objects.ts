@@ -1,5 +1,6 @@
 /** The shared objects that every client of a run uses. */
 import {
+  SharedArray,
   SharedBarrier,
   SharedLatch,
   SharedList,
@@ -35,7 +36,8 @@ const names = {
   scores: { name: "scores", key: Schema.String, value: Schema.Int },
   desk: { name: "desk", key: Schema.Int, value: SharedRef.schema(Schema.Int) },
   notes: { name: "notes", item: Schema.Int },
-  shelf: { name: "shelf", item: SharedRef.schema(Schema.Int) }
+  shelf: { name: "shelf", item: SharedRef.schema(Schema.Int) },
+  gauges: { name: "gauges", type: "uint8" as const, length: 3 }
 }
 
 /** Opens them all, for the life of the scope. */
@@ -50,6 +52,7 @@ export const open = Effect.all({
   desk: SharedMap.make(names.desk),
   notes: SharedList.make(names.notes),
   shelf: SharedList.make(names.shelf),
+  gauges: SharedArray.make(names.gauges),
   gate: SharedLock.make({ name: "gate" }),
   /** Deleted while it is held. */
   hatch: SharedLock.make({ name: "hatch" }),

@@ -75,6 +75,10 @@ export class RandomProgram {
         kind: "List",
         args: [1, "order", dice.pick(["", "number", "string", "nonsense"]), value(1), this.#value(dice)]
       },
+      {
+        kind: "Array",
+        args: [2, "type", dice.pick(["uint8", "float32", "nonsense"]), "length", dice.pick([3, 3, 1e15, -1])]
+      },
       { kind: "Nonsense", args: [1e15] }
     ])
     client.call(0, "open", [kind, dice.pick(["x", "x", "x", "y"]), name, ...args])

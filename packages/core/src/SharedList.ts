@@ -17,16 +17,16 @@ import type { list } from "./engine/kinds/list.ts"
 import { type Argument, type Cell, cell } from "./engine/Value.ts"
 import type { Manager } from "./Manager.ts"
 import { InvalidRequest, ManagerError } from "./ManagerError.ts"
+import { IndexOutOfRange, theEnd, whenOutOfRange, whole } from "./proxy/bounds.ts"
 import { all } from "./proxy/exits.ts"
 import { first } from "./proxy/Field.ts"
-import { IndexOutOfRange, whenOutOfRange } from "./proxy/IndexOutOfRange.ts"
 import { type Modifiable, modify, type Versioned } from "./proxy/modify.ts"
 import { pages } from "./proxy/pages.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
-export { IndexOutOfRange } from "./proxy/IndexOutOfRange.ts"
+export { IndexOutOfRange } from "./proxy/bounds.ts"
 
 /** What happened to a list. */
 export type ListChange<A> =
@@ -176,12 +176,6 @@ const orderOf = (item: Schema.Top): string => {
 }
 
 const orders: Readonly<Record<string, string>> = { Number: "number", BigInt: "bigint", String: "string" }
-
-/** As a bound: wherever the end is. */
-const theEnd = Infinity
-
-/** On the wire bounds are whole numbers. */
-const whole = (bound: number): number => Math.min(bound, Number.MAX_SAFE_INTEGER)
 
 const whenNotOrdered: Refusals<"NotOrdered", ManagerError> = {
   NotOrdered: (_, object) => {

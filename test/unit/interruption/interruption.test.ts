@@ -3,6 +3,7 @@
  */
 import {
   Manager,
+  SharedArray,
   SharedBarrier,
   SharedLatch,
   SharedList,
@@ -313,6 +314,30 @@ describe("interrupted at any step", () => {
         else assert.include([2, 3], first + second)
       })
   })
+
+  interrupted(
+    "modifyAt of an element that others add to leaves its turn to them (S-28)",
+    (base) =>
+      Effect.gen(function*() {
+        const open = SharedArray.make({ name: "array", type: "int32", length: 1 })
+        const [array, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+        yield* array.set(0, 0)
+        const increment = (to: typeof array) => to.modifyAt(0, (n) => [n, n + 1])
+        const contending = yield* Effect.forkDetach(
+          Effect.all([increment(others), others.add(0, 1), increment(others)], { concurrency: 3 })
+        )
+        return { base, array, others: Fiber.join(contending) }
+      }),
+    {
+      program: ({ array }) => array.modifyAt(0, (n) => [n, n + 1]),
+      check: ({ array }, exit) =>
+        Effect.gen(function*() {
+          const sum = yield* array.get(0)
+          if (Exit.isSuccess(exit)) assert.strictEqual(sum, 4)
+          else assert.include([3, 4], sum)
+        })
+    }
+  )
 
   interrupted(
     "opening leaves no object behind that nobody refers to (S-24)",

@@ -80,6 +80,7 @@ class Nonsense {
       ["Lock", "", name, 0],
       ["Map", "", name, 0],
       ["List", "", name, 1, "order", dice.pick(["number", "string", ""])],
+      ["Array", "", name, 2, "type", dice.pick(["float64", "int8"]), "length", dice.roll(5)],
       ["Queue", "", name, 2, "capacity", dice.roll(4), "attempts", 2],
       ["Ref", "", null, 1, "value", "integer", value(1)],
       ["Namespace", "", null, 2, "value", "", "field", "real", handleOf(this.#object()), value(1)],

@@ -67,13 +67,13 @@ export type FieldOf<S extends Schema.Constraint> = [S["Type"], number] extends [
   ? [S["Encoded"], number] extends [number, S["Encoded"]] ? NumberField : Field<S["Type"]>
   : Field<S["Type"]>
 
-/** The sum does not match the number's schema. The number is unchanged. */
+/** The number would not match its schema, or the type of its array. It is unchanged. */
 export class OutOfBounds extends Schema.TaggedError<OutOfBounds>()("OutOfBounds", {
   object: Schema.String,
   result: Schema.Number
 }) {
   override get message(): string {
-    return `${this.object} would become ${this.result}, which its schema does not allow. It is unchanged`
+    return `${this.object} would become ${this.result}, which is out of its bounds. It is unchanged`
   }
 }
 

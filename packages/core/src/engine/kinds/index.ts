@@ -1,5 +1,6 @@
 /** The registry: every kind a manager knows. A new kind adds one line. */
 import type { AnyKind } from "../Kind.ts"
+import { array } from "./array.ts"
 import { barrier } from "./barrier.ts"
 import { latch } from "./latch.ts"
 import { list } from "./list.ts"
@@ -9,4 +10,4 @@ import { queue } from "./queue.ts"
 import { namespace, ref } from "./record.ts"
 
 /** The kinds of the standard manager. */
-export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock, latch, barrier, list]
+export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock, latch, barrier, list, array]

@@ -1,4 +1,5 @@
 /** The registry: the model of every kind that has one. A new kind adds one line. */
+import { makeArray } from "./array.ts"
 import { makeBarrier } from "./barrier.ts"
 import { makeLatch } from "./latch.ts"
 import { makeList } from "./list.ts"
@@ -17,5 +18,6 @@ export const models: Readonly<Record<string, MakeModel>> = {
   Lock: makeLock,
   Latch: makeLatch,
   Barrier: makeBarrier,
-  List: makeList
+  List: makeList,
+  Array: makeArray
 }

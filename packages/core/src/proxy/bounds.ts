@@ -1,4 +1,4 @@
-/** The error that lists and arrays share. */
+/** Indexes and bounds, as lists and arrays take them. */
 import * as Schema from "effect/Schema"
 import type { Refusals } from "./Remote.ts"
 
@@ -17,3 +17,9 @@ export class IndexOutOfRange extends Schema.TaggedError<IndexOutOfRange>()("Inde
 export const whenOutOfRange = (index: number): Refusals<"IndexOutOfRange", IndexOutOfRange> => ({
   IndexOutOfRange: ([size], object) => new IndexOutOfRange({ object, index, size: Number(size) })
 })
+
+/** As a bound: wherever the end is. */
+export const theEnd = Infinity
+
+/** On the wire bounds are whole numbers. */
+export const whole = (bound: number): number => Math.min(bound, Number.MAX_SAFE_INTEGER)

@@ -1,0 +1,184 @@
+/**
+ * Array: a fixed number of numbers of one type, all 0 at first.
+ *
+ * Indexes count from 0, or below 0 from the end. A number that the type cannot hold is refused and never cut, and so
+ * are those that JSON has no form for: a floating point number is rounded to its type's precision, nothing else.
+ */
+import {
+  answer,
+  type At,
+  count,
+  integer,
+  kindOf,
+  number,
+  operationsOf,
+  ready,
+  type Refusal,
+  refuse,
+  word
+} from "../Kind.ts"
+import type { Cell } from "../Value.ts"
+import * as Turn from "./turn.ts"
+
+interface State extends Turn.Turns {
+  readonly items: Items
+  readonly type: ElementType
+}
+
+type Items = InstanceType<typeof types[ElementType]>
+
+/** The types of elements. */
+export type ElementType = keyof typeof types
+
+const types = {
+  float64: Float64Array,
+  float32: Float32Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array
+}
+
+/** At most 128 MiB. */
+const lengthMax = 16 * 1024 * 1024
+
+const { change, grant, read } = operationsOf<State, "turns">()
+
+/** Whether a type can hold a number. */
+const fits = (type: ElementType, n: number): boolean => {
+  if (type === "float64") return Number.isFinite(n)
+  if (type === "float32") return Number.isFinite(Math.fround(n))
+  const bits = types[type].BYTES_PER_ELEMENT * 8
+  const [minimum, values] = [type.startsWith("u") ? 0 : -(2 ** (bits - 1)), 2 ** bits]
+  return Number.isInteger(n) && n >= minimum && n < minimum + values
+}
+
+/** Why numbers cannot become elements; absent: they can. */
+const unfit = ({ type }: State, numbers: ReadonlyArray<number>): Refusal<"OutOfBounds"> | undefined => {
+  const wrong = numbers.find((n) => !fits(type, n))
+  return wrong === undefined ? undefined : refuse("OutOfBounds", wrong)
+}
+
+const positionOf = ({ items }: State, index: number): number => index < 0 ? items.length + index : index
+
+/** Why so many elements from an index on are not there; absent: they are. */
+const outside = (state: State, index: number, size = 1): Refusal<"IndexOutOfRange"> | undefined => {
+  const position = positionOf(state, index)
+  const { length } = state.items
+  return position >= 0 && position + size <= length ? undefined : refuse("IndexOutOfRange", length)
+}
+
+/** The sums of numbers and the elements from an index on. */
+const sums = (state: State, index: number, numbers: ReadonlyArray<number>): ReadonlyArray<number> => {
+  const start = positionOf(state, index)
+  return numbers.map((n, i) => state.items[start + i]! + n)
+}
+
+const put = (state: State, index: number, numbers: ReadonlyArray<number>): void =>
+  state.items.set(numbers, positionOf(state, index))
+
+const operations = {
+  size: read([], ({ items }) => [items.length] as const),
+  get: read([integer], ({ items }, [index]) => [items.at(index)!] as const, {
+    decide: (state, [index]) => outside(state, index) ?? ready
+  }),
+  slice: read(
+    [integer, integer],
+    ({ items }, [start, end]): ReadonlyArray<number> => Array.from(items.subarray(start, end))
+  ),
+  /** Index, then the numbers of the elements from there on. */
+  set: change({
+    parameters: [integer],
+    rest: [number],
+    decide: (state, [index, ...numbers]) =>
+      outside(state, index, numbers.length) ?? unfit(state, numbers) ?? (numbers.length > 0 ? ready : answer()),
+    apply: (state, [index, ...numbers]) => {
+      put(state, index, numbers)
+      return []
+    }
+  }),
+  /** Number, and the bounds between which each element becomes that; outside of the array they mean its ends. */
+  fill: change({
+    parameters: [number, integer, integer],
+    decide: (state, [n]) => unfit(state, [n]) ?? ready,
+    apply: ({ items }, [n, start, end]) => {
+      items.fill(n, start, end)
+      return []
+    }
+  }),
+  /** Index, then what is added to the elements from there on; replies with the sums. */
+  add: change({
+    parameters: [integer],
+    rest: [number],
+    decide: (state, [index, ...numbers]) =>
+      outside(state, index, numbers.length) ?? unfit(state, sums(state, index, numbers)) ??
+        (numbers.length > 0 ? ready : answer()),
+    apply: (state, [index, ...numbers]): ReadonlyArray<number> => {
+      put(state, index, sums(state, index, numbers))
+      const start = positionOf(state, index)
+      return [...state.items.subarray(start, start + numbers.length)]
+    }
+  }),
+  /** Index, expected number, new number, turn or 0. Replies 1, or 0 with the number that is there. */
+  compareAndSet: change({
+    parameters: [integer, number, number, count],
+    decide: (state, [index, expected, next, turn], at) => {
+      const refused = outside(state, index) ?? unfit(state, [next])
+      if (refused !== undefined) return refused
+      const current = state.items.at(index)!
+      return Turn.mustYield(state, turn, at) || current !== expected ? answer(0, current) : ready
+    },
+    apply: (state, [index, , next, turn], at: At): readonly [done: number, current: number] => {
+      put(state, index, [next])
+      Turn.end(state, turn, at)
+      return [1, next]
+    }
+  }),
+  /** Waits for its turn at this array; replies with the turn and the element at an index. */
+  turn: grant({
+    parameters: [integer],
+    lane: "turns",
+    decide: (state, [index]) => outside(state, index) ?? Turn.decideTurn(state),
+    apply: (state, [index], at) => [Turn.begin(state, at), state.items.at(index)!] as const
+  }),
+  endTurn: Turn.endTurn
+}
+
+/** The numbers of the first value, an array in JSON. Whatever a client says, this does not fail (S-2). */
+const numbersOf = ({ text }: Cell): ReadonlyArray<number> =>
+  text === "[]" ? [] : text.slice(1, -1).split(",").map(Number)
+
+const isType = (type: string): type is ElementType => Object.hasOwn(types, type)
+
+const initial = (type: string, length: number, value: Cell | undefined): State | Refusal<"InvalidOptions"> => {
+  if (!isType(type)) return refuse("InvalidOptions", `there is no type ${type}`)
+  if (length > lengthMax) return refuse("InvalidOptions", `length must be at most ${lengthMax}, not ${length}`)
+  const numbers = value === undefined ? [] : numbersOf(value)
+  if (value !== undefined && numbers.length !== length) {
+    return refuse("InvalidOptions", `${numbers.length} initial numbers for a length of ${length}`)
+  }
+  const wrong = numbers.find((n) => !fits(type, n))
+  if (wrong !== undefined) return refuse("InvalidOptions", `${wrong} is no ${type}`)
+  const items = new types[type](length)
+  items.set(numbers)
+  return { items, type, turn: undefined }
+}
+
+/** The kind behind `SharedArray`. */
+export const array = kindOf<State>()({
+  name: "Array",
+  lanes: ["turns"],
+  options: { type: word, length: count },
+  operations,
+  initial: ({ length, type }, [value]) => initial(type, length, value),
+  pristine: ({ items, turn }) => turn === undefined && items.every((n) => n === 0),
+  revoke: Turn.revoke,
+  values: () => [],
+  describe: ({ items, turn, type }) => ({ type, items: [...items], turn: turn ?? null }),
+  check: (state, grants) => [
+    ...Turn.check(state, grants),
+    ...[...state.items].filter((n) => !fits(state.type, n)).map((n) => `I2: an array of ${state.type} holds ${n}`)
+  ]
+})
