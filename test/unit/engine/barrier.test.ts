@@ -86,4 +86,17 @@ describe("a barrier (S-15)", () => {
     assert.deepStrictEqual(answers(), ["waits", "waits"])
     assert.isDefined(barrier)
   })
+
+  it("that was reset is whole, though one whom the reset turned away had lost its lock meanwhile (S-21)", () => {
+    const { barrier, drive, third } = twoWait()
+    const holder = drive.open()
+    const lock = holder.make("Lock")
+    const [token] = holder.get(lock, "acquire") as ReadonlyArray<number>
+    third.get(barrier, "reset")
+    const waiting = holder.call(barrier, "await", [], [token!])
+    holder.get(lock, "release", [token!])
+    third.get(barrier, "reset")
+    assert.match(String(holder.answer(waiting)), /^FencedOut/)
+    assert.deepStrictEqual(third.get(barrier, "status"), [3, 0, 0, 0])
+  })
 })

@@ -82,9 +82,9 @@ const operations = {
       state.arrived = 0
       state.place = 0
     },
-    // Of a generation that has passed, nobody is missed any more.
+    // Of a generation that has passed, or was turned away, nobody is missed any more.
     withdraw: (state, _, reason, at) => {
-      if (at.since! > state.passedAt) breakIt(state, reason, at)
+      if (at.since! > state.passedAt && at.since! > state.brokenAt) breakIt(state, reason, at)
     },
     apply: (state) => [state.place++] as const
   }),
