@@ -4,12 +4,13 @@
 import { Engine } from "@effect-multiprocessing/core/engine/Engine"
 import type { Input, JournalEntry, Output } from "@effect-multiprocessing/core/engine/Inputs"
 import { Monitor } from "@effect-multiprocessing/core/engine/Invariants"
-import type { GrantId, Options } from "@effect-multiprocessing/core/engine/Kind"
+import type { AnyKind, GrantId, Options } from "@effect-multiprocessing/core/engine/Kind"
 import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
 import type { EngineLimits, Outcome, SessionId, SharedObject } from "@effect-multiprocessing/core/engine/State"
 import * as StateHash from "@effect-multiprocessing/core/engine/StateHash"
 import { type Argument, type Cell, cell, type ObjectId } from "@effect-multiprocessing/core/engine/Value"
 import { defaults } from "@effect-multiprocessing/core/Limits"
+import type { CallRecord, History } from "@effect-multiprocessing/core/testing"
 
 /** A stored number. */
 export const value = (n: number): Cell => cell(JSON.stringify(n))
@@ -24,11 +25,15 @@ export class Drive {
   readonly outputs: Array<Output> = []
   readonly journal: Array<JournalEntry> = []
   readonly #limits: EngineLimits
+  readonly #kinds: ReadonlyArray<AnyKind>
   readonly #monitor = new Monitor()
+  readonly #records = new Map<string, CallRecord>()
 
-  constructor(limits: Partial<EngineLimits> = {}) {
+  /** An engine that knows some kinds more than the standard ones. */
+  constructor(limits: Partial<EngineLimits> = {}, more: ReadonlyArray<AnyKind> = []) {
     this.#limits = { ...defaults, ...limits }
-    this.engine = newEngine(this.#limits, this.journal)
+    this.#kinds = [...kinds, ...more]
+    this.engine = this.#newEngine(this.journal)
   }
 
   /** One step; throws if it broke an invariant. Answers what it said. */
@@ -39,6 +44,7 @@ export class Drive {
     const outputs = this.engine.outputs
     this.engine.outputs = []
     this.outputs.push(...outputs)
+    this.#keep(input, outputs)
     const broken = [...this.#monitor.observe(this.engine, outputs), ...this.#undense(before)]
     if (broken.length > 0) throw new Error(`after ${JSON.stringify(input)}:\n${broken.join("\n")}`)
     return outputs
@@ -79,9 +85,45 @@ export class Drive {
 
   /** Another engine, given the same inputs (I1). */
   replay(): { readonly hash: string; readonly outputs: ReadonlyArray<Output> } {
-    const engine = newEngine(this.#limits, [])
+    const engine = this.#newEngine([])
     for (const input of this.inputs) engine.step(input)
     return { hash: StateHash.hash(engine.state), outputs: engine.outputs }
+  }
+
+  /** What was asked and told, for `certify` (S-31): each step is a moment. */
+  get history(): History {
+    return { journal: this.journal, records: [...this.#records.values()] }
+  }
+
+  #keep(input: Input, outputs: ReadonlyArray<Output>): void {
+    const now = this.inputs.length
+    if (input._tag === "Request") {
+      const { args, guard, object, sequence, session } = input
+      const operation = Object.keys(this.engine.state.objects.get(object)?.kind.operations ?? {})[input.operation] ?? ""
+      const names = { client: `client ${session}`, clock: "steps", session, sequence }
+      this.#records.set(`${session}:${sequence}`, { ...names, object, operation, args, guard, invoke: now })
+    }
+    for (const output of outputs) {
+      if (output._tag !== "Reply" && output._tag !== "Cancelled") continue
+      const call = `${output.session}:${output.sequence}`
+      const record = this.#records.get(call)
+      if (record === undefined) continue
+      this.#records.set(
+        call,
+        output._tag === "Cancelled"
+          ? { ...record, fate: output.fate }
+          : { ...record, complete: now, index: output.index, outcome: output.outcome }
+      )
+    }
+  }
+
+  #newEngine(journal: Array<JournalEntry>): Engine {
+    return new Engine({
+      epoch: 1,
+      kinds: this.#kinds,
+      limits: this.#limits,
+      journal: (entry) => journal.push(entry)
+    })
   }
 
   /** S-31: every index taken in this step stands in the journal, once and in order. */
@@ -93,9 +135,6 @@ export class Drive {
       : [`I1: the journal has ${written} for the indexes from ${before + 1} to ${index}`]
   }
 }
-
-const newEngine = (limits: EngineLimits, journal: Array<JournalEntry>): Engine =>
-  new Engine({ epoch: 1, kinds, limits, journal: (entry) => journal.push(entry) })
 
 /** A session, by hand. */
 export class Client {

@@ -4,6 +4,7 @@
  */
 import type { JournalEntry } from "@effect-multiprocessing/core/engine/Inputs"
 import { Monitor } from "@effect-multiprocessing/core/engine/Invariants"
+import type { AnyKind } from "@effect-multiprocessing/core/engine/Kind"
 import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
 import * as Limits from "@effect-multiprocessing/core/Limits"
 import * as Manager from "@effect-multiprocessing/core/Manager"
@@ -20,6 +21,8 @@ export const key = Redacted.make("the key of the tests")
 
 export interface MemoryOptions {
   readonly limits?: Partial<Limits.Limits> | undefined
+  /** Kinds beyond the standard ones. */
+  readonly kinds?: ReadonlyArray<AnyKind> | undefined
   readonly journal?: ((entry: JournalEntry) => void) | undefined
   /** Whether every step is judged, which costs the whole state each time. Default true. */
   readonly judged?: boolean | undefined
@@ -61,7 +64,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
     const monitor = new Monitor()
     const server = yield* Effect.acquireRelease(
       Server.make({
-        kinds,
+        kinds: [...kinds, ...options.kinds ?? []],
         key,
         journal: options.journal,
         limits: { ...Limits.defaults, ...options.limits },

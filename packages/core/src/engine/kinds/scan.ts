@@ -1,0 +1,108 @@
+/**
+ * Scans: everything an object holds, of one instant, page by page: it may be more than fits into one reply.
+ *
+ * A scan copies the references, not the values, and counts them (S-23). Pages are read from that copy, whatever happens
+ * to the object meanwhile; the reader asks for the next one when it is ready for it. What fits into one page is answered
+ * at once, without a copy and without a change. A scan is a grant: it ends with its reader.
+ */
+import { type At, count, type Grant, type GrantId, operationsOf, ready, refuse } from "../Kind.ts"
+import { type Argument, type Cell, isCell } from "../Value.ts"
+
+/** The part of a kind's state that scans need. */
+export interface Scans {
+  readonly scans: Map<GrantId, ReadonlyArray<Argument>>
+}
+
+/** What a part costs besides its text, at most. */
+const partSize = 16
+
+const sizeOf = (part: Argument): number =>
+  isCell(part)
+    ? part.text.length + partSize * (1 + part.handles.length)
+    : partSize + (typeof part === "string" ? part.length : 0)
+
+/** The first parts, in whole groups, as long as they are no larger than `sizeMax`, but at least one group. */
+const firstPage = (parts: Iterable<Argument>, group: number, sizeMax: number) => {
+  const page: Array<Argument> = []
+  let size = 0
+  let whole = 0
+  for (const part of parts) {
+    size += sizeOf(part)
+    if (size > sizeMax && whole > 0) return { page: page.slice(0, whole), isLast: false }
+    if (page.push(part) % group === 0) whole = page.length
+  }
+  return { page, isLast: true }
+}
+
+function* from(parts: ReadonlyArray<Argument>, start: number): Generator<Argument> {
+  for (let i = start; i < parts.length; i++) yield parts[i]!
+}
+
+const isHeld = (state: Scans, scan: GrantId, at: At): boolean => state.scans.has(scan) && at.held(scan) !== undefined
+
+/** Forgets what was scanned. */
+const end = (state: Scans, scan: GrantId, at: At): void => {
+  for (const part of state.scans.get(scan) ?? []) if (isCell(part)) at.release(part)
+  state.scans.delete(scan)
+}
+
+/**
+ * The operations of scans over `all` that a state holds, in groups that no page tears apart. The size of a page is
+ * that of its texts in code units, and a little for each part: three times as many bytes are enough for it.
+ */
+export const operations = <State extends Scans>(all: (state: State) => Iterable<Argument>, group: number) => {
+  const { change, grant, read } = operationsOf<State>()
+  return {
+    /** The size of a page. Replies with the scan and its first page; the scan is 0 if that was all. */
+    scan: grant({
+      parameters: [count],
+      decide: (state, [size]) => {
+        const { isLast, page } = firstPage(all(state), group, size)
+        // Not by `answer`: a call takes fewer arguments than a page may have parts.
+        return isLast ? { _tag: "Answer", reply: [0, ...page] } : ready
+      },
+      apply: (state, [size], at): readonly [scan: GrantId, ...page: ReadonlyArray<Argument>] => {
+        const parts = Array.from(all(state))
+        for (const part of parts) if (isCell(part)) at.retain(part)
+        state.scans.set(at.index, parts)
+        return [at.index, ...firstPage(parts, group, size).page]
+      }
+    }),
+    /** Scan, position of the first part, size. Replies 1 if more follows, and the page. */
+    page: read(
+      [count, count, count],
+      (state, [scan, start, size]): readonly [more: number, ...page: ReadonlyArray<Argument>] => {
+        const { isLast, page } = firstPage(from(state.scans.get(scan)!, start), group, size)
+        return [isLast ? 0 : 1, ...page]
+      },
+      { decide: (state, [scan], at) => isHeld(state, scan, at) ? ready : refuse("NotHeld", scan) }
+    ),
+    /** Gives a scan back, read to its end or not. */
+    endScan: change({
+      parameters: [count],
+      settles: true,
+      decide: (state, [scan], at) => isHeld(state, scan, at) ? ready : refuse("NotHeld", scan),
+      apply: (state, [scan], at) => {
+        at.settle(scan)
+        end(state, scan, at)
+        return []
+      }
+    })
+  }
+}
+
+/** For `Kind.revoke`. */
+export const revoke = (state: Scans, { id }: Grant, at: At): void => end(state, id, at)
+
+/** For `Kind.values`. */
+export const values = (state: Scans): ReadonlyArray<Cell> => [...state.scans.values()].flat().filter(isCell)
+
+/** For `Kind.check`: the grants that are no scans. */
+export const others = (state: Scans, grants: ReadonlyArray<Grant>): ReadonlyArray<Grant> =>
+  grants.filter(({ id }) => !state.scans.has(id))
+
+/** For `Kind.check`. */
+export const check = (state: Scans, grants: ReadonlyArray<Grant>): ReadonlyArray<string> => {
+  const granted = new Set(grants.map(({ id }) => id))
+  return [...state.scans.keys()].filter((id) => !granted.has(id)).map((id) => `I3: scan ${id} is granted to nobody`)
+}
