@@ -9,8 +9,9 @@ const folded = <K, V>(changes: Iterable<SharedMap.MapChange<K, V>>): ReadonlyMap
   let map = new Map<K, V>()
   for (const change of changes) {
     if (change._tag === "Snapshot") map = new Map(change.entries)
-    else if (change._tag === "Set") map.set(change.key, change.value)
-    else map.delete(change.key)
+    else if (change._tag === "Set") { for (const [key, value] of change.entries) map.set(key, value) }
+    else if (change._tag === "Removed") { for (const key of change.keys) map.delete(key) }
+    else map.clear()
   }
   return map
 }
@@ -65,7 +66,7 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       Effect.gen(function*() {
         const map = yield* make
         const reading = yield* Effect.forkChild(Stream.runCollect(
-          Stream.takeUntil(map.changes, (change) => change._tag === "Set" && change.key === "end")
+          Stream.takeUntil(map.changes, (change) => change._tag === "Set" && change.entries[0]![0] === "end")
         ))
         for (const [what, n] of program) {
           const key = `key ${Math.abs(n) % 4}`

@@ -5,8 +5,9 @@
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import type { lock as lockKind } from "@effect-multiprocessing/core/engine/kinds/lock"
 import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
-import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
+import type { map as mapKind, ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
 import { cell } from "@effect-multiprocessing/core/engine/Value"
+import { pages } from "@effect-multiprocessing/core/proxy/pages"
 import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { type Shared, TypeId } from "@effect-multiprocessing/core/proxy/Remote"
 import type { Client, Random } from "@effect-multiprocessing/core/testing"
@@ -54,6 +55,7 @@ const read = <A, E>(changes: Stream.Stream<A, E>, random: Random) => {
 /** What the proxies do not offer is called as they would. */
 const queueRemote = (queue: Shared) => queue[TypeId] as Remote.Remote<typeof queueKind>
 const lockRemote = (lock: Shared) => lock[TypeId] as Remote.Remote<typeof lockKind>
+const mapRemote = (map: Shared) => map[TypeId] as Remote.Remote<typeof mapKind>
 const recordRemote = (record: Shared) => record[TypeId] as Remote.Remote<typeof refKind>
 
 /** Deletes an object, which only its administrator does. */
@@ -148,10 +150,13 @@ const recordActions: Record<string, Action> = {
   whole: ({ objects: { counter }, random }) => {
     const remote = recordRemote(counter)
     return random.chance(1 / 2)
-      ? remote.call("getAll", [], () => Exit.void)
+      ? remote.call("entries", [], () => Exit.void)
       : remote.call("setAll", ["value", cell("7")], () => Exit.void)
   },
   until: ({ objects: { counter } }) => counter.until((n) => n % 3 === 0),
+  untilEquals: ({ objects: { counter }, random }) => impatient(random)(counter.untilEquals(random.below(6))),
+  untilAtLeast: ({ objects: { counter }, random }) => impatient(random)(counter.untilAtLeast(random.below(6))),
+  untilAtMost: ({ objects: { counter }, random }) => impatient(random)(counter.untilAtMost(random.below(6))),
   watchCounter: ({ objects: { counter }, random }) => read(counter.changes, random),
   getAll: ({ objects: { board } }) => board.get,
   setAll: ({ objects: { board }, random }) => board.set({ running: random.chance(1 / 2), count: random.below(20) }),
@@ -159,6 +164,8 @@ const recordActions: Record<string, Action> = {
   setField: ({ objects: { board }, random }) => board.fields.running.set(random.chance(1 / 2)),
   modifyCount: ({ objects: { board }, random }) =>
     impatient(random)(board.fields.count.modify((n) => [n, (n + 1) % 20])),
+  untilRunning: ({ objects: { board }, random }) =>
+    impatient(random)(board.fields.running.untilEquals(random.chance(1 / 2))),
   stopped: ({ objects: { board } }) => board.fields.running.until((running) => !running),
   watchBoard: ({ objects: { board }, random }) => read(board.changes, random)
 }
@@ -174,7 +181,24 @@ const mapActions: Record<string, Action> = {
       const next = Option.getOrElse(found, () => 0) + 1
       return [next, next > 3 ? Option.none() : Option.some(next)]
     })),
+  addToEntry: ({ objects: { scores }, random }) => scores.add(random.pick(keys), random.below(3)),
+  setEntries: ({ objects: { scores }, random }) => scores.setAll(keys.map((key) => [key, random.below(10)])),
+  removeEntries: ({ objects: { scores }, random }) => scores.removeAll([random.pick(keys), random.pick(keys)]),
+  removeLast: ({ objects: { scores } }) => scores.removeLast,
   clear: ({ objects: { scores } }) => scores.clear,
+  keys: ({ objects: { scores } }) => scores.keys,
+  values: ({ objects: { scores } }) => scores.values,
+  stream: ({ objects: { scores }, random }) => {
+    const slowly = Stream.mapEffect(pages(mapRemote(scores), (parts) => Exit.succeed(parts), 1), () => work(random))
+    return impatient(random)(Stream.runDrain(slowly))
+  },
+  untilHas: ({ objects: { scores }, random }) => impatient(random)(scores.untilHas(random.pick(keys))),
+  untilRemoved: ({ objects: { scores }, random }) => impatient(random)(scores.untilRemoved(random.pick(keys))),
+  untilEntryEquals: ({ objects: { scores }, random }) => impatient(random)(scores.untilEquals(random.pick(keys), 3)),
+  untilEntryAtLeast: ({ objects: { scores }, random }) => impatient(random)(scores.untilAtLeast(random.pick(keys), 3)),
+  untilEntryAtMost: ({ objects: { scores }, random }) => impatient(random)(scores.untilAtMost(random.pick(keys), 1)),
+  untilSize: ({ objects: { scores }, random }) =>
+    impatient(random)(random.chance(1 / 2) ? scores.untilSizeAtLeast(2) : scores.untilSizeAtMost(1)),
   entries: ({ objects: { scores } }) => scores.entries,
   sizeOfMap: ({ objects: { scores } }) => scores.size,
   watchMap: ({ objects: { scores }, random }) => read(scores.changes, random),
@@ -200,6 +224,45 @@ const signalActions: Record<string, Action> = {
   abort: ({ objects: { round } }) => round.abort,
   reset: ({ objects: { round } }) => round.reset,
   status: ({ objects: { round } }) => round.status
+}
+
+const noteActions: Record<string, Action> = {
+  note: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).set(random.below(10)),
+  noteAll: ({ objects: { notes }, random }) => notes.set({ a: random.below(10), _b: random.below(10) }),
+  readNote: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).get,
+  readNotes: ({ objects: { notes } }) => Effect.andThen(notes.names, notes.get),
+  countNote: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).add(random.below(3)),
+  modifyNote: ({ objects: { notes }, random }) =>
+    impatient(random)(notes.field(random.pick(keys)).modify((n) => [n, Option.map(n, (n) => n + 1)])),
+  removeNote: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).remove,
+  clearNotes: ({ objects: { notes } }) => notes.clear,
+  awaitNote: ({ objects: { notes }, random }) => impatient(random)(notes.field(random.pick(keys)).untilSet),
+  watchNote: ({ objects: { notes }, random }) => read(notes.field(random.pick(keys)).changes, random),
+  /** As a map is used, which it is to the manager. */
+  notesAsMap: ({ objects: { notes }, random }) => {
+    const remote = mapRemote(notes)
+    const key = random.pick(keys)
+    return impatient(random)(random.pick<Effect.Effect<unknown, unknown>>([
+      remote.call("has", [key], () => Exit.void),
+      remote.call("size", [], () => Exit.void),
+      remote.call("values", [], () => Exit.void),
+      remote.call("setIfAbsent", [key, cell("7")], () => Exit.void),
+      remote.call("removeAll", [key], () => Exit.void),
+      remote.call("removeLast", [], () => Exit.void),
+      remote.call("untilSize", [0, 1], () => Exit.void),
+      Stream.runDrain(pages(remote, (parts) => Exit.succeed(parts), 1))
+    ]))
+  },
+  awaitNoteValue: ({ objects: { notes }, random }) => {
+    const note = notes.field(random.pick(keys))
+    return impatient(random)(random.pick<Effect.Effect<unknown, unknown>>([
+      note.untilRemoved,
+      note.untilEquals(1),
+      note.untilAtLeast(1),
+      note.untilAtMost(1)
+    ]))
+  },
+  watchNotes: ({ objects: { notes }, random }) => read(notes.changes, random)
 }
 
 const handleActions: Record<string, Action> = {
@@ -241,12 +304,13 @@ export const actions: Readonly<Record<string, Action>> = {
   ...recordActions,
   ...mapActions,
   ...signalActions,
+  ...noteActions,
   ...handleActions
 }
 
 /** Names of actions that get into each other's way. */
 export const themes: ReadonlyArray<ReadonlyArray<string>> = [
-  ...[queueActions, lockActions, recordActions, mapActions, signalActions, handleActions].map((theme) =>
+  ...[queueActions, lockActions, recordActions, mapActions, signalActions, noteActions, handleActions].map((theme) =>
     Object.keys(theme)
   ),
   ["take", "offer", "process", "lease"],
@@ -257,5 +321,8 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ["lockSoon"],
   ["modify", "increment"],
   ["modifyCount", "setField"],
-  ["modifyEntry", "setEntry"]
+  ["modifyEntry", "setEntry"],
+  ["addToEntry", "setEntries", "clear", "untilHas", "untilRemoved", "untilSize", "untilEntryAtLeast"],
+  ["add", "set", "untilEquals", "untilAtLeast", "untilAtMost"],
+  ["modifyNote", "countNote", "notesAsMap"]
 ]

@@ -5,6 +5,7 @@ import {
   SharedLock,
   SharedMap,
   SharedNamespace,
+  SharedOpenNamespace,
   SharedQueue,
   SharedRef
 } from "@effect-multiprocessing/core"
@@ -31,6 +32,7 @@ const names = {
     fields: { running: Schema.Boolean, count: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 })) },
     initial: { running: true, count: 0 }
   },
+  notes: { name: "notes", value: Schema.Int },
   scores: { name: "scores", key: Schema.String, value: Schema.Int },
   desk: { name: "desk", key: Schema.Int, value: SharedRef.schema(Schema.Int) }
 }
@@ -43,6 +45,7 @@ export const open = Effect.all({
   counter: SharedRef.make(names.counter),
   text: SharedRef.make(names.text),
   board: SharedNamespace.make(names.board),
+  notes: SharedOpenNamespace.make(names.notes),
   scores: SharedMap.make(names.scores),
   desk: SharedMap.make(names.desk),
   gate: SharedLock.make({ name: "gate" }),

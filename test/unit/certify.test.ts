@@ -128,7 +128,7 @@ describe("certify", () => {
     book.change(scores, "remove", ["\"a\""], [one, set])
     const board = book.open("Namespace", { count: "integer", running: "" }, one, cell("true"))
     book.change(board, "setAll", ["count", two, "running", cell("false")], [])
-    book.read(board, "getAll", [], ["count", two, "running", cell("false")])
+    book.read(board, "entries", [], ["count", two, "running", cell("false")])
     const gate = book.open("Lock")
     const hold = book.journal.length + 1
     book.change(gate, "acquire", [], [hold, 0], 3)

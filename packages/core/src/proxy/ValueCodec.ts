@@ -65,15 +65,24 @@ export const make = <S extends Schema.Top>(
 const notJson = (error: unknown): Schema.SchemaError =>
   new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: `it is no JSON (${String(error)})` }))
 
-/** Sorts the keys of objects and turns -0 into 0, so that equal values are equal text. */
+/** The same value with the keys of its objects sorted; what is in order already is not copied. JSON knows no -0. */
 const canonical = (json: unknown): unknown => {
-  if (Array.isArray(json)) return json.map(canonical)
-  if (typeof json === "object" && json !== null) {
-    return Object.fromEntries(
-      Object.entries(json).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, canonical(v)])
-    )
+  if (typeof json !== "object" || json === null) return json
+  if (Array.isArray(json)) {
+    const items = json.map(canonical)
+    return items.every((item, i) => item === json[i]) ? json : items
   }
-  return json === 0 ? 0 : json
+  let isSorted = true
+  let last: string | undefined
+  const entries = Object.entries(json)
+  for (const entry of entries) {
+    const [key, value] = entry
+    if (last !== undefined && key < last) isSorted = false
+    last = key
+    entry[1] = canonical(value)
+    if (entry[1] !== value) isSorted = false
+  }
+  return isSorted ? json : Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1))
 }
 
 /** How much of a schema's canonical form stands in an error message. */

@@ -43,7 +43,7 @@ export const endTurn = change({
   parameters: [count],
   rest: [word],
   settles: true,
-  decide: (_, [turn], at) => at.held(turn) === undefined ? refuse("NotHeld", turn) : ready,
+  decide: (state, [turn], at) => state.turn !== turn || at.held(turn) === undefined ? refuse("NotHeld", turn) : ready,
   apply: (state, [turn], at) => {
     end(state, turn, at)
     return []
@@ -55,7 +55,7 @@ export const revoke = (state: Turns, { id }: Grant): void => {
   if (state.turn === id) state.turn = undefined
 }
 
-/** For `Kind.check`. */
+/** For `Kind.check`, of the grants that are not of something else. */
 export const check = (state: Turns, grants: ReadonlyArray<{ readonly id: GrantId }>): ReadonlyArray<string> =>
   grants.length > 1 || grants[0]?.id !== state.turn
     ? [`I5: the turn is ${state.turn} and granted to ${grants.map(({ id }) => id)}`]
