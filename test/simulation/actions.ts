@@ -81,6 +81,15 @@ const queueActions: Record<string, Action> = {
   processAndCount: ({ objects: { counter, jobs }, random }) => impatient(random)(jobs.process(() => counter.increment)),
   /** An item that its readers cannot decode. */
   offerNonsense: ({ objects: { jobs } }) => queueRemote(jobs).call("offer", [cell("\"nonsense\"")], () => Exit.void),
+  offerIfRoom: ({ ledger, objects: { jobs } }) => jobs.offerIfRoom(ledger.item()),
+  poll: ({ client, ledger, objects: { jobs } }) =>
+    Effect.map(jobs.poll, (item) => Option.isSome(item) && ledger.took(item.value, client)),
+  clearJobs: ({ objects: { brief, jobs }, random }) => random.chance(1 / 4) ? jobs.clear : brief.clear,
+  isFull: ({ objects: { brief } }) => Effect.andThen(brief.isFull, brief.isEmpty),
+  untilNoJobs: ({ objects: { brief, jobs }, random }) =>
+    impatient(random)(random.chance(1 / 2) ? jobs.untilEmpty : brief.untilEmpty),
+  untilSettled: ({ objects: { brief, jobs }, random }) =>
+    impatient(random)(random.chance(1 / 2) ? jobs.untilSettled : brief.untilSettled),
   lease: ({ client, ledger, objects: { jobs }, random }) =>
     impatient(random)(
       Effect.gen(function*() {
@@ -318,6 +327,7 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ["awaitGo", "openGo", "closeGo", "releaseGo"],
   ["meet", "meetSoon", "reset"],
   ["meet", "party", "reset"],
+  ["offerAll", "offerIfRoom", "poll", "process", "clearJobs", "untilNoJobs", "untilSettled"],
   ["lockSoon"],
   ["modify", "increment"],
   ["modifyCount", "setField"],

@@ -88,7 +88,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     options: inKind("Queue", ({ revoke }) => ({
       revoke: (state, grant, reason, at) => {
         if (reason !== "cancelled") return revoke?.(state, grant, reason, at)
-        state.items.push({ ...(takeOut(state, grant, reason, at) as unknown as object), enqueued: at.index })
+        state.items.push({ ...(takeOut(state, grant, reason, at) as unknown as object), place: state.accepted })
       }
     }))
   },
@@ -115,7 +115,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       apply: (state, args, at) => {
         const item = state.items[state.head]
         const reply = apply(state, args, at)
-        if (at.index % 4 === 0) state.items.splice(state.head, 0, { ...item, enqueued: item.enqueued + 0.5 })
+        if (at.index % 4 === 0) state.items.splice(state.head, 0, { ...item, place: item.place + 0.5 })
         return reply
       }
     }))

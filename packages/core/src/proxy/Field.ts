@@ -2,7 +2,7 @@
  * One entry of a record object (`engine/kinds/record.ts`), read and written as a ref: a `SharedRef` is one, a
  * `SharedNamespace` has several, a `SharedOpenNamespace` has them by name.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
