@@ -4,12 +4,13 @@ import { latchSuite } from "./latch.ts"
 import { lockSuite } from "./lock.ts"
 import { mapSuite } from "./map.ts"
 import { namespaceSuite } from "./namespace.ts"
+import { openNamespaceSuite } from "./openNamespace.ts"
 import { queueSuite } from "./queue.ts"
 import { refSuite } from "./ref.ts"
 import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
 export const conformance = (deployment: Deployment): void =>
-  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite].forEach((suite) =>
-    suite(deployment)
-  )
+  [refSuite, namespaceSuite, openNamespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite].forEach((
+    suite
+  ) => suite(deployment))

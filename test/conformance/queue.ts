@@ -1,6 +1,6 @@
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Fiber, Option, Schema } from "effect"
 import { programs, suite } from "./suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
@@ -9,7 +9,24 @@ const numbers = (length: number) => Array.from({ length }, (_, n) => n)
 export const queueSuite = suite("SharedQueue", (it, runs) => {
   it.effect.prop(
     "behaves as a bounded list of items and their attempts",
-    [programs("offer", "offer", "offer", "take", "process", "fail", "nack", "return", "size")],
+    [
+      programs(
+        "offer",
+        "offer",
+        "offer",
+        "offerAll",
+        "offerIfRoom",
+        "take",
+        "poll",
+        "process",
+        "fail",
+        "nack",
+        "return",
+        "size",
+        "clear",
+        "settled"
+      )
+    ],
     ([program]) =>
       Effect.gen(function*() {
         const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 3, attempts: 2 })
@@ -19,17 +36,46 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
           if (++model[0]!.attempt > 2) dead.push(model.shift()!.item)
         }
         for (const [what, n] of program) {
-          if (what === "size") assert.strictEqual(yield* queue.size, model.length)
-          else if (what === "offer") {
+          if (what === "size") {
+            assert.deepStrictEqual(
+              [yield* queue.size, yield* queue.isEmpty, yield* queue.isFull],
+              [model.length, model.length === 0, model.length >= 3]
+            )
+          } else if (what === "offerIfRoom") {
+            assert.strictEqual(yield* queue.offerIfRoom(n), model.length < 3)
+            if (model.length < 3) model.push({ item: n, attempt: 1 })
+          } else if (what === "offerAll") {
+            const room = 3 - model.length
+            const items = numbers(Math.abs(n) % 5).map((i) => n + i)
+            const taking = Effect.forEach(items.slice(Math.max(room, 0)), () => queue.take)
+            const [rejected, taken] = yield* Effect.all([queue.offerAll(items), taking], { concurrency: "unbounded" })
+            model.push(...items.map((item) => ({ item, attempt: 1 })))
+            assert.deepStrictEqual(rejected, [])
+            assert.deepStrictEqual(taken, taken.map(() => model.shift()!.item))
+          } else if (what === "poll") {
+            assert.deepStrictEqual(yield* queue.poll, Option.fromUndefinedOr(model.shift()?.item))
+          } else if (what === "clear") assert.strictEqual(yield* queue.clear, model.splice(0).length)
+          else if (what === "settled") {
+            const waiting = yield* Effect.forkChild(Effect.all([queue.untilEmpty, queue.untilSettled]))
+            yield* Effect.forEach(model.splice(0), ({ item }) =>
+              Effect.map(queue.take, (n) => assert.strictEqual(n, item)))
+            yield* Fiber.join(waiting)
+          } else if (what === "offer") {
             // To a full queue: the offer waits until an item was taken.
             const room = model.length < 3 ? Effect.undefined : queue.take
             const [, taken] = yield* Effect.all([queue.offer(n), room], { concurrency: "unbounded" })
-            if (taken !== undefined) assert.strictEqual(taken, model.shift()!.item)
+            if (taken !== undefined) {
+              assert.strictEqual(taken, model.shift()!.item)
+            }
             model.push({ item: n, attempt: 1 })
-          } else if (model.length === 0) continue
-          else if (what === "take") assert.strictEqual(yield* queue.take, model.shift()!.item)
-          else if (what === "process") {
-            const worked = yield* queue.process((item, { attempt }) => Effect.succeed({ item, attempt }))
+          } else if (model.length === 0) {
+            continue
+          } else if (what === "take") {
+            assert.strictEqual(yield* queue.take, model.shift()!.item)
+          } else if (what === "process") {
+            const worked = yield* queue.process((item, { attempt }) =>
+              Effect.succeed({ item, attempt })
+            )
             assert.deepStrictEqual(worked, model.shift())
           } else if (what === "fail") {
             const worked = yield* Effect.flip(queue.process((item, { attempt }) => Effect.fail({ item, attempt })))
@@ -50,6 +96,29 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       }).pipe(Effect.scoped),
     runs
   )
+
+  it.effect("waits until all work is done, that which failed and came back, too", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 4, attempts: 2 })
+      const done: Array<number> = []
+      const work = queue.process((item, { attempt }) =>
+        item % 5 === 0 || attempt === 1 && item % 3 === 0 ? Effect.fail("no") : Effect.sync(() => done.push(item))
+      )
+      yield* Effect.forEach(numbers(3), () => Effect.forkChild(Effect.forever(Effect.ignore(work))))
+      yield* queue.offerAll(numbers(30))
+      yield* queue.untilSettled
+      assert.strictEqual(done.length + (yield* queue.deadLetters).length, 30)
+      yield* queue.untilEmpty
+    }).pipe(Effect.scoped))
+
+  it.effect("adds all of many items in order, those that fit together and those that wait", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.String, capacity: 300 })
+      const items = numbers(600).map((n) => `${n} ${"x".repeat(n % 7 === 0 ? 5_000 : 1)}`)
+      const taking = yield* Effect.forkChild(Effect.forEach(items, () => queue.take))
+      assert.deepStrictEqual(yield* queue.offerAll(items), [])
+      assert.deepStrictEqual(yield* Fiber.join(taking), items)
+    }).pipe(Effect.scoped))
 
   it.effect("delivers each item once, in order to one taker", () =>
     Effect.gen(function*() {

@@ -75,6 +75,31 @@ export const refSuite = suite("SharedRef", (it, runs) => {
       assert.strictEqual(yield* Fiber.join(waiting), 3)
     }).pipe(Effect.scoped))
 
+  it.effect("waits in the manager for a value that is there for one change only (S-29)", () =>
+    Effect.gen(function*() {
+      const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+      const waiting = yield* Effect.forkChild(
+        Effect.all([ref.untilEquals(5), ref.untilAtLeast(7), ref.untilAtMost(-3), ref.untilEquals(0)], {
+          concurrency: "unbounded"
+        }),
+        { startImmediately: true }
+      )
+      for (const n of [4, 5, 6, 9, -4, 1]) yield* ref.set(n)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [undefined, 9, -4, undefined])
+    }).pipe(Effect.scoped))
+
+  it.effect("compares values as they are encoded, in whatever order their parts were written (S-25)", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Record(Schema.String, Schema.NullOr(Schema.Array(Schema.Record(Schema.String, Schema.Int))))
+      const ref = yield* SharedRef.make({ schema, initial: {} })
+      const waiting = yield* Effect.forkChild(ref.untilEquals({ b: null, a: [{ x: -0, y: 1 }] }), {
+        startImmediately: true
+      })
+      yield* ref.set({ a: [{ y: 1, x: 0 }], b: [] })
+      yield* ref.update(() => ({ a: [{ y: 1, x: 0 }], b: null }))
+      yield* Fiber.join(waiting)
+    }).pipe(Effect.scoped))
+
   it.effect("holds any value that its schema can encode", () =>
     Effect.gen(function*() {
       const schema = Schema.Struct({ at: Schema.Date, tags: Schema.Array(Schema.String), n: Schema.BigInt })

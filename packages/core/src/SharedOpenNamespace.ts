@@ -79,7 +79,7 @@ export interface SharedOpenNamespace<S extends Schema.Top> extends Shared.Shared
   readonly get: Effect.Effect<Values<S["Type"]>, ManagerError>
   /** Sets some values in one step: nobody sees a part of them. */
   readonly set: (values: Values<S["Type"]>) => Effect.Effect<void, ManagerError>
-  /** The names that are set, in order of first setting. */
+  /** The names that are set, sorted. */
   readonly names: Effect.Effect<ReadonlyArray<string>, ManagerError>
   /** Removes every name, in one step. */
   readonly clear: Effect.Effect<void, ManagerError>
@@ -168,7 +168,7 @@ const proxy = <S extends Schema.Top>(remote: OpenRemote, codec: Codec<S>): Share
           (pairs) => remote.call("setAll", pairs.flat(), () => Exit.void)
         )
       ),
-    names: remote.call("words", [], (names) => Exit.succeed(names)),
+    names: remote.call("words", [], (names) => Exit.succeed([...names].sort())),
     clear: remote.call("clear", [], () => Exit.void),
     changes,
     until: (is) => first(Stream.filter(changes, is))

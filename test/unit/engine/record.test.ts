@@ -116,6 +116,14 @@ describe("who waits for a condition (S-29)", () => {
     assert.strictEqual(drive.object(map).waiting, 2)
   })
 
+  it("is told once that it waits and once that it need not, whatever changes meanwhile (S-16)", () => {
+    const { drive, map, other, set } = setUp()
+    other.call(map, "untilAtLeast", ["a", 50])
+    for (let n = 0; n < 100; n++) set("a", n)
+    const told = drive.outputs.filter((output) => "session" in output && output.session === other.session)
+    assert.deepStrictEqual(told.map(({ _tag }) => _tag), ["Parked", "Reply"])
+  })
+
   it("is gone when it is cancelled or its session ends", () => {
     const { drive, map, other, set } = setUp()
     const [first, second] = [other.call(map, "untilHas", ["a"]), other.call(map, "untilHas", ["a"])]
