@@ -1,6 +1,6 @@
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema } from "effect"
+import { type Cause, Effect, Fiber, Option, Queue, Schema } from "effect"
 import { programs, suite } from "./suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
@@ -93,6 +93,43 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
         assert.deepStrictEqual(left, model.map(({ item }) => item))
         const letters = yield* queue.deadLetters
         assert.deepStrictEqual(letters.map(({ item }) => item._tag === "Success" && item.value), dead)
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect.prop(
+    "behaves as Effect's own bounded queue does, when those who wait have run on before the next call (S-33)",
+    [programs("offer", "offer", "take", "take", "poll", "offerIfRoom", "offerAll", "size", "clear")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const ours = yield* SharedQueue.make({ item: Schema.Int, capacity: 2 })
+        const effects = yield* Queue.bounded<number, Cause.Done>(2)
+        const settled = Effect.andThen(ours.size, Effect.yieldNow)
+        const pairs: Array<readonly [Fiber.Fiber<unknown>, Fiber.Fiber<unknown>]> = []
+        const both = (ours: Effect.Effect<unknown, unknown>, effects: Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function*() {
+            const fork = (call: Effect.Effect<unknown, unknown>) =>
+              Effect.forkChild(Effect.orElseSucceed(call, () => "closed"), { startImmediately: true })
+            pairs.push([yield* fork(ours), yield* fork(effects)])
+            yield* settled
+          })
+        for (const [what, n] of program) {
+          if (what === "offer") yield* both(ours.offer(n), Effect.asVoid(Queue.offer(effects, n)))
+          else if (what === "take") yield* both(ours.take, Queue.take(effects))
+          else if (what === "poll") yield* both(ours.poll, Queue.poll(effects))
+          else if (what === "offerIfRoom") {
+            yield* both(ours.offerIfRoom(n), Effect.sync(() => Queue.offerUnsafe(effects, n)))
+          } else if (what === "offerAll") {
+            const items = numbers(Math.abs(n) % 5)
+            yield* both(ours.offerAll(items), Queue.offerAll(effects, items))
+          } else if (what === "size") yield* both(ours.size, Queue.size(effects))
+          else yield* both(ours.clear, Effect.map(Queue.clear(effects), (items) => items.length))
+        }
+        // Nobody waits for room when they end: there the two differ.
+        while ((yield* ours.size) > 0) yield* both(ours.take, Queue.take(effects))
+        yield* both(Effect.asVoid(ours.close), Effect.asVoid(Queue.end(effects)))
+        yield* both(ours.take, Queue.take(effects))
+        for (const [one, other] of pairs) assert.deepStrictEqual(yield* Fiber.join(one), yield* Fiber.join(other))
       }).pipe(Effect.scoped),
     runs
   )

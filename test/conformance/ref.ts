@@ -1,6 +1,6 @@
 import { SharedRef } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { Effect, Fiber, Schema, Stream } from "effect"
+import { Effect, Fiber, Schema, Stream, SubscriptionRef } from "effect"
 import { programs, suite } from "./suite.ts"
 
 const bounded = Schema.Int.check(Schema.isBetween({ minimum: -10, maximum: 10 }))
@@ -25,6 +25,31 @@ export const refSuite = suite("SharedRef", (it, runs) => {
           if (Math.abs(model) > 1_000_000) yield* ref.set(model = 0)
         }
         assert.strictEqual(yield* ref.get, model)
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect.prop(
+    "behaves as Effect's own SubscriptionRef does (S-33)",
+    [programs("get", "set", "modify", "update", "changes")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const ours = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+        const effects = yield* SubscriptionRef.make(0)
+        const same = (ours: Effect.Effect<unknown, unknown>, effects: Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function*() {
+            assert.deepStrictEqual(yield* ours, yield* effects)
+          })
+        for (const [what, n] of program) {
+          const turned = (now: number): readonly [string, number] => [`was ${now}`, (now * n) % 1_000 + 0]
+          if (what === "get") yield* same(ours.get, SubscriptionRef.get(effects))
+          else if (what === "set") yield* same(ours.set(n), SubscriptionRef.set(effects, n))
+          else if (what === "modify") yield* same(ours.modify(turned), SubscriptionRef.modify(effects, turned))
+          else if (what === "update") {
+            yield* same(ours.update((now) => now + n), SubscriptionRef.updateAndGet(effects, (now) => now + n))
+          } else yield* same(Stream.runHead(ours.changes), Stream.runHead(SubscriptionRef.changes(effects)))
+        }
+        yield* same(ours.get, SubscriptionRef.get(effects))
       }).pipe(Effect.scoped),
     runs
   )
