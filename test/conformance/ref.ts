@@ -117,11 +117,13 @@ export const refSuite = suite("SharedRef", (it, runs) => {
     Effect.gen(function*() {
       const schema = Schema.Record(Schema.String, Schema.NullOr(Schema.Array(Schema.Record(Schema.String, Schema.Int))))
       const ref = yield* SharedRef.make({ schema, initial: {} })
-      const waiting = yield* Effect.forkChild(ref.untilEquals({ b: null, a: [{ x: -0, y: 1 }] }), {
+      const own = Object.fromEntries([["y", 1], ["__proto__", 2], ["x", -0]])
+      const waiting = yield* Effect.forkChild(ref.untilEquals({ b: null, a: [own] }), {
         startImmediately: true
       })
-      yield* ref.set({ a: [{ y: 1, x: 0 }], b: [] })
-      yield* ref.update(() => ({ a: [{ y: 1, x: 0 }], b: null }))
+      yield* ref.set({ a: [{ y: 1, x: 0 }], b: null })
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* ref.update(() => ({ a: [Object.fromEntries([["x", 0], ["__proto__", 2], ["y", 1]])], b: null }))
       yield* Fiber.join(waiting)
     }).pipe(Effect.scoped))
 

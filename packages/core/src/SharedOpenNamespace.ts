@@ -68,26 +68,35 @@ export interface OpenField<in out A> {
 /** One name of an open namespace of numbers. What is added to a field that is not set is added to 0. */
 export interface OpenNumberField extends OpenField<number>, Field.Arithmetic {}
 
-/** The field of a schema: with arithmetic if it is a number's. */
-export type OpenFieldOf<S extends Schema.Constraint> = Field.IfNumber<S, OpenNumberField, OpenField<S["Type"]>>
-
 /** Named values between processes that nobody declares. */
-export interface SharedOpenNamespace<S extends Schema.Top> extends Shared.Shared {
+export interface SharedOpenNamespace<in out A> extends Shared.Shared {
   /** One name, as a ref: set or not. */
-  readonly field: (name: string) => OpenFieldOf<S>
+  readonly field: (name: string) => OpenField<A>
   /** All values, of one instant. */
-  readonly get: Effect.Effect<Values<S["Type"]>, ManagerError>
+  readonly get: Effect.Effect<Values<A>, ManagerError>
   /** Sets some values in one step: nobody sees a part of them. */
-  readonly set: (values: Values<S["Type"]>) => Effect.Effect<void, ManagerError>
+  readonly set: (values: Values<A>) => Effect.Effect<void, ManagerError>
   /** The names that are set, sorted. */
   readonly names: Effect.Effect<ReadonlyArray<string>, ManagerError>
   /** Removes every name, in one step. */
   readonly clear: Effect.Effect<void, ManagerError>
   /** All values now, then again after every change. A reader that falls behind skips to the current ones. */
-  readonly changes: Stream.Stream<Values<S["Type"]>, ManagerError>
+  readonly changes: Stream.Stream<Values<A>, ManagerError>
   /** Waits until the values satisfy the predicate, and answers them (see `SharedRef.until`). */
-  readonly until: (is: Predicate.Predicate<Values<S["Type"]>>) => Effect.Effect<Values<S["Type"]>, ManagerError>
+  readonly until: (is: Predicate.Predicate<Values<A>>) => Effect.Effect<Values<A>, ManagerError>
 }
+
+/** Numbers between processes whose names nobody declares. */
+export interface SharedOpenNumberNamespace extends SharedOpenNamespace<number> {
+  readonly field: (name: string) => OpenNumberField
+}
+
+/** The open namespace of a schema: a `SharedOpenNumberNamespace` if its type and encoding are exactly `number`. */
+export type OpenNamespaceOf<S extends Schema.Top> = Field.IfNumber<
+  S,
+  SharedOpenNumberNamespace,
+  SharedOpenNamespace<S["Type"]>
+>
 
 /** What an open namespace is made with. */
 export interface Options<S extends Schema.Top> {
@@ -103,10 +112,11 @@ type Codec<S extends Schema.Top> = ValueCodec.ValueCodec<S["Type"]>
 
 const facade = <S extends Schema.Top>(
   value: S
-): Shared.Facade<SharedOpenNamespace<S>, typeof openNamespace, Codec<S>, Services<S>> => ({
+): Shared.Facade<OpenNamespaceOf<S>, typeof openNamespace, Codec<S>, Services<S>> => ({
   kind,
   values: { fingerprint: ValueCodec.fingerprint(value), codecs: ValueCodec.make(value) },
-  proxy: (remote, codec) => proxy<S>(remote, codec)
+  // `proxy` gives every field arithmetic; OpenNamespaceOf shows it where the schema is a number.
+  proxy: (remote, codec) => proxy(remote, codec) as unknown as OpenNamespaceOf<S>
 })
 
 const creation = <S extends Schema.Top>({ value }: Options<S>) => ({
@@ -120,22 +130,21 @@ export const Service = <Self>() => <const Id extends string, S extends Schema.To
 /** Opens an open namespace by name, or makes one without a name, for the life of the scope. */
 export const make = <S extends Schema.Top>(
   options: Options<S> & { readonly name?: string | undefined }
-): Effect.Effect<SharedOpenNamespace<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
+): Effect.Effect<OpenNamespaceOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.value), creation(options), options.name)
 
 /** An open namespace's handle as a value. */
-export const schema = <S extends Schema.Top>(value: S): Shared.HandleSchema<SharedOpenNamespace<S>, Services<S>> =>
+export const schema = <S extends Schema.Top>(value: S): Shared.HandleSchema<OpenNamespaceOf<S>, Services<S>> =>
   Shared.handleSchema(facade(value))
 
 /** Whether something is an open namespace. */
-export const isSharedOpenNamespace = (u: unknown): u is SharedOpenNamespace<Schema.Top> => Shared.isShared(kind)(u)
+export const isSharedOpenNamespace = (u: unknown): u is SharedOpenNamespace<unknown> => Shared.isShared(kind)(u)
 
 // internals
 
 type OpenRemote = Remote<typeof openNamespace>
 
-const proxy = <S extends Schema.Top>(remote: OpenRemote, codec: Codec<S>): SharedOpenNamespace<S> => {
-  type A = S["Type"]
+const proxy = <A>(remote: OpenRemote, codec: ValueCodec.ValueCodec<A>): SharedOpenNamespace<A> => {
   const decodeAll = (operation: string) => (parts: ReadonlyArray<Argument>) =>
     Exit.map(decoded(remote, operation, codec, parts), (entries): Values<A> => Object.fromEntries(entries))
   const changes = remote.notifications.pipe(
@@ -154,8 +163,7 @@ const proxy = <S extends Schema.Top>(remote: OpenRemote, codec: Codec<S>): Share
   )
   return {
     [Shared.TypeId]: remote,
-    // `field` gives every field arithmetic; OpenFieldOf shows it where the schema is a number.
-    field: (name) => field<A>(remote, name, codec) as unknown as OpenFieldOf<S>,
+    field: (name) => field(remote, name, codec),
     get: remote.call("entries", [], decodeAll("get")),
     set: (values) =>
       Effect.suspend(() =>

@@ -65,24 +65,18 @@ export const make = <S extends Schema.Top>(
 const notJson = (error: unknown): Schema.SchemaError =>
   new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: `it is no JSON (${String(error)})` }))
 
-/** The same value with the keys of its objects sorted; what is in order already is not copied. JSON knows no -0. */
+/** Sorts the keys of objects, so that equal values are equal text. JSON knows no -0. */
 const canonical = (json: unknown): unknown => {
   if (typeof json !== "object" || json === null) return json
-  if (Array.isArray(json)) {
-    const items = json.map(canonical)
-    return items.every((item, i) => item === json[i]) ? json : items
+  if (Array.isArray(json)) return json.map(canonical)
+  const sorted: Record<string, unknown> = {}
+  for (const key of Object.keys(json).sort()) {
+    const value = canonical((json as Record<string, unknown>)[key])
+    // To assign it would set the prototype.
+    if (key === "__proto__") Object.defineProperty(sorted, key, { value, enumerable: true })
+    else sorted[key] = value
   }
-  let isSorted = true
-  let last: string | undefined
-  const entries = Object.entries(json)
-  for (const entry of entries) {
-    const [key, value] = entry
-    if (last !== undefined && key < last) isSorted = false
-    last = key
-    entry[1] = canonical(value)
-    if (entry[1] !== value) isSorted = false
-  }
-  return isSorted ? json : Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1))
+  return sorted
 }
 
 /** How much of a schema's canonical form stands in an error message. */
