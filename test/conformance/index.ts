@@ -6,12 +6,25 @@ import { listSuite } from "./list.ts"
 import { lockSuite } from "./lock.ts"
 import { mapSuite } from "./map.ts"
 import { namespaceSuite } from "./namespace.ts"
+import { openNamespaceSuite } from "./openNamespace.ts"
 import { queueSuite } from "./queue.ts"
 import { refSuite } from "./ref.ts"
 import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
-export const conformance = (deployment: Deployment): void =>
-  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite, listSuite, arraySuite].forEach((
-    suite
-  ) => suite(deployment))
+export const conformance = (deployment: Deployment): void => {
+  for (const suite of suites) suite(deployment)
+}
+
+const suites = [
+  refSuite,
+  namespaceSuite,
+  openNamespaceSuite,
+  mapSuite,
+  queueSuite,
+  lockSuite,
+  latchSuite,
+  barrierSuite,
+  listSuite,
+  arraySuite
+]

@@ -78,6 +78,18 @@ export const namespaceSuite = suite("SharedNamespace", (it, runs) => {
       assert.deepStrictEqual(yield* Fiber.join(waiting), { text: "", left: 1, right: 1 })
     }).pipe(Effect.scoped))
 
+  it.effect("is shown by its names in order, with their values (SEED-17)", () =>
+    Effect.gen(function*() {
+      const namespace = yield* SharedNamespace.make({
+        fields: { task1: Schema.Number, main: Schema.Int, _text: Schema.String },
+        initial: { task1: 0.8444218515250481, main: 55, _text: "an ordinary name" }
+      })
+      assert.strictEqual(
+        SharedNamespace.render(yield* namespace.get),
+        `Namespace(_text="an ordinary name", main=55, task1=0.8444218515250481)`
+      )
+    }).pipe(Effect.scoped))
+
   it.effect("keeps each value with its name, however an object would order them", () =>
     Effect.gen(function*() {
       const initial = { b: 1, 10: 2, 9: 3, a: 4 }

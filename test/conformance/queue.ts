@@ -1,6 +1,6 @@
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { Effect, Fiber, Schema } from "effect"
+import { type Cause, Effect, Fiber, Option, Queue, Schema } from "effect"
 import { programs, suite } from "./suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
@@ -9,7 +9,24 @@ const numbers = (length: number) => Array.from({ length }, (_, n) => n)
 export const queueSuite = suite("SharedQueue", (it, runs) => {
   it.effect.prop(
     "behaves as a bounded list of items and their attempts",
-    [programs("offer", "offer", "offer", "take", "process", "fail", "nack", "return", "size")],
+    [
+      programs(
+        "offer",
+        "offer",
+        "offer",
+        "offerAll",
+        "offerIfRoom",
+        "take",
+        "poll",
+        "process",
+        "fail",
+        "nack",
+        "return",
+        "size",
+        "clear",
+        "settled"
+      )
+    ],
     ([program]) =>
       Effect.gen(function*() {
         const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 3, attempts: 2 })
@@ -19,17 +36,46 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
           if (++model[0]!.attempt > 2) dead.push(model.shift()!.item)
         }
         for (const [what, n] of program) {
-          if (what === "size") assert.strictEqual(yield* queue.size, model.length)
-          else if (what === "offer") {
+          if (what === "size") {
+            assert.deepStrictEqual(
+              [yield* queue.size, yield* queue.isEmpty, yield* queue.isFull],
+              [model.length, model.length === 0, model.length >= 3]
+            )
+          } else if (what === "offerIfRoom") {
+            assert.strictEqual(yield* queue.offerIfRoom(n), model.length < 3)
+            if (model.length < 3) model.push({ item: n, attempt: 1 })
+          } else if (what === "offerAll") {
+            const room = 3 - model.length
+            const items = numbers(Math.abs(n) % 5).map((i) => n + i)
+            const taking = Effect.forEach(items.slice(Math.max(room, 0)), () => queue.take)
+            const [rejected, taken] = yield* Effect.all([queue.offerAll(items), taking], { concurrency: "unbounded" })
+            model.push(...items.map((item) => ({ item, attempt: 1 })))
+            assert.deepStrictEqual(rejected, [])
+            assert.deepStrictEqual(taken, taken.map(() => model.shift()!.item))
+          } else if (what === "poll") {
+            assert.deepStrictEqual(yield* queue.poll, Option.fromUndefinedOr(model.shift()?.item))
+          } else if (what === "clear") assert.strictEqual(yield* queue.clear, model.splice(0).length)
+          else if (what === "settled") {
+            const waiting = yield* Effect.forkChild(Effect.all([queue.untilEmpty, queue.untilSettled]))
+            yield* Effect.forEach(model.splice(0), ({ item }) =>
+              Effect.map(queue.take, (n) => assert.strictEqual(n, item)))
+            yield* Fiber.join(waiting)
+          } else if (what === "offer") {
             // To a full queue: the offer waits until an item was taken.
             const room = model.length < 3 ? Effect.undefined : queue.take
             const [, taken] = yield* Effect.all([queue.offer(n), room], { concurrency: "unbounded" })
-            if (taken !== undefined) assert.strictEqual(taken, model.shift()!.item)
+            if (taken !== undefined) {
+              assert.strictEqual(taken, model.shift()!.item)
+            }
             model.push({ item: n, attempt: 1 })
-          } else if (model.length === 0) continue
-          else if (what === "take") assert.strictEqual(yield* queue.take, model.shift()!.item)
-          else if (what === "process") {
-            const worked = yield* queue.process((item, { attempt }) => Effect.succeed({ item, attempt }))
+          } else if (model.length === 0) {
+            continue
+          } else if (what === "take") {
+            assert.strictEqual(yield* queue.take, model.shift()!.item)
+          } else if (what === "process") {
+            const worked = yield* queue.process((item, { attempt }) =>
+              Effect.succeed({ item, attempt })
+            )
             assert.deepStrictEqual(worked, model.shift())
           } else if (what === "fail") {
             const worked = yield* Effect.flip(queue.process((item, { attempt }) => Effect.fail({ item, attempt })))
@@ -50,6 +96,66 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       }).pipe(Effect.scoped),
     runs
   )
+
+  it.effect.prop(
+    "behaves as Effect's own bounded queue does, when those who wait have run on before the next call (S-33)",
+    [programs("offer", "offer", "take", "take", "poll", "offerIfRoom", "offerAll", "size", "clear")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const ours = yield* SharedQueue.make({ item: Schema.Int, capacity: 2 })
+        const effects = yield* Queue.bounded<number, Cause.Done>(2)
+        const settled = Effect.andThen(ours.size, Effect.yieldNow)
+        const pairs: Array<readonly [Fiber.Fiber<unknown>, Fiber.Fiber<unknown>]> = []
+        const both = (ours: Effect.Effect<unknown, unknown>, effects: Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function*() {
+            const fork = (call: Effect.Effect<unknown, unknown>) =>
+              Effect.forkChild(Effect.orElseSucceed(call, () => "closed"), { startImmediately: true })
+            pairs.push([yield* fork(ours), yield* fork(effects)])
+            yield* settled
+          })
+        for (const [what, n] of program) {
+          if (what === "offer") yield* both(ours.offer(n), Effect.asVoid(Queue.offer(effects, n)))
+          else if (what === "take") yield* both(ours.take, Queue.take(effects))
+          else if (what === "poll") yield* both(ours.poll, Queue.poll(effects))
+          else if (what === "offerIfRoom") {
+            yield* both(ours.offerIfRoom(n), Effect.sync(() => Queue.offerUnsafe(effects, n)))
+          } else if (what === "offerAll") {
+            const items = numbers(Math.abs(n) % 5)
+            yield* both(ours.offerAll(items), Queue.offerAll(effects, items))
+          } else if (what === "size") yield* both(ours.size, Queue.size(effects))
+          else yield* both(ours.clear, Effect.map(Queue.clear(effects), (items) => items.length))
+        }
+        // Nobody waits for room when they end: there the two differ.
+        while ((yield* ours.size) > 0) yield* both(ours.take, Queue.take(effects))
+        yield* both(Effect.asVoid(ours.close), Effect.asVoid(Queue.end(effects)))
+        yield* both(ours.take, Queue.take(effects))
+        for (const [one, other] of pairs) assert.deepStrictEqual(yield* Fiber.join(one), yield* Fiber.join(other))
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect("waits until all work is done, that which failed and came back, too", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 4, attempts: 2 })
+      const done: Array<number> = []
+      const work = queue.process((item, { attempt }) =>
+        item % 5 === 0 || attempt === 1 && item % 3 === 0 ? Effect.fail("no") : Effect.sync(() => done.push(item))
+      )
+      yield* Effect.forEach(numbers(3), () => Effect.forkChild(Effect.forever(Effect.ignore(work))))
+      yield* queue.offerAll(numbers(30))
+      yield* queue.untilSettled
+      assert.strictEqual(done.length + (yield* queue.deadLetters).length, 30)
+      yield* queue.untilEmpty
+    }).pipe(Effect.scoped))
+
+  it.effect("adds all of many items in order, those that fit together and those that wait", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.String, capacity: 300 })
+      const items = numbers(600).map((n) => `${n} ${"x".repeat(n % 7 === 0 ? 5_000 : 1)}`)
+      const taking = yield* Effect.forkChild(Effect.forEach(items, () => queue.take))
+      assert.deepStrictEqual(yield* queue.offerAll(items), [])
+      assert.deepStrictEqual(yield* Fiber.join(taking), items)
+    }).pipe(Effect.scoped))
 
   it.effect("delivers each item once, in order to one taker", () =>
     Effect.gen(function*() {

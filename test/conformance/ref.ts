@@ -1,6 +1,6 @@
 import { SharedRef } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { Effect, Fiber, Schema, Stream } from "effect"
+import { Effect, Fiber, Schema, Stream, SubscriptionRef } from "effect"
 import { programs, suite } from "./suite.ts"
 
 const bounded = Schema.Int.check(Schema.isBetween({ minimum: -10, maximum: 10 }))
@@ -25,6 +25,31 @@ export const refSuite = suite("SharedRef", (it, runs) => {
           if (Math.abs(model) > 1_000_000) yield* ref.set(model = 0)
         }
         assert.strictEqual(yield* ref.get, model)
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect.prop(
+    "behaves as Effect's own SubscriptionRef does (S-33)",
+    [programs("get", "set", "modify", "update", "changes")],
+    ([program]) =>
+      Effect.gen(function*() {
+        const ours = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+        const effects = yield* SubscriptionRef.make(0)
+        const same = (ours: Effect.Effect<unknown, unknown>, effects: Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function*() {
+            assert.deepStrictEqual(yield* ours, yield* effects)
+          })
+        for (const [what, n] of program) {
+          const turned = (now: number): readonly [string, number] => [`was ${now}`, (now * n) % 1_000 + 0]
+          if (what === "get") yield* same(ours.get, SubscriptionRef.get(effects))
+          else if (what === "set") yield* same(ours.set(n), SubscriptionRef.set(effects, n))
+          else if (what === "modify") yield* same(ours.modify(turned), SubscriptionRef.modify(effects, turned))
+          else if (what === "update") {
+            yield* same(ours.update((now) => now + n), SubscriptionRef.updateAndGet(effects, (now) => now + n))
+          } else yield* same(Stream.runHead(ours.changes), Stream.runHead(SubscriptionRef.changes(effects)))
+        }
+        yield* same(ours.get, SubscriptionRef.get(effects))
       }).pipe(Effect.scoped),
     runs
   )
@@ -73,6 +98,33 @@ export const refSuite = suite("SharedRef", (it, runs) => {
       const waiting = yield* Effect.forkChild(ref.until((n) => n >= 3))
       for (const n of [1, 2, 3]) yield* ref.set(n)
       assert.strictEqual(yield* Fiber.join(waiting), 3)
+    }).pipe(Effect.scoped))
+
+  it.effect("waits in the manager for a value that is there for one change only (S-29)", () =>
+    Effect.gen(function*() {
+      const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
+      const waiting = yield* Effect.forkChild(
+        Effect.all([ref.untilEquals(5), ref.untilAtLeast(7), ref.untilAtMost(-3), ref.untilEquals(0)], {
+          concurrency: "unbounded"
+        }),
+        { startImmediately: true }
+      )
+      for (const n of [4, 5, 6, 9, -4, 1]) yield* ref.set(n)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [undefined, 9, -4, undefined])
+    }).pipe(Effect.scoped))
+
+  it.effect("compares values as they are encoded, in whatever order their parts were written (S-25)", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Record(Schema.String, Schema.NullOr(Schema.Array(Schema.Record(Schema.String, Schema.Int))))
+      const ref = yield* SharedRef.make({ schema, initial: {} })
+      const own = Object.fromEntries([["y", 1], ["__proto__", 2], ["x", -0]])
+      const waiting = yield* Effect.forkChild(ref.untilEquals({ b: null, a: [own] }), {
+        startImmediately: true
+      })
+      yield* ref.set({ a: [{ y: 1, x: 0 }], b: null })
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* ref.update(() => ({ a: [Object.fromEntries([["x", 0], ["__proto__", 2], ["y", 1]])], b: null }))
+      yield* Fiber.join(waiting)
     }).pipe(Effect.scoped))
 
   it.effect("holds any value that its schema can encode", () =>

@@ -123,15 +123,22 @@ const steward = (client: Client, ledger: Ledger) =>
   })
 
 const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
-  const { board, brief, counter, go, hatch, jobs, mail, notes, round: barrier, scores } = objects
+  const { board, brief, counter, go, hatch, jobs, lines, mail, notes, round: barrier, scores } = objects
   const helps: ReadonlyArray<Effect.Effect<unknown, unknown, Manager.Manager>> = [
     counter.modify((n) => [undefined, n + 1]),
+    // What waits for a condition sees every change, however short.
+    ...[0, 1, 2, 3, 4, 5].map((n) => counter.set(n)),
+    board.set({ running: true }),
     board.set({ running: false }),
-    scores.clear,
     go.release,
     // In turn: a party for the one that waits alone, and a whole barrier for those who come to a broken one.
     round % 2 === 0 ? barrier.await : barrier.reset,
+    scores.setAll([["a", 3], ["b", 3], ["c", 3]]),
+    scores.setAll([["a", 0], ["b", 0], ["c", 0]]),
+    scores.clear,
+    notes.set({ a: 1, b: 1, c: 1 }),
     notes.clear,
+    lines.clear,
     Effect.suspend(() => jobs.offer(ledger.item())),
     Effect.map(jobs.take, (item) => ledger.took(item, client)),
     mail.take,

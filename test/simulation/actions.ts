@@ -6,7 +6,7 @@ import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiproces
 import type { list as listKind } from "@effect-multiprocessing/core/engine/kinds/list"
 import type { lock as lockKind } from "@effect-multiprocessing/core/engine/kinds/lock"
 import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
-import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
+import type { map as mapKind, ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
 import { cell } from "@effect-multiprocessing/core/engine/Value"
 import { pages } from "@effect-multiprocessing/core/proxy/pages"
 import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
@@ -57,6 +57,7 @@ const read = <A, E>(changes: Stream.Stream<A, E>, random: Random) => {
 const queueRemote = (queue: Shared) => queue[TypeId] as Remote.Remote<typeof queueKind>
 const lockRemote = (lock: Shared) => lock[TypeId] as Remote.Remote<typeof lockKind>
 const listRemote = (list: Shared) => list[TypeId] as Remote.Remote<typeof listKind>
+const mapRemote = (map: Shared) => map[TypeId] as Remote.Remote<typeof mapKind>
 const recordRemote = (record: Shared) => record[TypeId] as Remote.Remote<typeof refKind>
 
 /** Deletes an object, which only its administrator does. */
@@ -82,6 +83,15 @@ const queueActions: Record<string, Action> = {
   processAndCount: ({ objects: { counter, jobs }, random }) => impatient(random)(jobs.process(() => counter.increment)),
   /** An item that its readers cannot decode. */
   offerNonsense: ({ objects: { jobs } }) => queueRemote(jobs).call("offer", [cell("\"nonsense\"")], () => Exit.void),
+  offerIfRoom: ({ ledger, objects: { jobs } }) => jobs.offerIfRoom(ledger.item()),
+  poll: ({ client, ledger, objects: { jobs } }) =>
+    Effect.map(jobs.poll, (item) => Option.isSome(item) && ledger.took(item.value, client)),
+  clearJobs: ({ objects: { brief, jobs }, random }) => random.chance(1 / 4) ? jobs.clear : brief.clear,
+  isFull: ({ objects: { brief } }) => Effect.andThen(brief.isFull, brief.isEmpty),
+  untilNoJobs: ({ objects: { brief, jobs }, random }) =>
+    impatient(random)(random.chance(1 / 2) ? jobs.untilEmpty : brief.untilEmpty),
+  untilSettled: ({ objects: { brief, jobs }, random }) =>
+    impatient(random)(random.chance(1 / 2) ? jobs.untilSettled : brief.untilSettled),
   lease: ({ client, ledger, objects: { jobs }, random }) =>
     impatient(random)(
       Effect.gen(function*() {
@@ -151,10 +161,13 @@ const recordActions: Record<string, Action> = {
   whole: ({ objects: { counter }, random }) => {
     const remote = recordRemote(counter)
     return random.chance(1 / 2)
-      ? remote.call("getAll", [], () => Exit.void)
+      ? remote.call("entries", [], () => Exit.void)
       : remote.call("setAll", ["value", cell("7")], () => Exit.void)
   },
   until: ({ objects: { counter } }) => counter.until((n) => n % 3 === 0),
+  untilEquals: ({ objects: { counter }, random }) => impatient(random)(counter.untilEquals(random.below(6))),
+  untilAtLeast: ({ objects: { counter }, random }) => impatient(random)(counter.untilAtLeast(random.below(6))),
+  untilAtMost: ({ objects: { counter }, random }) => impatient(random)(counter.untilAtMost(random.below(6))),
   watchCounter: ({ objects: { counter }, random }) => read(counter.changes, random),
   getAll: ({ objects: { board } }) => board.get,
   setAll: ({ objects: { board }, random }) => board.set({ running: random.chance(1 / 2), count: random.below(20) }),
@@ -162,6 +175,8 @@ const recordActions: Record<string, Action> = {
   setField: ({ objects: { board }, random }) => board.fields.running.set(random.chance(1 / 2)),
   modifyCount: ({ objects: { board }, random }) =>
     impatient(random)(board.fields.count.modify((n) => [n, (n + 1) % 20])),
+  untilRunning: ({ objects: { board }, random }) =>
+    impatient(random)(board.fields.running.untilEquals(random.chance(1 / 2))),
   stopped: ({ objects: { board } }) => board.fields.running.until((running) => !running),
   watchBoard: ({ objects: { board }, random }) => read(board.changes, random)
 }
@@ -177,7 +192,24 @@ const mapActions: Record<string, Action> = {
       const next = Option.getOrElse(found, () => 0) + 1
       return [next, next > 3 ? Option.none() : Option.some(next)]
     })),
+  addToEntry: ({ objects: { scores }, random }) => scores.add(random.pick(keys), random.below(3)),
+  setEntries: ({ objects: { scores }, random }) => scores.setAll(keys.map((key) => [key, random.below(10)])),
+  removeEntries: ({ objects: { scores }, random }) => scores.removeAll([random.pick(keys), random.pick(keys)]),
+  removeLast: ({ objects: { scores } }) => scores.removeLast,
   clear: ({ objects: { scores } }) => scores.clear,
+  keys: ({ objects: { scores } }) => scores.keys,
+  values: ({ objects: { scores } }) => scores.values,
+  stream: ({ objects: { scores }, random }) => {
+    const slowly = Stream.mapEffect(pages(mapRemote(scores), (parts) => Exit.succeed(parts), 1), () => work(random))
+    return impatient(random)(Stream.runDrain(slowly))
+  },
+  untilHas: ({ objects: { scores }, random }) => impatient(random)(scores.untilHas(random.pick(keys))),
+  untilRemoved: ({ objects: { scores }, random }) => impatient(random)(scores.untilRemoved(random.pick(keys))),
+  untilEntryEquals: ({ objects: { scores }, random }) => impatient(random)(scores.untilEquals(random.pick(keys), 3)),
+  untilEntryAtLeast: ({ objects: { scores }, random }) => impatient(random)(scores.untilAtLeast(random.pick(keys), 3)),
+  untilEntryAtMost: ({ objects: { scores }, random }) => impatient(random)(scores.untilAtMost(random.pick(keys), 1)),
+  untilSize: ({ objects: { scores }, random }) =>
+    impatient(random)(random.chance(1 / 2) ? scores.untilSizeAtLeast(2) : scores.untilSizeAtMost(1)),
   entries: ({ objects: { scores } }) => scores.entries,
   sizeOfMap: ({ objects: { scores } }) => scores.size,
   watchMap: ({ objects: { scores }, random }) => read(scores.changes, random),
@@ -207,26 +239,26 @@ const signalActions: Record<string, Action> = {
 
 /** Short lists, so that positions and values meet. */
 const listActions: Record<string, Action> = {
-  append: ({ objects: { notes }, random }) => notes.append(random.below(5)),
-  appendAll: ({ objects: { notes }, random }) => notes.appendAll([random.below(5), 1, 2]),
-  insert: ({ objects: { notes }, random }) => notes.insert(random.below(4) - 2, random.below(5)),
-  setItem: ({ objects: { notes }, random }) => notes.set(random.below(4) - 2, random.below(5)),
-  getItem: ({ objects: { notes }, random }) => notes.get(random.below(4) - 2),
-  items: ({ objects: { notes }, random }) => random.chance(1 / 2) ? notes.toArray : notes.slice(1, -1),
-  search: ({ objects: { notes }, random }) =>
-    random.pick([notes.indexOf(random.below(5), 1), notes.includes(1), notes.count(2), notes.size]),
-  pop: ({ objects: { notes }, random }) => impatient(random)(notes.pop),
-  removeAt: ({ objects: { notes }, random }) => notes.removeAt(random.below(3)),
-  removeItem: ({ objects: { notes }, random }) => notes.remove(random.below(5)),
-  replaceSlice: ({ objects: { notes }, random }) => notes.replaceSlice(random.below(3), 2, [random.below(5)]),
-  modifyItem: ({ objects: { notes }, random }) =>
-    impatient(random)(notes.modifyAt(random.below(3) - 1, (n) => [n, n + 1])),
-  reorder: ({ objects: { notes }, random }) => random.pick([notes.reverse, notes.sort, notes.sortDescending]),
-  clearList: ({ objects: { notes } }) => notes.clear,
-  streamList: ({ objects: { notes }, random }) =>
-    impatient(random)(read(pages(listRemote(notes), (parts) => Exit.succeed(parts), 1), random)),
-  watchList: ({ objects: { notes }, random }) => read(notes.changes, random),
-  untilShort: ({ objects: { notes } }) => notes.until((items) => items.length < 2),
+  append: ({ objects: { lines }, random }) => lines.append(random.below(5)),
+  appendAll: ({ objects: { lines }, random }) => lines.appendAll([random.below(5), 1, 2]),
+  insert: ({ objects: { lines }, random }) => lines.insert(random.below(4) - 2, random.below(5)),
+  setItem: ({ objects: { lines }, random }) => lines.set(random.below(4) - 2, random.below(5)),
+  getItem: ({ objects: { lines }, random }) => lines.get(random.below(4) - 2),
+  items: ({ objects: { lines }, random }) => random.chance(1 / 2) ? lines.toArray : lines.slice(1, -1),
+  search: ({ objects: { lines }, random }) =>
+    random.pick([lines.indexOf(random.below(5), 1), lines.includes(1), lines.count(2), lines.size]),
+  pop: ({ objects: { lines }, random }) => impatient(random)(lines.pop),
+  removeAt: ({ objects: { lines }, random }) => lines.removeAt(random.below(3)),
+  removeItem: ({ objects: { lines }, random }) => lines.remove(random.below(5)),
+  replaceSlice: ({ objects: { lines }, random }) => lines.replaceSlice(random.below(3), 2, [random.below(5)]),
+  modifyItem: ({ objects: { lines }, random }) =>
+    impatient(random)(lines.modifyAt(random.below(3) - 1, (n) => [n, n + 1])),
+  reorder: ({ objects: { lines }, random }) => random.pick([lines.reverse, lines.sort, lines.sortDescending]),
+  clearList: ({ objects: { lines } }) => lines.clear,
+  streamList: ({ objects: { lines }, random }) =>
+    impatient(random)(read(pages(listRemote(lines), (parts) => Exit.succeed(parts), 1), random)),
+  watchList: ({ objects: { lines }, random }) => read(lines.changes, random),
+  untilShort: ({ objects: { lines } }) => lines.until((items) => items.length < 2),
   shelve: ({ objects: { shelf } }) => Effect.flatMap(SharedRef.make(Tally), shelf.append),
   unshelve: ({ objects: { shelf }, random }) =>
     Effect.flatMap(
@@ -250,6 +282,45 @@ const arrayActions: Record<string, Action> = {
     impatient(random)(gauges.modifyAt(random.below(2), (n) => [n, (n + 1) % 256])),
   elements: ({ objects: { gauges }, random }) =>
     random.pick<Effect.Effect<unknown, unknown>>([gauges.toArray, gauges.get(random.below(4)), gauges.length])
+}
+
+const noteActions: Record<string, Action> = {
+  note: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).set(random.below(10)),
+  noteAll: ({ objects: { notes }, random }) => notes.set({ a: random.below(10), _b: random.below(10) }),
+  readNote: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).get,
+  readNotes: ({ objects: { notes } }) => Effect.andThen(notes.names, notes.get),
+  countNote: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).add(random.below(3)),
+  modifyNote: ({ objects: { notes }, random }) =>
+    impatient(random)(notes.field(random.pick(keys)).modify((n) => [n, Option.map(n, (n) => n + 1)])),
+  removeNote: ({ objects: { notes }, random }) => notes.field(random.pick(keys)).remove,
+  clearNotes: ({ objects: { notes } }) => notes.clear,
+  awaitNote: ({ objects: { notes }, random }) => impatient(random)(notes.field(random.pick(keys)).untilSet),
+  watchNote: ({ objects: { notes }, random }) => read(notes.field(random.pick(keys)).changes, random),
+  /** As a map is used, which it is to the manager. */
+  notesAsMap: ({ objects: { notes }, random }) => {
+    const remote = mapRemote(notes)
+    const key = random.pick(keys)
+    return impatient(random)(random.pick<Effect.Effect<unknown, unknown>>([
+      remote.call("has", [key], () => Exit.void),
+      remote.call("size", [], () => Exit.void),
+      remote.call("values", [], () => Exit.void),
+      remote.call("setIfAbsent", [key, cell("7")], () => Exit.void),
+      remote.call("removeAll", [key], () => Exit.void),
+      remote.call("removeLast", [], () => Exit.void),
+      remote.call("untilSize", [0, 1], () => Exit.void),
+      Stream.runDrain(pages(remote, (parts) => Exit.succeed(parts), 1))
+    ]))
+  },
+  awaitNoteValue: ({ objects: { notes }, random }) => {
+    const note = notes.field(random.pick(keys))
+    return impatient(random)(random.pick<Effect.Effect<unknown, unknown>>([
+      note.untilRemoved,
+      note.untilEquals(1),
+      note.untilAtLeast(1),
+      note.untilAtMost(1)
+    ]))
+  },
+  watchNotes: ({ objects: { notes }, random }) => read(notes.changes, random)
 }
 
 const handleActions: Record<string, Action> = {
@@ -293,23 +364,37 @@ export const actions: Readonly<Record<string, Action>> = {
   ...signalActions,
   ...listActions,
   ...arrayActions,
+  ...noteActions,
   ...handleActions
 }
 
 /** Names of actions that get into each other's way. */
 export const themes: ReadonlyArray<ReadonlyArray<string>> = [
-  ...[queueActions, lockActions, recordActions, mapActions, signalActions, listActions, arrayActions, handleActions]
-    .map((theme) => Object.keys(theme)),
+  ...[
+    queueActions,
+    lockActions,
+    recordActions,
+    mapActions,
+    signalActions,
+    listActions,
+    arrayActions,
+    noteActions,
+    handleActions
+  ].map((theme) => Object.keys(theme)),
   ["take", "offer", "process", "lease"],
   ["take", "offerAll"],
   ["awaitGo", "openGo", "closeGo", "releaseGo"],
   ["meet", "meetSoon", "reset"],
   ["meet", "party", "reset"],
+  ["offerAll", "offerIfRoom", "poll", "process", "clearJobs", "untilNoJobs", "untilSettled"],
   ["lockSoon"],
   ["modify", "increment"],
   ["modifyCount", "setField"],
   ["modifyItem", "appendAll", "removeAt"],
   ["streamList", "appendAll", "removeAt"],
   ["modifyElement", "addTo", "addSlice"],
-  ["modifyEntry", "setEntry"]
+  ["modifyEntry", "setEntry"],
+  ["addToEntry", "setEntries", "clear", "untilHas", "untilRemoved", "untilSize", "untilEntryAtLeast"],
+  ["add", "set", "untilEquals", "untilAtLeast", "untilAtMost"],
+  ["modifyNote", "countNote", "notesAsMap"]
 ]

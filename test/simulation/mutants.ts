@@ -88,7 +88,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     options: inKind("Queue", ({ revoke }) => ({
       revoke: (state, grant, reason, at) => {
         if (reason !== "cancelled") return revoke?.(state, grant, reason, at)
-        state.items.push({ ...(takeOut(state, grant, reason, at) as unknown as object), enqueued: at.index })
+        state.items.push({ ...(takeOut(state, grant, reason, at) as unknown as object), place: state.accepted })
       }
     }))
   },
@@ -115,7 +115,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       apply: (state, args, at) => {
         const item = state.items[state.head]
         const reply = apply(state, args, at)
-        if (at.index % 4 === 0) state.items.splice(state.head, 0, { ...item, enqueued: item.enqueued + 0.5 })
+        if (at.index % 4 === 0) state.items.splice(state.head, 0, { ...item, place: item.place + 0.5 })
         return reply
       }
     }))
@@ -281,6 +281,81 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         const decision = decide(state, args, at)
         return decision._tag === "Answer" && state.turn === undefined ? ready : decision
       }
+    }))
+  },
+  "removed-first": {
+    bug: "the entry that was inserted first is taken for the last one (F-8.7.1)",
+    options: inOperation("Map", "removeLast", ({ apply }) => ({
+      apply: (state, args, at) => {
+        const [first] = state.entries.values()
+        const last = state.last
+        if (first === last) return apply(state, args, at)
+        state.last = { ...first, previous: undefined, next: undefined }
+        const reply = apply(state, args, at)
+        state.last = last
+        if (first.next !== undefined) first.next.previous = undefined
+        return reply
+      }
+    }))
+  },
+  "told-in-parts": {
+    bug: "a watcher sees a part of what was set in one step (S-29)",
+    options: inOperation("Map", "setAll", ({ apply }) => ({
+      apply: (state, args, at) => {
+        const reply = apply(state, args, changed(at, { changed: () => {} }))
+        for (let i = 0; i < args.length; i += 2) at.changed(args.slice(i, i + 2))
+        return reply
+      }
+    }))
+  },
+  "cleared-unseen": {
+    bug: "a watcher is not told that everything was removed (S-29)",
+    options: inOperation("Map", "clear", ({ apply }) => ({
+      apply: (state, args, at) => apply(state, args, changed(at, { changed: () => {} }))
+    }))
+  },
+  "numbers-as-text": {
+    bug: "who waits for a number hears of a smaller one that has a larger first digit (S-25)",
+    options: inOperation("Map", "untilAtLeast", () => ({
+      decide: (state, [word, minimum]) => {
+        const text: string | undefined = state.entries.get(word)?.value.text
+        return text !== undefined && text <= `${String(minimum)}` ? ready : wait
+      }
+    }))
+  },
+  "counted-from-one": {
+    bug: "the first addition to a name that is not set counts twice (S-25)",
+    options: inOperation("OpenNamespace", "add", ({ apply }) => ({
+      apply: (state, [word, by], at) => apply(state, [word!, state.entries.has(word) ? by! : Number(by) * 2], at)
+    }))
+  },
+  "name-kept": {
+    bug: "a removed name is still there for who waits for it (S-29)",
+    options: inOperation("OpenNamespace", "untilHas", ({ decide }) => ({
+      decide: (state, args, at) => {
+        const decision = decide(state, args, at)
+        state.known ??= new Set()
+        if (decision._tag === "Ready") state.known.add(args[0])
+        return state.known.has(args[0]) ? ready : decision
+      }
+    }))
+  },
+  "batch-over-capacity": {
+    bug: "items that are offered together do not look at the capacity (S-17)",
+    options: inOperation("Queue", "offerAll", ({ apply }) => ({
+      apply: (state, args, at) => {
+        const { capacity } = state
+        state.capacity = Infinity
+        const reply = apply(state, args, at)
+        state.capacity = capacity
+        return reply
+      }
+    }))
+  },
+  "settled-too-early": {
+    bug: "who waits until all work is done does not wait for what is being worked on (F-8.5.7)",
+    options: inOperation("Queue", "untilSettled", () => ({
+      decide: (state) => state.items.length === state.head ? ready : wait
     }))
   },
   "turn-kept": {

@@ -7,6 +7,7 @@ import {
   SharedLock,
   SharedMap,
   SharedNamespace,
+  SharedOpenNamespace,
   SharedQueue,
   SharedRef
 } from "@effect-multiprocessing/core"
@@ -33,9 +34,10 @@ const names = {
     fields: { running: Schema.Boolean, count: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 })) },
     initial: { running: true, count: 0 }
   },
+  notes: { name: "notes", value: Schema.Int },
   scores: { name: "scores", key: Schema.String, value: Schema.Int },
   desk: { name: "desk", key: Schema.Int, value: SharedRef.schema(Schema.Int) },
-  notes: { name: "notes", item: Schema.Int },
+  lines: { name: "lines", item: Schema.Int },
   shelf: { name: "shelf", item: SharedRef.schema(Schema.Int) },
   gauges: { name: "gauges", type: "uint8" as const, length: 3 }
 }
@@ -48,9 +50,10 @@ export const open = Effect.all({
   counter: SharedRef.make(names.counter),
   text: SharedRef.make(names.text),
   board: SharedNamespace.make(names.board),
+  notes: SharedOpenNamespace.make(names.notes),
   scores: SharedMap.make(names.scores),
   desk: SharedMap.make(names.desk),
-  notes: SharedList.make(names.notes),
+  lines: SharedList.make(names.lines),
   shelf: SharedList.make(names.shelf),
   gauges: SharedArray.make(names.gauges),
   gate: SharedLock.make({ name: "gate" }),

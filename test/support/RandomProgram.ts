@@ -62,9 +62,10 @@ export class RandomProgram {
     const capacity = dice.pick([1, 2, 3, Infinity, -1])
     const { args, kind } = dice.pick([
       { kind: "Lock", args: [0] },
-      { kind: "Map", args: [0] },
       { kind: "Latch", args: [0] },
       { kind: "Barrier", args: [1, "parties", dice.pick([1, 2, 3, 0])] },
+      { kind: "Map", args: [1, "values", dice.pick(["", "integer -5 5"])] },
+      { kind: "OpenNamespace", args: [0] },
       {
         kind: "Queue",
         args: [dice.pick([2, 2, 2, 2, 1e15]), "capacity", capacity, "attempts", dice.pick([1, 2, 3, 0])]

@@ -48,6 +48,13 @@ export const addToEncoded = price.add(1)
 export const incrementBoolean = Effect.flatMap(Board, (board) =>
   // @ts-expect-error TS2339 'increment' does not exist
   board.fields.running.increment)
+export const addToEntry = Effect.flatMap(Results, (results) =>
+  // @ts-expect-error TS2339 'add' does not exist
+  results.add("one", 1))
+// @ts-expect-error TS2339 'untilAtLeast' does not exist
+export const compareText = title.untilAtLeast(1)
+// @ts-expect-error TS2345 'string' is not assignable to parameter of type 'number'
+export const equalsText = numbers.untilEquals("1")
 // @ts-expect-error TS2345 'string' is not assignable to parameter of type 'number'
 export const addText = numbers.add("1")
 

@@ -1,5 +1,13 @@
 /** Everything that can be given wrong: a typed error that says who, what and why, and nothing has changed. */
-import { Manager, SharedLock, SharedMap, SharedNamespace, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import {
+  Manager,
+  SharedLock,
+  SharedMap,
+  SharedNamespace,
+  SharedOpenNamespace,
+  SharedQueue,
+  SharedRef
+} from "@effect-multiprocessing/core"
 import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
 import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
 import { cell } from "@effect-multiprocessing/core/engine/Value"
@@ -35,7 +43,7 @@ const refused = <A, E, R>(manager: Manager.Manager["Service"], effect: Effect.Ef
 /** A `ManagerError` has this reason, and its message says all of that. */
 const says = (
   error: { readonly _tag: string; readonly message: string; readonly reason?: ManagerErrorReason },
-  tag: ManagerErrorReason["_tag"] | "SchemaMismatch" | "OptionsMismatch" | "OutOfBounds" | "LeaseLost",
+  tag: ManagerErrorReason["_tag"] | "SchemaMismatch" | "OptionsMismatch" | "OutOfBounds" | "LeaseLost" | "FieldNotSet",
   ...words: ReadonlyArray<string>
 ) => {
   assert.strictEqual(error.reason?._tag ?? error._tag, tag)
@@ -158,6 +166,56 @@ describe("a value that does not encode is refused before anything is sent, in", 
       (namespace) => namespace.set({ n: 0.5 })
     )
   )
+})
+
+describe("several values of which one does not encode are refused together, in", () => {
+  it.live("offerAll and setAll", () =>
+    Effect.gen(function*() {
+      const { as, manager } = yield* setUp()
+      const queue = yield* as(SharedQueue.make({ item: Schema.Int }))
+      const map = yield* as(SharedMap.make({ key: Schema.Int, value: Schema.Int }))
+      says(yield* refused(manager, queue.offerAll([1, 0.5])), "ValueNotEncoded", "offerAll", "Nothing was sent")
+      says(yield* refused(manager, map.setAll([[1, 1], [2, 0.5]])), "ValueNotEncoded", "setAll", "Nothing was sent")
+      says(yield* refused(manager, map.removeAll([1, 0.5])), "ValueNotEncoded", "removeAll", "Nothing was sent")
+    }))
+})
+
+describe("a condition that can never be", () => {
+  it.live("is refused: a size below zero, a number that is none", () =>
+    Effect.gen(function*() {
+      const { as, manager } = yield* setUp()
+      const ref = yield* as(SharedRef.make({ schema: Schema.Int, initial: 0 }))
+      const map = yield* as(SharedMap.make({ key: Schema.Int, value: Schema.Int }))
+      says(yield* refused(manager, map.untilSizeAtLeast(-1)), "InvalidRequest", "untilSize", "a whole number from 0 up")
+      says(yield* refused(manager, map.untilSizeAtMost(0.5)), "InvalidRequest", "untilSize", "a whole number from 0 up")
+      says(yield* refused(manager, ref.untilAtLeast(NaN)), "InvalidRequest", "untilAtLeast", "a finite number")
+      says(yield* refused(manager, ref.untilEquals(0.5)), "ValueNotEncoded", "untilEquals")
+    }))
+})
+
+describe("adding to", () => {
+  it.live("a number whose schema has a check of its own is refused, and says why and what to use", () =>
+    Effect.gen(function*() {
+      const { as, manager } = yield* setUp()
+      const even = Schema.Int.check(Schema.makeFilter((n) => n % 2 === 0))
+      const ref = yield* as(SharedRef.make({ name: "even", schema: even, initial: 0 }))
+      const map = yield* as(SharedMap.make({ key: Schema.Int, value: even }))
+      const why = ["checks that the manager cannot make", "use update or modify"] as const
+      says(yield* refused(manager, ref.increment), "InvalidRequest", `add on Ref "even"`, ...why)
+      says(yield* refused(manager, map.add(1, 2)), "InvalidRequest", "add on Map", ...why)
+      assert.strictEqual(yield* ref.update((n) => n + 2), 2)
+      assert.strictEqual(yield* ref.untilAtLeast(2), 2)
+    }))
+})
+
+describe("a name that nobody has set", () => {
+  it.live("fails to be read, with the namespace and the name", () =>
+    Effect.gen(function*() {
+      const { as, manager } = yield* setUp()
+      const namespace = yield* as(SharedOpenNamespace.make({ name: "board", value: Schema.Int }))
+      const error = yield* refused(manager, namespace.field("task1").get)
+      says(error, "FieldNotSet", `OpenNamespace "board"`, `"task1"`)
+    }))
 })
 
 describe("a value that does not decode", () => {

@@ -126,9 +126,15 @@ describe("certify", () => {
     book.read(scores, "setIfAbsent", ["\"a\"", two], [one, set])
     book.read(scores, "entries", [], ["\"a\"", one])
     book.change(scores, "remove", ["\"a\""], [one, set])
+    book.change(scores, "setAll", ["\"a\"", one, "\"b\"", two], [])
+    book.change(scores, "removeLast", [], ["\"b\"", two])
+    book.read(scores, "untilSize", [1, 1], [1])
+    const notes = book.open("OpenNamespace", { values: "integer" })
+    const hit = book.change(notes, "add", ["hits", 2], [2])
+    book.read(notes, "untilAtLeast", ["hits", 2], [two, hit])
     const board = book.open("Namespace", { count: "integer", running: "" }, one, cell("true"))
     book.change(board, "setAll", ["count", two, "running", cell("false")], [])
-    book.read(board, "getAll", [], ["count", two, "running", cell("false")])
+    book.read(board, "entries", [], ["count", two, "running", cell("false")])
     const gate = book.open("Lock")
     const hold = book.journal.length + 1
     book.change(gate, "acquire", [], [hold, 0], 3)
@@ -136,6 +142,13 @@ describe("certify", () => {
     book.entry("ended", 0, "", [], [hold], 3)
     book.change(gate, "acquire", [], [hold + 2, 1])
     assert.deepStrictEqual(certify(book.history), [])
+  })
+
+  it("says that a condition was told that was not met", () => {
+    const book = redelivery()
+    const number = book.open("Ref", ref, one)
+    book.read(number, "untilAtLeast", ["value", 2], [one, 0])
+    assert.match(only(certify(book.history)), /untilAtLeast .* was told \(1, 0\) .* but the journal does not have it/)
   })
 
   it("accepts that an open call was done, or not", () => {

@@ -1,9 +1,10 @@
 /**
  * Several named values between processes, each a ref of its own, read and written together or one by one: Python's
- * `Namespace`, declared.
+ * `Namespace`, declared. With names that nobody declares: `SharedOpenNamespace`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { format } from "effect/Formatter"
 import type * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -14,6 +15,7 @@ import type { Manager } from "./Manager.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { all } from "./proxy/exits.ts"
 import * as Field from "./proxy/Field.ts"
+import { first } from "./proxy/first.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
@@ -69,7 +71,7 @@ const facade = <F extends Fields>(
 
 const creation = <F extends Fields>({ fields, initial }: Options<F>): Shared.Creation<typeof namespace, Codecs> => ({
   options: Object.fromEntries(namesOf(fields).map((name) => [name, Field.arithmeticOption(fields[name]!)])),
-  initial: (codecs) => all(namesOf(fields).map((name) => codecs[name]!.encode(initial[name as keyof F])))
+  initial: (codecs) => all(namesOf(fields).map((name) => codecs[name]!.encodeCanonical(initial[name as keyof F])))
 })
 
 /**
@@ -96,6 +98,10 @@ export const schema = <const F extends Fields>(fields: F): Shared.HandleSchema<S
 /** Whether something is a namespace. */
 export const isSharedNamespace = (u: unknown): u is SharedNamespace<Fields> => Shared.isShared(kind)(u)
 
+/** Values as people read them, by name: `Namespace(main=55, task1=0.25)`. */
+export const render = (values: Readonly<Record<string, unknown>>): string =>
+  `Namespace(${Object.keys(values).sort().map((name) => `${name}=${format(values[name])}`).join(", ")})`
+
 // internals
 
 const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): SharedNamespace<F> => {
@@ -114,16 +120,17 @@ const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): Sh
   return {
     [Shared.TypeId]: remote,
     fields,
-    get: remote.call("getAll", [], decode("get")),
+    get: remote.call("entries", [], decode("get")),
     set: (values) =>
       Effect.forEach(
         Object.entries(values),
-        ([name, value]) => Effect.map(remote.encode("set", codecs[name]!, value), (cell) => [name, cell] as const)
+        ([name, value]) =>
+          Effect.map(remote.encodeCanonical("set", codecs[name]!, value), (cell) => [name, cell] as const)
       ).pipe(
         Effect.flatMap((encoded) => remote.call("setAll", encoded.flat(), () => Exit.void))
       ),
     changes,
-    until: (is) => Field.first(Stream.filter(changes, is))
+    until: (is) => first(Stream.filter(changes, is))
   }
 }
 

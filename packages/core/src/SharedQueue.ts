@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { GrantId } from "./engine/Kind.ts"
@@ -14,6 +15,7 @@ import type { queue } from "./engine/kinds/queue.ts"
 import type { Argument, Cell } from "./engine/Value.ts"
 import type { Manager } from "./Manager.ts"
 import type { ManagerError } from "./ManagerError.ts"
+import { all } from "./proxy/exits.ts"
 import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
@@ -66,8 +68,16 @@ export interface SharedQueue<in out A> extends Shared.Shared {
    * **On disconnect** `ManagerError`, whose reason says whether the item was added.
    */
   readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError>
-  /** Adds items in order, waiting for room; answers those that were not accepted because the queue was closed. */
+  /**
+   * Adds items in order, waiting for room; answers those that were not accepted because the queue was closed. Those for
+   * which there is room go together, in one call; the others wait each for itself, one behind the other.
+   *
+   * **Fairness**, **On disconnect** as for `offer`. **Cancellation** Interruptible while it waits; what was added by
+   * then stays. An item that does not encode fails before any was added.
+   */
   readonly offerAll: (values: Iterable<A>) => Effect.Effect<Array<A>, ManagerError>
+  /** Adds an item if that need not wait; answers whether it did (Python's `put_nowait`). */
+  readonly offerIfRoom: (value: A) => Effect.Effect<boolean, QueueClosed | ManagerError>
   /**
    * Takes the first item, waits for one, and runs `f` on it: acknowledged when `f` succeeds, given back when it fails
    * (one more attempt), is interrupted (the same attempt) or its process dies (one more attempt).
@@ -86,12 +96,33 @@ export interface SharedQueue<in out A> extends Shared.Shared {
    * to its old place. **On disconnect** `ManagerError`; an item under way stays in the queue.
    */
   readonly take: Effect.Effect<A, QueueClosed | ManagerError>
+  /** As `take`, but nothing where that would wait or find the queue closed (Python's `get_nowait`). */
+  readonly poll: Effect.Effect<Option.Option<A>, ManagerError>
   /** As `take`, and the item must be settled while the scope lives. */
   readonly takeLease: Effect.Effect<Lease<A>, QueueClosed | ManagerError, Scope.Scope>
   /** No more offers, those that wait fail; takers drain what is left. */
   readonly close: Effect.Effect<void, ManagerError>
+  /** Drops every item that waits to be taken, and answers how many these were. What is being worked on is not among them. */
+  readonly clear: Effect.Effect<number, ManagerError>
   /** Items that wait to be taken. */
   readonly size: Effect.Effect<number, ManagerError>
+  /** Whether no item waits to be taken. */
+  readonly isEmpty: Effect.Effect<boolean, ManagerError>
+  /** Whether `offer` would wait. */
+  readonly isFull: Effect.Effect<boolean, ManagerError>
+  /**
+   * Waits until no item waits to be taken. The manager looks at every change and sends one message: a moment is enough
+   * (S-29).
+   *
+   * **Fairness** Waiting holds up nobody; all who wait for this go at once. **Cancellation** Interruptible; the manager
+   * forgets the call. **On disconnect** `ManagerError`.
+   */
+  readonly untilEmpty: Effect.Effect<void, ManagerError>
+  /**
+   * Waits until every item that was accepted has been settled: taken, worked on with success, dropped, or given up as a
+   * dead letter (Python's `join`). Otherwise as `untilEmpty`.
+   */
+  readonly untilSettled: Effect.Effect<void, ManagerError>
   /** What could not be worked on, oldest first. */
   readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter<A>>, ManagerError>
 }
@@ -149,28 +180,95 @@ const whenNotHeld: Refusals<"NotHeld", LeaseLost> = {
 }
 
 const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQueue<A> => {
-  const offer = (value: A) =>
-    remote.encoded("offer", codec, value, (cell) => remote.call("offer", [cell], () => Exit.void, whenClosed))
-
   return {
     [Shared.TypeId]: remote,
-    offer,
-    offerAll: (values) =>
-      // All at once: they travel in one frame and wait in the order in which they were given.
-      Effect.forEach(values, (value) =>
-        offer(value).pipe(
-          Effect.as<Array<A>>([]),
-          Effect.catchTag("QueueClosed", () => Effect.succeed([value]))
-        ), { concurrency: "unbounded" }).pipe(Effect.map((rejected) => rejected.flat())),
+    offer: (value) => remote.encoded("offer", codec, value, (cell) => offer(remote, cell)),
+    offerAll: (values) => Effect.suspend(() => offerAll(remote, codec, Array.from(values))),
+    offerIfRoom: (value) =>
+      remote.encoded(
+        "offerIfRoom",
+        codec,
+        value,
+        (cell) => remote.call("offerAll", [cell], ([accepted]) => Exit.succeed(accepted === 1), whenClosed)
+      ),
     process: (f) => process(remote, codec, f),
     take: Effect.uninterruptibleMask((restore) =>
       remote.callOwned(restore, "take", [], ([cell]) => remote.decode("take", codec, cell), whenClosed, "reject")
     ),
+    poll: Effect.uninterruptibleMask((restore) =>
+      remote.callOwned(
+        restore,
+        "poll",
+        [],
+        ([cell]) =>
+          cell === undefined
+            ? Exit.succeed(Option.none<A>())
+            : Exit.map(remote.decode("poll", codec, cell), Option.some),
+        undefined,
+        "reject"
+      )
+    ),
     takeLease: takeLease(remote, codec),
+    clear: remote.call("clear", [], ([dropped]) => Exit.succeed(dropped)),
     close: remote.call("close", [], () => Exit.void),
     size: remote.call("size", [], ([queued]) => Exit.succeed(queued)),
+    isEmpty: remote.call("size", [], ([queued]) => Exit.succeed(queued === 0)),
+    isFull: remote.call("isFull", [], ([isFull]) => Exit.succeed(isFull === 1)),
+    untilEmpty: remote.call("untilEmpty", [], () => Exit.void),
+    untilSettled: remote.call("untilSettled", [], () => Exit.void),
     deadLetters: remote.call("deadLetters", [], (parts) => Exit.succeed(deadLetters(remote, codec, parts)))
   }
+}
+
+const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
+
+/** How long the texts of the items are that travel in one call. */
+const batchLength = 256 * 1024
+
+/** What a part costs besides its text, at most. */
+const batchOverhead = 16
+
+/** Three bytes are enough for each unit of a text; one more is for what stands around it. */
+const bytesOfLength = 4
+
+/** As many of the cells from a position on as one call may have; at least one. */
+const batch = (cells: ReadonlyArray<Cell>, start: number, lengthMax: number): ReadonlyArray<Cell> => {
+  let end = start
+  for (let length = 0; end < cells.length; end++) {
+    length += cells[end]!.text.length + batchOverhead * (1 + cells[end]!.handles.length)
+    if (length > lengthMax && end > start) break
+  }
+  return cells.slice(start, end)
+}
+
+const offerAll = <A>(
+  remote: QueueRemote,
+  codec: ValueCodec.ValueCodec<A>,
+  values: ReadonlyArray<A>
+): Effect.Effect<Array<A>, ManagerError> => {
+  const { frameBytesMax } = remote.connection.agreement.limits
+  const lengthMax = Math.min(batchLength, Math.floor(frameBytesMax / bytesOfLength))
+  return Effect.flatMapEager(all(values.map((value) => remote.encode("offerAll", codec, value))), (cells) => {
+    const from = (start: number): Effect.Effect<Array<A>, ManagerError> => {
+      if (start === cells.length) return Effect.succeed([])
+      const some = batch(cells, start, lengthMax)
+      return Effect.matchEffect(remote.call("offerAll", some, ([accepted]) => Exit.succeed(accepted), whenClosed), {
+        onFailure: (error) => error._tag === "QueueClosed" ? Effect.succeed(values.slice(start)) : Effect.fail(error),
+        onSuccess: (accepted) => accepted === some.length ? from(start + accepted) : oneByOne(start + accepted)
+      })
+    }
+    // At once: they travel in one frame and wait in the order in which they were given.
+    const oneByOne = (start: number): Effect.Effect<Array<A>, ManagerError> =>
+      Effect.map(
+        Effect.forEach(cells.slice(start), (cell, i) =>
+          offer(remote, cell).pipe(
+            Effect.as<Array<A>>([]),
+            Effect.catchTag("QueueClosed", () => Effect.succeed([values[start + i]!]))
+          ), { concurrency: "unbounded" }),
+        (rejected) => rejected.flat()
+      )
+    return from(0)
+  })
 }
 
 /** A delivery that must be settled. */

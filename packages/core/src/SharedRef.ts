@@ -47,7 +47,7 @@ const facade = <S extends Schema.Top>(schema: S): Shared.Facade<RefOf<S>, typeof
 
 const creation = <S extends Schema.Top>({ initial, schema }: Options<S>): Shared.Creation<typeof ref, Codec<S>> => ({
   options: { [field]: Field.arithmeticOption(schema) },
-  initial: (codec) => Exit.map(codec.encode(initial), (cell) => [cell])
+  initial: (codec) => Exit.map(codec.encodeCanonical(initial), (cell) => [cell])
 })
 
 /** Names a ref as a service: `class Done extends SharedRef.Service<Done>()("app/Done", { schema: Schema.Int, initial: 0 }) {}`. */

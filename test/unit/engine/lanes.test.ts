@@ -1,3 +1,4 @@
+import { answer, count, kindOf, operationsOf, ready, wait } from "@effect-multiprocessing/core/engine/Kind"
 import { assert, describe, it } from "@effect/vitest"
 import { Drive, texts, value } from "../../support/Drive.ts"
 
@@ -70,5 +71,62 @@ describe("a lane (S-13)", () => {
     holder.get(lock, "release", [token])
     const told = drive.outputs.filter((output) => output.session === waiter.session).map(({ _tag }) => _tag)
     assert.deepStrictEqual(told, ["Parked", "Reply"])
+  })
+})
+
+interface Stairs {
+  open: boolean
+  height: number
+}
+
+const { change, read } = operationsOf<Stairs, "watchers" | "climbers">()
+
+/** Climbers wait until the stairs are open, and watchers for one height. */
+const stairs = kindOf<Stairs>()({
+  name: "Stairs",
+  lanes: ["watchers", "climbers"],
+  options: {},
+  operations: {
+    open: change({
+      parameters: [],
+      decide: ({ open }) => open ? answer() : ready,
+      apply: (state) => {
+        state.open = true
+        return []
+      }
+    }),
+    climb: change({
+      parameters: [],
+      lane: "climbers",
+      decide: ({ open }) => open ? ready : wait,
+      apply: (state) => [++state.height]
+    }),
+    until: read([count], ({ height }) => [height], {
+      lane: "watchers",
+      decide: ({ height }, [wanted]) => height === wanted ? ready : wait
+    })
+  },
+  initial: () => ({ open: false, height: 0 }),
+  pristine: () => false,
+  values: () => [],
+  describe: (state) => state,
+  check: () => []
+})
+
+describe("a read that waits", () => {
+  it("sees every change before the next one is made, of several that go in one step (S-29)", () => {
+    const drive = new Drive({}, [stairs])
+    const [main, watcher] = [drive.open(), drive.open()]
+    const object = main.make("Stairs")
+    for (let i = 0; i < 3; i++) main.call(object, "climb")
+    const seen = [3, 2, 1].map((height) => watcher.call(object, "until", [height]))
+    main.get(object, "open")
+    assert.deepStrictEqual(seen.map((call) => watcher.answer(call)), [[3], [2], [1]])
+    const indexes = seen.map((sequence) =>
+      drive.outputs.find((output) =>
+        output._tag === "Reply" && output.session === watcher.session && output.sequence === sequence
+      )
+    ).map((output) => output?._tag === "Reply" && output.index)
+    assert.deepStrictEqual(indexes, [5, 4, 3])
   })
 })

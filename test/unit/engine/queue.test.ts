@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, texts, value } from "../../support/Drive.ts"
+import { Drive, handleOf, texts, value } from "../../support/Drive.ts"
 
 const setUp = (options: { readonly capacity?: number; readonly attempts?: number } = {}) => {
   const drive = new Drive()
@@ -144,5 +144,80 @@ describe("closing", () => {
     assert.isTrue(main.waits(last), "the item on its way may still come back")
     main.acknowledge(taken)
     assert.strictEqual(main.answer(last), "QueueClosed")
+  })
+})
+
+describe("who does not wait", () => {
+  it("adds as many as there is room for, in order, and overtakes nobody who waits (I4)", () => {
+    const { drain, main, offer, queue } = setUp({ capacity: 3 })
+    offer(1)
+    const items = [2, 3, 4].map(value)
+    assert.deepStrictEqual(main.get(queue, "offerAll", items), [2])
+    assert.deepStrictEqual(main.get(queue, "offerAll", items), [0])
+    assert.deepStrictEqual(main.get(queue, "isFull"), [1])
+    assert.deepStrictEqual(drain(), ["1", "2", "3"])
+    main.get(queue, "close")
+    assert.strictEqual(main.get(queue, "offerAll", items), "QueueClosed")
+  })
+
+  it("adds no item where one with a fraction of a slot is left, as `offer` does", () => {
+    const { main, queue } = setUp({ capacity: 1.5 })
+    assert.deepStrictEqual(main.get(queue, "offerAll", [1, 2, 3].map(value)), [2])
+  })
+
+  it("takes the first item, or none", () => {
+    const { drive, main, offer, queue } = setUp()
+    assert.deepStrictEqual(main.get(queue, "poll"), [])
+    offer(1, 2)
+    const worker = drive.open()
+    assert.deepStrictEqual(texts(worker.get(queue, "poll")), ["1"])
+    worker.end()
+    assert.deepStrictEqual(texts(main.get(queue, "poll")), ["1"])
+  })
+
+  it("drops what is queued, lets go of its handles, and makes room for those who wait", () => {
+    const { drive, main, queue } = setUp({ capacity: 2 })
+    const lock = main.make("Lock")
+    const held = Number((main.get(queue, "offer", [handleOf(lock)]), main.get(queue, "takeLease")[0]))
+    main.call(queue, "offer", [handleOf(lock)])
+    const waiting = main.call(queue, "offer", [value(3)])
+    main.drop(lock)
+    main.drop(lock)
+    assert.deepStrictEqual(main.get(queue, "clear"), [1])
+    assert.isFalse(main.waits(waiting))
+    assert.isTrue(drive.exists(lock))
+    main.get(queue, "ack", [held])
+    assert.isFalse(drive.exists(lock))
+    assert.deepStrictEqual(main.get(queue, "clear"), [1])
+    assert.deepStrictEqual(main.get(queue, "clear"), [0])
+  })
+})
+
+describe("who waits until there is nothing to do", () => {
+  it("hears of a moment in which the queue is empty, though an offer that waits fills it at once", () => {
+    const { main, offer, queue } = setUp({ capacity: 1 })
+    const [, second] = offer(1, 2)
+    const empty = main.call(queue, "untilEmpty")
+    main.get(queue, "take")
+    assert.deepStrictEqual([main.answer(second!), main.get(queue, "size")], [[], [1, 0]])
+    assert.deepStrictEqual(main.answer(empty), [])
+  })
+
+  it("waits for what is queued, leased, or delivered and not received; a dead letter is done", () => {
+    const { drive, main, offer, queue } = setUp({ attempts: 1 })
+    const worker = drive.open()
+    offer(1, 2, 3)
+    const settled = main.call(queue, "untilSettled")
+    const empty = main.call(queue, "untilEmpty")
+    const lease = Number(worker.get(queue, "takeLease")[0])
+    const taken = worker.call(queue, "take")
+    drive.open().call(queue, "takeLease")
+    assert.deepStrictEqual([main.waits(settled), main.waits(empty)], [true, false])
+    worker.get(queue, "ack", [lease])
+    worker.acknowledge(taken)
+    assert.isTrue(main.waits(settled))
+    drive.step({ _tag: "End", session: 3 })
+    assert.strictEqual(texts(main.get(queue, "deadLetters"))[2], "3")
+    assert.isFalse(main.waits(settled))
   })
 })

@@ -35,6 +35,15 @@ const queues = (base: Base, capacity = 9) => {
   return Effect.all({ queue: asMain(base)(open), others: asOther(base)(open) })
 }
 
+/** Something to wait for, of every type. */
+const waitedFor = Effect.all({
+  ref: SharedRef.make({ schema: Schema.Int, initial: 0 }),
+  map: SharedMap.make({ key: Schema.String, value: Schema.Int }),
+  queue: SharedQueue.make({ item: Schema.Int })
+})
+
+type WaitedFor = Effect.Success<typeof waitedFor>
+
 const drained = (queue: SharedQueue.SharedQueue<number>) =>
   Effect.flatMap(queue.size, (size) => Effect.all(Array.from({ length: size }, () => queue.take)))
 
@@ -360,5 +369,74 @@ describe("interrupted at any step", () => {
     }), {
     program: ({ ref }) => Stream.runHead(Stream.filter(ref.changes, (n) => n === 2)),
     check: () => Effect.void
+  })
+
+  for (
+    const [what, wait] of [
+      ["a value", ({ ref }) => ref.untilEquals(2)],
+      ["a number", ({ ref }) => ref.untilAtLeast(2)],
+      ["an entry", ({ map }) => map.untilHas("key")],
+      ["a size", ({ map }) => map.untilSizeAtLeast(1)],
+      ["all work", ({ queue }) => queue.untilSettled]
+    ] satisfies ReadonlyArray<
+      readonly [string, (waited: WaitedFor) => Effect.Effect<unknown, unknown>]
+    >
+  ) {
+    interrupted(
+      `waiting for ${what} leaves no waiter, and takes nothing (S-10, S-29)`,
+      (base) =>
+        Effect.gen(function*() {
+          const waited = yield* asMain(base)(waitedFor)
+          yield* waited.queue.offer(1)
+          const done = Effect.all([waited.ref.set(2), waited.map.set("key", 2), waited.queue.take])
+          return { base, waited, others: yield* onceWaiting(base, done) }
+        }),
+      {
+        program: ({ waited }) => wait(waited),
+        check: ({ waited }) =>
+          Effect.gen(function*() {
+            assert.strictEqual(yield* waited.ref.get, 2)
+            assert.deepStrictEqual(yield* waited.map.entries, [["key", 2]])
+            assert.strictEqual(yield* waited.queue.size, 0)
+          })
+      }
+    )
+  }
+
+  interrupted("poll hands its item over or leaves it (S-18)", (base) =>
+    Effect.gen(function*() {
+      const { queue } = yield* queues(base)
+      yield* queue.offer(1)
+      return { base, queue, taken: new Array<number>() }
+    }), {
+    operations: 3,
+    program: ({ queue, taken }) => Effect.map(queue.poll, (item) => taken.push(Option.getOrThrow(item))),
+    check: ({ queue, taken }) => Effect.map(drained(queue), (left) => assert.deepStrictEqual([...taken, ...left], [1]))
+  })
+
+  interrupted("offerAll adds its items in order, up to where it was interrupted", (base) =>
+    Effect.gen(function*() {
+      const { others, queue } = yield* queues(base, 2)
+      const taken: Array<number> = []
+      const taking = Effect.map(others.poll, (item) => Option.isSome(item) && taken.push(item.value))
+      return { base, queue, taken, others: yield* onceWaiting(base, Effect.all([taking, taking])) }
+    }), {
+    program: ({ queue }) => queue.offerAll([1, 2, 3, 4]),
+    check: ({ queue, taken }, exit) =>
+      Effect.gen(function*() {
+        const items = [...taken, ...yield* drained(queue)]
+        assert.deepStrictEqual(items, [1, 2, 3, 4].slice(0, items.length))
+        if (Exit.isSuccess(exit)) assert.strictEqual(items.length, 4)
+      })
+  })
+
+  interrupted("reading a map page by page leaves no scan (S-10)", (base) =>
+    Effect.gen(function*() {
+      const map = yield* asMain(base)(SharedMap.make({ key: Schema.Int, value: Schema.String }))
+      yield* map.setAll([1, 2, 3].map((n) => [n, "x".repeat(50_000)]))
+      return { base, map }
+    }), {
+    program: ({ map }) => Stream.runDrain(map.stream),
+    check: ({ map }) => Effect.map(map.size, (size) => assert.strictEqual(size, 3))
   })
 })

@@ -65,7 +65,7 @@ describe("a reader", () => {
       const map = yield* as(SharedMap.make({ key: Schema.Int, value: Schema.Int }))
       const { finish, seen } = yield* hesitant(
         map.changes,
-        (seen) => seen.some((change) => change._tag === "Set" && change.key === 100)
+        (seen) => seen.some((change) => change._tag === "Set" && change.entries[0]![0] === 100)
       )
       for (let n = 1; n < 100; n++) yield* map.set(n % 10, n)
       yield* map.remove(3)
@@ -75,11 +75,10 @@ describe("a reader", () => {
       yield* Fiber.join(reading)
       const folded = new Map<number, number>()
       for (const change of seen) {
-        if (change._tag === "Removed") folded.delete(change.key)
-        else if (change._tag === "Set") folded.set(change.key, change.value)
+        if (change._tag === "Removed") { for (const key of change.keys) folded.delete(key) }
         else {
-          folded.clear()
-          for (const [key, value] of change.entries) folded.set(key, value)
+          if (change._tag !== "Set") folded.clear()
+          if (change._tag !== "Cleared") { for (const [key, value] of change.entries) folded.set(key, value) }
         }
       }
       const entries = yield* map.entries

@@ -1,5 +1,6 @@
 /** Flow control between a client and the manager (S-8, S-12). */
 import { Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { map as mapKind } from "@effect-multiprocessing/core/engine/kinds/record"
 import { cell } from "@effect-multiprocessing/core/engine/Value"
 import { ClientWriter } from "@effect-multiprocessing/core/protocol/Message"
 import type { Link } from "@effect-multiprocessing/core/transport/Link"
@@ -165,8 +166,9 @@ describe("a client that ignores its window", () => {
       const held = yield* Effect.forkChild(Effect.flip(lock.withLock(Effect.never)))
       yield* Memory.until("the lock is held", () => session()?.grants.size === 1)
       const writer = new ClientWriter()
+      const set = Object.keys(mapKind.operations).indexOf("set")
       const id = memory.server.engine.state.names.get("map")!
-      for (let i = 0; i < 20; i++) writer.request(1_000 + i, id, 4, [], ["1", cell("1")], 1_000)
+      for (let i = 0; i < 20; i++) writer.request(1_000 + i, id, set, [], ["1", cell("1")], 1_000)
       wire!.send(writer.take())
       assert.strictEqual((yield* Fiber.join(held))._tag, "LockLost")
       const { message } = yield* Effect.flip(map.size)

@@ -290,16 +290,20 @@ export class Engine {
 
   /** I4: tries the lanes of an object, in order, until nobody can go. A change that must wait holds up its lane (S-13). */
   #serve(object: SharedObject): void {
-    for (let progress = object.waiting > 0; progress;) {
-      progress = false
-      for (const lane of object.lanes.values()) {
-        for (let parked = lane.head, next; parked !== undefined; parked = next) {
-          next = parked.next
-          if (this.#try(object, parked)) progress = true
-          else if (!parked.isRead) break
-        }
+    while (object.waiting > 0 && this.#serveOne(object));
+  }
+
+  /** Whether a change went on: waiting reads see each change before the next one is made (S-29). */
+  #serveOne(object: SharedObject): boolean {
+    for (const lane of object.lanes.values()) {
+      for (let parked = lane.head, next; parked !== undefined; parked = next) {
+        next = parked.next
+        const went = this.#try(object, parked)
+        if (!parked.isRead && went) return true
+        if (!parked.isRead) break
       }
     }
+    return false
   }
 
   /** Whether a waiting call could go on, and did: to its end, or to another lane. */
@@ -335,11 +339,7 @@ export class Engine {
   /** Whether a parked call would still have to wait (I4). */
   mustWait(object: SharedObject, parked: Parked): boolean {
     const operation = this.#operation(object, parked.operation)!
-    const decision = operation.decide(
-      object.state,
-      parked.args,
-      this.#at.of(object, parked.session, parked.since)
-    )
+    const decision = operation.decide(object.state, parked.args, this.#at.of(object, parked.session, parked.since))
     return decision._tag === "Wait" && !moves(parked, decision)
   }
 

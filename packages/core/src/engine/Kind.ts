@@ -231,8 +231,8 @@ export interface Kind<
   /** The public type's name without "Shared": `Queue`, `Lock`. */
   readonly name: Name
   /**
-   * The waiting lanes, in the order in which they are served after a change (S-13). A change that cannot go holds up
-   * those behind it in its lane, a read does not.
+   * The waiting lanes, in the order in which they are served after every change (S-13). A change that cannot go holds up
+   * those behind it in its lane, a read does not. Reads in the first lane see each change before the next is made (S-29).
    */
   readonly lanes: ReadonlyArray<string>
   readonly operations: Operations

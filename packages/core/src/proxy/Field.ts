@@ -1,22 +1,23 @@
 /**
- * One field of a record object (`engine/kinds/record.ts`): a `SharedRef` is one, a `SharedNamespace` has several.
+ * One entry of a record object (`engine/kinds/record.ts`), read and written as a ref: a `SharedRef` is one, a
+ * `SharedNamespace` has several, a `SharedOpenNamespace` has them by name.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import * as Stream from "effect/Stream"
-import type { namespace, ref } from "../engine/kinds/record.ts"
+import type { map, namespace, openNamespace, ref } from "../engine/kinds/record.ts"
 import type { Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError } from "../ManagerError.ts"
-import { type Modifiable, modify } from "./modify.ts"
+import { first } from "./first.ts"
+import { modifiable, modify } from "./modify.ts"
 import type { Refusals, Remote } from "./Remote.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 
-/** A record object as a client knows it: a `Ref` or a `Namespace`. */
-export type RecordRemote = Remote<typeof ref | typeof namespace>
+/** A record object as a client knows it, closed or open. */
+export type RecordRemote = Remote<typeof ref | typeof namespace | typeof map | typeof openNamespace>
 
 /** One value that processes share, read and written as a whole. */
 export interface Field<in out A> {
@@ -41,7 +42,8 @@ export interface Field<in out A> {
   readonly changes: Stream.Stream<A, ManagerError>
   /**
    * Waits until the value satisfies the predicate, and answers it. Runs on the changes, without polling; sees levels,
-   * not edges: a value that came and went between two looks may be missed.
+   * not edges: a value that came and went between two looks may be missed. What can be said with `untilEquals`, or for
+   * a number with `untilAtLeast` and `untilAtMost`, costs less and misses nothing.
    *
    * **Cancellation** Interruptible. **On disconnect** `ManagerError`.
    */
@@ -49,6 +51,14 @@ export interface Field<in out A> {
     <B extends A>(is: Predicate.Refinement<A, B>): Effect.Effect<B, ManagerError>
     (is: Predicate.Predicate<A>): Effect.Effect<A, ManagerError>
   }
+  /**
+   * Waits until the value equals another one, as their canonical encodings do. The manager looks at every change and
+   * sends one message: a value that is there for one change only is not missed (S-29).
+   *
+   * **Fairness** Waiting holds up nobody; all who wait for the same go at once. **Cancellation** Interruptible; the
+   * manager forgets the call. **On disconnect** `ManagerError`.
+   */
+  readonly untilEquals: (value: A) => Effect.Effect<void, ManagerError>
 }
 
 /** What the manager can do with a number itself (S-25). */
@@ -57,15 +67,22 @@ export interface Arithmetic {
   readonly increment: Effect.Effect<number, OutOfBounds | ManagerError>
   /** Adds and answers the sum. */
   readonly add: (by: number) => Effect.Effect<number, OutOfBounds | ManagerError>
+  /** Waits until the number is at least this one, and answers it. Otherwise as `untilEquals`. */
+  readonly untilAtLeast: (minimum: number) => Effect.Effect<number, ManagerError>
+  /** Waits until the number is at most this one, and answers it. Otherwise as `untilEquals`. */
+  readonly untilAtMost: (maximum: number) => Effect.Effect<number, ManagerError>
 }
 
 /** A field whose schema is exactly a number, in type and on the wire. */
 export interface NumberField extends Field<number>, Arithmetic {}
 
+/** One of two types: the first for a schema that is exactly a number, in type and on the wire (S-25). */
+export type IfNumber<S extends Schema.Constraint, Then, Else> = [S["Type"], number] extends [number, S["Type"]]
+  ? [S["Encoded"], number] extends [number, S["Encoded"]] ? Then : Else
+  : Else
+
 /** The field of a schema: with arithmetic if it is a number's. */
-export type FieldOf<S extends Schema.Constraint> = [S["Type"], number] extends [number, S["Type"]]
-  ? [S["Encoded"], number] extends [number, S["Encoded"]] ? NumberField : Field<S["Type"]>
-  : Field<S["Type"]>
+export type FieldOf<S extends Schema.Constraint> = IfNumber<S, NumberField, Field<S["Type"]>>
 
 /** The number would not match its schema, or the type of its array. It is unchanged. */
 export class OutOfBounds extends Schema.TaggedError<OutOfBounds>()("OutOfBounds", {
@@ -78,16 +95,20 @@ export class OutOfBounds extends Schema.TaggedError<OutOfBounds>()("OutOfBounds"
 }
 
 /**
- * The calls of one field of a record. A field whose schema is no number has `add` and `increment` too; its type does
- * not show them, and the manager refuses them.
+ * The calls of one field of a closed record. A field whose schema is no number has those of numbers, too; its type does
+ * not show them, and the manager refuses to add.
  */
 export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>): Field<A> & Arithmetic => {
-  const changes = notified(remote, name, codec)
-  const parts = modifiable(remote, name, codec)
-  const add = (by: number) => remote.call("add", [name, by], ([sum]) => Exit.succeed(sum), whenRefused)
+  // The fields of a closed record are always there.
+  const decode = (operation: string) => (cell: Cell | null) => remote.decode(operation, codec, cell!)
+  const parts = modifiable(remote, name, {
+    encode: (value: A) => remote.encodeCanonical("modify", codec, value),
+    decode: decode("modify")
+  })
+  const changes = Stream.mapEffect(cells(remote, name), decode("changes"))
   return {
     get: remote.call("get", [name], ([cell]) => remote.decode("get", codec, cell!)),
-    set: (value) => remote.encoded("set", codec, value, (cell) => remote.call("set", [name, cell], () => Exit.void)),
+    set: set(remote, name, codec),
     modify: (f) => modify(parts, f),
     update: (f) =>
       modify(parts, (current) => {
@@ -96,12 +117,13 @@ export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>
       }),
     changes,
     until: (is: Predicate.Predicate<A>) => first(Stream.filter(changes, is)),
-    increment: add(1),
-    add
+    untilEquals: untilEquals(remote, name, codec),
+    // Shown only where the value is a number.
+    ...arithmetic(remote, name, codec as unknown as ValueCodec<number>)
   }
 }
 
-/** What a number option means is said in `engine/kinds/record.ts`. */
+/** What number options mean is said in `engine/kinds/record.ts`. */
 export const arithmeticOption = (schema: Schema.Top): string => {
   const { representation } = SchemaRepresentation.toRepresentation(schema.ast)
   if (representation._tag !== "Number") return ""
@@ -120,53 +142,57 @@ export const arithmeticOption = (schema: Schema.Top): string => {
   return [type, ...Object.values(bounds)].join(" ")
 }
 
-/** The first element of a stream that fails rather than ends. */
-export const first = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<A, E> =>
-  Effect.map(Stream.runHead(stream), Option.getOrThrow)
+// ---------------------------------------------------------------------------------------------------------------
+// calls to one entry, of a closed record or an open one
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Replaces an entry's value. */
+export const set = <A>(remote: RecordRemote, word: string, codec: ValueCodec<A>): Field<A>["set"] => (value) =>
+  remote.encodedCanonical("set", codec, value, (cell) => remote.call("set", [word, cell], () => Exit.void))
+
+/** Waits until an entry has a value. */
+export const untilEquals = <A>(
+  remote: RecordRemote,
+  word: string,
+  codec: ValueCodec<A>
+): Field<A>["untilEquals"] =>
+(value) =>
+  remote.encodedCanonical(
+    "untilEquals",
+    codec,
+    value,
+    (cell) => remote.call("untilEquals", [word, cell], () => Exit.void)
+  )
+
+/** The calls of an entry that is a number. */
+export const arithmetic = (remote: RecordRemote, word: string, codec: ValueCodec<number>): Arithmetic => {
+  const add = (by: number) => remote.call("add", [word, by], ([sum]) => Exit.succeed(sum), whenRefused)
+  const number = ([cell]: readonly [Cell | null, ...ReadonlyArray<unknown>]) => remote.decode("until", codec, cell!)
+  return {
+    increment: add(1),
+    add,
+    untilAtLeast: (minimum) => remote.call("untilAtLeast", [word, minimum], number),
+    untilAtMost: (maximum) => remote.call("untilAtMost", [word, maximum], number)
+  }
+}
+
+/** What an entry holds, now and after each change of it; `null`: it is not there. */
+export const cells = (remote: RecordRemote, word: string): Stream.Stream<Cell | null, ManagerError> =>
+  remote.notifications.pipe(
+    // A change without parts has removed every entry, a snapshot has all that there are.
+    Stream.filter(({ event, parts }) => event !== "change" || parts.length === 0 || parts.includes(word)),
+    Stream.map(({ parts }) => {
+      const position = parts.lastIndexOf(word)
+      return position < 0 ? null : parts[position + 1] as Cell | null
+    })
+  )
 
 // internals
 
 const whenRefused: Refusals<"OutOfBounds" | "NotANumber", OutOfBounds | ManagerError> = {
   OutOfBounds: ([result], object) => new OutOfBounds({ object, result: Number(result) }),
   NotANumber: (_, object) => {
-    const issue = "its schema is not a plain number, or has checks that the manager cannot make"
+    const issue = "its schema is not a plain number, or has checks that the manager cannot make: use update or modify"
     return new ManagerError({ reason: new InvalidRequest({ object, operation: "add", issue }) })
   }
 }
-
-const modifiable = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>): Modifiable<A, ManagerError> => {
-  const versioned = (cell: Cell | null | undefined, version: number | undefined) =>
-    Exit.map(remote.decode("modify", codec, cell!), (value) => ({ value, version: version! }))
-  return {
-    get: remote.call("get", [name], ([cell, version]) => versioned(cell, version)),
-    compareAndSet: (version, next, turn) =>
-      remote.encoded(
-        "modify",
-        codec,
-        next,
-        (cell) =>
-          remote.call(
-            "compareAndSet",
-            [name, version, cell, turn],
-            ([done, current, version]) => done === 1 ? Exit.succeed(undefined) : versioned(current, version)
-          )
-      ),
-    turn: (restore) =>
-      remote.callOwned(
-        restore,
-        "turn",
-        [name],
-        ([turn, cell, version]) => Exit.map(versioned(cell, version), (current) => ({ ...current, turn })),
-        undefined,
-        "endTurn"
-      ),
-    endTurn: (turn) => remote.tell("endTurn", [turn])
-  }
-}
-
-/** The values of one field among the notifications of its record. */
-const notified = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>): Stream.Stream<A, ManagerError> =>
-  remote.notifications.pipe(
-    Stream.filter((notification) => notification.parts.includes(name)),
-    Stream.mapEffect(({ parts }) => remote.decode("changes", codec, parts[parts.indexOf(name) + 1] as Cell))
-  )

@@ -65,15 +65,18 @@ export const make = <S extends Schema.Top>(
 const notJson = (error: unknown): Schema.SchemaError =>
   new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: `it is no JSON (${String(error)})` }))
 
-/** Sorts the keys of objects and turns -0 into 0, so that equal values are equal text. */
+/** Sorts the keys of objects, so that equal values are equal text. JSON knows no -0. */
 const canonical = (json: unknown): unknown => {
+  if (typeof json !== "object" || json === null) return json
   if (Array.isArray(json)) return json.map(canonical)
-  if (typeof json === "object" && json !== null) {
-    return Object.fromEntries(
-      Object.entries(json).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, canonical(v)])
-    )
+  const sorted: Record<string, unknown> = {}
+  for (const key of Object.keys(json).sort()) {
+    const value = canonical((json as Record<string, unknown>)[key])
+    // To assign it would set the prototype.
+    if (key === "__proto__") Object.defineProperty(sorted, key, { value, enumerable: true })
+    else sorted[key] = value
   }
-  return json === 0 ? 0 : json
+  return sorted
 }
 
 /** How much of a schema's canonical form stands in an error message. */

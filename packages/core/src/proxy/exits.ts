@@ -10,3 +10,10 @@ export const all = <A, E>(exits: Iterable<Exit.Exit<A, E>>): Exit.Exit<ReadonlyA
   }
   return Exit.succeed(values)
 }
+
+/** Two values, or the first failure. */
+export const both = <A, E, B, E2>(
+  left: Exit.Exit<A, E>,
+  right: () => Exit.Exit<B, E2>
+): Exit.Exit<readonly [A, B], E | E2> =>
+  Exit.isFailure(left) ? Exit.failCause(left.cause) : Exit.map(right(), (value) => [left.value, value] as const)

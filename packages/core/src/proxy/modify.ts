@@ -4,6 +4,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { GrantId } from "../engine/Kind.ts"
+import type { Cell } from "../engine/Value.ts"
+import type { ManagerError } from "../ManagerError.ts"
+import type { RecordRemote } from "./Field.ts"
 import type { Restore } from "./Remote.ts"
 
 /** A value and what a compare-and-set expects of it: the version, or the value as it is stored. */
@@ -47,4 +50,40 @@ export const modify = <A, B, E, V>(
     })
   )
   return Effect.flatMap(object.get, (first) => attempt(first, 0, () => inTurn))
+}
+
+/** An entry of a record as a program knows it: its value, or that it is not there. */
+export interface EntryCodec<A> {
+  readonly encode: (value: A) => Exit.Exit<Cell | null, ManagerError>
+  readonly decode: (cell: Cell | null) => Exit.Exit<A, ManagerError>
+}
+
+/** The calls that modify an entry of a record. */
+export const modifiable = <A>(
+  remote: RecordRemote,
+  word: string,
+  codec: EntryCodec<A>
+): Modifiable<A, ManagerError> => {
+  const versioned = (cell: Cell | null, version: number) =>
+    Exit.map(codec.decode(cell), (value) => ({ value, version }))
+  return {
+    get: remote.call("get", [word], ([cell, version]) => versioned(cell, version)),
+    compareAndSet: (version, next, turn) =>
+      Effect.flatMapEager(
+        codec.encode(next),
+        (cell) =>
+          remote.call("compareAndSet", [word, version, cell, turn], ([done, current, version]) =>
+            done === 1 ? Exit.succeed(undefined) : versioned(current, version))
+      ),
+    turn: (restore) =>
+      remote.callOwned(
+        restore,
+        "turn",
+        [word],
+        ([turn, cell, version]) => Exit.map(versioned(cell, version), (current) => ({ ...current, turn })),
+        undefined,
+        "endTurn"
+      ),
+    endTurn: (turn) => remote.tell("endTurn", [turn])
+  }
 }

@@ -5,9 +5,19 @@ import { barrier } from "./barrier.ts"
 import { latch } from "./latch.ts"
 import { list } from "./list.ts"
 import { lock } from "./lock.ts"
-import { map } from "./map.ts"
 import { queue } from "./queue.ts"
-import { namespace, ref } from "./record.ts"
+import { map, namespace, openNamespace, ref } from "./record.ts"
 
 /** The kinds of the standard manager. */
-export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock, latch, barrier, list, array]
+export const kinds: ReadonlyArray<AnyKind> = [
+  ref,
+  namespace,
+  openNamespace,
+  map,
+  queue,
+  lock,
+  latch,
+  barrier,
+  list,
+  array
+]

@@ -2,10 +2,11 @@
  * Queue: first in first out, bounded, with leases (S-17 to S-19).
  *
  * I2: every accepted item is in exactly one of *queued* (`items`), *out* with the grant that got it, *dead*, or
- * settled (only counted). Queued items are ordered by the index at which they were enqueued: what comes back goes to
- * its old place, not simply to the head.
+ * settled (only counted). Queued items are ordered by how many were accepted before them: what comes back goes to its old
+ * place, not simply to the head.
  */
 import {
+  answer,
   type At,
   atLeastOne,
   count,
@@ -22,7 +23,8 @@ import {
 import type { Cell } from "../Value.ts"
 
 interface Item {
-  readonly enqueued: number
+  /** How many were accepted before it. */
+  readonly place: number
   readonly value: Cell
   /** Deliveries that ended without success. */
   attempts: number
@@ -44,7 +46,9 @@ interface State {
   settled: number
 }
 
-const { change, grant, read } = operationsOf<State, "takers" | "putters">()
+const { change, grant, read } = operationsOf<State, "conditions" | "takers" | "putters">()
+
+const queued = (state: State): ReadonlyArray<Item> => state.items.slice(state.head) as ReadonlyArray<Item>
 
 const size = (state: State): number => state.items.length - state.head
 
@@ -55,6 +59,13 @@ const ifHeld = (_: State, [lease]: readonly [GrantId, ...ReadonlyArray<unknown>]
 
 /** Items may still come back to a closed queue while some are out. */
 const decideTake = (state: State) => size(state) > 0 ? ready : state.closed && state.out.size === 0 ? closed : wait
+
+const room = (state: State): number => state.capacity - size(state) - state.leased
+
+const accept = (state: State, item: Cell, at: At): void => {
+  at.retain(item)
+  state.items.push({ place: state.accepted++, value: item, attempts: 0 })
+}
 
 const deliver = (state: State, at: At, leased: boolean): Item => {
   const item = state.items[state.head]!
@@ -85,7 +96,7 @@ const settle = (state: State, id: GrantId, at: At): void => {
 /** To its old place (S-17). Costs the number of older items that are queued, which are few. */
 const putBack = (state: State, item: Item): void => {
   let position = state.head
-  while (position < state.items.length && state.items[position]!.enqueued < item.enqueued) position++
+  while (position < state.items.length && state.items[position]!.place < item.place) position++
   if (position === state.head && state.head > 0) state.items[--state.head] = item
   else state.items.splice(position, 0, item)
 }
@@ -102,12 +113,23 @@ const operations = {
   offer: change({
     parameters: [value],
     lane: "putters",
-    decide: (state) => state.closed ? closed : size(state) + state.leased < state.capacity ? ready : wait,
+    decide: (state) => state.closed ? closed : room(state) > 0 ? ready : wait,
     apply: (state, [item], at) => {
-      at.retain(item)
-      state.items.push({ enqueued: at.index, value: item, attempts: 0 })
-      state.accepted++
+      accept(state, item, at)
       return []
+    }
+  }),
+  /** Adds the first of them, as many as there is room for, unless somebody waits for room; replies with how many. */
+  offerAll: change({
+    parameters: [],
+    rest: [value],
+    lane: "putters",
+    decide: (state, items, at) =>
+      state.closed ? closed : items.length === 0 || at.isBehind || room(state) <= 0 ? answer(0) : ready,
+    apply: (state, items, at) => {
+      const accepted = items.slice(0, Math.ceil(room(state)))
+      for (const item of accepted) accept(state, item, at)
+      return [accepted.length] as const
     }
   }),
   /** Waits for the first item; it is the client's once received. */
@@ -117,6 +139,14 @@ const operations = {
     byReceipt: true,
     decide: decideTake,
     apply: (state, [], at) => [deliver(state, at, false).value] as const
+  }),
+  /** As `take`, but replies with nothing where that would wait, or find the queue closed. */
+  poll: grant({
+    parameters: [],
+    lane: "takers",
+    byReceipt: true,
+    decide: (state, [], at) => at.isBehind || size(state) === 0 ? answer() : ready,
+    apply: (state, [], at): readonly [] | readonly [Cell] => [deliver(state, at, false).value]
   }),
   /** Waits for the first item and leases it: settled by `ack`, `giveBack` or `reject`. Replies with lease, attempt, value. */
   takeLease: grant({
@@ -171,18 +201,37 @@ const operations = {
       return []
     }
   }),
+  /** Drops every queued item; replies with how many these were. */
+  clear: change({
+    parameters: [],
+    decide: (state) => size(state) === 0 ? answer(0) : ready,
+    apply: (state, [], at) => {
+      const dropped = queued(state)
+      for (const { value } of dropped) at.release(value)
+      state.items.length = 0
+      state.head = 0
+      state.settled += dropped.length
+      return [dropped.length] as const
+    }
+  }),
+  isFull: read([], (state) => [room(state) > 0 ? 0 : 1] as const),
+  /** Waits until no item is queued. */
+  untilEmpty: read([], () => [], { lane: "conditions", decide: (state) => size(state) === 0 ? ready : wait }),
+  /** Waits until no item is queued or out: each is settled, or a dead letter. */
+  untilSettled: read([], () => [], {
+    lane: "conditions",
+    decide: (state) => size(state) === 0 && state.out.size === 0 ? ready : wait
+  }),
   /** Queued items, leased items. */
   size: read([], (state) => [size(state), state.leased] as const),
   /** Reason, attempts and value of each dead letter, oldest first. */
   deadLetters: read([], (state) => state.dead.flatMap(({ item, reason }) => [reason, item.attempts, item.value]))
 }
 
-const queued = (state: State): ReadonlyArray<Item> => state.items.slice(state.head) as ReadonlyArray<Item>
-
 /** The kind behind `SharedQueue`. */
 export const queue = kindOf<State>()({
   name: "Queue",
-  lanes: ["takers", "putters"],
+  lanes: ["conditions", "takers", "putters"],
   operations,
   options: { capacity: atLeastOne, attempts: atLeastOne },
   initial: ({ attempts, capacity }) => ({
@@ -224,7 +273,7 @@ export const queue = kindOf<State>()({
           `${state.dead.length} dead and ${state.settled} settled`
       )
     }
-    if (items.some((item, i) => i > 0 && items[i - 1]!.enqueued >= item.enqueued)) {
+    if (items.some((item, i) => i > 0 && items[i - 1]!.place >= item.place)) {
       broken.push("I2: queued items are out of order")
     }
     if (grants.length !== state.out.size || grants.some(({ id }) => !state.out.has(id))) {

@@ -1,31 +1,42 @@
 /**
- * Record: a fixed set of named fields, each a value with a version. `Ref` is a record of one field, `Namespace` one of
- * several; a field that is a number can be added to (S-25).
+ * Record: values by word, in order of first insertion. *Closed*, its fields are declared and stay: `Ref` has one field,
+ * `Namespace` several. *Open*, entries come and go: a `Map`'s words are keys in canonical text, an `OpenNamespace`'s are
+ * names. A value that is a number can be added to (S-25).
  *
- * A version is the index of the change that wrote it, 0 at first: equal versions mean an unchanged field.
+ * A version is the index of the change that wrote an entry, 0 at first: equal versions mean an unchanged entry. An entry
+ * that is not there has version 0, too.
  */
 import {
   answer,
   type At,
   count,
+  type Grant,
   kindOf,
   number,
   operationsOf,
   type Options,
+  type Parameter,
   ready,
   type Refusal,
   refuse,
   value,
+  valueOrNothing,
+  wait,
   word
 } from "../Kind.ts"
 import { type Argument, type Cell, cell } from "../Value.ts"
+import * as Scan from "./scan.ts"
 import * as Turn from "./turn.ts"
 
-interface Field {
+interface Entry {
+  readonly word: string
   value: Cell
   version: number
-  /** What results of arithmetic must satisfy; absent: the field is not a number. */
+  /** What results of arithmetic must satisfy; absent: it is not a number. */
   readonly arithmetic: Arithmetic | undefined
+  /** Its neighbours in order of insertion, which a `Map` cannot be asked for from its end. */
+  previous: Entry | undefined
+  next: Entry | undefined
 }
 
 interface Arithmetic {
@@ -37,34 +48,94 @@ interface Arithmetic {
   readonly below: number
 }
 
-interface State extends Turn.Turns {
-  readonly fields: ReadonlyMap<string, Field>
+interface State extends Turn.Turns, Scan.Scans {
+  readonly entries: Map<string, Entry>
+  last: Entry | undefined
+  /** Whether entries come and go. */
+  readonly isOpen: boolean
+  /** Of entries that come. */
+  readonly arithmetic: Arithmetic | undefined
 }
 
-const { change, grant, read } = operationsOf<State, "turns">()
+/** An entry in a reply: its value and version, or nothing and 0. */
+type Found = readonly [value: Cell | null, version: number]
 
-const put = (state: State, name: string, next: Cell, at: At): void => {
-  const field = state.fields.get(name)!
+const { change, grant, read } = operationsOf<State, "conditions" | "turns">()
+
+// ---------------------------------------------------------------------------------------------------------------
+// entries
+// ---------------------------------------------------------------------------------------------------------------
+
+const find = (state: State, word: string): Found => {
+  const entry = state.entries.get(word)
+  return entry === undefined ? [null, 0] : [entry.value, entry.version]
+}
+
+const insert = (state: State, word: string, value: Cell, version: number, arithmetic: Arithmetic | undefined): void => {
+  const entry: Entry = { word, value, version, arithmetic, previous: state.last, next: undefined }
+  if (state.last !== undefined) state.last.next = entry
+  state.last = entry
+  state.entries.set(word, entry)
+}
+
+const put = (state: State, word: string, next: Cell, at: At): void => {
   at.retain(next)
-  at.release(field.value)
-  field.value = next
-  field.version = at.index
+  const entry = state.entries.get(word)
+  if (entry === undefined) insert(state, word, next, at.index, state.arithmetic)
+  else {
+    at.release(entry.value)
+    // In place: an entry that is written often stays where it is in memory.
+    entry.value = next
+    entry.version = at.index
+  }
 }
 
-const write = (state: State, name: string, next: Cell, at: At): void => {
-  put(state, name, next, at)
-  at.changed([name, next])
+const drop = (state: State, entry: Entry, at: At): void => {
+  const { next, previous, value, word } = entry
+  state.entries.delete(word)
+  if (previous !== undefined) previous.next = next
+  if (next === undefined) state.last = previous
+  else next.previous = previous
+  at.release(value)
+}
+
+const write = (state: State, word: string, next: Cell, at: At): void => {
+  put(state, word, next, at)
+  at.changed([word, next])
+}
+
+/** Removes an entry if it is there. */
+const remove = (state: State, word: string, at: At): void => {
+  const entry = state.entries.get(word)
+  if (entry === undefined) return
+  drop(state, entry, at)
+  at.changed([word, null])
+}
+
+/** Word and value of every entry in turn. */
+function* parts({ entries }: State): Generator<Argument> {
+  for (const { value, word } of entries.values()) {
+    yield word
+    yield value
+  }
 }
 
 const unknownField = (name: string) => refuse("UnknownField", name)
 
+/** A closed record has the fields that were declared and no others; an open one may get any. */
 const ifKnown = (state: State, [name]: readonly [string, ...ReadonlyArray<unknown>]) =>
-  state.fields.has(name) ? ready : unknownField(name)
+  state.isOpen || state.entries.has(name) ? ready : unknownField(name)
 
-const sum = (field: Field, by: number): number | Refusal => {
-  const { arithmetic } = field
+const sum = (
+  state: State,
+  word: string,
+  by: number
+): number | Refusal<"UnknownField" | "NotANumber" | "OutOfBounds"> => {
+  const entry = state.entries.get(word)
+  if (entry === undefined && !state.isOpen) return unknownField(word)
+  const { arithmetic } = entry ?? state
   if (arithmetic === undefined) return refuse("NotANumber")
-  const result = Number(field.value.text) + by
+  const result = Number(entry?.value.text ?? 0) + by
   const { above, below, integer, maximum, minimum } = arithmetic
   return result >= minimum && result <= maximum && result > above && result < below &&
       (!integer || Number.isSafeInteger(result))
@@ -72,28 +143,43 @@ const sum = (field: Field, by: number): number | Refusal => {
     : refuse("OutOfBounds", result)
 }
 
+/** What a number's value is; NaN for anything else. JSON has no word for what is not finite: it is text. */
+const numberOf = ({ value: { text } }: Entry): number => Number(text.startsWith("\"") ? text.slice(1, -1) : text)
+
+/** Waits until the entry is there and meets a condition (S-29). */
+const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean) => {
+  const entry = state.entries.get(word)
+  if (entry === undefined) return state.isOpen ? wait : unknownField(word)
+  return meets(entry) ? ready : wait
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// operations
+// ---------------------------------------------------------------------------------------------------------------
+
+/** Of every record. */
 const operations = {
-  /** The value and version of a field; nothing if there is no such field. */
-  get: read([word], (state, [name]): readonly [] | readonly [Cell, number] => {
-    const field = state.fields.get(name)
-    return field === undefined ? [] : [field.value, field.version]
-  }),
-  /** Name and value of every field, of one instant. */
-  getAll: read([], (state) => entries(state)),
+  /** Replies with nothing and 0 if there is no such entry. */
+  get: read([word], (state, [word]) => find(state, word)),
+  /** Word and value of every entry, of one instant. */
+  entries: read([], (state): ReadonlyArray<Argument> => [...parts(state)]),
   set: change({
     parameters: [word, value],
     decide: ifKnown,
-    apply: (state, [name, next], at) => {
-      write(state, name, next, at)
+    apply: (state, [word, next], at) => {
+      write(state, word, next, at)
       return []
     }
   }),
-  /** Name, value, name, value, …: all in one step, and one change for those who watch. */
+  /** Word, value, word, value, …: all in one step, and one change for those who watch. */
   setAll: change({
     parameters: [],
     rest: [word, value],
     decide: (state, args) => {
-      const unknown = args.find((name, i) => i % 2 === 0 && !state.fields.has(name as string))
+      if (args.length === 0) return answer()
+      const unknown = state.isOpen ?
+        undefined :
+        args.find((word, i) => i % 2 === 0 && !state.entries.has(word as string))
       return unknown === undefined ? ready : unknownField(unknown as string)
     },
     apply: (state, args, at) => {
@@ -102,94 +188,224 @@ const operations = {
       return []
     }
   }),
-  /** Adds to a number and replies with the sum. */
+  /** Adds to a number, to 0 if it is not there, and replies with the sum. */
   add: change({
     parameters: [word, number],
-    decide: (state, [name, by]) => {
-      const field = state.fields.get(name)
-      if (field === undefined) return unknownField(name)
-      const result = sum(field, by)
+    decide: (state, [word, by]) => {
+      const result = sum(state, word, by)
       return typeof result === "number" ? ready : result
     },
-    apply: (state, [name, by], at) => {
-      const result = sum(state.fields.get(name)!, by) as number
-      write(state, name, cell(JSON.stringify(result)), at)
+    apply: (state, [word, by], at) => {
+      const result = sum(state, word, by) as number
+      write(state, word, cell(JSON.stringify(result)), at)
       return [result] as const
     }
   }),
-  /** Field, expected version, new value, turn or 0. Replies 1, or 0 with the current value and version. */
+  /** Word, expected version (0: absent), new value or nothing, turn or 0. Replies 1, or 0 with the current entry. */
   compareAndSet: change({
-    parameters: [word, count, value, count],
-    decide: (state, [name, version, , turn], at) => {
-      const field = state.fields.get(name)
-      if (field === undefined) return unknownField(name)
-      return Turn.mustYield(state, turn, at) || field.version !== version
-        ? answer(0, field.value, field.version)
-        : ready
+    parameters: [word, count, valueOrNothing, count],
+    decide: (state, [word, version, next, turn], at) => {
+      if (!state.isOpen && !state.entries.has(word)) return unknownField(word)
+      if (!state.isOpen && next === null) return refuse("FieldStays", word)
+      const found = find(state, word)
+      return Turn.mustYield(state, turn, at) || found[1] !== version ? answer(0, ...found) : ready
     },
-    apply: (state, [name, , next, turn], at): readonly [done: number, value: Cell | null, version: number] => {
-      write(state, name, next, at)
+    apply: (state, [word, , next, turn], at): readonly [done: number, ...Found] => {
+      if (next === null) remove(state, word, at)
+      else write(state, word, next, at)
       Turn.end(state, turn, at)
       return [1, null, 0]
     }
   }),
-  /** Waits for its turn at this record; replies with the turn, and the field's value and version. */
+  /** Waits for its turn at this record; replies with the turn, and the entry's value and version. */
   turn: grant({
     parameters: [word],
     lane: "turns",
-    decide: (state, [name]) => state.fields.has(name) ? Turn.decideTurn(state) : unknownField(name),
-    apply: (state, [name], at) => {
-      const field = state.fields.get(name)!
-      return [Turn.begin(state, at), field.value, field.version] as const
+    decide: (state, [word]) => state.isOpen || state.entries.has(word) ? Turn.decideTurn(state) : unknownField(word),
+    apply: (state, [word], at) => [Turn.begin(state, at), ...find(state, word)] as const
+  }),
+  endTurn: Turn.endTurn,
+  /** Waits until the entry has this value: values are canonical text (S-25). */
+  untilEquals: read([word, value], (state, [word]) => find(state, word), {
+    lane: "conditions",
+    decide: (state, [word, { text }]) => entryMeets(state, word, (entry) => entry.value.text === text)
+  }),
+  /** Waits until the entry is a number from a minimum up; replies with it. */
+  untilAtLeast: read([word, number], (state, [word]) => find(state, word), {
+    lane: "conditions",
+    decide: (state, [word, minimum]) => entryMeets(state, word, (entry) => numberOf(entry) >= minimum)
+  }),
+  /** Waits until the entry is a number up to a maximum; replies with it. */
+  untilAtMost: read([word, number], (state, [word]) => find(state, word), {
+    lane: "conditions",
+    decide: (state, [word, maximum]) => entryMeets(state, word, (entry) => numberOf(entry) <= maximum)
+  })
+}
+
+/** Of a record whose entries come and go. */
+const openOperations = {
+  ...operations,
+  has: read([word], (state, [word]) => [state.entries.has(word) ? 1 : 0] as const),
+  size: read([], (state) => [state.entries.size] as const),
+  words: read([], (state): ReadonlyArray<string> => [...state.entries.keys()]),
+  values: read([], (state): ReadonlyArray<Cell> => Array.from(state.entries.values(), ({ value }) => value)),
+  /** Replies with the value that is there, or with nothing when the given one was set. */
+  setIfAbsent: change({
+    parameters: [word, value],
+    decide: (state, [word]) => state.entries.has(word) ? answer(...find(state, word)) : ready,
+    apply: (state, [word, next], at): Found => {
+      write(state, word, next, at)
+      return [null, 0]
     }
   }),
-  endTurn: Turn.endTurn
+  /** Replies with what was removed, or nothing. */
+  remove: change({
+    parameters: [word],
+    decide: (state, [word]) => state.entries.has(word) ? ready : answer(null, 0),
+    apply: (state, [word], at) => {
+      const found = find(state, word)
+      remove(state, word, at)
+      return found
+    }
+  }),
+  /** Removes those that are there, in one step and with one change; replies with how many these were. */
+  removeAll: change({
+    parameters: [],
+    rest: [word],
+    decide: (state, words) => words.some((word) => state.entries.has(word)) ? ready : answer(0),
+    apply: (state, words, at) => {
+      const gone: Array<Argument> = []
+      for (const word of words) {
+        const entry = state.entries.get(word)
+        if (entry === undefined) continue
+        drop(state, entry, at)
+        gone.push(word, null)
+      }
+      at.changed(gone)
+      return [gone.length / 2] as const
+    }
+  }),
+  /** Replies with the word and value of the entry that was inserted last, or with nothing. */
+  removeLast: change({
+    parameters: [],
+    decide: (state) => state.last === undefined ? answer() : ready,
+    apply: (state, [], at): readonly [] | readonly [word: string, value: Cell] => {
+      const { value, word } = state.last!
+      remove(state, word, at)
+      return [word, value]
+    }
+  }),
+  /** One change without parts for those who watch. */
+  clear: change({
+    parameters: [],
+    decide: (state) => state.last === undefined ? answer() : ready,
+    apply: (state, [], at) => {
+      for (const { value } of state.entries.values()) at.release(value)
+      state.entries.clear()
+      state.last = undefined
+      at.changed([])
+      return []
+    }
+  }),
+  ...Scan.operations<State>(parts, 2),
+  /** Waits until the entry is there, and replies with it. */
+  untilHas: read([word], (state, [word]) => find(state, word), {
+    lane: "conditions",
+    decide: (state, [word]) => entryMeets(state, word, () => true)
+  }),
+  /** Waits until there is no such entry. */
+  untilRemoved: read([word], () => [], {
+    lane: "conditions",
+    decide: (state, [word]) => state.entries.has(word) ? wait : ready
+  }),
+  /** Waits until the number of entries is between two; replies with it. */
+  untilSize: read([count, count], (state) => [state.entries.size] as const, {
+    lane: "conditions",
+    decide: ({ entries }, [minimum, maximum]) => entries.size >= minimum && entries.size <= maximum ? ready : wait
+  })
 }
 
-const entries = (state: State): ReadonlyArray<Argument> =>
-  [...state.fields].flatMap(([name, field]): ReadonlyArray<Argument> => [name, field.value])
+// ---------------------------------------------------------------------------------------------------------------
+// kinds
+// ---------------------------------------------------------------------------------------------------------------
 
-/**
- * The options name the fields in order. Each is `""`, or for a number `"integer"` or `"real"` and its bounds: minimum,
- * maximum, and the exclusive ones.
- */
-const initial = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<"InvalidOptions"> => {
-  const names = Object.keys(options)
-  if (names.length === 0 || names.length !== values.length) {
-    return refuse("InvalidOptions", `${names.length} fields with ${values.length} initial values`)
-  }
-  return {
-    fields: new Map(names.map((name, i) => [name, {
-      value: values[i]!,
-      version: 0,
-      arithmetic: arithmetic(String(options[name]))
-    }])),
-    turn: undefined
-  }
-}
-
+/** `""`, or for a number `"integer"` or `"real"` and its bounds: minimum, maximum, and the exclusive ones. */
 const arithmetic = (option: string): Arithmetic | undefined => {
   const [type, ...bounds] = option.split(" ")
   const [minimum = -Infinity, maximum = Infinity, above = -Infinity, below = Infinity] = bounds.map(Number)
   return type === "" ? undefined : { integer: type === "integer", minimum, maximum, above, below }
 }
 
-const record = <const Name extends string>(name: Name) =>
-  kindOf<State>()({
-    name,
-    lanes: ["turns"],
-    operations,
-    initial,
-    pristine: () => false,
-    revoke: Turn.revoke,
-    snapshot: entries,
-    values: (state) => [...state.fields.values()].map((field) => field.value),
-    describe: (state) => ({ fields: [...state.fields], turn: state.turn ?? null }),
-    check: Turn.check
-  })
+const kind = {
+  lanes: ["conditions", "turns"],
+  pristine: (state: State) => state.last === undefined && state.turn === undefined,
+  revoke: (state: State, grant: Grant, _: unknown, at: At) => {
+    Turn.revoke(state, grant)
+    Scan.revoke(state, grant, at)
+  },
+  snapshot: (state: State) => [...parts(state)],
+  values: function*(state: State) {
+    for (const { value } of state.entries.values()) yield value
+    yield* Scan.values(state)
+  },
+  describe: (state: State) => ({
+    entries: Array.from(state.entries.values(), ({ value, version, word }) => ({ word, value, version })),
+    turn: state.turn ?? null,
+    scans: [...state.scans]
+  }),
+  check: (state: State, grants: ReadonlyArray<Grant>) => {
+    const broken = [...Turn.check(state, Scan.others(state, grants)), ...Scan.check(state, grants)]
+    const linked: Array<Entry> = []
+    for (let entry = state.last; entry !== undefined; entry = entry.previous) linked.unshift(entry)
+    const entries = [...state.entries.values()]
+    if (entries.length !== linked.length || entries.some((entry, i) => entry !== linked[i])) {
+      broken.push("I2: the links between entries are not their order")
+    }
+    return broken
+  }
+} as const
+
+const make = (isOpen: boolean, arithmetic?: Arithmetic): State => ({
+  entries: new Map(),
+  last: undefined,
+  isOpen,
+  arithmetic,
+  turn: undefined,
+  scans: new Map()
+})
+
+/** Its options name its fields in order, with what can be done to each. */
+const closed = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<"InvalidOptions"> => {
+  const names = Object.keys(options)
+  if (names.length === 0 || names.length !== values.length) {
+    return refuse("InvalidOptions", `${names.length} fields with ${values.length} initial values`)
+  }
+  const state = make(false)
+  for (const [i, name] of names.entries()) insert(state, name, values[i]!, 0, arithmetic(String(options[name])))
+  return state
+}
+
+/** `values`: what can be done to every entry; absent: nothing. */
+const open = {
+  ...kind,
+  operations: openOperations,
+  options: {
+    values: {
+      expected: "the kind of number that entries are",
+      is: (u): u is string => u === undefined || typeof u === "string"
+    } satisfies Parameter<string>
+  },
+  initial: ({ values = "" }: { readonly values?: string }): State => make(true, arithmetic(values))
+}
 
 /** The kind behind `SharedRef` and `SharedNumber`. */
-export const ref = record("Ref")
+export const ref = kindOf<State>()({ ...kind, name: "Ref", operations, initial: closed })
 
 /** The kind behind `SharedNamespace`. */
-export const namespace = record("Namespace")
+export const namespace = kindOf<State>()({ ...kind, name: "Namespace", operations, initial: closed })
+
+/** The kind behind `SharedMap`. */
+export const map = kindOf<State>()({ ...open, name: "Map" })
+
+/** The kind behind `SharedOpenNamespace`. */
+export const openNamespace = kindOf<State>()({ ...open, name: "OpenNamespace" })

@@ -4,16 +4,16 @@ import { makeBarrier } from "./barrier.ts"
 import { makeLatch } from "./latch.ts"
 import { makeList } from "./list.ts"
 import { makeLock } from "./lock.ts"
-import { makeMap } from "./map.ts"
 import type { MakeModel } from "./Model.ts"
 import { makeQueue } from "./queue.ts"
-import { makeRecord } from "./record.ts"
+import { makeClosed, makeOpen } from "./record.ts"
 
 /** How an object of a kind should behave. */
 export const models: Readonly<Record<string, MakeModel>> = {
-  Ref: makeRecord,
-  Namespace: makeRecord,
-  Map: makeMap,
+  Ref: makeClosed,
+  Namespace: makeClosed,
+  OpenNamespace: makeOpen,
+  Map: makeOpen,
   Queue: makeQueue,
   Lock: makeLock,
   Latch: makeLatch,

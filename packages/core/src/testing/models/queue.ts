@@ -49,6 +49,20 @@ class QueueModel implements Model {
   look({ args, operation, session }: Call): Answer | undefined {
     const { closed, dead, leased, waiting } = this.#state
     switch (operation) {
+      case "offerAll":
+        if (closed) return { error: "QueueClosed" }
+        return args.length === 0 || this.#room <= 0 ? { reply: [0] } : undefined
+      case "poll":
+        return waiting.length === 0 ? { reply: [] } : undefined
+      case "clear":
+        return waiting.length === 0 ? { reply: [0] } : undefined
+      case "isFull":
+        return { reply: [this.#room <= 0 ? 1 : 0] }
+      case "untilEmpty":
+        return waiting.length === 0 ? { reply: [] } : undefined
+      case "untilSettled":
+        // Whether what was delivered has been received, nobody tells.
+        return waiting.length === 0 && leased.size === 0 ? { reply: [] } : undefined
       case "offer":
         return closed ? { error: "QueueClosed" } : undefined
       case "take":
@@ -72,9 +86,15 @@ class QueueModel implements Model {
     const state = this.#state
     switch (operation) {
       case "offer":
-        if (state.waiting.length + state.leased.size >= state.capacity) return undefined
+        if (this.#room <= 0) return undefined
         state.waiting.push({ place: state.offered++, value: args[0]!, attempts: 0 })
         return []
+      case "offerAll": {
+        const accepted = args.slice(0, Math.ceil(this.#room))
+        for (const value of accepted) state.waiting.push({ place: state.offered++, value, attempts: 0 })
+        return [accepted.length]
+      }
+      case "poll":
       case "take": {
         const item = this.#deliver(state.delivered, call)
         return item && [item.value]
@@ -95,6 +115,8 @@ class QueueModel implements Model {
       case "reject":
         state.dead.push({ ...this.#takeBack(Number(args[0])), reason: String(args[1]) })
         return []
+      case "clear":
+        return [state.waiting.splice(0).length]
       case "close":
         state.closed = true
         return []
@@ -129,6 +151,11 @@ class QueueModel implements Model {
       delivered: new Map(delivered),
       grants: new Map(grants)
     })
+  }
+
+  get #room(): number {
+    const { capacity, leased, waiting } = this.#state
+    return capacity - waiting.length - leased.size
   }
 
   #deliver(to: Map<number, Item>, { index, session }: Call): Item | undefined {

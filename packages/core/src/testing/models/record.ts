@@ -1,49 +1,120 @@
-/** Named fields, each with the index of the change that wrote it: `Ref` and `Namespace`. */
-import type { Argument, Cell } from "../../engine/Value.ts"
+/**
+ * Values by word, in order of first insertion, each with the index of the change that wrote it: `Ref` and `Namespace`,
+ * whose fields are declared, `Map` and `OpenNamespace`, whose entries come and go.
+ */
+import { type Argument, cell } from "../../engine/Value.ts"
 import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
+import { ScanModel } from "./scan.ts"
 import { TurnModel } from "./turn.ts"
 
-interface Field {
-  readonly value: Cell
+interface Entry {
+  readonly value: Argument
   readonly version: number
-  /** "integer" or "real" and minimum, maximum, above, below; empty: no number. */
-  readonly option: string
 }
 
-class RecordModel implements Model {
-  readonly unguarded = new Set(["endTurn"])
-  told: Array<Reply> = []
-  readonly #fields: Map<string, Field>
-  readonly #turn: TurnModel
+interface Rules {
+  /** Whether entries come and go. */
+  readonly isOpen: boolean
+  /** "integer" or "real" and minimum, maximum, above, below; empty: no number. */
+  readonly option: (word: string) => string
+}
 
-  constructor(fields: ReadonlyMap<string, Field>, turn = new TurnModel()) {
-    this.#fields = new Map(fields)
+const absent: Entry = { value: null, version: 0 }
+
+class RecordModel implements Model {
+  readonly unguarded = new Set(["endTurn", "endScan"])
+  told: Array<Reply> = []
+  readonly #rules: Rules
+  readonly #entries: Map<string, Entry>
+  readonly #turn: TurnModel
+  readonly #scans: ScanModel
+
+  constructor(rules: Rules, entries: ReadonlyMap<string, Entry>, turn = new TurnModel(), scans?: ScanModel) {
+    this.#rules = rules
+    this.#entries = new Map(entries)
     this.#turn = turn
+    this.#scans = scans ?? new ScanModel(turn.grants, 2)
   }
 
   get grants() {
     return this.#turn.grants
   }
 
-  look({ args, operation, session }: Call): Answer | undefined {
-    const field = this.#fields.get(String(args[0]))
+  look(call: Call): Answer | undefined {
+    const { args, operation, session } = call
+    const { value, version } = this.#at(args)
+    const has = this.#entries.has(String(args[0]))
     switch (operation) {
-      case "getAll":
-        return { reply: this.snapshot() }
       case "get":
-        return { reply: field === undefined ? [] : [field.value, field.version] }
-      case "setAll":
-        return args.some((name, i) => i % 2 === 0 && !this.#fields.has(String(name)))
-          ? { error: "UnknownField" }
-          : undefined
+        return { reply: [value, version] }
+      case "has":
+        return { reply: [has ? 1 : 0] }
+      case "size":
+        return { reply: [this.#entries.size] }
+      case "entries":
+        return { reply: this.snapshot() }
+      case "words":
+        return { reply: [...this.#entries.keys()] }
+      case "values":
+        return { reply: [...this.#entries.values()].map((entry) => entry.value) }
       case "endTurn":
-        return holds(this, session, args[0]) ? undefined : notHeld
+        return this.#turn.holder === args[0] && holds(this, session, args[0]) ? undefined : notHeld
+      case "untilSize":
+        return this.#entries.size >= Number(args[0]) && this.#entries.size <= Number(args[1])
+          ? { reply: [this.#entries.size] }
+          : undefined
+      case "setAll":
+        if (args.length === 0) return { reply: [] }
+        return args.some((word, i) => i % 2 === 0 && this.#isUnknown(word)) ? { error: "UnknownField" } : undefined
     }
-    if (field === undefined) return { error: "UnknownField" }
-    if (operation === "add" && field.option === "") return { error: "NotANumber" }
-    if (operation === "add" && !isAllowed(field, sum(field, args[1]!))) return { error: "OutOfBounds" }
-    if (operation === "compareAndSet" && (this.#turn.yields(session, args[3]) || field.version !== args[1])) {
-      return { reply: [0, field.value, field.version] }
+    return this.#scans.look(call, () => this.snapshot()) ??
+      (this.#rules.isOpen ? this.#lookOpen(call) : this.#lookClosed(call))
+  }
+
+  #lookClosed(call: Call): Answer | undefined {
+    const { args, operation } = call
+    if (this.#isUnknown(args[0])) return { error: "UnknownField" }
+    if (operation === "compareAndSet" && args[2] === null) return { error: "FieldStays" }
+    return this.#lookEntry(call)
+  }
+
+  #lookOpen(call: Call): Answer | undefined {
+    const { args, operation } = call
+    const has = this.#entries.has(String(args[0]))
+    switch (operation) {
+      case "remove":
+        return has ? undefined : { reply: [null, 0] }
+      case "removeAll":
+        return args.some((word) => this.#entries.has(String(word))) ? undefined : { reply: [0] }
+      case "removeLast":
+      case "clear":
+        return this.#entries.size > 0 ? undefined : { reply: [] }
+      case "untilRemoved":
+        return has ? undefined : { reply: [] }
+    }
+    return this.#lookEntry(call)
+  }
+
+  #lookEntry({ args, operation, session }: Call): Answer | undefined {
+    const { value, version } = this.#at(args)
+    const met = (meets: boolean): Answer | undefined => meets ? { reply: [value, version] } : undefined
+    switch (operation) {
+      case "setIfAbsent":
+      case "untilHas":
+        return met(value !== null)
+      case "untilEquals":
+        return met(text(value) !== undefined && text(value) === text(args[1]))
+      case "untilAtLeast":
+        return met(finite(value) >= Number(args[1]))
+      case "untilAtMost":
+        return met(finite(value) <= Number(args[1]))
+      case "add": {
+        const option = this.#rules.option(String(args[0]))
+        if (option === "") return { error: "NotANumber" }
+        return isAllowed(option, sum(value, args[1]!)) ? undefined : { error: "OutOfBounds" }
+      }
+      case "compareAndSet":
+        return this.#turn.yields(session, args[3]) || version !== args[1] ? { reply: [0, value, version] } : undefined
     }
     return undefined
   }
@@ -52,80 +123,118 @@ class RecordModel implements Model {
     this.told = []
     if (this.look(call) !== undefined) return undefined
     const { args, index, operation } = call
-    const name = String(args[0])
-    const field = this.#fields.get(name)!
+    const word = String(args[0])
+    const { value, version } = this.#at(args)
     switch (operation) {
       case "set":
-        this.#write(name, args[1]!, index)
+        this.#write(index, [word, args[1]!])
         return []
+      case "setIfAbsent":
+        this.#write(index, [word, args[1]!])
+        return [null, 0]
       case "setAll":
-        for (let i = 0; i < args.length; i += 2) this.#put(String(args[i]), args[i + 1]!, index)
-        this.told.push(args)
+        this.#write(index, args)
+        return []
+      case "remove":
+        this.#write(index, [word, null])
+        return [value, version]
+      case "removeAll": {
+        const gone = [...new Set(args.map(String))].filter((word) => this.#entries.has(word))
+        this.#write(index, gone.flatMap((word) => [word, null]))
+        return [gone.length]
+      }
+      case "removeLast": {
+        const [last, entry] = [...this.#entries].at(-1)!
+        this.#write(index, [last, null])
+        return [last, entry.value]
+      }
+      case "clear":
+        this.#entries.clear()
+        this.told.push([])
         return []
       case "add": {
-        const result = sum(field, args[1]!)
-        this.#write(name, { text: JSON.stringify(result), handles: [] }, index)
+        const result = sum(value, args[1]!)
+        this.#write(index, [word, cell(JSON.stringify(result))])
         return [result]
       }
       case "compareAndSet":
-        this.#write(name, args[2]!, index)
+        if (args[2] !== null || value !== null) this.#write(index, [word, args[2]!])
         this.#turn.end(args[3])
         return [1, null, 0]
       case "turn":
-        return this.#turn.holder === undefined ? [this.#turn.begin(call), field.value, field.version] : undefined
+        return this.#turn.holder === undefined ? [this.#turn.begin(call), value, version] : undefined
       case "endTurn":
         this.#turn.end(args[0])
         return []
     }
-    return undefined
+    return this.#scans.change(call, () => this.snapshot())
   }
 
   revoke(grant: number): void {
     this.#turn.end(grant)
+    this.#scans.end(grant)
   }
 
   snapshot(): Reply {
-    return [...this.#fields].flatMap(([name, { value }]): Reply => [name, value])
+    return [...this.#entries].flatMap(([word, { value }]): Reply => [word, value])
   }
 
   isPristine(): boolean {
-    return false
+    return this.#entries.size === 0 && this.#turn.holder === undefined
   }
 
   state(): unknown {
-    return [[...this.#fields], this.#turn.holder]
+    return [[...this.#entries], this.#turn.holder, this.#scans.state()]
   }
 
   copy(): RecordModel {
-    return new RecordModel(this.#fields, new TurnModel(this.#turn.holder, this.#turn.grants))
+    const turn = new TurnModel(this.#turn.holder, this.#turn.grants)
+    return new RecordModel(this.#rules, this.#entries, turn, this.#scans.copy(turn.grants))
   }
 
-  #write(name: string, value: Argument, version: number): void {
-    this.#put(name, value, version)
-    this.told.push([name, value])
+  #at([word]: ReadonlyArray<Argument>): Entry {
+    return this.#entries.get(String(word)) ?? absent
   }
 
-  #put(name: string, value: Argument, version: number): void {
-    // An operation takes only cells here.
-    this.#fields.set(name, { ...this.#fields.get(name)!, value: value as Cell, version })
+  #isUnknown(word: Argument | undefined): boolean {
+    return !this.#rules.isOpen && !this.#entries.has(String(word))
+  }
+
+  /** Words and values in turn, told as one; `null` removes the entry. */
+  #write(version: number, parts: Reply): void {
+    for (let i = 0; i < parts.length; i += 2) {
+      const [word, value] = [String(parts[i]), parts[i + 1]!]
+      if (value === null) this.#entries.delete(word)
+      else this.#entries.set(word, { value, version })
+    }
+    this.told.push(parts)
   }
 }
 
-const sum = ({ value }: Field, by: Argument): number => Number(value.text) + Number(by)
+const text = (value: Argument | undefined): string | undefined =>
+  typeof value === "object" && value !== null ? value.text : undefined
 
-const isAllowed = ({ option }: Field, result: number): boolean => {
+/** The number that a value is; one that is not finite is text in JSON. */
+const finite = (value: Argument): number => {
+  const json: unknown = JSON.parse(text(value) ?? "null")
+  return typeof json === "number" || typeof json === "string" ? Number(json) : NaN
+}
+
+const sum = (value: Argument, by: Argument): number => Number(text(value) ?? 0) + Number(by)
+
+const isAllowed = (option: string, result: number): boolean => {
   const [type, minimum, maximum, above, below] = option.split(" ")
   return (type !== "integer" || Number.isSafeInteger(result)) && result >= Number(minimum ?? -Infinity) &&
     result <= Number(maximum ?? Infinity) && result > Number(above ?? -Infinity) && result < Number(below ?? Infinity)
 }
 
-/** A record whose options name its fields in order. */
-export const makeRecord: MakeModel = (options, values) =>
+/** A closed record, whose options name its fields in order. */
+export const makeClosed: MakeModel = (options, values) =>
   new RecordModel(
-    new Map(
-      Object.entries(options).map(([name, option], i) => [
-        name,
-        { value: values[i] as Cell, version: 0, option: String(option) }
-      ])
-    )
+    { isOpen: false, option: (word) => String(options[word] ?? "") },
+    new Map(Object.keys(options).map((name, i) => [name, { value: values[i]!, version: 0 }]))
   )
+
+/** An open record, empty. */
+export const makeOpen: MakeModel = ({ values }) =>
+  new RecordModel({ isOpen: true, option: () => String(values ?? "") }, new Map())
