@@ -1,6 +1,7 @@
 /** Every suite, for one deployment of a manager. */
 import { arraySuite } from "./array.ts"
 import { barrierSuite } from "./barrier.ts"
+import { conditionSuite } from "./condition.ts"
 import { latchSuite } from "./latch.ts"
 import { listSuite } from "./list.ts"
 import { lockSuite } from "./lock.ts"
@@ -8,10 +9,21 @@ import { mapSuite } from "./map.ts"
 import { namespaceSuite } from "./namespace.ts"
 import { queueSuite } from "./queue.ts"
 import { refSuite } from "./ref.ts"
+import { semaphoreSuite } from "./semaphore.ts"
 import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
 export const conformance = (deployment: Deployment): void =>
-  [refSuite, namespaceSuite, mapSuite, queueSuite, lockSuite, latchSuite, barrierSuite, listSuite, arraySuite].forEach((
-    suite
-  ) => suite(deployment))
+  [
+    refSuite,
+    namespaceSuite,
+    mapSuite,
+    queueSuite,
+    lockSuite,
+    latchSuite,
+    barrierSuite,
+    semaphoreSuite,
+    conditionSuite,
+    listSuite,
+    arraySuite
+  ].forEach((suite) => suite(deployment))

@@ -123,8 +123,9 @@ const steward = (client: Client, ledger: Ledger) =>
   })
 
 const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
-  const { board, brief, counter, go, hatch, jobs, mail, notes, round: barrier, scores } = objects
+  const { bell, board, brief, counter, go, hatch, jobs, mail, notes, round: barrier, scores, store } = objects
   const helps: ReadonlyArray<Effect.Effect<unknown, unknown, Manager.Manager>> = [
+    bell.withLock(Effect.andThen(store.add(5), bell.notifyAll)),
     counter.modify((n) => [undefined, n + 1]),
     board.set({ running: false }),
     scores.clear,

@@ -2,12 +2,26 @@
 import type { AnyKind } from "../Kind.ts"
 import { array } from "./array.ts"
 import { barrier } from "./barrier.ts"
+import { condition } from "./condition.ts"
 import { latch } from "./latch.ts"
 import { list } from "./list.ts"
 import { lock } from "./lock.ts"
 import { map } from "./map.ts"
 import { queue } from "./queue.ts"
 import { namespace, ref } from "./record.ts"
+import { semaphore } from "./semaphore.ts"
 
 /** The kinds of the standard manager. */
-export const kinds: ReadonlyArray<AnyKind> = [ref, namespace, map, queue, lock, latch, barrier, list, array]
+export const kinds: ReadonlyArray<AnyKind> = [
+  ref,
+  namespace,
+  map,
+  queue,
+  lock,
+  latch,
+  barrier,
+  semaphore,
+  condition,
+  list,
+  array
+]
