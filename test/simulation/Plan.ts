@@ -116,10 +116,12 @@ const steward = (client: Client, ledger: Ledger) =>
       // Opened anew: some of them have been deleted since.
       yield* Effect.scoped(Effect.flatMap(Objects.open, (objects) => help(client, ledger, objects, round)))
     }
-    const { brief, desk, hatch, jobs, mail, shelf } = yield* Objects.open
+    const { bell, brief, desk, hatch, jobs, mail, shelf } = yield* Objects.open
     yield* shelf.clear
     yield* desk.clear
-    yield* Effect.forEach([jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), { discard: true })
+    yield* Effect.forEach([bell, jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), {
+      discard: true
+    })
   })
 
 const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
