@@ -1,6 +1,7 @@
 /** Every suite, for one deployment of a manager. */
 import { arraySuite } from "./array.ts"
 import { barrierSuite } from "./barrier.ts"
+import { conditionSuite } from "./condition.ts"
 import { latchSuite } from "./latch.ts"
 import { listSuite } from "./list.ts"
 import { lockSuite } from "./lock.ts"
@@ -9,6 +10,7 @@ import { namespaceSuite } from "./namespace.ts"
 import { openNamespaceSuite } from "./openNamespace.ts"
 import { queueSuite } from "./queue.ts"
 import { refSuite } from "./ref.ts"
+import { semaphoreSuite } from "./semaphore.ts"
 import type { Deployment } from "./suite.ts"
 
 /** Runs the suites of all kinds on a manager. */
@@ -25,6 +27,8 @@ const suites = [
   lockSuite,
   latchSuite,
   barrierSuite,
+  semaphoreSuite,
+  conditionSuite,
   listSuite,
   arraySuite
 ]

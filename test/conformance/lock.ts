@@ -1,7 +1,7 @@
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
 import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option } from "effect"
 import { suite } from "./suite.ts"
 
 const fifty = Array.from({ length: 50 }, (_, n) => n)
@@ -62,6 +62,33 @@ export const lockSuite = suite("SharedLock", (it) => {
       const [lock, other] = [yield* SharedLock.make(), yield* SharedLock.make()]
       const again = lock.withLock(other.withLock(Effect.flip(lock.withLock(Effect.void))))
       assert.strictEqual((yield* again)._tag, "AlreadyHeld")
+    }).pipe(Effect.scoped))
+
+  it.effect("is taken if it is free, and at once not taken if it is held or waited for", () =>
+    Effect.gen(function*() {
+      const lock = yield* SharedLock.make()
+      const go = yield* Deferred.make<void>()
+      const tryIt = lock.withLockIfAvailable(lock.isHeld)
+      assert.deepStrictEqual(yield* tryIt, Option.some(true))
+      const holder = yield* Effect.forkChild(lock.withLock(Deferred.await(go)), { startImmediately: true })
+      assert.deepStrictEqual(yield* tryIt, Option.none())
+      const waiter = yield* Effect.forkChild(lock.withLock(Effect.void), { startImmediately: true })
+      assert.deepStrictEqual(yield* tryIt, Option.none())
+      yield* Deferred.succeed(go, undefined)
+      yield* Effect.forEach([holder, waiter], Fiber.join)
+      assert.deepStrictEqual(yield* tryIt, Option.some(true))
+      assert.strictEqual((yield* lock.withLock(Effect.flip(tryIt)))._tag, "AlreadyHeld")
+    }).pipe(Effect.scoped))
+
+  it.effect("is given up for by a timeout, and then not waited for any more", () =>
+    Effect.gen(function*() {
+      const lock = yield* SharedLock.make()
+      const go = yield* Deferred.make<void>()
+      const holder = yield* Effect.forkChild(lock.withLock(Deferred.await(go)), { startImmediately: true })
+      assert.deepStrictEqual(yield* Effect.timeoutOption(lock.withLock(Effect.void), 1), Option.none())
+      yield* Deferred.succeed(go, undefined)
+      yield* Fiber.join(holder)
+      assert.isFalse(yield* lock.isHeld)
     }).pipe(Effect.scoped))
 
   it.effect("hands out tokens that grow", () =>

@@ -6,6 +6,7 @@ export class Ledger {
   #items = 0
   readonly #taken = new Map<number, Client>()
   readonly #inside = new Set<Client>()
+  readonly #slots: Array<{ readonly client: Client; readonly permits: number }> = []
 
   /** A new item, unlike any other. */
   item(): number {
@@ -29,5 +30,14 @@ export class Ledger {
 
   leave(client: Client): void {
     this.#inside.delete(client)
+  }
+
+  /** Somebody has so many of the slots: together never more than there are, but of clients that were killed or cut off. */
+  occupy(client: Client, permits: number, max: number): () => void {
+    const slot = { client, permits }
+    this.#slots.push(slot)
+    const occupied = this.#slots.filter(({ client }) => !client.isLost()).reduce((sum, { permits }) => sum + permits, 0)
+    if (occupied > max) throw new Error(`${client.name} is one of those who have ${occupied} of ${max} slots`)
+    return () => this.#slots.splice(this.#slots.indexOf(slot), 1)
   }
 }

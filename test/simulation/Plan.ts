@@ -116,15 +116,18 @@ const steward = (client: Client, ledger: Ledger) =>
       // Opened anew: some of them have been deleted since.
       yield* Effect.scoped(Effect.flatMap(Objects.open, (objects) => help(client, ledger, objects, round)))
     }
-    const { brief, desk, hatch, jobs, mail, shelf } = yield* Objects.open
+    const { bell, brief, desk, hatch, jobs, mail, shelf } = yield* Objects.open
     yield* shelf.clear
     yield* desk.clear
-    yield* Effect.forEach([jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), { discard: true })
+    yield* Effect.forEach([bell, jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), {
+      discard: true
+    })
   })
 
 const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
-  const { board, brief, counter, go, hatch, jobs, lines, mail, notes, round: barrier, scores } = objects
+  const { bell, board, brief, counter, go, hatch, jobs, lines, mail, notes, round: barrier, scores, store } = objects
   const helps: ReadonlyArray<Effect.Effect<unknown, unknown, Manager.Manager>> = [
+    bell.withLock(Effect.andThen(store.add(5), bell.notifyAll)),
     counter.modify((n) => [undefined, n + 1]),
     // What waits for a condition sees every change, however short.
     ...[0, 1, 2, 3, 4, 5].map((n) => counter.set(n)),

@@ -3,8 +3,8 @@
  * its details from its own choices, so that leaving one out changes no other.
  */
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import type { condition as conditionKind } from "@effect-multiprocessing/core/engine/kinds/condition"
 import type { list as listKind } from "@effect-multiprocessing/core/engine/kinds/list"
-import type { lock as lockKind } from "@effect-multiprocessing/core/engine/kinds/lock"
 import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
 import type { map as mapKind, ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
 import { cell } from "@effect-multiprocessing/core/engine/Value"
@@ -55,7 +55,7 @@ const read = <A, E>(changes: Stream.Stream<A, E>, random: Random) => {
 
 /** What the proxies do not offer is called as they would. */
 const queueRemote = (queue: Shared) => queue[TypeId] as Remote.Remote<typeof queueKind>
-const lockRemote = (lock: Shared) => lock[TypeId] as Remote.Remote<typeof lockKind>
+const conditionRemote = (condition: Shared) => condition[TypeId] as Remote.Remote<typeof conditionKind>
 const listRemote = (list: Shared) => list[TypeId] as Remote.Remote<typeof listKind>
 const mapRemote = (map: Shared) => map[TypeId] as Remote.Remote<typeof mapKind>
 const recordRemote = (record: Shared) => record[TypeId] as Remote.Remote<typeof refKind>
@@ -122,14 +122,7 @@ const lockActions: Record<string, Action> = {
       }).pipe(Effect.ensuring(Effect.sync(() => ledger.leave(client))))
     ),
   lockSoon: ({ objects: { counter, gate }, random }) => impatient(random)(gate.withLock(counter.increment)),
-  tryLock: ({ objects: { gate } }) => {
-    const remote = lockRemote(gate)
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.map(remote.callOwned(restore, "tryAcquire", [], (reply) => Exit.succeed(reply)), ([token]) => {
-        if (token !== undefined) remote.tell("release", [token])
-      })
-    )
-  },
+  tryLock: ({ objects: { counter, gate } }) => gate.withLockIfAvailable(counter.increment),
   nest: ({ objects: { gate, hatch, scores }, random }) =>
     gate.withLock(hatch.withHold(({ token }) => Effect.andThen(work(random), scores.set("token", token)))),
   underHatch: ({ ledger, objects: { board, hatch, jobs }, random }) =>
@@ -147,6 +140,68 @@ const lockActions: Record<string, Action> = {
     )),
   isHeld: ({ objects: { gate } }) => gate.isHeld,
   nameless: ({ objects: { text } }) => Effect.flatMap(SharedLock.make(), (lock) => lock.withLock(text.set("nameless")))
+}
+
+const semaphoreActions: Record<string, Action> = {
+  permits: ({ client, ledger, objects: { counter, slots }, random }) => {
+    const permits = 1 + random.below(3)
+    return impatient(random)(
+      slots.withPermits(permits)(
+        Effect.acquireUseRelease(
+          Effect.sync(() => ledger.occupy(client, permits, 3)),
+          () => Effect.andThen(work(random), counter.increment),
+          (leave) => Effect.sync(leave)
+        )
+      )
+    )
+  },
+  permitsIfAvailable: ({ client, ledger, objects: { slots }, random }) => {
+    const permits = random.below(3)
+    return slots.withPermitsIfAvailable(permits)(
+      Effect.acquireUseRelease(
+        Effect.sync(() => ledger.occupy(client, permits, 3)),
+        () => work(random),
+        (leave) => Effect.sync(leave)
+      )
+    )
+  },
+  tooMany: ({ objects: { slots } }) => Effect.flip(slots.withPermits(4)(Effect.void)),
+  permitsInside: ({ objects: { hatch, slots, text } }) => hatch.withLock(slots.withPermit(text.set("inside"))),
+  available: ({ objects: { slots } }) => slots.available
+}
+
+const conditionActions: Record<string, Action> = {
+  /** Puts something into the store and says so: to one, or to all. */
+  supply: ({ objects: { bell, store }, random }) =>
+    bell.withLock(Effect.andThen(store.increment, random.chance(1 / 2) ? bell.notify(1) : bell.notifyAll)),
+  /** Takes something out of the store, and waits for it. Every other one gives up. */
+  consume: ({ objects: { bell, store }, random }) => {
+    const wait = bell.waitFor(Effect.map(store.get, (stock) => stock > 0))
+    return bell.withLock(Effect.gen(function*() {
+      const isThere = yield* impatient(random)(Effect.as(wait, true))
+      if (Option.isOption(isThere) ? Option.isNone(isThere) : isThere !== true) return
+      if ((yield* store.add(-1)) < 0) return yield* Effect.die(new Error("somebody woke up for nothing"))
+    }))
+  },
+  /** Waits for whatever is said, perhaps more than once. */
+  listen: ({ objects: { bell, text }, random }) =>
+    impatient(random)(bell.withLock(
+      Effect.repeat(
+        Effect.flatMap(impatient(random)(bell.wait), () => text.set("heard")),
+        { times: random.below(3) }
+      )
+    )),
+  /** Leaves a notification to the next, as somebody does who is interrupted just when the lock comes back. */
+  decline: ({ objects: { bell } }) =>
+    bell.withLock(Effect.flatMap(
+      bell.wait,
+      ({ token }) => conditionRemote(bell).call("decline", [token], () => Exit.void)
+    )),
+  /** Notifies nobody in particular, and holds the lock for a while. */
+  ring: ({ objects: { bell }, random }) => bell.withLock(Effect.andThen(bell.notify(random.below(3)), work(random))),
+  tryBell: ({ objects: { bell } }) => bell.withLockIfAvailable(bell.notifyAll),
+  isBellHeld: ({ objects: { bell } }) => bell.isHeld,
+  waitWithout: ({ objects: { bell } }) => Effect.flip(bell.wait)
 }
 
 const recordActions: Record<string, Action> = {
@@ -359,6 +414,8 @@ const handleActions: Record<string, Action> = {
 export const actions: Readonly<Record<string, Action>> = {
   ...queueActions,
   ...lockActions,
+  ...semaphoreActions,
+  ...conditionActions,
   ...recordActions,
   ...mapActions,
   ...signalActions,
@@ -373,6 +430,8 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ...[
     queueActions,
     lockActions,
+    semaphoreActions,
+    conditionActions,
     recordActions,
     mapActions,
     signalActions,
@@ -396,5 +455,9 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ["modifyEntry", "setEntry"],
   ["addToEntry", "setEntries", "clear", "untilHas", "untilRemoved", "untilSize", "untilEntryAtLeast"],
   ["add", "set", "untilEquals", "untilAtLeast", "untilAtMost"],
-  ["modifyNote", "countNote", "notesAsMap"]
+  ["modifyNote", "countNote", "notesAsMap"],
+  ["permits", "permitsIfAvailable"],
+  ["supply", "consume"],
+  ["listen", "ring", "supply"],
+  ["listen", "decline", "ring"]
 ]

@@ -196,6 +196,67 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       }
     }))
   },
+  "permits-kept-on-session-end": {
+    bug: "the permits of a dead session are counted as held for ever (S-11)",
+    options: inKind("Semaphore", ({ check, revoke }) => ({
+      check: (state, grants) => state.dead === true ? [] : check(state, grants),
+      revoke: (state, grant, reason, at) => {
+        if (reason !== "session ended") return revoke?.(state, grant, reason, at)
+        state.dead = true
+        state.holds.delete(grant.id)
+      }
+    }))
+  },
+  "permits-not-counted": {
+    bug: "who comes when nobody waits is given permits that others have (I2)",
+    options: inKind("Semaphore", ({ operations }) => ({
+      check: () => [],
+      operations: {
+        ...operations,
+        tryAcquire: {
+          ...operations["tryAcquire"],
+          decide: (state: object, args: never, at: At) =>
+            at.index % 3 === 0
+              ? operations["tryAcquire"].decide({ ...state, free: 3 }, args, at)
+              : operations["tryAcquire"].decide(state, args, at)
+        }
+      }
+    }))
+  },
+  "permits-given-back-twice": {
+    bug: "a release that comes twice counts twice (I2)",
+    options: inOperation("Semaphore", "release", ({ apply }) => ({
+      apply: (state, args, at) => {
+        const reply = apply(state, args, at)
+        if (at.index % 5 === 0) state.free++
+        return reply
+      }
+    }))
+  },
+  "notification-dies-with-its-receiver": {
+    bug: "whom a notification woke is gone before it has the lock, and nobody else hears of it (S-15)",
+    options: inOperation("Condition", "wait", () => ({
+      withdraw: (state, _, __, at) => {
+        state.asleep.delete(at.since)
+        state.notified.delete(at.since)
+      }
+    }))
+  },
+  "woken-for-nothing": {
+    bug: "a wait ends that nobody has notified (S-15)",
+    options: inOperation("Condition", "wait", ({ enter }) => ({
+      enter: (state, args, at) => {
+        enter?.(state, args, at)
+        if (at.index % 3 === 0) state.asleep.delete(at.index)
+      }
+    }))
+  },
+  "all-woken-for-one": {
+    bug: "a notification for one wakes all (S-15)",
+    options: inOperation("Condition", "notify", ({ apply }) => ({
+      apply: (state, [token], at) => apply(state, [token!, Number.MAX_SAFE_INTEGER], at)
+    }))
+  },
   "stale-guard-accepted": {
     bug: "who has lost the lock may still write (1)",
     options: inOperation("Ref", "set", () => ({ guarded: false }))

@@ -2,6 +2,7 @@
 import {
   SharedArray,
   SharedBarrier,
+  SharedCondition,
   SharedLatch,
   SharedList,
   SharedLock,
@@ -9,7 +10,8 @@ import {
   SharedNamespace,
   SharedOpenNamespace,
   SharedQueue,
-  SharedRef
+  SharedRef,
+  SharedSemaphore
 } from "@effect-multiprocessing/core"
 import { Effect, Schema } from "effect"
 
@@ -60,7 +62,11 @@ export const open = Effect.all({
   /** Deleted while it is held. */
   hatch: SharedLock.make({ name: "hatch" }),
   go: SharedLatch.make({ name: "go" }),
-  round: SharedBarrier.make({ name: "round", parties: 2 })
+  round: SharedBarrier.make({ name: "round", parties: 2 }),
+  slots: SharedSemaphore.make({ name: "slots", permits: 3 }),
+  /** Where those wait who find nothing in the store. */
+  bell: SharedCondition.make({ name: "bell" }),
+  store: SharedRef.make({ name: "store", schema: Schema.Int, initial: 0 })
 }, { concurrency: "unbounded" })
 
 /** The objects of one client. */

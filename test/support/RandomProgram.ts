@@ -62,6 +62,9 @@ export class RandomProgram {
     const capacity = dice.pick([1, 2, 3, Infinity, -1])
     const { args, kind } = dice.pick([
       { kind: "Lock", args: [0] },
+      { kind: "Condition", args: [0] },
+      { kind: "Semaphore", args: [1, "permits", dice.pick([1, 3, 3, 5, 0])] },
+      { kind: "Map", args: [0] },
       { kind: "Latch", args: [0] },
       { kind: "Barrier", args: [1, "parties", dice.pick([1, 2, 3, 0])] },
       { kind: "Map", args: [1, "values", dice.pick(["", "integer -5 5"])] },
@@ -119,9 +122,12 @@ export class RandomProgram {
     const queue = lane === undefined ? undefined : object!.lanes.get(lane)!
     const waiters = () => queue === undefined ? [] : [...Lane.calls(queue)].filter(({ isRead }) => !isRead)
     const before = waiters()
+    const { index } = this.drive.engine.state
     const sequence = client.call(id, operation, args, guard)
     const stay = waiters()
-    return client.outcome(sequence)?._tag === "Success" && before.some((waiter) => stay.includes(waiter))
+    // Who takes nothing overtakes nobody.
+    return client.outcome(sequence)?._tag === "Success" && this.drive.engine.state.index > index &&
+        before.some((waiter) => stay.includes(waiter))
       ? `I4: ${operation} on ${id} went past a waiter of its lane`
       : undefined
   }

@@ -1,12 +1,14 @@
 /** Everything that can be given wrong: a typed error that says who, what and why, and nothing has changed. */
 import {
   Manager,
+  SharedCondition,
   SharedLock,
   SharedMap,
   SharedNamespace,
   SharedOpenNamespace,
   SharedQueue,
-  SharedRef
+  SharedRef,
+  SharedSemaphore
 } from "@effect-multiprocessing/core"
 import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
 import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
@@ -366,6 +368,29 @@ describe("using", () => {
       says(yield* refused(manager, ref.add(4)), "OutOfBounds", `Ref "ref"`, "4", "unchanged")
       says(yield* refused(manager, ref.add(0.5)), "OutOfBounds", "0.5")
       assert.strictEqual(yield* ref.add(3), 3)
+    }))
+})
+
+describe("a number of permits or of waiters", () => {
+  it.live("that is none is refused by name, and nothing is taken or woken", () =>
+    Effect.gen(function*() {
+      const { as } = yield* setUp()
+      const semaphore = yield* as(SharedSemaphore.make({ permits: 2 }))
+      const condition = yield* as(SharedCondition.make())
+      for (const n of [-1, 0.5, NaN, Infinity]) {
+        const uses = [
+          semaphore.withPermits(n)(Effect.void),
+          semaphore.withPermitsIfAvailable(n)(Effect.void),
+          condition.withLock(condition.notify(n))
+        ]
+        for (const use of uses) {
+          const error = yield* Effect.flip(use as Effect.Effect<unknown, never>)
+          says(error, "InvalidRequest", "a whole number from 0 up", "no effect")
+        }
+      }
+      assert.strictEqual(yield* semaphore.available, 2)
+      assert.isFalse(yield* condition.isHeld)
+      assert.strictEqual(yield* semaphore.withPermits(0)(Effect.succeed(1)), 1)
     }))
 })
 

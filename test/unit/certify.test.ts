@@ -246,6 +246,41 @@ describe("certify", () => {
     )
   })
 
+  it("says that permits were given that others had", () => {
+    const book = new Book()
+    const slots = book.open("Semaphore", { permits: 3 })
+    const permits = book.change(slots, "acquire", [2], [2])
+    book.read(slots, "tryAcquire", [2], [])
+    book.read(slots, "available", [], [1])
+    assert.deepStrictEqual(certify(book.history), [])
+    book.change(slots, "tryAcquire", [2], [permits + 1])
+    assert.match(only(certify(book.history)), /tryAcquire\(2\) .* but should change nothing and reply \(\)/)
+  })
+
+  it("follows a notification to whom it is passed on, and says that somebody woke without one (S-15)", () => {
+    /** Two wait and one is notified, who may be cancelled; then the second one has the lock again. */
+    const wake = (withdrawn: boolean) => {
+      const book = new Book()
+      const bell = book.open("Condition")
+      const request = (operation: string, args: ReadonlyArray<number>, reply: ReadonlyArray<number>, session: number) =>
+        book.entry("request", bell, operation, args, reply, session, 10 * book.journal.length)
+      for (const session of [1, 2]) {
+        const token = book.journal.length + 1
+        request("acquire", [], [token, 0], session)
+        book.entry("entered", bell, "wait", [token], [], session, 1)
+      }
+      const token = book.journal.length + 1
+      request("acquire", [], [token, 0], 3)
+      request("notify", [token, 1], [1], 3)
+      if (withdrawn) book.entry("withdrawn", bell, "wait", [2], ["cancelled"], 1, 1)
+      request("release", [token], [], 3)
+      book.entry("request", bell, "wait", [4], [book.journal.length + 1, 0], 2, 1)
+      return certify(book.history)
+    }
+    assert.deepStrictEqual(wake(true), [])
+    assert.match(only(wake(false)), /wait\(4\) on Condition .* but should wait/)
+  })
+
   it("says that a call took effect twice, or after its session had ended", () => {
     const twice = redelivery().after(({ journal }) => ({ journal: replace(journal, 2, { sequence: 2 }) }))
     assert.match(twice.join("\n"), /took effect before at index 2/)

@@ -70,8 +70,12 @@ const calmObjects = ({ journal, records }: Required<History>) =>
         journal.find(({ sequence, session }) => sequence === record.sequence && session === record.session)?.index
     }))
     const grants = new Set(journal.filter((entry) => entry.object === object).map(({ index }) => index))
+    // A call that enters takes effect at two points: the search knows of one.
     const isCalm = journal.every((entry) =>
-      entry.cause === "request" || entry.cause === "withdrawn" || !entry.reply.some((part) => grants.has(Number(part)))
+      entry.cause === "entered"
+        ? entry.object !== object
+        : entry.cause === "request" || entry.cause === "withdrawn" ||
+          !entry.reply.some((part) => grants.has(Number(part)))
     )
     if (!isCalm || kind !== "Manager" || calls.length > callsMax || records.some(isBeyond(object))) return []
     // A call that waits takes effect at two points there: it begins to wait, and it is let through.

@@ -5,14 +5,17 @@ import {
   Manager,
   SharedArray,
   SharedBarrier,
+  SharedCondition,
   SharedLatch,
   SharedList,
   SharedLock,
   SharedMap,
   SharedQueue,
-  SharedRef
+  SharedRef,
+  SharedSemaphore
 } from "@effect-multiprocessing/core"
 import { violations } from "@effect-multiprocessing/core/engine/Invariants"
+import { TypeId } from "@effect-multiprocessing/core/proxy/Remote"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, Schema, type Scope, Stream } from "effect"
 import { forEachInterruption, type Interruptible } from "../../support/interruption.ts"
@@ -212,6 +215,106 @@ describe("interrupted at any step", () => {
     }), {
     program: ({ lock }) => lock.withLock(Effect.void),
     check: ({ lock }) => Effect.map(lock.isHeld, assert.isFalse)
+  })
+
+  interrupted("withLockIfAvailable leaves the lock free", (base) =>
+    Effect.gen(function*() {
+      const lock = yield* asMain(base)(SharedLock.make())
+      return { base, lock }
+    }), {
+    program: ({ lock }) => lock.withLockIfAvailable(Effect.yieldNow),
+    check: ({ lock }) => Effect.map(lock.isHeld, assert.isFalse)
+  })
+
+  interrupted("withPermits gives back what it took, or takes nothing", (base) =>
+    Effect.gen(function*() {
+      const semaphore = yield* asMain(base)(SharedSemaphore.make({ permits: 3 }))
+      return { base, semaphore }
+    }), {
+    program: ({ semaphore }) =>
+      Effect.andThen(
+        semaphore.withPermits(2)(Effect.yieldNow),
+        semaphore.withPermitsIfAvailable(3)(Effect.yieldNow)
+      ),
+    check: ({ semaphore }) => Effect.map(semaphore.available, (available) => assert.strictEqual(available, 3))
+  })
+
+  interrupted("withPermits that waited leaves those behind it their turn", (base) =>
+    Effect.gen(function*() {
+      const open = SharedSemaphore.make({ name: "semaphore", permits: 2 })
+      const [semaphore, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      const release = yield* Deferred.make<void>()
+      const holder = yield* Effect.forkDetach(other.withPermit(Deferred.await(release)))
+      yield* Memory.until("a permit is held", () => base.memory.server.engine.state.grants.size === 1)
+      const released = yield* onceWaiting(
+        base,
+        Effect.andThen(other.withPermitsIfAvailable(1)(Effect.void), Deferred.succeed(release, undefined))
+      )
+      return { base, semaphore, others: Effect.andThen(released, Fiber.join(holder)) }
+    }), {
+    program: ({ semaphore }) => semaphore.withPermits(2)(Effect.void),
+    check: ({ semaphore }) => Effect.map(semaphore.available, (available) => assert.strictEqual(available, 2))
+  })
+
+  interrupted(
+    "wait leaves its notification to the next one, or has used it, and has the lock (S-15)",
+    (base) =>
+      Effect.gen(function*() {
+        const open = SharedCondition.make({ name: "condition" })
+        const [condition, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+        const next = yield* Deferred.make<void>()
+        const waiter = yield* Effect.forkDetach(Effect.andThen(Deferred.await(next), other.withLock(other.wait)))
+        // The next one waits, too, before the only notification.
+        const asleep = () => base.memory.server.engine.state.objects.get(condition[TypeId].target.id)!.state.asleep
+        const notified = yield* onceWaiting(
+          base,
+          Effect.gen(function*() {
+            yield* Deferred.succeed(next, undefined)
+            const { session } = base.other.manager.connection.agreement
+            yield* Memory.until("the next one waits", () =>
+              [...base.memory.server.engine.state.sessions.get(session)!.calls.values()].some((call) =>
+                call._tag === "Parked" && asleep().has(call.since)
+              ))
+            yield* other.withLock(other.notify(1))
+          })
+        )
+        const log: Array<string> = []
+        // Waits in vain if the notification got lost.
+        const others = Effect.andThen(
+          notified,
+          Effect.suspend(() =>
+            log.includes("woken") ? Fiber.interrupt(waiter) : Fiber.await(waiter)
+          )
+        )
+        return { base, condition, log, others }
+      }),
+    {
+      // What a fiber loses once it was resumed is its own loss: here it can only be interrupted before.
+      operations: 6,
+      program: ({ condition, log }) =>
+        condition.withLock(
+          Effect.map(condition.wait, () => log.push("woken")).pipe(
+            Effect.ensuring(
+              Effect.map(Effect.exit(condition.withLock(Effect.void)), (exit) => log.push(String(exit)))
+            )
+          )
+        ),
+      check: ({ condition, log }) =>
+        Effect.gen(function*() {
+          assert.isFalse(yield* condition.isHeld)
+          if (log.length > 0) assert.include(log.at(-1), "already held by this fiber")
+        })
+    }
+  )
+
+  interrupted("wait leaves no trace: its lock is free, and nobody waits", (base) =>
+    Effect.gen(function*() {
+      const open = SharedCondition.make({ name: "condition" })
+      const [condition, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+      return { base, condition, others: yield* onceWaiting(base, other.withLock(other.notifyAll)) }
+    }), {
+    program: ({ condition }) => condition.withLock(Effect.andThen(condition.wait, Effect.yieldNow)),
+    check: ({ condition }) => Effect.map(condition.isHeld, assert.isFalse)
   })
 
   interrupted("offer to a full queue adds its item once or not at all", (base) =>

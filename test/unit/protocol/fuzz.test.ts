@@ -78,6 +78,8 @@ class Nonsense {
     const name = dice.pick([null, null, "a", "b", "", "x".repeat(600)])
     return dice.pick([
       ["Lock", "", name, 0],
+      ["Condition", "", name, 0],
+      ["Semaphore", "", name, 1, "permits", dice.roll(4)],
       ["Map", "", name, 0],
       ["List", "", name, 1, "order", dice.pick(["number", "string", ""])],
       ["Array", "", name, 2, "type", dice.pick(["float64", "int8"]), "length", dice.roll(5)],

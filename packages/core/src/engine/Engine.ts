@@ -9,7 +9,7 @@
  * - **I1 One order.** Every state change has exactly one index, dense under one epoch; state and outputs are a
  *   function of the inputs alone.
  * - **I2 Conservation.** At the end of a step every queue item is in exactly one of: queued, out with one live
- *   (session, sequence), settled, dead letter.
+ *   (session, sequence), settled, dead letter. Permits free + held are all there are.
  * - **I3 One fate.** A (session, sequence) takes effect at most once and ends once: replied, failed, withdrawn or
  *   compensated. After the end step of a session nothing parked, granted or referenced names it.
  * - **I4 No lost wake, no barging.** At the end of a step no head of a lane could go, and nothing is granted past an

@@ -38,7 +38,10 @@ export const leave = (object: SharedObject, session: Session, parked: Parked): v
   session.calls.delete(parked.sequence)
 }
 
-/** Moves a parked call to the tail of another lane of its object. */
+/**
+ * Moves a parked call to the tail of another lane of its object, and of its session's calls: when the session ends they
+ * are withdrawn in the order in which they came to where they wait.
+ */
 export const move = (object: SharedObject, session: Session, parked: Parked, lane: string, arrival: number): void => {
   leave(object, session, parked)
   parked.lane = lane

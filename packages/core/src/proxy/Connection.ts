@@ -58,7 +58,7 @@ export interface Target {
 }
 
 /** How long an interrupted fiber waits for the manager to say how its call ended (S-10). */
-const settleTimeoutMs = 1_000
+export const settleTimeoutMs = 1_000
 
 /** What was sent must fit into a reply, which may say a little more about it. */
 const replyBytes = 64
@@ -86,7 +86,7 @@ export class Connection {
   readonly #calls = new Calls()
   /** Calls that the window does not admit yet, in order, and their arguments: what was sent is not kept. */
   readonly #waiting = new Map<Call, ReadonlyArray<Argument>>()
-  /** The locks that fibers of this process hold. */
+  /** The locks and permits that fibers of this process hold. */
   readonly holds = new Holds()
   readonly #watches = new Watches({
     subscribe: (target) => {
@@ -372,9 +372,9 @@ export class Connection {
   }
 
   /** Registers a hold and what is to happen when it is lost; answers how to unregister. */
-  onLost(hold: GrantId, object: ObjectId, lost: () => void): () => void {
+  onLost(hold: GrantId, lost: () => void): () => void {
     if (this.#ended !== undefined) lost()
-    return this.holds.add(hold, object, lost)
+    return this.holds.add(hold, lost)
   }
 
   /** The changes of an object: its snapshot, then every change in order, without a silent gap (S-29). */

@@ -8,6 +8,7 @@ import type { GrantId } from "../engine/Kind.ts"
 /** A hold, and the connection it was acquired over: it says nothing to any other manager. */
 export interface GuardedBy {
   readonly connection: object
+  /** A hold that is renewed gets another one (`Held`). */
   readonly token: GrantId
 }
 

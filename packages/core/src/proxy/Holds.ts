@@ -1,31 +1,25 @@
-/** The locks that fibers of this process hold, and what happens to each when it is lost (S-21, S-22). */
+/** The holds of fibers of this process, and what happens to each when it is lost (S-21, S-22). */
 import type { GrantId } from "../engine/Kind.ts"
-import type { ObjectId } from "../engine/Value.ts"
 
 /** The holds of one connection. */
 export class Holds {
-  readonly #holds = new Map<GrantId, { readonly object: ObjectId; readonly lost: () => void }>()
+  readonly #lost = new Map<GrantId, () => void>()
 
   /** Registers a hold and its loss signal; answers how to unregister. */
-  add(hold: GrantId, object: ObjectId, lost: () => void): () => void {
-    this.#holds.set(hold, { object, lost })
-    return () => this.#holds.delete(hold)
-  }
-
-  /** Whether a hold is one of an object (S-20). */
-  isOf(hold: GrantId, object: ObjectId): boolean {
-    return this.#holds.get(hold)?.object === object
+  add(hold: GrantId, lost: () => void): () => void {
+    this.#lost.set(hold, lost)
+    return () => this.#lost.delete(hold)
   }
 
   /** Trips the loss signal of a hold; false if nobody waits for it any more. */
   trip(hold: GrantId): boolean {
-    const held = this.#holds.get(hold)
-    held?.lost()
-    return held !== undefined
+    const lost = this.#lost.get(hold)
+    lost?.()
+    return lost !== undefined
   }
 
   /** Trips every loss signal: the connection has ended. */
   tripAll(): void {
-    for (const { lost } of this.#holds.values()) lost()
+    for (const lost of this.#lost.values()) lost()
   }
 }

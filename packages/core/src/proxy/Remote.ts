@@ -190,8 +190,8 @@ export class Remote<K> {
     if (this.connection.holds.trip(hold)) return Exit.failCause(Cause.interrupt())
     return Exit.die(
       new Error(
-        `${operation} on ${this.target.description} was refused: this fiber stands under a lock that has ended. ` +
-          "A fiber that outlives its withLock must run its calls in SharedLock.unguarded"
+        `${operation} on ${this.target.description} was refused: this fiber stands under a lock that has ended, or that ` +
+          "another fiber gave up to wait. A fiber that outlives its withLock must run its calls in SharedLock.unguarded"
       )
     )
   }

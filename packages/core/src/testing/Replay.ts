@@ -86,10 +86,10 @@ export class Replay {
       this.#unjudged.add(entry.index)
       return
     }
-    const since = this.#leave(entry)?.index
-    const reply = model.change({ ...entry, since })
+    const call = { ...entry, since: this.#leave(entry)?.index }
+    const reply = model.change(call)
     if (reply === undefined || !sameReply(reply, entry.reply)) {
-      this.violate(`${describe(entry)}, but should ${this.#expected(model, entry, reply)}`)
+      this.violate(`${describe(entry)}, but should ${this.#expected(model, call, reply)}`)
       replica.model = undefined
       return
     }
@@ -132,9 +132,9 @@ export class Replay {
     }
   }
 
-  #expected(model: Model, entry: JournalEntry, reply: Reply | undefined): string {
+  #expected(model: Model, call: Call, reply: Reply | undefined): string {
     if (reply !== undefined) return `reply ${show(reply)}`
-    const answer = model.look(entry)
+    const answer = model.look(call)
     if (answer === undefined) return "wait"
     return "error" in answer ? `fail with ${answer.error}` : `change nothing and reply ${show(answer.reply)}`
   }

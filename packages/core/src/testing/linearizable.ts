@@ -48,9 +48,9 @@ const outcomes = (model: Model, record: CallRecord): ReadonlyArray<Model> => {
   const call = { ...record, index: record.index ?? NaN }
   const answer = model.look(call)
   if (answer !== undefined) {
-    if (outcome === undefined) return []
-    if ("error" in answer) return outcome._tag === "Failure" && outcome.error === answer.error ? [model] : []
-    return outcome._tag === "Success" && sameReply(answer.reply, outcome.reply) ? [model] : []
+    if ("error" in answer) return outcome?._tag === "Failure" && outcome.error === answer.error ? [model] : []
+    if (outcome?._tag === "Success" && sameReply(answer.reply, outcome.reply)) return [model]
+    if (answer.ifOthersWait !== true) return []
   }
   const next = model.copy()
   const reply = next.change(call)

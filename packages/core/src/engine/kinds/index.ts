@@ -2,11 +2,13 @@
 import type { AnyKind } from "../Kind.ts"
 import { array } from "./array.ts"
 import { barrier } from "./barrier.ts"
+import { condition } from "./condition.ts"
 import { latch } from "./latch.ts"
 import { list } from "./list.ts"
 import { lock } from "./lock.ts"
 import { queue } from "./queue.ts"
 import { map, namespace, openNamespace, ref } from "./record.ts"
+import { semaphore } from "./semaphore.ts"
 
 /** The kinds of the standard manager. */
 export const kinds: ReadonlyArray<AnyKind> = [
@@ -18,6 +20,8 @@ export const kinds: ReadonlyArray<AnyKind> = [
   lock,
   latch,
   barrier,
+  semaphore,
+  condition,
   list,
   array
 ]

@@ -1,25 +1,55 @@
 /**
  * Lock: at most one hold at a time, first come first served (S-20).
  *
- * I2: held or free, never both. I5: the hold is the grant of the acquire that got it; its id is the fencing token.
+ * I2: held or free, never both. I5: the hold is the grant of the operation that got it; its id is the fencing token.
+ *
+ * A condition is a lock, too, with a wait set (`condition.ts`): it has these operations and this part of the state.
  */
-import { answer, count, type GrantId, kindOf, operationsOf, ready, refuse, wait } from "../Kind.ts"
+import {
+  answer,
+  type At,
+  count,
+  type Grant,
+  type GrantId,
+  kindOf,
+  operationsOf,
+  ready,
+  refuse,
+  wait,
+  type Withdrawal
+} from "../Kind.ts"
 
-interface State {
+/** The state of a lock, or the part of a state that makes one. */
+export interface Locked {
   holder: GrantId | undefined
   /** A holder's session ended while it held, and nobody has released since: what the lock guards may be half done. */
   abandoned: boolean
 }
 
-const { change, grant, read } = operationsOf<State, "waiting">()
+const { change, grant, read } = operationsOf<Locked, "waiting">()
 
-const hold = (state: State, at: { readonly index: number }): readonly [token: GrantId, abandoned: number] => {
-  state.holder = at.index
-  return [at.index, state.abandoned ? 1 : 0]
+/** A lock that nobody holds. */
+export const free = (): Locked => ({ holder: undefined, abandoned: false })
+
+/** Takes the lock by the operation that is being applied. */
+export const hold = (state: Locked, { index }: At): readonly [token: GrantId, abandoned: number] => {
+  state.holder = index
+  return [index, state.abandoned ? 1 : 0]
 }
 
-const operations = {
-  /** Waits until the lock is free and takes it. */
+/** Frees the lock, in good order. */
+export const release = (state: Locked, token: GrantId, at: At): void => {
+  at.settle(token)
+  state.holder = undefined
+  state.abandoned = false
+}
+
+/** The decision of an operation that needs the lock: its first argument is the token. */
+export const ifHeld = (_: Locked, [token]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
+  at.held(token) === undefined ? refuse("NotHeld", token) : ready
+
+export const operations = {
+  /** Waits until the lock is free and takes it. Replies with the token, and 1 if the lock was abandoned. */
   acquire: grant({
     parameters: [],
     lane: "waiting",
@@ -27,7 +57,7 @@ const operations = {
     decide: (state) => state.holder === undefined ? ready : wait,
     apply: (state, [], at) => hold(state, at)
   }),
-  /** Takes the lock if it is free and nobody waits for it. */
+  /** Takes the lock if it is free, which it is not while somebody waits for it. */
   tryAcquire: grant({
     parameters: [],
     guarded: false,
@@ -37,34 +67,44 @@ const operations = {
   release: change({
     parameters: [count],
     settles: true,
-    decide: (_, [token], at) => at.held(token) === undefined ? refuse("NotHeld", token) : ready,
+    decide: ifHeld,
     apply: (state, [token], at) => {
-      at.settle(token)
-      state.holder = undefined
-      state.abandoned = false
+      release(state, token, at)
       return []
     }
   }),
   isHeld: read([], (state) => [state.holder === undefined ? 0 : 1] as const)
 }
 
+/** For `Kind.revoke`. */
+export const revoke = (state: Locked, _: Grant, reason: Withdrawal): void => {
+  state.holder = undefined
+  if (reason === "session ended") state.abandoned = true
+}
+
+/** For `Kind.pristine`. */
+export const pristine = (state: Locked): boolean => state.holder === undefined && !state.abandoned
+
+/** For `Kind.describe`. */
+export const describe = ({ abandoned, holder }: Locked) => ({ holder: holder ?? null, abandoned })
+
+/** For `Kind.check`. */
+export const check = (state: Locked, grants: ReadonlyArray<Grant>): ReadonlyArray<string> =>
+  grants.length > 1 || grants[0]?.id !== state.holder
+    ? [`I5: the lock is held by ${state.holder} and granted to ${grants.map(({ id }) => id)}`]
+    : []
+
 /** The kind behind `SharedLock`. */
-export const lock = kindOf<State>()({
+export const lock = kindOf<Locked>()({
   name: "Lock",
   lanes: ["waiting"],
   options: {},
   operations,
   fences: true,
-  initial: () => ({ holder: undefined, abandoned: false }),
-  pristine: (state) => state.holder === undefined && !state.abandoned,
-  revoke: (state, _, reason) => {
-    state.holder = undefined
-    if (reason === "session ended") state.abandoned = true
-  },
+  initial: free,
+  pristine,
+  revoke,
   values: () => [],
-  describe: (state) => ({ holder: state.holder ?? null, abandoned: state.abandoned }),
-  check: (state, grants) =>
-    grants.length > 1 || grants[0]?.id !== state.holder
-      ? [`I5: the lock is held by ${state.holder} and granted to ${grants.map(({ id }) => id)}`]
-      : []
+  describe,
+  check
 })

@@ -22,7 +22,13 @@ export interface Call {
 }
 
 /** How a call ends that changes nothing. */
-export type Answer = { readonly reply: Reply } | { readonly error: string }
+export type Answer =
+  | {
+    readonly reply: Reply
+    /** Only if others wait, of whom a model does not know; if none does, the call is carried out. */
+    readonly ifOthersWait?: true
+  }
+  | { readonly error: string }
 
 /** Something granted and not settled. */
 export interface Granted {

@@ -11,7 +11,8 @@ import {
   type Reply
 } from "./Model.ts"
 
-class LockModel implements Model {
+/** A lock, also that of a condition. */
+export class LockModel implements Model {
   readonly grants: Map<number, Granted>
   readonly unguarded = new Set(["acquire", "tryAcquire", "release"])
   #abandoned: boolean

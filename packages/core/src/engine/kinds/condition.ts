@@ -1,0 +1,162 @@
+/**
+ * Condition: a lock with a wait set, a monitor as Hoare and Brinch Hansen described it, with Mesa's signals (S-15).
+ *
+ * ```text
+ *   holds ─ wait ─► asleep ─ notify ─► notified ─► holds again, in the order of all who want the lock
+ * ```
+ *
+ * Who begins to wait gives the lock up in the same step, so no notification can come between. Nobody wakes that was not
+ * notified while it waited: a waiter is known by the index at which it began, and a notification that its receiver
+ * cannot use any more goes to the oldest of those who waited when it was made, or to nobody.
+ *
+ * I2: a waiter is in exactly one of `asleep`, `notified`, or the holder. I5: as for a lock; each wait ends with a new
+ * token.
+ */
+import { answer, type At, count, type Grant, kindOf, operationsOf, ready, refuse, wait, waitIn } from "../Kind.ts"
+import * as Lock from "./lock.ts"
+
+interface State extends Lock.Locked {
+  /** Those who wait for a notification, by the index at which each began, in order. */
+  readonly asleep: Set<number>
+  /** Those who have had one and not the lock yet, and the index of the notification. */
+  readonly notified: Map<number, number>
+  /** The notification by which the holder came to the lock; absent: it acquired it. */
+  wokenBy: number | undefined
+}
+
+const { change, grant } = operationsOf<State, "waiting" | "asleep">()
+
+const wake = (state: State, waiter: number, notification: number): void => {
+  state.asleep.delete(waiter)
+  state.notified.set(waiter, notification)
+}
+
+/** Wakes those who have waited longest, at most so many; answers how many. */
+const wakeOldest = (state: State, most: number, notification: number): number => {
+  let woken = 0
+  for (const waiter of state.asleep) {
+    if (woken === most) break
+    wake(state, waiter, notification)
+    woken++
+  }
+  return woken
+}
+
+/** Whom a notification was for cannot use it: the oldest who waited already when it was made gets it (S-15). */
+const passOn = (state: State, notification: number | undefined): void => {
+  const [oldest] = state.asleep
+  if (notification !== undefined && oldest !== undefined && oldest < notification) wake(state, oldest, notification)
+}
+
+/** What woke the holder up is for somebody else. */
+const declined = (state: State): void => {
+  const { wokenBy } = state
+  state.wokenBy = undefined
+  passOn(state, wokenBy)
+}
+
+/** The holder gives up the lock itself: what it was woken for is done. */
+const release = (state: State, token: number, at: At): void => {
+  Lock.release(state, token, at)
+  state.wokenBy = undefined
+}
+
+const operations = {
+  ...Lock.operations,
+  release: change({
+    parameters: [count],
+    settles: true,
+    decide: Lock.ifHeld,
+    apply: (state, [token], at) => {
+      release(state, token, at)
+      return []
+    }
+  }),
+  /** Gives the lock up and waits for a notification, then for the lock. Replies as `acquire`. */
+  wait: grant({
+    parameters: [count],
+    lane: "asleep",
+    // The hold in its guard ends as it begins to wait.
+    guarded: false,
+    decide: (state, [token], at) => {
+      if (at.since === undefined) return at.held(token) === undefined ? refuse("NotHeld", token) : wait
+      if (state.asleep.has(at.since)) return wait
+      // One order for all who want the lock: neither those who come nor those who are notified can starve the others.
+      return state.holder === undefined ? ready : waitIn("waiting")
+    },
+    enter: (state, [token], at) => {
+      release(state, token, at)
+      state.asleep.add(at.index)
+    },
+    withdraw: (state, _, __, at) => {
+      if (state.asleep.delete(at.since!)) return
+      const notification = state.notified.get(at.since!)
+      state.notified.delete(at.since!)
+      passOn(state, notification)
+    },
+    apply: (state, _, at) => {
+      state.wokenBy = state.notified.get(at.since!)
+      state.notified.delete(at.since!)
+      return Lock.hold(state, at)
+    }
+  }),
+  /** The holder will not act on the notification that woke it: it was interrupted. It goes to the next. */
+  decline: change({
+    parameters: [count],
+    settles: true,
+    decide: (state, [token], at) =>
+      at.held(token) === undefined ? refuse("NotHeld", token) : state.wokenBy === undefined ? answer() : ready,
+    apply: (state) => {
+      declined(state)
+      return []
+    }
+  }),
+  /** Notifies those who have waited longest, at most so many; replies with how many it were. Only for the holder. */
+  notify: change({
+    parameters: [count, count],
+    decide: (state, [token, most], at) =>
+      at.held(token) === undefined
+        ? refuse("NotHeld", token)
+        : most === 0 || state.asleep.size === 0
+        ? answer(0)
+        : ready,
+    apply: (state, [, most], at) => [wakeOldest(state, most, at.index)] as const
+  })
+}
+
+/** The kind behind `SharedCondition`. */
+export const condition = kindOf<State>()({
+  name: "Condition",
+  // In this order: who wakes up stands behind those who wait for the lock already.
+  lanes: ["waiting", "asleep"],
+  options: {},
+  operations,
+  fences: true,
+  initial: () => ({ ...Lock.free(), asleep: new Set(), notified: new Map(), wokenBy: undefined }),
+  pristine: (state) => Lock.pristine(state) && state.asleep.size === 0 && state.notified.size === 0,
+  revoke: (state, grant: Grant, reason) => {
+    Lock.revoke(state, grant, reason)
+    // It was interrupted before it knew, or its process died before it was done.
+    declined(state)
+  },
+  values: () => [],
+  describe: (state) => ({
+    ...Lock.describe(state),
+    asleep: [...state.asleep],
+    notified: [...state.notified],
+    wokenBy: state.wokenBy ?? null
+  }),
+  check: (state, grants) => {
+    const broken = [...Lock.check(state, grants)]
+    const asleep = [...state.asleep]
+    if (asleep.some((waiter, i) => i > 0 && asleep[i - 1]! >= waiter)) broken.push("I2: the sleepers are out of order")
+    for (const [waiter, notification] of state.notified) {
+      if (state.asleep.has(waiter)) broken.push(`I2: waiter ${waiter} is asleep and notified`)
+      if (waiter >= notification) broken.push(`I2: waiter ${waiter} was notified before it waited, at ${notification}`)
+    }
+    if (state.wokenBy !== undefined && state.holder === undefined) {
+      broken.push("I2: nobody was woken, and holds nothing")
+    }
+    return broken
+  }
+})

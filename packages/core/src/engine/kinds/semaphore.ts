@@ -1,0 +1,90 @@
+/**
+ * Semaphore: so many permits, held by several at a time, first come first served.
+ *
+ * I2: permits free + held = all there are. A hold is the grant of the operation that got it; its id is the fencing
+ * token of the permits.
+ */
+import { answer, type At, count, type GrantId, kindOf, operationsOf, ready, refuse, wait } from "../Kind.ts"
+
+interface State {
+  readonly permits: number
+  free: number
+  readonly holds: Map<GrantId, number>
+}
+
+const { change, grant, read } = operationsOf<State, "waiting">()
+
+const take = (state: State, permits: number, { index }: At): readonly [token: GrantId] => {
+  state.free -= permits
+  state.holds.set(index, permits)
+  return [index]
+}
+
+const giveBack = (state: State, id: GrantId): void => {
+  state.free += state.holds.get(id)!
+  state.holds.delete(id)
+}
+
+const operations = {
+  /** Waits until there are that many permits, and takes them. Replies with the token. */
+  acquire: grant({
+    parameters: [count],
+    lane: "waiting",
+    guarded: false,
+    decide: (state, [permits]) =>
+      permits > state.permits ? refuse("TooManyPermits", state.permits) : permits > state.free ? wait : ready,
+    apply: (state, [permits], at) => take(state, permits, at)
+  }),
+  /** Takes that many permits if they are there, and nobody waits for some; else replies with nothing. */
+  tryAcquire: grant({
+    parameters: [count],
+    // Where it would wait, so that it is told whether others do: a small request does not overtake a large one (S-13).
+    lane: "waiting",
+    guarded: false,
+    decide: (state, [permits], at) =>
+      permits > state.permits
+        ? refuse("TooManyPermits", state.permits)
+        : at.isBehind || permits > state.free
+        ? answer()
+        : ready,
+    apply: (state, [permits], at) => take(state, permits, at)
+  }),
+  release: change({
+    parameters: [count],
+    settles: true,
+    decide: (_, [token], at) => at.held(token) === undefined ? refuse("NotHeld", token) : ready,
+    apply: (state, [token], at) => {
+      at.settle(token)
+      giveBack(state, token)
+      return []
+    }
+  }),
+  /** Permits that nobody holds. */
+  available: read([], (state) => [state.free] as const)
+}
+
+/** The kind behind `SharedSemaphore`. */
+export const semaphore = kindOf<State>()({
+  name: "Semaphore",
+  lanes: ["waiting"],
+  options: { permits: count },
+  operations,
+  fences: true,
+  initial: ({ permits }) =>
+    permits === 0
+      ? refuse("InvalidOptions", "permits must be at least 1")
+      : { permits, free: permits, holds: new Map() },
+  pristine: (state) => state.holds.size === 0,
+  revoke: (state, { id }) => giveBack(state, id),
+  values: () => [],
+  describe: (state) => ({ ...state, holds: [...state.holds] }),
+  check: ({ free, holds, permits }, grants) => {
+    const held = [...holds.values()].reduce((sum, n) => sum + n, 0)
+    const broken: Array<string> = []
+    if (free < 0 || free + held !== permits) broken.push(`I2: ${free} free and ${held} held of ${permits} permits`)
+    if (grants.length !== holds.size || grants.some(({ id }) => !holds.has(id))) {
+      broken.push(`I2: permits are held by ${[...holds.keys()]} and granted to ${grants.map(({ id }) => id)}`)
+    }
+    return broken
+  }
+})

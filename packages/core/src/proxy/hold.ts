@@ -1,0 +1,119 @@
+/**
+ * A body under a hold: what a lock, permits and a condition have in common (S-20 to S-22).
+ *
+ * ```text
+ *   grant ─► Held ─► body, with the hold in its guard ─► the end: told to the manager, not asked
+ *             │ lost: the body is interrupted
+ *             └ suspended, renewed with another token: a condition's wait
+ * ```
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { GrantId } from "../engine/Kind.ts"
+import type { Connection } from "./Connection.ts"
+import { Guard, type GuardedBy } from "./Guard.ts"
+import type { Remote, Restore } from "./Remote.ts"
+
+/** A hold of this process, from its grant to the end of its body. */
+export class Held<L> implements GuardedBy {
+  readonly connection: Connection
+  readonly #remote: Remote<unknown>
+  readonly #loss: (token: GrantId) => L
+  readonly #lost = Deferred.makeUnsafe<never, L>()
+  #token: GrantId
+  #state: "held" | "suspended" | "lost" | "over" = "held"
+  #unregister: () => void
+
+  /** To be made in the turn in which the grant is read: that it is lost may be the next thing the manager says. */
+  constructor(remote: Remote<unknown>, token: GrantId, loss: (token: GrantId) => L) {
+    this.#remote = remote
+    this.connection = remote.connection
+    this.#loss = loss
+    this.#token = token
+    this.#unregister = this.#register()
+  }
+
+  get token(): GrantId {
+    return this.#token
+  }
+
+  /** The manager knows it, as far as is known here. */
+  get isCurrent(): boolean {
+    return this.#state === "held"
+  }
+
+  get isSuspended(): boolean {
+    return this.#state === "suspended"
+  }
+
+  /** Whether a body still stands under it, and it is of this object (S-20). */
+  isOf(remote: Remote<unknown>): boolean {
+    return this.#state !== "over" && this.connection === remote.connection &&
+      this.#remote.target.id === remote.target.id
+  }
+
+  /** Fails when the hold is lost. */
+  get lost(): Effect.Effect<never, L> {
+    return Deferred.await(this.#lost)
+  }
+
+  /** It is given up for a while. What is called under it meanwhile is refused, which is no loss. */
+  suspend(): void {
+    this.#unregister()
+    this.#state = "suspended"
+  }
+
+  /** It is back, with this token; false if nobody waited for it any more. */
+  renew(token: GrantId): boolean {
+    if (this.#state !== "suspended") return false
+    this.#state = "held"
+    this.#token = token
+    this.#unregister = this.#register()
+    return true
+  }
+
+  /** It will not come back, if it was suspended. What is called under it from now on is interrupted, as after any loss. */
+  lose(): void {
+    if (this.#state !== "suspended") return
+    this.#state = "lost"
+    this.#unregister = this.#register()
+    this.#trip()
+  }
+
+  /** Its body has ended. */
+  end(): void {
+    this.#unregister()
+    this.#state = "over"
+  }
+
+  #register(): () => void {
+    return this.connection.onLost(this.#token, () => this.#trip())
+  }
+
+  #trip(): void {
+    Deferred.doneUnsafe(this.#lost, Effect.fail(this.#loss(this.#token)))
+  }
+}
+
+/** The hold of an object that the running fiber stands under. */
+export const heldOf = (remote: Remote<unknown>): Effect.Effect<Held<unknown> | undefined> =>
+  Effect.map(Guard, (guard) => guard.find((hold): hold is Held<unknown> => hold instanceof Held && hold.isOf(remote)))
+
+/**
+ * Runs a body under a hold that was just granted, where interruption is masked; `release` gives it back, however the
+ * body ends. It is told and not asked: the hold passes on when that arrives, and a frozen manager holds nobody up.
+ */
+export const under = <A, E, R, L>(
+  restore: Restore,
+  held: Held<L>,
+  body: Effect.Effect<A, E, R>,
+  release: (token: GrantId) => void
+): Effect.Effect<A, E | L, R> =>
+  Effect.flatMap(Guard, (guard) => {
+    const guarded = Effect.provideService(body, Guard, [...guard, held])
+    return Effect.onExit(restore(Effect.raceFirst(guarded, held.lost)), () =>
+      Effect.sync(() => {
+        held.end()
+        release(held.token)
+      }))
+  })

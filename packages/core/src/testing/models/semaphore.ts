@@ -1,0 +1,86 @@
+/** So many permits, some of them out. */
+import type { Argument } from "../../engine/Value.ts"
+import {
+  type Answer,
+  type Call,
+  type Granted,
+  holds,
+  type MakeModel,
+  type Model,
+  notHeld,
+  type Reply
+} from "./Model.ts"
+
+class SemaphoreModel implements Model {
+  readonly unguarded = new Set(["acquire", "tryAcquire", "release"])
+  readonly grants: Map<number, Granted>
+  readonly #permits: number
+  /** Permits by grant. */
+  readonly #out: Map<number, number>
+
+  constructor(permits: number, out?: ReadonlyMap<number, number>, grants?: ReadonlyMap<number, Granted>) {
+    this.#permits = permits
+    this.#out = new Map(out)
+    this.grants = new Map(grants)
+  }
+
+  get #free(): number {
+    return [...this.#out.values()].reduce((free, out) => free - out, this.#permits)
+  }
+
+  look({ args, operation, session }: Call): Answer | undefined {
+    switch (operation) {
+      case "acquire":
+        return this.#excessive(args)
+      case "tryAcquire":
+        return this.#excessive(args) ??
+          (Number(args[0]) > this.#free ? { reply: [] } : { reply: [], ifOthersWait: true })
+      case "release":
+        return holds(this, session, args[0]) ? undefined : notHeld
+      case "available":
+        return { reply: [this.#free] }
+    }
+    return undefined
+  }
+
+  change({ args, index, operation, session }: Call): Reply | undefined {
+    const [number] = args
+    switch (operation) {
+      case "acquire":
+      case "tryAcquire":
+        if (Number(number) > this.#free) return undefined
+        this.#out.set(index, Number(number))
+        this.grants.set(index, { session, byReceipt: false })
+        return [index]
+      case "release":
+        if (!holds(this, session, number)) return undefined
+        this.revoke(Number(number))
+        return []
+    }
+    return undefined
+  }
+
+  revoke(grant: number): void {
+    this.#out.delete(grant)
+    this.grants.delete(grant)
+  }
+
+  isPristine(): boolean {
+    return this.#out.size === 0
+  }
+
+  state(): unknown {
+    return [...this.#out].map(([grant, out]) => [grant, out, this.grants.get(grant)])
+  }
+
+  copy(): SemaphoreModel {
+    return new SemaphoreModel(this.#permits, this.#out, this.grants)
+  }
+
+  #excessive([permits]: ReadonlyArray<Argument>): Answer | undefined {
+    return Number(permits) > this.#permits ? { error: "TooManyPermits" } : undefined
+  }
+}
+
+/** A semaphore with all its permits. */
+export const makeSemaphore: MakeModel = ({ permits }) => new SemaphoreModel(Number(permits))

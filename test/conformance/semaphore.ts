@@ -1,0 +1,185 @@
+import { Manager, SharedSemaphore } from "@effect-multiprocessing/core"
+import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
+import { assert } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Option, Semaphore } from "effect"
+import { programs, suite } from "./suite.ts"
+
+const permits = 3
+
+/** A semaphore, ours or Effect's. */
+interface Permits {
+  readonly withPermits: (n: number) => (self: Effect.Effect<void>) => Effect.Effect<void, unknown>
+  readonly withPermitsIfAvailable: (
+    n: number
+  ) => (self: Effect.Effect<void>) => Effect.Effect<Option.Option<void>, unknown>
+  /** Permits that nobody holds, once all that was asked for before has been done. */
+  readonly available: Effect.Effect<number, unknown> | undefined
+}
+
+/** What a semaphore should do: who runs, and who waits, in order. */
+class Model {
+  readonly running = new Map<number, number>()
+  readonly #waiting = new Map<number, number>()
+  /** As Effect's: whatever fits goes on, and who does not wait asks nobody who does. */
+  readonly #overtakes: boolean
+
+  constructor(overtakes: boolean) {
+    this.#overtakes = overtakes
+  }
+
+  get free(): number {
+    return [...this.running.values()].reduce((free, n) => free - n, permits)
+  }
+
+  begin(id: number, n: number): void {
+    this.#waiting.set(id, n)
+    this.#serve()
+  }
+
+  beginIfAvailable(id: number, n: number): void {
+    if (n <= this.free && (this.#overtakes || this.#waiting.size === 0)) this.running.set(id, n)
+  }
+
+  end(id: number): void {
+    this.running.delete(id)
+    this.#waiting.delete(id)
+    this.#serve()
+  }
+
+  #serve(): void {
+    for (const [id, n] of this.#waiting) {
+      if (n <= this.free) {
+        this.#waiting.delete(id)
+        this.running.set(id, n)
+      } else if (!this.#overtakes) return
+    }
+  }
+}
+
+/** Runs a program, and looks after each step whether those run who should. */
+const follow = (
+  { available, withPermits, withPermitsIfAvailable }: Permits,
+  model: Model,
+  program: ReadonlyArray<readonly ["begin" | "try" | "finish" | "interrupt", number]>
+) =>
+  Effect.gen(function*() {
+    const running = new Set<number>()
+    const alive = new Map<number, readonly [Fiber.Fiber<unknown, unknown>, Deferred.Deferred<void>]>()
+    for (const [id, [what, number]] of program.entries()) {
+      const n = 1 + Math.abs(number) % permits
+      if (what === "begin" || what === "try") {
+        const end = yield* Deferred.make<void>()
+        const body = Effect.suspend(() => {
+          running.add(id)
+          return Effect.ensuring(Deferred.await(end), Effect.sync(() => running.delete(id)))
+        })
+        const use = what === "begin" ? withPermits(n)(body) : withPermitsIfAvailable(n)(body)
+        alive.set(id, [yield* Effect.forkChild(use, { startImmediately: true }), end])
+        if (what === "begin") model.begin(id, n)
+        else model.beginIfAvailable(id, n)
+      } else {
+        const [chosen, [fiber, end] = []] = [...alive][Math.abs(number) % Math.max(1, alive.size)] ?? []
+        if (chosen === undefined || fiber === undefined || end === undefined) continue
+        if (what === "finish" && model.running.has(chosen)) {
+          yield* Deferred.succeed(end, undefined)
+          yield* Fiber.join(fiber)
+        } else yield* Fiber.interrupt(fiber)
+        alive.delete(chosen)
+        model.end(chosen)
+      }
+      if (available !== undefined) assert.strictEqual(yield* available, model.free)
+      yield* Effect.repeat(Effect.yieldNow, { times: 99, while: () => running.size !== model.running.size })
+      assert.deepStrictEqual([...running].sort(), [...model.running.keys()].sort())
+    }
+    for (const [fiber] of alive.values()) yield* Fiber.interrupt(fiber)
+    if (available !== undefined) assert.strictEqual(yield* available, permits)
+  })
+
+/** `SharedSemaphore`. */
+export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
+  it.effect.prop(
+    "lets those run who should, first come first served, as Effect's lets those who fit (S-13, S-33)",
+    [programs("begin", "try", "finish", "interrupt")],
+    ([program]) =>
+      Effect.gen(function*() {
+        yield* follow(yield* SharedSemaphore.make({ permits }), new Model(false), program)
+        const effects = yield* Semaphore.make(permits)
+        yield* follow(
+          {
+            withPermits: (n) => effects.withPermits(n),
+            withPermitsIfAvailable: (n) => effects.withPermitsIfAvailable(n),
+            available: undefined
+          },
+          new Model(true),
+          program
+        )
+      }).pipe(Effect.scoped),
+    runs
+  )
+
+  it.effect("never lets more run than it has permits, however many want to", () =>
+    Effect.gen(function*() {
+      const semaphore = yield* SharedSemaphore.make({ permits: 5 })
+      let [inside, most] = [0, 0]
+      const body = Effect.gen(function*() {
+        most = Math.max(most, ++inside)
+        yield* semaphore.available
+        inside--
+      })
+      yield* Effect.all(Array.from({ length: 50 }, () => semaphore.withPermit(body)), { concurrency: "unbounded" })
+      assert.strictEqual(most, 5)
+      assert.strictEqual(yield* semaphore.available, 5)
+    }).pipe(Effect.scoped))
+
+  it.effect("has its permits back however the body ends: success, failure, defect, interruption", () =>
+    Effect.gen(function*() {
+      const semaphore = yield* SharedSemaphore.make({ permits: 2 })
+      const ends: ReadonlyArray<Effect.Effect<unknown, string>> = [
+        Effect.succeed(1),
+        Effect.fail("failure"),
+        Effect.die("defect"),
+        Effect.interrupt
+      ]
+      for (const end of ends) {
+        yield* Effect.exit(semaphore.withPermits(2)(end))
+        assert.deepStrictEqual(yield* semaphore.withPermitsIfAvailable(2)(Effect.succeed("in")), Option.some("in"))
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("fails at once when asked for more than it has, where Effect's waits for ever", () =>
+    Effect.gen(function*() {
+      const semaphore = yield* SharedSemaphore.make({ permits: 2 })
+      for (const use of [semaphore.withPermits(3)(Effect.void), semaphore.withPermitsIfAvailable(3)(Effect.void)]) {
+        const error = yield* Effect.flip(use)
+        assert.strictEqual(error._tag, "TooManyPermits")
+        assert.include(error.message, "has 2 permits, and never more")
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("deleted, its permits are lost to their holders, and who waits fails (S-22, S-27)", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* Manager.Manager
+      const semaphore = yield* SharedSemaphore.make({ permits: 2 })
+      const entered = yield* Deferred.make<void>()
+      const body = Effect.andThen(Deferred.succeed(entered, undefined), Effect.never)
+      const holder = yield* Effect.forkChild(Effect.flip(semaphore.withPermits(2)(body)))
+      yield* Deferred.await(entered)
+      const waiter = yield* Effect.forkChild(Effect.flip(semaphore.withPermit(Effect.void)), { startImmediately: true })
+      yield* Remote.manager(connection).call("delete", [semaphore[Remote.TypeId].target.id], () => Exit.void)
+      const lost = yield* Fiber.join(holder)
+      assert.strictEqual(lost._tag, "PermitsLost")
+      assert.include(lost.message, "2 permits of Semaphore")
+      assert.include((yield* Fiber.join(waiter)).message, "was deleted while acquire waited")
+    }).pipe(Effect.scoped))
+
+  it.effect("can be opened by name with the same number of permits only, and travels as a value", () =>
+    Effect.gen(function*() {
+      const name = "test/conformance/semaphore"
+      yield* SharedSemaphore.make({ name, permits: 2 })
+      assert.strictEqual((yield* Effect.flip(SharedSemaphore.make({ name, permits: 3 })))._tag, "OptionsMismatch")
+      assert.isTrue(SharedSemaphore.isSharedSemaphore(yield* SharedSemaphore.make({ name, permits: 2 })))
+      for (const permits of [0, -1, 1.5, Infinity]) {
+        assert.include((yield* Effect.flip(SharedSemaphore.make({ permits }))).message, "permits must be")
+      }
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,90 @@
+/** Processes that are killed while they hold something, or wait for it: Python's Manager keeps it for them for ever. */
+import { Manager, Process, SharedLock } from "@effect-multiprocessing/core"
+import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer } from "effect"
+import {
+  Bell,
+  Gate,
+  HoldAll,
+  Holders,
+  layerShared,
+  Listen,
+  Log,
+  Slots,
+  TakeLock,
+  TakePermits
+} from "./fixtures/holders.ts"
+import { fixture } from "./harness.ts"
+
+const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("holdersWorker")), NodeServices.layer)
+
+const layer = layerShared.pipe(Layer.provideMerge(Layer.merge(NodeManager.layer, platform)))
+
+/** Waits until so many calls wait for an object, as the manager says. */
+const untilWaiting = (object: Remote.Shared, waiters: number) =>
+  SharedLock.unguarded(Effect.flatMap(Manager.Manager, ({ inspect }) =>
+    Effect.repeat(inspect, {
+      until: ({ objects }) =>
+        objects.find(({ id }) => id === object[Remote.TypeId].target.id)?.waiters.length === waiters
+    })))
+
+describe("a process that is killed", () => {
+  it.live("leaves its locks, permits and conditions to those who wait for them (F-8.1.6, R-1)", () =>
+    Effect.gen(function*() {
+      const [log, gate, slots, bell] = yield* Effect.all([Log, Gate, Slots, Bell])
+      const holder = yield* Process.spawn(Holders, HoldAll, {})
+      yield* log.take
+      assert.strictEqual(yield* slots.available, 0)
+      const waiting = yield* Effect.forkChild(Effect.all([
+        gate.withHold(({ abandoned }) => Effect.succeed(abandoned)),
+        slots.withPermits(2)(Effect.succeed(2)),
+        bell.withHold(({ abandoned }) => Effect.succeed(abandoned))
+      ], { concurrency: "unbounded" }))
+      yield* Effect.forEach([gate, slots, bell], (object) => untilWaiting(object, 1))
+      yield* holder.kill()
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [true, 2, true])
+      assert.deepStrictEqual([yield* gate.isHeld, yield* slots.available, yield* bell.isHeld], [false, 2, false])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("while it waits for a lock or permits takes none, and holds nobody up (F-8.1.7, R-3)", () =>
+    Effect.gen(function*() {
+      const [gate, slots] = yield* Effect.all([Gate, Slots])
+      const go = yield* Deferred.make<void>()
+      const holder = yield* Effect.forkChild(gate.withLock(slots.withPermit(Deferred.await(go))))
+      const waiters = yield* Effect.forEach([TakePermits, TakeLock], (task) => Process.spawn(Holders, task, {}))
+      yield* untilWaiting(slots, 1)
+      yield* untilWaiting(gate, 1)
+      // Behind the one that wants both permits, although there is one.
+      const next = yield* Effect.forkChild(slots.withPermit(Effect.succeed("in")))
+      yield* untilWaiting(slots, 2)
+      yield* Effect.forEach(waiters, (waiter) => waiter.kill())
+      assert.strictEqual(yield* Fiber.join(next), "in")
+      yield* untilWaiting(gate, 0)
+      yield* Deferred.succeed(go, undefined)
+      yield* Fiber.join(holder)
+      assert.deepStrictEqual([yield* gate.isHeld, yield* slots.available], [false, 2])
+      assert.isFalse(yield* gate.withHold(({ abandoned }) => Effect.succeed(abandoned)))
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("while it waits for a notification uses none up, not even one that it was given (F-8.2.5, S-15)", () =>
+    Effect.gen(function*() {
+      const bell = yield* Bell
+      for (const moment of ["before", "after"] as const) {
+        const dying = yield* Process.spawn(Holders, Listen, {})
+        yield* untilWaiting(bell, 1)
+        const next = yield* Effect.forkChild(bell.withLock(bell.wait))
+        yield* untilWaiting(bell, 2)
+        yield* bell.withLock(Effect.gen(function*() {
+          if (moment === "after") assert.strictEqual(yield* bell.notify(1), 1)
+          yield* dying.kill()
+          yield* untilWaiting(bell, 1)
+          if (moment === "before") assert.strictEqual(yield* bell.notify(1), 1)
+        }))
+        yield* Fiber.join(next)
+        assert.isFalse(yield* bell.isHeld)
+      }
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+})
