@@ -11,7 +11,7 @@
  */
 import { Process, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { Console, Effect, Layer, Schema } from "effect"
+import { Console, Effect, Layer, Schema, Stream } from "effect"
 
 const Message = Schema.Struct({ from: Schema.Int, number: Schema.Int })
 
@@ -29,10 +29,7 @@ const tasks = Tasks.toLayer({
 
   Consume: Effect.fn(function*() {
     const messages = yield* Messages
-    const got: Array<typeof Message.Type> = []
-    const one = Effect.map(messages.take, (message) => got.push(message))
-    yield* Effect.forever(one).pipe(Effect.catchTag("QueueClosed", () => Effect.void))
-    return got
+    return yield* Stream.runCollect(messages.stream)
   }, Effect.orDie)
 }).pipe(Layer.provide(Messages.layer))
 

@@ -15,7 +15,7 @@
  */
 import { Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { Console, Effect, Fiber, Layer, Schema } from "effect"
+import { Console, Effect, Fiber, Layer, Schema, Stream } from "effect"
 
 class Requests extends SharedRef.Service<Requests>()("log/Requests", { schema: Schema.Int, initial: 0 }) {}
 class Log extends SharedQueue.Service<Log>()("log/Lines", { item: Schema.String }) {}
@@ -38,14 +38,12 @@ const tasks = Tasks.toLayer({
 const main = Effect.gen(function*() {
   const total = yield* Requests
   const log = yield* Log
-  const lines: Array<string> = []
-  const print = Effect.tap(log.take, (line) => Effect.andThen(Console.log(line), Effect.sync(() => lines.push(line))))
-  const printer = yield* Effect.forkChild(Effect.forever(print))
+  const printed = yield* Effect.forkChild(Stream.runCollect(Stream.tap(log.stream, Console.log)))
 
   const names = ["server-1", "server-2", "server-3"]
   yield* Effect.forEach(names, (name) => Process.run(Tasks, Serve, { name, requests: 2 }), { concurrency: "unbounded" })
   yield* log.close
-  yield* Effect.exit(Fiber.join(printer))
+  const lines = yield* Fiber.join(printed)
 
   const inOrder = names.every((name) => {
     const own = lines.filter((line) => line.startsWith(name))

@@ -22,13 +22,9 @@ const Square = Task.make("Square", { payload: { from: numbers, to: squares } })
 const Write = Task.make("Write", { payload: { from: squares, to: lines } })
 const Tasks = TaskGroup.make("pipeline", { tasks: [Square, Write] })
 
-/** Works on what comes in until there is no more. */
-const stage = <A, E, R>(from: SharedQueue.SharedQueue<A>, work: (item: A) => Effect.Effect<void, E, R>) =>
-  Effect.forever(from.process(work)).pipe(Effect.catchTag("QueueClosed", () => Effect.void), Effect.orDie)
-
 const tasks = Tasks.toLayer({
-  Square: ({ from, to }) => stage(from, (n) => to.offer([n, n * n])),
-  Write: ({ from, to }) => stage(from, ([n, square]) => to.offer(`${n} squared is ${square}`))
+  Square: ({ from, to }) => Effect.orDie(from.processAll((n) => to.offer([n, n * n]))),
+  Write: ({ from, to }) => Effect.orDie(from.processAll(([n, square]) => to.offer(`${n} squared is ${square}`)))
 })
 
 const main = Effect.gen(function*() {
