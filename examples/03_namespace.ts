@@ -1,14 +1,14 @@
 /**
  * Two processes and the main program share the values of a namespace: the worked example of SuperFastPython's tutorial
- * on `Manager.Namespace` (SEED-16).
+ * on `Manager.Namespace` (SEED-4, 8, 16 to 19).
  *
  *     $ npm run example examples/03_namespace.ts
  *     [Task1-1] Task1 sees 55 got <first>
  *     [Task2-2] Task2 sees <first> got <second>
  *     Main sees: { main: 55, task1: <first>, task2: <second> }
  *
- * What is better: the names and their types are declared, so a misspelt one does not compile (SEED-15 has the open
- * form); there is no `if __name__ == "__main__"` (SEED-19), and a number arrives with its last digit (SEED-18).
+ * What is better: the names and their types are declared, so a misspelt one does not compile (25_open_names.ts has the
+ * open form), and there is no `if __name__ == "__main__"`.
  */
 import { Process, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,6 +1,6 @@
 /**
  * What a namespace holds: every value of its field's schema, the same in every process. SuperFastPython's tutorial
- * names integers, floating point values, strings and characters (SEED-5, 6, 20).
+ * names integers, floating point values, strings and characters (SEED-5, 6, 13, 20).
  *
  *     $ npm run example examples/04_values.ts
  *     100 is more than 50

@@ -1,6 +1,6 @@
 /**
  * Four processes add to one number: reading, adding and writing back loses updates, and what cures it. The warning of
- * SuperFastPython's namespace tutorial, and its cure with a lock (SEED-11, 12, 60).
+ * SuperFastPython's namespace tutorial, and its cure with a lock (SEED-11, 12, 22, 60).
  *
  *     $ npm run example examples/05_lost_updates.ts
  *     read, add, write: <fewer> of 2000, exact: false

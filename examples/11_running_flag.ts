@@ -1,6 +1,6 @@
 /**
  * Five processes work until a flag in a namespace says stop: first by looking again and again, as in the blog post
- * "Manager Namespaces for IPC Between Python Process Pools", then by waiting to be told (SEED-35, 36, 37).
+ * "Manager Namespaces for IPC Between Python Process Pools", then by waiting to be told (SEED-35, 36, 37, 40, 41).
  *
  *     $ npm run example examples/11_running_flag.ts
  *     ~ [Poll-1] <a>: Worker started.

@@ -12,7 +12,7 @@ import { matches, type Run, runsOf } from "./header.ts"
 const folder = join(import.meta.dirname, "../../examples")
 
 /** Examples with a test of their own: in test/docs, test/process, and below. */
-const apart = ["01_quickstart", "02_census", "10_three_programs.ts"]
+const apart = ["01_quickstart", "02_census", "10_three_programs.ts", "40_http_server"]
 
 const names = readdirSync(folder).filter((name) => /^\d/.test(name))
 
