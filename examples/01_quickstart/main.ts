@@ -18,8 +18,7 @@ const tasks = Tasks.toLayer({
     let done = 0
     // A job is gone once its work has succeeded. When a process dies before that, the job comes back for another one:
     // so the work must be safe to repeat, as setting a key is.
-    const one = jobs.process((n) => Effect.as(results.set(n, n ** power), ++done))
-    yield* Effect.forever(one).pipe(Effect.catchTag("QueueClosed", () => Effect.void))
+    yield* jobs.processAll((n) => Effect.as(results.set(n, n ** power), ++done))
     return done
   }, Effect.orDie)
 }).pipe(Layer.provide(layerShared))

@@ -1,6 +1,6 @@
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { type Cause, Effect, Fiber, Option, Queue, Schema } from "effect"
+import { type Cause, Effect, Fiber, Option, Queue, Schema, Stream } from "effect"
 import { programs, suite } from "./suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
@@ -202,6 +202,24 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       assert.deepStrictEqual([yield* queue.take, yield* queue.take], [1, 2])
       assert.strictEqual((yield* Effect.flip(queue.take))._tag, "QueueClosed")
       yield* queue.close
+    }).pipe(Effect.scoped))
+
+  it.effect("closed, it ends `stream` and `processAll` when it is drained, and nothing else does", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int })
+      const out = yield* SharedQueue.make({ item: Schema.Int, capacity: 3 })
+      const moved = yield* Effect.forkChild(queue.processAll(out.offer))
+      const read = yield* Effect.forkChild(Stream.runCollect(out.stream))
+      yield* queue.offerAll(numbers(10))
+      yield* queue.close
+      yield* Fiber.join(moved)
+      yield* out.close
+      assert.deepStrictEqual(yield* Fiber.join(read), numbers(10))
+      const other = yield* SharedQueue.make({ item: Schema.Int })
+      yield* other.offer(1)
+      const error = yield* Effect.flip(other.processAll(out.offer))
+      assert.strictEqual(error._tag, "QueueClosed")
+      assert.deepStrictEqual([yield* other.size, yield* other.take], [1, 1])
     }).pipe(Effect.scoped))
 
   it.effect("keeps the reason of a dead letter, and how often it was tried (S-19)", () =>

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { GrantId } from "./engine/Kind.ts"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { Argument, Cell } from "./engine/Value.ts"
@@ -89,6 +90,15 @@ export interface SharedQueue<in out A> extends Shared.Shared {
     f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
   ) => Effect.Effect<B, E | QueueClosed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
   /**
+   * Processes items as they come, one after another, until the queue is closed and drained. The first failure of `f`
+   * ends it, `QueueClosed` of another queue included; for several at a time run it several times.
+   *
+   * **Fairness**, **Cancellation** and **On disconnect** as `process`.
+   */
+  readonly processAll: <B, E, R>(
+    f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
+  ) => Effect.Effect<void, E | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
+  /**
    * Takes the first item, waits for one. It is the caller's once this effect has succeeded: what the process then
    * loses is lost.
    *
@@ -98,6 +108,8 @@ export interface SharedQueue<in out A> extends Shared.Shared {
   readonly take: Effect.Effect<A, QueueClosed | ManagerError>
   /** As `take`, but nothing where that would wait or find the queue closed (Python's `get_nowait`). */
   readonly poll: Effect.Effect<Option.Option<A>, ManagerError>
+  /** Items as they are taken, one for each that is asked for; ends when the queue is closed and drained. */
+  readonly stream: Stream.Stream<A, ManagerError>
   /** As `take`, and the item must be settled while the scope lives. */
   readonly takeLease: Effect.Effect<Lease<A>, QueueClosed | ManagerError, Scope.Scope>
   /** No more offers, those that wait fail; takers drain what is left. */
@@ -175,11 +187,21 @@ export const isSharedQueue = (u: unknown): u is SharedQueue<unknown> => Shared.i
 
 const whenClosed: Refusals<"QueueClosed", QueueClosed> = { QueueClosed: (_, queue) => new QueueClosed({ queue }) }
 
+/** The end of `processAll`: told apart from `QueueClosed` of another queue, with which `f` may fail. */
+class Drained {
+  readonly _tag = "Drained"
+}
+
+const whenDrained: Refusals<"QueueClosed", Drained> = { QueueClosed: () => new Drained() }
+
 const whenNotHeld: Refusals<"NotHeld", LeaseLost> = {
   NotHeld: ([lease], queue) => new LeaseLost({ queue, lease: Number(lease) })
 }
 
 const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQueue<A> => {
+  const take = Effect.uninterruptibleMask((restore) =>
+    remote.callOwned(restore, "take", [], ([cell]) => remote.decode("take", codec, cell), whenClosed, "reject")
+  )
   return {
     [Shared.TypeId]: remote,
     offer: (value) => remote.encoded("offer", codec, value, (cell) => offer(remote, cell)),
@@ -191,10 +213,13 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
         value,
         (cell) => remote.call("offerAll", [cell], ([accepted]) => Exit.succeed(accepted === 1), whenClosed)
       ),
-    process: (f) => process(remote, codec, f),
-    take: Effect.uninterruptibleMask((restore) =>
-      remote.callOwned(restore, "take", [], ([cell]) => remote.decode("take", codec, cell), whenClosed, "reject")
-    ),
+    process: (f) => process(remote, codec, f, whenClosed),
+    processAll: (f) =>
+      Effect.forever(process(remote, codec, f, whenDrained)).pipe(
+        Effect.catch((error) => error instanceof Drained ? Effect.void : Effect.fail(error))
+      ),
+    take,
+    stream: Stream.fromEffectRepeat(Effect.catchTag(take, "QueueClosed", () => Cause.done())),
     poll: Effect.uninterruptibleMask((restore) =>
       remote.callOwned(
         restore,
@@ -278,14 +303,19 @@ interface Leased<A> extends Delivery {
   readonly cell: Cell
 }
 
-const lease = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>, restore: Restore) =>
+const lease = <A, E>(
+  remote: QueueRemote,
+  codec: ValueCodec.ValueCodec<A>,
+  restore: Restore,
+  refusals: Refusals<"QueueClosed", E>
+) =>
   remote.callOwned(
     restore,
     "takeLease",
     [],
     ([id, attempt, cell]) =>
       Exit.map(remote.decode("takeLease", codec, cell), (item): Leased<A> => ({ id, attempt, item, cell })),
-    whenClosed,
+    refusals,
     "reject"
   )
 
@@ -305,13 +335,14 @@ const dropHandles = (remote: QueueRemote, { handles }: Cell): void => {
   for (const handle of handles) remote.connection.drop(handle, 1)
 }
 
-const process = <A, B, E, R>(
+const process = <A, B, E, R, Closed>(
   remote: QueueRemote,
   codec: ValueCodec.ValueCodec<A>,
-  f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
-): Effect.Effect<B, E | QueueClosed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>> =>
+  f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>,
+  refusals: Refusals<"QueueClosed", Closed>
+): Effect.Effect<B, E | Closed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(lease(remote, codec, restore), ({ attempt, cell, id, item }) => {
+    Effect.flatMap(lease(remote, codec, restore, refusals), ({ attempt, cell, id, item }) => {
       const work = Effect.scoped(Effect.suspend(() => f(item, { attempt })))
       const done = remote.call("ack", [id], () => Exit.void, whenNotHeld)
       return restore(Effect.tap(work, () => done)).pipe(
@@ -333,7 +364,7 @@ const takeLease = <A>(
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const scope = yield* Effect.scope
-      const { attempt, cell, id, item } = yield* lease(remote, codec, restore)
+      const { attempt, cell, id, item } = yield* lease(remote, codec, restore, whenClosed)
       let settled = false
       const settle = <E>(effect: Effect.Effect<void, E>) =>
         Effect.tap(effect, () => {

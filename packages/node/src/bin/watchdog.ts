@@ -5,6 +5,7 @@
  * worker's standard input, gives the worker a moment to end by itself, and then kills its whole group, so that what
  * the worker had started goes with it.
  */
+import { enableCompileCache } from "node:module"
 import * as Net from "node:net"
 import { isMainThread, Worker } from "node:worker_threads"
 
@@ -12,6 +13,8 @@ import { isMainThread, Worker } from "node:worker_threads"
 const graceMs = 1_000
 
 if (isMainThread) {
+  // Every worker loads the same modules: the first one leaves them compiled for the others, where Node keeps such.
+  enableCompileCache()
   new Worker(new URL(import.meta.url), { execArgv: [], stdin: false }).unref()
 } else {
   const lifeline = new Net.Socket({ fd: 0, readable: true, writable: false })

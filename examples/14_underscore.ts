@@ -1,0 +1,34 @@
+/**
+ * A name that begins with an underscore is a name as any other. In the lesson on `Namespace` of educative's course it
+ * stays on the proxy: another process fails to read it, or, forked, reads a stale copy (SEED-7, 45, 46).
+ *
+ *     $ npm run example examples/14_underscore.ts
+ *     [Show-1] { _item: 'shared', item: 'shared too' }
+ *     [Show-1] _item: shared
+ *
+ * What is better: one rule everywhere. There is no name that looks shared and is not, and how a process is started
+ * makes no difference.
+ */
+import { Process, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { Console, Effect, Schema } from "effect"
+
+const fields = { _item: Schema.String, item: Schema.String }
+
+const Show = Task.make("Show", { payload: { namespace: SharedNamespace.schema(fields) } })
+const Tasks = TaskGroup.make("lesson", { tasks: [Show] })
+
+const tasks = Tasks.toLayer({
+  Show: Effect.fn(function*({ namespace }) {
+    yield* Console.log(yield* namespace.get)
+    yield* Console.log("_item:", yield* namespace.fields._item.get)
+  }, Effect.orDie)
+})
+
+const main = Effect.gen(function*() {
+  const namespace = yield* SharedNamespace.make({ fields, initial: { _item: "empty", item: "empty" } })
+  yield* namespace.set({ _item: "shared", item: "shared too" })
+  yield* Process.run(Tasks, Show, { namespace })
+}).pipe(Effect.scoped)
+
+NodeManager.runMain(main, { tasks })

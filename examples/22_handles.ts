@@ -1,0 +1,39 @@
+/**
+ * Handles travel: as the payload of a process, inside the items of a queue, and inside the result. SuperFastPython's
+ * namespace tutorial and the overview article on `Manager` name queues and pool arguments (SEED-9, 10, 62).
+ *
+ *     $ npm run example examples/22_handles.ts
+ *     [Work-1] took a counter at 10
+ *     the sender's scope has ended, and the counter is 11
+ *
+ * What is better: what travels is counted. In Python the item is useless when its sender has dropped its own proxy
+ * before it is taken; here a counter lives as long as something refers to it, an item in a queue included.
+ */
+import { Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { Console, Effect, Schema } from "effect"
+
+const Counter = SharedRef.schema(Schema.Int)
+
+const Work = Task.make("Work", { payload: { counters: SharedQueue.schema(Counter) }, success: Counter })
+const Tasks = TaskGroup.make("handles", { tasks: [Work] })
+
+const tasks = Tasks.toLayer({
+  Work: Effect.fn(function*({ counters }) {
+    const counter = yield* counters.take
+    yield* Console.log(`took a counter at ${yield* counter.get}`)
+    yield* counter.increment
+    return counter
+  }, Effect.orDie)
+})
+
+const main = Effect.gen(function*() {
+  const counters = yield* SharedQueue.make({ item: Counter })
+  const send = Effect.flatMap(SharedRef.make({ schema: Schema.Int, initial: 10 }), counters.offer)
+  yield* Effect.scoped(send)
+
+  const counter = yield* Process.run(Tasks, Work, { counters })
+  yield* Console.log(`the sender's scope has ended, and the counter is ${yield* counter.get}`)
+}).pipe(Effect.scoped)
+
+NodeManager.runMain(main, { tasks })

@@ -1,0 +1,73 @@
+/** Every example prints what its header says, as a person starts it: with real processes. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { execFile } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { start, waitUntil } from "../process/harness.ts"
+import { matches, type Run, runsOf } from "./header.ts"
+
+const folder = join(import.meta.dirname, "../../examples")
+
+/** Examples with a test of their own: in test/docs, test/process, and below. */
+const apart = ["01_quickstart", "02_census", "10_three_programs.ts", "40_http_server"]
+
+const names = readdirSync(folder).filter((name) => /^\d/.test(name))
+
+const sourceOf = (name: string): string => readFileSync(join(folder, name), "utf8")
+
+/** What a program prints; it is a failure when it prints errors or fails. */
+const run = (name: string, { args }: Run): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const program = [...process.execArgv, join(folder, name), ...args]
+    execFile(process.execPath, program, (error, stdout, stderr) => {
+      if (error === null && stderr === "") resolve(stdout)
+      else reject(new Error(`${name} ${args.join(" ")} failed (${error?.code}):\n${stdout}${stderr}`))
+    })
+  })
+
+describe("an example", () => {
+  it("has a number of its own", () => {
+    const numbers = names.map((name) => name.slice(0, 2))
+    assert.deepStrictEqual(numbers, [...new Set(numbers)])
+  })
+
+  describe.each(names.filter((name) => !apart.includes(name)))("%s", (name) => {
+    const runs = runsOf(sourceOf(name))
+
+    it("says in its header how it is run", () => {
+      assert.isAbove(runs.length, 0)
+      assert.include(sourceOf(name), `$ npm run example examples/${name}`)
+    })
+
+    it.each(runs.map((run) => [run.args.join(" "), run] as const))(
+      "%s prints what its header says",
+      async (_, run_) => {
+        const output = await run(name, run_)
+        assert.isTrue(matches(run_.lines, output), `it printed\n${output}and not\n${run_.lines.join("\n")}`)
+      },
+      600_000
+    )
+  })
+
+  it.live("of three programs that are started separately shares their queue (SEED-31, 32)", () =>
+    Effect.gen(function*() {
+      const name = "10_three_programs.ts"
+      const program = pathToFileURL(join(folder, name))
+      const [serve, put, get] = runsOf(sourceOf(name))
+      const private_ = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const path = join(private_, "socket")
+      const server = yield* start(program, serve!.args[0]!, path)
+      yield* waitUntil("it serves", () => matches(serve!.lines, server.output()))
+      for (const { args, lines } of [put!, get!]) {
+        const client = yield* start(program, args[0]!, path)
+        yield* client.exit
+        assert.isTrue(matches(lines, client.output()), client.output())
+      }
+    }).pipe(Effect.scoped))
+})

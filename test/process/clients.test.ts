@@ -1,0 +1,28 @@
+/** Many clients at once: what an array of queues for as many processes needs (SEED-30, SEED-33). */
+import { Manager, SharedQueue } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import { assert, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+
+const clients = Array.from({ length: 300 }, (_, i) => i)
+
+const box = (i: number) => SharedQueue.make({ name: `box/${i}`, item: Schema.Int })
+
+it.live("hundreds of clients that connect at once are all let in, and each has its own queue (R-17)", () =>
+  Effect.gen(function*() {
+    const { endpoint, inspect } = yield* Manager.Manager
+    yield* Effect.forEach(
+      clients,
+      (i) =>
+        Effect.flatMap(box(i), (queue) => queue.offer(i)).pipe(
+          Effect.provide(NodeManager.layerClient(endpoint!))
+        ),
+      { concurrency: "unbounded" }
+    )
+    const contents = yield* Effect.forEach(
+      clients,
+      (i) => Effect.flatMap(box(i), (queue) => Effect.all([queue.size, queue.take]))
+    )
+    assert.deepStrictEqual(contents, clients.map((i) => [1, i]))
+    yield* Effect.repeat(inspect, { until: ({ counts }) => counts.sessions === 1 })
+  }).pipe(Effect.scoped, Effect.provide(NodeManager.layer)))
