@@ -8,9 +8,10 @@
  *      └────────┘   taken back, or its worker ended before it had begun
  * ```
  *
- * P1: a job that has not ended is in the queue, or with exactly one worker. P2: a job ends once. P3: a job that has
- * started is never queued again: a worker says that it starts a job before it does. P4: a worker with a cancelled job
- * gets no other one. P5: a worker runs one job at a time, in the order in which they were sent.
+ * P1: a job that has not ended is in the queue, or with exactly one worker. P2: the end of a job is told once. P3: a job
+ * that has started is never queued again: a worker says that it starts a job before it does. P4: a worker with a
+ * cancelled job gets no other one. P5: a worker runs one job at a time, in the order in which they were sent. P6: no
+ * worker is killed while it runs a job that is not cancelled.
  */
 import type { Pace } from "./Pace.ts"
 
@@ -21,8 +22,10 @@ export type Place = "Queued" | "Sent" | "Started" | "Ended"
 export class Job {
   place: Place = "Queued"
   worker: Worker | undefined = undefined
-  /** Nobody waits for its result any more. */
+  /** Nobody wants its result any more. */
   cancelled = false
+  /** Its end has been told, though a worker may still have it. */
+  told = false
   /** How long it may take, as it was thought when it was sent. */
   expectedMicros = 0
   previous: Job | undefined = undefined
@@ -101,7 +104,7 @@ export interface Actions<J extends Job, W extends Worker> {
   readonly run: (worker: W, job: J) => void
   /** Take a job back: only if it has not started, or interrupt it if it has. */
   readonly withdraw: (worker: W, job: J, interrupt: boolean) => void
-  /** From now on this job has the grace to end, then `expired` is to be called. */
+  /** From now on this cancelled job has the grace to end, then `expired` is to be called. */
   readonly startGrace: (job: J) => void
   readonly kill: (worker: W, job: J) => void
   /** A job has ended; `worker` had started it. */
@@ -132,11 +135,6 @@ export class Board<J extends Job, W extends Worker> {
     this.#actions = actions
   }
 
-  /** Jobs that are with no worker. */
-  get queued(): number {
-    return this.#queue.size
-  }
-
   /** A worker is ready. */
   add(worker: W): void {
     this.workers.add(worker)
@@ -145,7 +143,8 @@ export class Board<J extends Job, W extends Worker> {
 
   submit(job: J): void {
     this.#queue.addLast(job)
-    this.#dispatch()
+    // Behind one that no worker takes now it has to wait anyway.
+    if (this.#queue.size === 1) this.#dispatch()
   }
 
   /** The caller has gone. The job ends now if no worker has it, else when its worker says so or ends. */
@@ -172,6 +171,8 @@ export class Board<J extends Job, W extends Worker> {
   started(worker: W, job: J): void {
     worker.heardMs = this.#actions.nowMs()
     job.place = "Started"
+    // It was cancelled too late not to begin: its grace is that of a task that runs.
+    if (job.cancelled) this.#actions.startGrace(job)
     this.#answered(worker, job)
   }
 
@@ -180,24 +181,33 @@ export class Board<J extends Job, W extends Worker> {
     this.#leave(worker, job)
     this.#answered(worker, job)
     if (job.cancelled) this.#end(job, "Cancelled")
+    else if (this.#stopped) this.#end(job, "Stopped")
     else this.#queue.addFirst(job)
     this.#dispatch()
   }
 
-  /** A worker has run a job, in so long. It has ended, however it came out. */
-  done(worker: W, job: J, micros: number): void {
+  /** A worker has run a job, in so long. Whether its end is to be told: it has a result, or a failure. */
+  done(worker: W, job: J, micros: number): boolean {
     worker.heardMs = this.#actions.nowMs()
     this.#leave(worker, job)
     this.#answered(worker, job)
     if (!job.cancelled) this.#pace.measured(job.task, job.payloads, micros)
     job.place = "Ended"
+    const { told } = job
+    job.told = true
     this.#dispatch()
+    return !told
   }
 
-  /** The grace of a cancelled job is over. */
+  /**
+   * The grace of a cancelled job is over: its worker is killed, unless that runs somebody else's job and has not come to
+   * answer. Then the job will not run there, and its caller need not wait for the answer (P6).
+   */
   expired(job: J): void {
     const worker = job.worker as W | undefined
     if (worker === undefined || worker.doomed) return
+    const running = worker.jobs.head!
+    if (running.place === "Started" && !running.cancelled) return this.#tell(job, "Cancelled")
     worker.doomed = true
     this.#actions.kill(worker, job)
   }
@@ -230,6 +240,12 @@ export class Board<J extends Job, W extends Worker> {
 
   #end(job: J, how: EndedWithoutResult, worker?: W): void {
     job.place = "Ended"
+    this.#tell(job, how, worker)
+  }
+
+  #tell(job: J, how: EndedWithoutResult, worker?: W): void {
+    if (job.told) return
+    job.told = true
     this.#actions.end(job, how, worker)
   }
 
@@ -239,6 +255,8 @@ export class Board<J extends Job, W extends Worker> {
     worker.expectedMicros -= job.expectedMicros
     worker.bytes -= job.bytes
     if (job.cancelled) worker.cancelled--
+    // What was added up from fractions need not come out even.
+    if (worker.jobs.size === 0) worker.expectedMicros = 0
     job.worker = undefined
     job.place = "Queued"
   }

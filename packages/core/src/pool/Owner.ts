@@ -100,7 +100,14 @@ export class Owner {
         this.#wrote(member)
       },
       startGrace: (call) => {
-        call.grace = fork(Effect.andThen(Effect.sleep(graceMs), Effect.sync(() => this.#board.expired(call))))
+        call.grace?.interruptUnsafe()
+        call.grace = fork(
+          Effect.sleep(graceMs).pipe(
+            // What the worker has said while this process was busy is heard before it counts as silent.
+            Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 4 })),
+            Effect.andThen(Effect.sync(() => this.#board.expired(call)))
+          )
+        )
       },
       kill: (member, { task }) => {
         const { name: worker, pid } = member
@@ -287,7 +294,7 @@ export class Owner {
 
   #settle(member: Member, call: Call, micros: number, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
     member.calls.delete(call.id)
-    this.#board.done(member, call, micros)
+    if (!this.#board.done(member, call, micros)) return
     this.#options.tally.ended(call.payloads, call.cancelled ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
     call.settle(exit)
   }
