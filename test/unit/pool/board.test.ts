@@ -55,7 +55,10 @@ describe("a board", () => {
     while (yard.workers.length > 0) yard.tick(dice)
     yard.hire()
     for (let step = 0; step < 200; step++) yard.tick(dice)
-    assert.deepStrictEqual(jobs.map(({ ends: [end] }) => end), ["Crashed", ...Array.from({ length: 7 }, () => "Done")])
+    assert.deepStrictEqual(jobs.map(({ ends: [end] }) => end), [
+      "Crashed",
+      ...Array.from({ length: 7 }, () => "Done" as const)
+    ])
   })
 
   it("takes back what waits behind a long job, when another worker has nothing to do", () => {
