@@ -52,6 +52,8 @@ export class Worker {
   asked: Job | undefined = undefined
   /** It is being killed. */
   doomed = false
+  /** It gets jobs until it has enough, and then none until half of them are done: they travel together. */
+  filling = true
   /** When it was last heard of while it had something to do, in milliseconds. */
   heardMs = 0
 }
@@ -86,6 +88,13 @@ class Jobs {
     job.previous = undefined
     job.next = undefined
     this.size--
+  }
+
+  /** The first one that is the right one: mostly the head. */
+  find(is: (job: Job) => boolean): Job | undefined {
+    let job = this.head
+    while (job !== undefined && !is(job)) job = job.next
+    return job
   }
 
   /** All of them, the last first. */
@@ -297,9 +306,12 @@ export class Board<J extends Job, W extends Worker> {
 
   #admits(worker: W, job: J, expected: number): boolean {
     if (worker.doomed || worker.cancelled > 0) return false
-    if (worker.jobs.size === 0) return true
-    return worker.jobs.size < aheadJobs && worker.expectedMicros + expected <= aheadMicros &&
+    const { jobs: { size } } = worker
+    if (size === 0) return worker.filling = true
+    if (size <= aheadJobs / 2 && worker.expectedMicros <= aheadMicros / 2) worker.filling = true
+    const fits = size < aheadJobs && worker.expectedMicros + expected <= aheadMicros &&
       worker.bytes + job.bytes <= aheadBytes && this.#actions.nowMs() - worker.heardMs <= silentMs
+    return worker.filling &&= fits
   }
 
   /** Asks a worker with something to spare for its last job, when another one has nothing to do. */

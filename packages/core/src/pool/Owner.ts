@@ -44,7 +44,6 @@ export class Member extends Worker {
   readonly pid: number
   readonly link: Link
   readonly kill: Effect.Effect<void>
-  readonly calls = new Map<number, Call>()
   readonly writer = new MessageWriter()
   ending: Ending | undefined = undefined
   onReady: () => void = () => {}
@@ -91,7 +90,6 @@ export class Owner {
     const fork = Effect.runForkWith(context)
     this.#board = new Board(this.pace, {
       run: (member, call) => {
-        member.calls.set(call.id, call)
         member.writer.run(call.id, call.position, call.attempt, call.parcel)
         this.#wrote(member)
       },
@@ -209,7 +207,6 @@ export class Owner {
   /** A worker has ended, and all that it had said has been heard. */
   gone(member: Member, ending: Ending): void {
     member.ending = ending
-    member.calls.clear()
     this.#written.delete(member)
     this.#board.gone(member)
     this.#flush()
@@ -237,14 +234,12 @@ export class Owner {
       member.onReady()
       return this.#board.add(member)
     }
-    const call = member.calls.get(message.job)
-    // A loan of a call that has ended is nobody's.
+    const call = callOf(member, message.job)
     if (call === undefined) return
     switch (message._tag) {
       case "Started":
         return this.#board.started(member, call)
       case "Returned":
-        member.calls.delete(call.id)
         return this.#board.returned(member, call)
       case "Done":
         return message.outcome.parcel._tag === "Text"
@@ -260,7 +255,7 @@ export class Owner {
         member.writer.forget(call.id)
         this.#wrote(member)
         // Its worker has died: the call has ended with it.
-        if (member.calls.get(call.id) !== call) return
+        if (call.worker !== member) return
         if (Exit.isSuccess(lent)) this.#done(member, call, micros, outcome, lent.value)
         else this.#settle(member, call, micros, Exit.failCause(lent.cause))
       })
@@ -293,7 +288,6 @@ export class Owner {
   }
 
   #settle(member: Member, call: Call, micros: number, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
-    member.calls.delete(call.id)
     if (!this.#board.done(member, call, micros)) return
     this.#options.tally.ended(call.payloads, call.cancelled ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
     call.settle(exit)
@@ -325,3 +319,7 @@ const orDie = <A>(exit: Exit.Exit<A, unknown>): Exit.Exit<A> =>
 
 const flatten = (exit: Exit.Exit<Cause.Cause<unknown>>): Exit.Exit<never, unknown> =>
   Exit.failCause(Exit.isSuccess(exit) ? exit.value : exit.cause)
+
+/** A call that a worker has, by its id. Members are given calls only. */
+const callOf = (member: Member, id: number): Call | undefined =>
+  member.jobs.find((job) => (job as Call).id === id) as Call | undefined
