@@ -18,9 +18,8 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>()("WorkerCr
     const how = this.signal === null ? `with code ${this.code}` : `by ${this.signal}`
     const lines = this.lastLines.map((line) => `\n  ${line}`).join("")
     return `${this.worker} (pid ${this.pid}) ended ${how} while it ran ${this.task}, attempt ${this.attempt}. ` +
-      "What the task had shared before stands; another worker takes its place. " +
-      "If the task is safe to repeat, give the pool or the call a retry schedule" +
-      (lines === "" ? "" : `. Its last words:${lines}`)
+      `What it had shared stands, and another worker takes its place. If ${this.task} is safe to repeat, give the pool ` +
+      "or the call a retry schedule" + (lines === "" ? "" : `. Its last words:${lines}`)
   }
 }
 
