@@ -10,7 +10,14 @@ const script = fileURLToPath(new URL("./python_pool.py", import.meta.url))
 /** One run. Its processes are a group of their own, and end together. */
 export const contestant: Contestant = ({ fibers }) => (milliseconds) =>
   Effect.callback((resume) => {
-    const options = ["--processes", String(workers), "--tasks", String(fibers), "--seconds", String(milliseconds / 1_000)]
+    const options = [
+      "--processes",
+      String(workers),
+      "--tasks",
+      String(fibers),
+      "--seconds",
+      String(milliseconds / 1_000)
+    ]
     const run = spawn("python3", [script, ...options], { detached: true, stdio: ["ignore", "pipe", "inherit"] })
     let output = ""
     run.stdout.setEncoding("utf8").on("data", (text) => {

@@ -124,7 +124,7 @@ export class Yard {
   /** Time passes: workers work, some of what they say is heard, graces end, the dead are buried. */
   tick(dice: Dice): void {
     this.#now++
-    for (const worker of [...this.workers]) {
+    for (const worker of this.workers.slice()) {
       worker.tick(dice)
       for (let news = dice.roll(4); news > 0 && worker.outbox.length > 0; news--) {
         this.#hear(worker, worker.outbox.shift()!)

@@ -17,16 +17,19 @@ const kind = "Ref"
 /** The field of a ref. */
 const field = "value"
 
+/** Nobody but the two sides knows it, so it needs no methods. */
+const holder: Shared.Facade<Shared.Shared, typeof ref> = {
+  kind,
+  proxy: (remote) => ({ [Shared.TypeId]: remote })
+}
+
 /** Holds a value for the life of the scope; answers the object that does. */
 export const lend = (cell: Cell): Effect.Effect<ObjectId, ManagerError, Manager | Scope.Scope> =>
-  Shared.open({
-    kind,
-    fingerprint: "",
-    options: { [field]: "" },
-    codecs: Effect.void,
-    initial: () => Exit.succeed([cell]),
-    proxy: (remote: Remote<typeof ref>) => ({ [Shared.TypeId]: remote })
-  }, undefined).pipe(
+  Shared.open(
+    holder,
+    { options: { [field]: "" }, initial: () => Exit.succeed([cell]) },
+    undefined
+  ).pipe(
     Effect.map((shared) => shared[Shared.TypeId].target.id),
     // There is no name to disagree about.
     Effect.catchTags({ SchemaMismatch: Effect.die, OptionsMismatch: Effect.die })
