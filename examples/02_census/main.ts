@@ -57,27 +57,30 @@ const census = Effect.fnUntraced(function*(files: ReadonlyArray<string>, size: n
   const results = yield* Results
   const board = yield* Board
   const pool = yield* Pool.make(Tasks, { name: "worker", size })
+  const progress = yield* NodeProgress.make({ total: files.length, unit: "files" })
   // Each worker takes files until the board says stop. When it dies its file comes back to the queue, and its task
   // begins again in the process that replaces it.
-  const again = Schedule.recurs(1).pipe(Schedule.tap(({ input }) => Console.log(String(input))))
+  const retry = Schedule.recurs(1).pipe(Schedule.tap(({ input }) => progress.note(String(input))))
   const counting = yield* Effect.forEach(
     Array.from({ length: size }),
-    () => Effect.forkChild(pool.execute(Count, {}, { retry: again }))
+    () => Effect.forkChild(pool.execute(Count, {}, { retry }))
   )
   yield* Effect.forkChild(Effect.forEach(files, queue.offer, { discard: true }))
 
   let killed: Killed | undefined
-  const done = board.fields.finished.changes.pipe(
+  yield* board.fields.finished.changes.pipe(
     Stream.mapEffect(() => results.size),
     Stream.tap(Effect.fnUntraced(function*(done) {
+      yield* progress.set(done)
       if (!kill || killed !== undefined || done < files.length / 2) return
       killed = yield* killOne(yield* workersOf(pool, size))
-      yield* Console.log(
+      yield* progress.note(
         `killed ${killed.name} (pid ${killed.pid}) with SIGKILL while it held ${killed.deliveries} delivery`
       )
-    }))
+    })),
+    Stream.takeUntil((done) => done === files.length),
+    Stream.runDrain
   )
-  yield* NodeProgress.show(done, { total: files.length, unit: "files" })
   yield* board.set({ running: false })
   yield* Effect.forEach(counting, Fiber.join)
   return { results: new Map(yield* results.entries), killed }
