@@ -131,8 +131,8 @@ export interface Options {
 /** Processes of one pool. */
 const sizeMax = 1_024
 
-/** Chunks on their way, for each worker: one that runs and one that waits. */
-const chunksPerWorker = 2
+/** Chunks under way for each worker: one that runs, one that waits there, and some that are ready to be sent. */
+const chunksPerWorker = 4
 
 /**
  * Starts a pool for the life of the scope, and waits until all its workers have built the layers of their tasks.
@@ -265,7 +265,8 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
   const map = (task: Task.Any, payloads: Iterable<unknown>, options: ManyOptions = {}) =>
     Effect.suspend(() => {
       const all = Array.isArray(payloads) ? payloads as ReadonlyArray<unknown> : Array.from(payloads)
-      const results: Array<unknown> = Array.from({ length: all.length })
+      const results: Array<unknown> = []
+      results.length = all.length
       let next = 0
       const one = Effect.suspend(() => {
         const from = next

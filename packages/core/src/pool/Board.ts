@@ -122,14 +122,14 @@ export interface Actions<J extends Job, W extends Worker> {
 }
 
 /** What is sent ahead to a worker takes no longer than this, all in all: one that is slow holds up no more. */
-const aheadMicros = 10_000
+const aheadMicros = 20_000
 
 /** Jobs and bytes sent ahead to one worker. */
 const aheadJobs = 256
 const aheadBytes = 1024 * 1024
 
 /** A worker not heard of for this long has nothing sent ahead: what it runs takes longer than was thought. */
-const silentMs = 10
+const silentMs = 20
 
 /** The jobs and the workers of a pool. */
 export class Board<J extends Job, W extends Worker> {
