@@ -84,7 +84,7 @@ describe("a board", () => {
     assert.deepStrictEqual([first.place, second.place], ["Sent", "Queued"])
     while (second.ends.length === 0) yard.tick(dice)
     const long = yard.submit("short", 1_000)
-    for (let step = 0; step < 20; step++) yard.tick(dice)
+    for (let step = 0; step < 60; step++) yard.tick(dice)
     assert.strictEqual(long.place, "Started")
     assert.strictEqual(yard.submit("short", 1).place, "Queued")
   })

@@ -131,44 +131,54 @@ export class Owner {
     payloads: ReadonlyArray<unknown>,
     attempt: number
   ): Effect.Effect<ReadonlyArray<unknown>, unknown> {
-    return Effect.suspend((): Effect.Effect<ReadonlyArray<unknown>, unknown> => {
+    return Effect.callback<ReadonlyArray<unknown>, unknown>((resume) => {
       const { codecs, tag } = this.#options.tasks[position]!
       const encoded = codecs.payloads.encode(payloads)
-      if (Exit.isFailure(encoded)) {
-        return Effect.mapError(Exit.failCause(encoded.cause), (error) => this.#notEncoded(tag, error))
-      }
+      if (Exit.isFailure(encoded)) return resume(this.#notEncoded(tag, encoded.cause))
       const { handles, text } = encoded.value
       if (text.length > textLengthMax) {
-        return Effect.fail(new TooLarge({ task: tag, what: "payload", length: text.length, max: textLengthMax }))
+        return resume(Exit.fail(new TooLarge({ task: tag, what: "payload", length: text.length, max: textLengthMax })))
       }
-      return handles.length === 0
-        ? this.#call(position, payloads.length, attempt, { _tag: "Text", text })
-        : Loan.lend(encoded.value).pipe(
-          Effect.flatMap((object) => this.#call(position, payloads.length, attempt, { _tag: "Loan", object })),
-          Effect.scoped,
-          Effect.provideContext(this.#options.context)
-        )
+      if (handles.length === 0) {
+        return this.#submit(position, payloads.length, attempt, { _tag: "Text", text }, resume)
+      }
+      const lent = Effect.flatMap(
+        Loan.lend(encoded.value),
+        (object) =>
+          Effect.callback<ReadonlyArray<unknown>, unknown>((resume) =>
+            this.#submit(position, payloads.length, attempt, { _tag: "Loan", object }, resume)
+          )
+      )
+      resume(Effect.provideContext(Effect.scoped(lent), this.#options.context))
     })
   }
 
-  #notEncoded(operation: string, { message: issue }: Schema.SchemaError): ManagerError {
-    return new ManagerError({ reason: new ValueNotEncoded({ object: this.#options.name, operation, issue }) })
+  #notEncoded(operation: string, cause: Cause.Cause<Schema.SchemaError>): Exit.Exit<never, ManagerError> {
+    return Exit.mapError(
+      Exit.failCause(cause),
+      ({ message: issue }) =>
+        new ManagerError({ reason: new ValueNotEncoded({ object: this.#options.name, operation, issue }) })
+    )
   }
 
-  #call(
+  /** Answers what its interruption does. */
+  #submit(
     position: number,
     payloads: number,
     attempt: number,
-    parcel: Parcel
-  ): Effect.Effect<ReadonlyArray<unknown>, unknown> {
-    return Effect.callback<ReadonlyArray<unknown>, unknown>((resume) => {
-      const { tally, tasks } = this.#options
-      const call = new Call(++this.#ids, position, tasks[position]!.tag, payloads, attempt, parcel, resume)
-      if (this.#stopped !== undefined) return this.#end(call, "Stopped", undefined)
-      tally.accepted(payloads, attempt, call.task)
-      this.#board.submit(call)
-      return this.#cancel(call)
-    })
+    parcel: Parcel,
+    resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
+  ): Effect.Effect<void> | undefined {
+    const { tally, tasks } = this.#options
+    const { tag } = tasks[position]!
+    if (this.#stopped !== undefined) {
+      resume(Exit.fail(this.#poolStopped(tag, false)))
+      return undefined
+    }
+    const call = new Call(++this.#ids, position, tag, payloads, attempt, parcel, resume)
+    tally.accepted(payloads, attempt, tag)
+    this.#board.submit(call)
+    return this.#cancel(call)
   }
 
   #cancel(call: Call): Effect.Effect<void> {
@@ -180,8 +190,9 @@ export class Owner {
   }
 
   #end(call: Call, how: EndedWithoutResult, member: Member | undefined): void {
-    const { name, tally } = this.#options
+    const { tally } = this.#options
     const { attempt, payloads, task } = call
+    this.#soon()
     if (how === "Crashed") {
       const { code, lastLines, signal } = member!.ending!
       const { name: worker, pid } = member!
@@ -189,8 +200,11 @@ export class Owner {
       return call.settle(Exit.fail(new WorkerCrashed({ task, worker, pid, code, signal, attempt, lastLines })))
     }
     tally.ended(payloads, "cancelled")
-    const why = this.#stopped ?? ""
-    call.settle(Exit.fail(new PoolStopped({ pool: name, task, why, started: member !== undefined })))
+    call.settle(Exit.fail(this.#poolStopped(task, member !== undefined)))
+  }
+
+  #poolStopped(task: string, started: boolean): PoolStopped {
+    return new PoolStopped({ pool: this.#options.name, task, why: this.#stopped ?? "", started })
   }
 
   /** No more calls: those that no worker has end now, the others with their workers. */
@@ -209,7 +223,7 @@ export class Owner {
     member.ending = ending
     this.#written.delete(member)
     this.#board.gone(member)
-    this.#flush()
+    this.turnEnded()
   }
 
   /** Reads one frame of a worker; false if it is not of this protocol. */
@@ -300,6 +314,11 @@ export class Owner {
   #wrote(member: Member): void {
     if (member.writer.bytes >= flushBytes) return member.link.send(member.writer.take())
     this.#written.add(member)
+    this.#soon()
+  }
+
+  /** At the end of this turn. */
+  #soon(): void {
     if (this.#scheduled) return
     this.#scheduled = true
     this.#options.dispatcher.scheduleTask(() => {
