@@ -1,5 +1,5 @@
 /** Killing a worker on purpose, in the middle of its work. */
-import { Manager, type Process } from "@effect-multiprocessing/core"
+import { Manager } from "@effect-multiprocessing/core"
 import { Effect } from "effect"
 import { Files } from "./shared.ts"
 
@@ -14,17 +14,19 @@ export interface Killed {
  * Kills the first worker that is found holding a delivery. It is frozen while one looks, so that what it is seen to
  * hold is what it dies with.
  */
-export const killOne = Effect.fnUntraced(function*(workers: ReadonlyArray<Process.Process<unknown, unknown>>) {
-  const manager = yield* Manager.Manager
-  for (let i = 0;; i = (i + 1) % workers.length) {
-    const { kill, name, pid } = workers[i]!
-    yield* kill("SIGSTOP")
-    // What it had sent before it froze is read before the second look.
-    yield* manager.inspect
-    const { objects } = yield* manager.inspect
-    const queue = objects.find((object) => object.name === Files.key)
-    const deliveries = queue?.holders.filter((holder) => holder.pid === pid).length ?? 0
-    yield* kill(deliveries > 0 ? "SIGKILL" : "SIGCONT")
-    if (deliveries > 0) return { name, pid, deliveries } satisfies Killed
+export const killOne = Effect.fnUntraced(
+  function*(workers: ReadonlyArray<{ readonly worker: string; readonly pid: number }>) {
+    const manager = yield* Manager.Manager
+    for (let i = 0;; i = (i + 1) % workers.length) {
+      const { pid, worker } = workers[i]!
+      process.kill(pid, "SIGSTOP")
+      // What it had sent before it froze is read before the second look.
+      yield* manager.inspect
+      const { objects } = yield* manager.inspect
+      const queue = objects.find((object) => object.name === Files.key)
+      const deliveries = queue?.holders.filter((holder) => holder.pid === pid).length ?? 0
+      process.kill(pid, deliveries > 0 ? "SIGKILL" : "SIGCONT")
+      if (deliveries > 0) return { name: worker, pid, deliveries } satisfies Killed
+    }
   }
-})
+)

@@ -1,16 +1,16 @@
 /**
- * An identifier census of a source tree, by several processes, verified against a single-process count.
+ * An identifier census of a source tree, by a pool of processes, verified against a single-process count.
  *
  *     npm run demo [-- FOLDER] [--workers N] [--kill] [--sabotage]
  */
-import { Process } from "@effect-multiprocessing/core"
-import { NodeManager } from "@effect-multiprocessing/node"
-import { Console, Data, Effect, FileSystem, Path, Stream } from "effect"
+import { Pool } from "@effect-multiprocessing/core"
+import { NodeManager, NodeProgress } from "@effect-multiprocessing/node"
+import { Console, Data, Effect, Fiber, FileSystem, Path, Schedule, Stream } from "effect"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { total } from "./count.ts"
-import { makeProgress, top } from "./display.ts"
+import { top } from "./display.ts"
 import { type Killed, killOne } from "./kill.ts"
 import { Board, Count, type Counted, countFile, Files, layerShared, Results, Tasks, tasks } from "./shared.ts"
 
@@ -51,26 +51,30 @@ const filesBelow = Effect.fnUntraced(function*(folder: string) {
   return files
 })
 
-/** Counts with several processes; answers every file's result and who was killed on the way. */
+/** Counts with a pool; answers every file's result and who was killed on the way. */
 const census = Effect.fnUntraced(function*(files: ReadonlyArray<string>, size: number, kill: boolean) {
   const queue = yield* Files
   const results = yield* Results
   const board = yield* Board
-  const workers = yield* Effect.forEach(
-    Array.from({ length: size }, (_, i) => i + 1),
-    (number) => Process.spawn(Tasks, Count, {}, { name: `worker-${number}` })
+  const pool = yield* Pool.make(Tasks, { name: "worker", size })
+  const progress = yield* NodeProgress.make({ total: files.length, unit: "files" })
+  // Each worker takes files until the board says stop. When it dies its file comes back to the queue, and its task
+  // begins again in the process that replaces it.
+  const retry = Schedule.recurs(1).pipe(Schedule.tap(({ input }) => progress.note(String(input))))
+  const counting = yield* Effect.forEach(
+    Array.from({ length: size }),
+    () => Effect.forkChild(pool.execute(Count, {}, { retry }))
   )
   yield* Effect.forkChild(Effect.forEach(files, queue.offer, { discard: true }))
 
-  const progress = makeProgress(files.length)
   let killed: Killed | undefined
   yield* board.fields.finished.changes.pipe(
     Stream.mapEffect(() => results.size),
     Stream.tap(Effect.fnUntraced(function*(done) {
-      progress(done)
+      yield* progress.set(done)
       if (!kill || killed !== undefined || done < files.length / 2) return
-      killed = yield* killOne(workers)
-      yield* Console.log(
+      killed = yield* killOne(yield* workersOf(pool, size))
+      yield* progress.note(
         `killed ${killed.name} (pid ${killed.pid}) with SIGKILL while it held ${killed.deliveries} delivery`
       )
     })),
@@ -78,9 +82,17 @@ const census = Effect.fnUntraced(function*(files: ReadonlyArray<string>, size: n
     Stream.runDrain
   )
   yield* board.set({ running: false })
-  yield* Effect.forEach(workers, (worker) => worker.pid === killed?.pid ? Effect.void : worker.result)
+  yield* Effect.forEach(counting, Fiber.join)
   return { results: new Map(yield* results.entries), killed }
 })
+
+/** The workers that a pool began with. */
+const workersOf = (pool: Pool.Pool<typeof Tasks.tasks>, size: number) =>
+  pool.events.pipe(
+    Stream.filter((event) => event._tag === "WorkerStarted"),
+    Stream.take(size),
+    Stream.runCollect
+  )
 
 /** Counts again, in this process alone and without a manager, and compares file by file. */
 const verify = Effect.fnUntraced(

@@ -1,5 +1,5 @@
 /** Real processes for tests: start a program, watch it, look at what it left. Waits on conditions, never on time. */
-import { Effect, Schedule } from "effect"
+import { type Duration, Effect, Schedule } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
@@ -55,9 +55,13 @@ export const startWith = (
 const nodeOptions = ["--conditions=@effect-multiprocessing/source"]
 
 /** Waits until something holds, looking often; after twenty seconds it is a defect that says what it waited for. */
-export const waitUntil = (what: string, holds: () => boolean): Effect.Effect<void> =>
+export const waitUntil = (
+  what: string,
+  holds: () => boolean,
+  duration: Duration.Input = "20 seconds"
+): Effect.Effect<void> =>
   Effect.suspend(() => holds() ? Effect.void : Effect.fail(what)).pipe(
-    Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration: "20 seconds" }))),
+    Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration }))),
     Effect.catch(() => Effect.die(new Error(`waited in vain until ${what}`)))
   )
 

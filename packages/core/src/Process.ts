@@ -18,6 +18,7 @@ import type { ManagerError } from "./ManagerError.ts"
 import * as SharedRef from "./SharedRef.ts"
 import type * as Task from "./Task.ts"
 import * as TaskGroup from "./TaskGroup.ts"
+import type { Link } from "./transport/Link.ts"
 
 /** The process could not be started. Nothing ran. */
 export class SpawnError extends Schema.TaggedError<SpawnError>()("SpawnError", {
@@ -81,6 +82,16 @@ export interface SpawnOptions {
   readonly execArgv?: ReadonlyArray<string> | undefined
 }
 
+/** What a platform is told when it starts a process. */
+export interface StartOptions {
+  /** For messages. */
+  readonly task: string
+  readonly name: string
+  readonly grace: Duration.Input
+  /** Options of the runtime itself, after those that this program was started with. */
+  readonly execArgv: ReadonlyArray<string>
+}
+
 /** A process as the platform sees it. */
 export interface Spawned {
   readonly pid: number
@@ -90,18 +101,23 @@ export interface Spawned {
   readonly kill: Process<never, never>["kill"]
 }
 
+/** A process with a link to its owner, which ends with either. */
+export interface Linked extends Spawned {
+  readonly link: Link
+}
+
 /** Starts worker processes of the program that is running: `NodeManager` provides it. */
 export class ProcessSpawner extends Context.Service<ProcessSpawner, {
   /** Starts a worker for an assignment. When the scope ends it is ended, finalizers first, then killed. */
   readonly spawn: (
     assignment: string,
-    options: {
-      readonly task: string
-      readonly name: string
-      readonly grace: Duration.Input
-      readonly execArgv: ReadonlyArray<string>
-    }
+    options: StartOptions
   ) => Effect.Effect<Spawned, SpawnError, Manager | Scope.Scope>
+  /** As `spawn`, with a link besides: what is sent before the worker reads is kept for it. */
+  readonly spawnLinked: (
+    assignment: string,
+    options: StartOptions
+  ) => Effect.Effect<Linked, SpawnError, Manager | Scope.Scope>
 }>()("@effect-multiprocessing/core/ProcessSpawner") {}
 
 /**

@@ -2,6 +2,7 @@
 export * as Limits from "./Limits.ts"
 export * as Manager from "./Manager.ts"
 export * as ManagerError from "./ManagerError.ts"
+export * as Pool from "./Pool.ts"
 export * as Process from "./Process.ts"
 export * as SharedArray from "./SharedArray.ts"
 export * as SharedBarrier from "./SharedBarrier.ts"

@@ -8,12 +8,15 @@
  * | `layerClient` | elsewhere on this machine                        | programs started separately             |
  * | `layerWorker` | the one of the process that started this one     | entries of workers                      |
  */
-import { type Limits, Manager, ManagerError, Process } from "@effect-multiprocessing/core"
+import { type Limits, Manager, ManagerError, Pool, Process } from "@effect-multiprocessing/core"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import { ownerLink } from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Environment from "./environment.ts"
 import * as ManagerProcess from "./managerProcess.ts"
@@ -108,10 +111,16 @@ export const runMain = <A, E, ROut = never, ET = never>(
     return NodeRuntime.runMain(Effect.scoped(Effect.andThen(endOnSecondInterrupt, patient)))
   }
   const tasks = options.tasks ?? Layer.empty
-  const served = Process.serve(worker.assignment).pipe(
-    Effect.provide(Layer.provideMerge(tasks, Layer.merge(layerWorker, platform)))
+  const { assignment } = worker
+  const serve = Pool.isAssignment(assignment)
+    ? Effect.scoped(Effect.flatMap(ownerLink, (link) => Pool.serve(assignment, link)))
+    : Process.serve(assignment)
+  const served = serve.pipe(
+    Effect.provide(Layer.provideMerge(tasks, Layer.merge(layerWorker, platform))),
+    // On standard error, whose last lines are kept for the owner.
+    Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
-  NodeRuntime.runMain(served, { teardown: endWorker })
+  NodeRuntime.runMain(served, { disableErrorReporting: true, teardown: endWorker })
 }
 
 // internals

@@ -11,7 +11,7 @@ import * as ChildProcess from "./childProcess.ts"
 import * as Environment from "./environment.ts"
 
 /**
- * Provides `Process.spawn`. The entry is the file a worker runs, which must call `NodeManager.runMain`; by default
+ * Provides `Process.spawn` and `Pool.make`. The entry is the file a worker runs, which must call `NodeManager.runMain`; by default
  * the one this program was started with. A `.ts` entry that is not there is looked for as `.js`, since `tsc` does not
  * rewrite such URLs.
  */
@@ -35,8 +35,8 @@ export const layerSpawner = (
         return yield* new Process.SpawnError({ task, issue })
       })
 
-      return Process.ProcessSpawner.of({
-        spawn: Effect.fnUntraced(function*(assignment, { execArgv, grace, name, task }) {
+      const start = Effect.fnUntraced(
+        function*(assignment: string, { execArgv, grace, name, task }: Process.StartOptions, linked: boolean) {
           const { endpoint } = yield* Manager.Manager
           if (endpoint === undefined) {
             const issue = "other processes cannot reach a manager in memory; use NodeManager.layer"
@@ -54,12 +54,18 @@ export const layerSpawner = (
               resolved
             ],
             environment: Environment.encode({ endpoint, name, assignment }),
-            grace
+            grace,
+            linked
           }).pipe(
             Effect.mapError((error) => new Process.SpawnError({ task, issue: error.message })),
             Effect.provideService(ChildProcessSpawner, spawner)
           )
-        })
+        }
+      )
+
+      return Process.ProcessSpawner.of({
+        spawn: (assignment, options) => start(assignment, options, false),
+        spawnLinked: (assignment, options) => start(assignment, options, true)
       })
     })
   )

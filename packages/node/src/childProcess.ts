@@ -5,6 +5,7 @@
  * The child's standard input is its lifeline: nothing is ever written to it, and its end tells the child that its owner
  * is gone, however that happened (R-6).
  */
+import type { Link } from "@effect-multiprocessing/core"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,6 +16,10 @@ import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/Chi
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Net from "node:net"
+import type { DuplexOptions } from "node:stream"
+import * as NetLink from "./netLink.ts"
+import * as PipeLink from "./pipeLink.ts"
 
 /** How a child is started. */
 export interface StartOptions {
@@ -25,6 +30,8 @@ export interface StartOptions {
   readonly environment: Record<string, Redacted.Redacted<string>>
   /** Between asking it to end and killing it. */
   readonly grace: Duration.Input
+  /** Give it a link to its owner (`ownerLink`). */
+  readonly linked?: boolean | undefined
 }
 
 /** How a child ended. */
@@ -40,6 +47,8 @@ export interface Child {
   readonly exit: Effect.Effect<Exit>
   readonly isRunning: Effect.Effect<boolean>
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
+  /** The owner's end of its link, if it was given one; else it leads nowhere. */
+  readonly link: Link.Link
   /** Signals the child alone, not its group. */
   readonly kill: (signal?: NodeJS.Signals) => Effect.Effect<void>
 }
@@ -50,6 +59,16 @@ const keptLineLength = 500
 
 /** A line of Node's own stack, as when its memory is full: twenty of these would leave no room for what it says. */
 const isAddress = (line: string): boolean => /^ *\d+: 0x[0-9a-f]+ /.test(line)
+
+/** The file descriptor of the child's link. */
+const linkFd = 3
+
+/** In a child that was started with one: the link to its owner. */
+export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.suspend(() => {
+  // With this mark Node tells of every drain, also of a single message's.
+  const options: Net.SocketConstructorOpts & DuplexOptions = { fd: linkFd, writableHighWaterMark: 1 }
+  return NetLink.fromSocket(new Net.Socket(options))
+})
 
 /** How long the output of a child that has ended may still be read: its own children may hold the pipe open. */
 const drainMs = 1_000
@@ -72,7 +91,8 @@ export const start = (
       // children in order; and the children's own children can be ended with them.
       detached: true,
       killSignal: "SIGTERM",
-      forceKillAfter: options.grace
+      forceKillAfter: options.grace,
+      additionalFds: options.linked === true ? { [`fd${linkFd}`]: { type: "duplex" } } : {}
     }))
     const lines: Array<string> = []
     // Detached: the scope that ends the child must not stop listening to it first.
@@ -92,6 +112,7 @@ export const start = (
       exit: Fiber.join(exit),
       isRunning: Effect.orDie(handle.isRunning),
       lastLines: Effect.sync(() => [...lines]),
+      link: yield* PipeLink.fromHandle(handle, linkFd),
       kill: (signal = "SIGKILL") => Effect.ignore(Effect.try(() => process.kill(handle.pid, signal)))
     }
   })

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Manager } from "../Manager.ts"
-import { ProcessExited, ProcessSpawner, serve, type Spawned } from "../Process.ts"
+import { ProcessExited, ProcessSpawner, serve, type Spawned, SpawnError } from "../Process.ts"
 import type { Client, Ended, Program } from "./SimulatedClients.ts"
 
 /** The simulated process in which an effect runs. `simulate` provides it. */
@@ -43,7 +43,9 @@ export const programWith = (tasks: SimulatedTasks) => {
             lastLines: Effect.map(ended, lastLinesOf),
             kill: (name = "SIGKILL") => Effect.sync(() => signal(name))
           })
-        )
+        ),
+      spawnLinked: (_, { task }) =>
+        Effect.fail(new SpawnError({ task, issue: "pools are not simulated; simulate their tasks with Process.run" }))
     })
   return programOf
 }

@@ -1,0 +1,4 @@
+/** What workerpool's threads run. */
+import { worker } from "workerpool"
+
+worker({ square: (n: number): number => n * n })

@@ -1,0 +1,335 @@
+/**
+ * Pools: a fixed number of processes that run tasks, one each at a time, for as long as the pool's scope.
+ *
+ * Calls go straight to the workers, over a link each; the manager is not in the way. A worker that dies is replaced,
+ * and of its calls the one it had begun fails with `WorkerCrashed` or is repeated, if a schedule says so; the others
+ * go to another worker.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import * as Scheduler from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Manager } from "./Manager.ts"
+import { InvalidRequest, ManagerError } from "./ManagerError.ts"
+import * as Codecs from "./pool/Codecs.ts"
+import * as Crew from "./pool/Crew.ts"
+import { frameBytesMax } from "./pool/Message.ts"
+import { Owner } from "./pool/Owner.ts"
+import { type PoolStopped, type TooLarge, WorkerCrashed } from "./pool/PoolError.ts"
+import { Runner, type Served } from "./pool/Runner.ts"
+import { type PoolEvent, type Progress, Tally } from "./pool/Tally.ts"
+import { type ProcessSpawner, SpawnError, UnknownTask } from "./Process.ts"
+import { Guard } from "./proxy/Guard.ts"
+import type * as Task from "./Task.ts"
+import * as TaskGroup from "./TaskGroup.ts"
+import * as Frames from "./transport/Frames.ts"
+import type { Link } from "./transport/Link.ts"
+
+export type { Killed } from "./pool/Crew.ts"
+export { PoolStopped, TooLarge, WorkerCrashed } from "./pool/PoolError.ts"
+export type { PoolEvent, Progress } from "./pool/Tally.ts"
+
+/** What can go wrong with a call, besides the task's own errors. */
+export type CallError = WorkerCrashed | PoolStopped | TooLarge | ManagerError
+
+/** When a task is run again whose worker has crashed. Other failures are not repeated. */
+export type Retry = Schedule.Schedule<unknown, WorkerCrashed>
+
+/** Options of a call. */
+export interface CallOptions {
+  /** Instead of the pool's. */
+  readonly retry?: Retry | undefined
+}
+
+/** Options of a call with many payloads. */
+export interface ManyOptions extends CallOptions {
+  /**
+   * Payloads that go to a worker together, whole number of at least 1. They share a fate: if their worker crashes, they
+   * fail or are repeated together. Default: as many as take some milliseconds, measured as the call goes.
+   */
+  readonly chunk?: number | undefined
+}
+
+/** A pool of processes for the tasks of a group. */
+export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
+  readonly name: string
+  /** The number of workers. */
+  readonly size: number
+  /**
+   * Runs a task in a worker and waits for its result.
+   *
+   * **Fairness** Calls begin first come first served. **Cancellation** Interruptible at any point: a task that has not
+   * begun never does; one that runs is interrupted, and the interruption ends when its finalizers have. After the grace
+   * its worker is killed and replaced; no other call is lost with it. **On disconnect** `WorkerCrashed` when the worker
+   * ends.
+   */
+  readonly execute: <T extends Tasks[number]>(
+    task: T,
+    payload: T["payload"]["Type"],
+    options?: CallOptions
+  ) => Effect.Effect<T["success"]["Type"], T["error"]["Type"] | CallError>
+  /**
+   * Runs a task on each payload; answers the results in order. The first failure ends the others.
+   *
+   * **Fairness** Its chunks are calls like any other. **Cancellation**, **On disconnect** as `execute`, for all its
+   * chunks.
+   */
+  readonly map: <T extends Tasks[number]>(
+    task: T,
+    payloads: Iterable<T["payload"]["Type"]>,
+    options?: ManyOptions
+  ) => Effect.Effect<Array<T["success"]["Type"]>, T["error"]["Type"] | CallError>
+  /** As `map`, and each result comes as soon as it is there, in any order. Payloads are taken as workers get free. */
+  readonly mapUnordered: <T extends Tasks[number]>(
+    task: T,
+    payloads: Iterable<T["payload"]["Type"]>,
+    options?: ManyOptions
+  ) => Stream.Stream<T["success"]["Type"], T["error"]["Type"] | CallError>
+  /**
+   * Runs a task on each element of a stream; its results come in order. Elements are pulled as workers get free, so a
+   * slow reader slows the source down.
+   *
+   * **Cancellation**, **On disconnect** as `execute`, for all its chunks.
+   */
+  readonly stream: <T extends Tasks[number], E, R>(
+    task: T,
+    payloads: Stream.Stream<T["payload"]["Type"], E, R>,
+    options?: ManyOptions
+  ) => Stream.Stream<T["success"]["Type"], T["error"]["Type"] | CallError | E, R>
+  /** What happens to the workers, the last 256 events first. Ends with the pool. */
+  readonly events: Stream.Stream<PoolEvent>
+  /** How far the pool has come: now, and after each turn in which that changed. Ends with the pool. */
+  readonly progress: Stream.Stream<Progress>
+  /**
+   * Ends the pool, as the end of its scope does: calls that wait fail with `PoolStopped`, tasks that run are interrupted
+   * and their calls fail, the workers' layers are closed; after the grace what is left is killed. Answers who was.
+   */
+  readonly shutdown: Effect.Effect<ReadonlyArray<Crew.Killed>>
+}
+
+/** How a pool is made. */
+export interface Options {
+  /** Processes, from 1 to 1024. */
+  readonly size: number
+  /** Shown in its workers' output and names, in `inspect` and in errors. Default: the id of the group. */
+  readonly name?: string | undefined
+  /**
+   * How long the finalizers of a cancelled task, or those of a worker that is ended, may take before the worker is
+   * killed. Default 5 seconds.
+   */
+  readonly grace?: Duration.Input | undefined
+  /** Options of the runtime itself, as for `Process.spawn`: of Node, `--max-old-space-size=512`. Default: none. */
+  readonly execArgv?: ReadonlyArray<string> | undefined
+  /** How long a worker may take to build its layers. Default 30 seconds. */
+  readonly startTimeout?: Duration.Input | undefined
+  /** When tasks are run again whose worker has crashed. Default: never. */
+  readonly retry?: Retry | undefined
+}
+
+/** Processes of one pool. */
+const sizeMax = 1_024
+
+/** Chunks under way for each worker: one that runs, one that waits there, and some that are ready to be sent. */
+const chunksPerWorker = 4
+
+/**
+ * Starts a pool for the life of the scope, and waits until all its workers have built the layers of their tasks.
+ *
+ * **Cancellation** Interruptible; what was started is ended.
+ */
+export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
+  group: TaskGroup.TaskGroup<Id, Tasks>,
+  options: Options
+): Effect.Effect<
+  Pool<Tasks>,
+  SpawnError | ManagerError,
+  Manager | ProcessSpawner | Scope.Scope | Task.CallerServices<Tasks[number]>
+> =>
+  Effect.gen(function*() {
+    const { execArgv = [], grace = "5 seconds", name = group.id, retry, size, startTimeout = "30 seconds" } = options
+    if (!Number.isInteger(size) || size < 1 || size > sizeMax) {
+      return yield* new SpawnError({
+        task: name,
+        issue: `size must be a whole number from 1 to ${sizeMax}, it is ${size}`
+      })
+    }
+    const tasks = yield* Effect.forEach(group.tasks, (task) =>
+      Effect.map(Codecs.make(task as Tasks[number]), (codecs) => ({ tag: task.tag, codecs })))
+    const tally = yield* Tally.make
+    const graceMs = Duration.toMillis(grace)
+    const owner = new Owner({
+      name,
+      tasks,
+      graceMs,
+      context: yield* Effect.context<Manager>(),
+      clock: yield* Clock.Clock,
+      dispatcher: (yield* Scheduler.Scheduler).makeDispatcher(),
+      tally
+    })
+    const assignment = JSON.stringify({
+      pool: group.id,
+      tasks: tasks.map(({ tag }) =>
+        tag
+      )
+    })
+    const startMs = Duration.toMillis(startTimeout)
+    const end = yield* Crew.start({ name, size, assignment, execArgv, graceMs, startMs, owner, tally })
+    const shutdown = yield* Effect.cached(Effect.uninterruptible(Effect.suspend(() => {
+      owner.stop("it was shut down")
+      return Effect.ensuring(end, Effect.sync(() => tally.end()))
+    })))
+    yield* Effect.addFinalizer(() => shutdown)
+    return makePool<Tasks>({ name, size, retry, owner, tally, shutdown, positions: positionsOf(group) })
+  }).pipe(
+    // What runs here runs for the whole pool, not under the locks of whoever made it (S-6).
+    Effect.provideService(Guard, [])
+  )
+
+/** Serves a pool in a worker: builds nothing itself, runs what comes over the link, until it ends. */
+export const serve = (
+  assignment: string,
+  link: Link
+): Effect.Effect<void, UnknownTask, Manager> =>
+  Effect.scoped(Effect.gen(function*() {
+    // Written by `make` of the same program.
+    const { pool, tasks } = JSON.parse(assignment) as { readonly pool: string; readonly tasks: ReadonlyArray<string> }
+    // Which groups are served is known by name only: the assignment says which one is meant.
+    const context = yield* Effect.context<Manager | TaskGroup.Handlers<string>>()
+    const handlers = Context.getOrUndefined(context, TaskGroup.handlersOf(pool))
+    const served = yield* Effect.forEach(tasks, (task) => {
+      const runnable = handlers?.get(task)
+      return runnable === undefined
+        ? Effect.fail(new UnknownTask({ group: pool, task }))
+        : Effect.map(Codecs.make(runnable.task), (codecs): Served => ({ ...runnable, codecs }))
+    })
+    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+    const runner = new Runner(served, link, context, yield* Clock.Clock, dispatcher)
+    yield* Effect.addFinalizer(() => runner.close)
+    const frames = yield* Frames.make(link, frameBytesMax)
+    yield* Effect.ignore(frames.handOver(frameBytesMax, runner, () => runner.ready()))
+    // Handlers and codecs have their services; the handles in payloads and results need the manager only.
+  })) as Effect.Effect<void, UnknownTask, Manager>
+
+/** Whether an assignment is one of a pool's. */
+export const isAssignment = (assignment: string): boolean => assignment.startsWith("{\"pool\":")
+
+// internals
+
+const positionsOf = (group: { readonly tasks: ReadonlyArray<Task.Any> }): ReadonlyMap<string, number> =>
+  new Map(group.tasks.map(({ tag }, position) => [tag, position]))
+
+const isCrash = (error: unknown): boolean => error instanceof WorkerCrashed
+
+interface Parts {
+  readonly name: string
+  readonly size: number
+  readonly retry: Retry | undefined
+  readonly owner: Owner
+  readonly tally: Tally
+  readonly shutdown: Effect.Effect<ReadonlyArray<Crew.Killed>>
+  readonly positions: ReadonlyMap<string, number>
+}
+
+/** The methods. The owner knows tasks by their position and no types: the schemas have checked what crosses. */
+const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
+  { name, owner, positions, retry: poolRetry, shutdown, size, tally }: Parts
+): Pool<Tasks> => {
+  const run = (
+    { tag }: Task.Any,
+    payloads: ReadonlyArray<unknown>,
+    retry: Retry | undefined = poolRetry
+  ): Effect.Effect<ReadonlyArray<unknown>, unknown> => {
+    const position = positions.get(tag)
+    if (position === undefined) return invalid(tag, "it is not a task of this pool's group")
+    if (retry === undefined) return owner.run(position, payloads, 1)
+    return Effect.suspend(() => {
+      let attempt = 0
+      return Effect.retry(Effect.suspend(() => owner.run(position, payloads, ++attempt)), {
+        // Only crashes come here.
+        schedule: retry as Schedule.Schedule<unknown, unknown>,
+        while: isCrash
+      })
+    })
+  }
+
+  const invalid = (operation: string, issue: string) =>
+    Effect.fail(new ManagerError({ reason: new InvalidRequest({ object: name, operation, issue }) }))
+
+  const unlessInvalid = ({ chunk }: ManyOptions, operation: string) =>
+    chunk === undefined || (Number.isSafeInteger(chunk) && chunk > 0)
+      ? Effect.void
+      : invalid(operation, `chunk must be a whole number of at least 1, it is ${chunk}`)
+
+  const map = (task: Task.Any, payloads: Iterable<unknown>, options: ManyOptions = {}) =>
+    Effect.suspend(() => {
+      const all = Array.isArray(payloads) ? payloads as ReadonlyArray<unknown> : Array.from(payloads)
+      const results: Array<unknown> = []
+      results.length = all.length
+      let next = 0
+      const one = Effect.suspend(() => {
+        const from = next
+        next = Math.min(all.length, from + (options.chunk ?? owner.pace.chunk(task.tag, all.length - from, size)))
+        return Effect.map(run(task, all.slice(from, next), options.retry), (values) => {
+          for (let i = 0; i < values.length; i++) results[from + i] = values[i]
+        })
+      })
+      const lane = Effect.whileLoop({ while: () => next < all.length, body: () => one, step: () => {} })
+      const lanes = Array.from({ length: Math.min(all.length, size * chunksPerWorker) }, () => lane)
+      return unlessInvalid(options, "map").pipe(
+        Effect.andThen(Effect.all(lanes, { concurrency: "unbounded", discard: true })),
+        Effect.as(results)
+      )
+    })
+
+  const stream = <E, R>(
+    task: Task.Any,
+    payloads: Stream.Stream<unknown, E, R>,
+    options: ManyOptions = {},
+    unordered = false
+  ) =>
+    Stream.fromEffectDrain(unlessInvalid(options, "stream")).pipe(
+      Stream.concat(payloads),
+      Stream.chunks,
+      Stream.flatMap((elements) =>
+        // One at a time: how long the next one is depends on how long these have taken.
+        Stream.fromIterable(chunksOf(elements, () => options.chunk ?? owner.pace.chunk(task.tag, Infinity, size)), {
+          chunkSize: 1
+        })
+      ),
+      Stream.mapEffect((chunk: ReadonlyArray<unknown>) => run(task, chunk, options.retry), {
+        concurrency: size * chunksPerWorker,
+        unordered
+      }),
+      Stream.flattenIterable
+    )
+
+  // A result was decoded with its task's schemas, so it has the task's types.
+  return {
+    name,
+    size,
+    execute: ((task, payload, options) => Effect.map(run(task, [payload], options?.retry), ([value]) => value)) as Pool<
+      Tasks
+    >["execute"],
+    map: map as Pool<Tasks>["map"],
+    mapUnordered: ((task, payloads, options) => stream(task, Stream.fromIterable(payloads), options, true)) as Pool<
+      Tasks
+    >["mapUnordered"],
+    stream: ((task, payloads, options) => stream(task, payloads, options)) as Pool<Tasks>["stream"],
+    events: tally.events,
+    progress: tally.progress,
+    shutdown
+  }
+}
+
+/** Cuts an array, each piece as long as is right when it is its turn. */
+function* chunksOf<A>(elements: ReadonlyArray<A>, length: () => number): Generator<ReadonlyArray<A>> {
+  for (let from = 0; from < elements.length;) {
+    const to = from + length()
+    yield elements.slice(from, to)
+    from = to
+  }
+}

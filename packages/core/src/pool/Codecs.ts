@@ -1,0 +1,21 @@
+/** What a task's payloads, results and failures look like on the wire: compiled once for each task and process. */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as ValueCodec from "../proxy/ValueCodec.ts"
+import type * as Task from "../Task.ts"
+
+/** The codecs of one task: for any number of payloads and as many results, in order. */
+export interface Codecs {
+  readonly payloads: ValueCodec.ValueCodec<ReadonlyArray<unknown>>
+  readonly values: ValueCodec.ValueCodec<ReadonlyArray<unknown>>
+  readonly failure: ValueCodec.ValueCodec<Cause.Cause<unknown>>
+}
+
+/** Compiles the codecs of a task. */
+export const make = <T extends Task.Any>(task: T): Effect.Effect<Codecs, never, Task.CallerServices<T>> =>
+  Effect.all({
+    payloads: ValueCodec.make(Schema.Array(task.payload)),
+    values: ValueCodec.make(Schema.Array(task.success)),
+    failure: ValueCodec.make(Schema.Cause(task.error, Schema.Defect({ includeStack: true })))
+  })

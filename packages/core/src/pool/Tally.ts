@@ -1,0 +1,106 @@
+/** What a pool tells of itself: counts, and what happens to its workers. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type * as Take from "effect/Take"
+
+/** How far a pool has come. All but `workers` count payloads, from its beginning, repeated runs included. */
+export interface Progress {
+  readonly accepted: number
+  /** Ended with a result. */
+  readonly done: number
+  /** Ended with a failure, a defect or the death of their worker. */
+  readonly failed: number
+  readonly cancelled: number
+  /** Workers that are ready. */
+  readonly workers: number
+}
+
+/** What happens in a pool. */
+export type PoolEvent =
+  /** A worker is ready: its layers are built. */
+  | { readonly _tag: "WorkerStarted"; readonly worker: string; readonly pid: number }
+  /** A worker has ended that was not asked to: it is replaced. */
+  | {
+    readonly _tag: "WorkerExited"
+    readonly worker: string
+    readonly pid: number
+    readonly code: number | null
+    readonly signal: string | null
+    readonly lastLines: ReadonlyArray<string>
+  }
+  /** A cancelled task did not end in its grace, or its pool did not: the worker was killed. */
+  | { readonly _tag: "WorkerKilled"; readonly worker: string; readonly pid: number; readonly task: string | undefined }
+  /** A task is run again, since its worker had crashed. */
+  | { readonly _tag: "TaskRepeated"; readonly task: string; readonly attempt: number }
+
+/** Events that a newcomer is told, and that a slow reader may be behind before it misses the oldest. */
+const eventsKept = 256
+
+const makePubSub = <A>(kept: number) => PubSub.sliding<Take.Take<A>>({ capacity: kept, replay: kept })
+
+/** Counts and tells. */
+export class Tally {
+  readonly #events: PubSub.PubSub<Take.Take<PoolEvent>>
+  readonly #progress: PubSub.PubSub<Take.Take<Progress>>
+  readonly #counts = { accepted: 0, done: 0, failed: 0, cancelled: 0, workers: 0 }
+  #told = false
+
+  static readonly make = Effect.map(
+    Effect.all([makePubSub<PoolEvent>(eventsKept), makePubSub<Progress>(1)]),
+    ([events, progress]) => new Tally(events, progress)
+  )
+
+  private constructor(
+    events: PubSub.PubSub<Take.Take<PoolEvent>>,
+    progress: PubSub.PubSub<Take.Take<Progress>>
+  ) {
+    this.#events = events
+    this.#progress = progress
+    this.tell()
+  }
+
+  get events(): Stream.Stream<PoolEvent> {
+    return Stream.fromPubSubTake(this.#events)
+  }
+
+  get progress(): Stream.Stream<Progress> {
+    return Stream.fromPubSubTake(this.#progress)
+  }
+
+  accepted(payloads: number, attempt: number, task: string): void {
+    this.#counts.accepted += payloads
+    this.#told = false
+    if (attempt > 1) this.publish({ _tag: "TaskRepeated", task, attempt })
+  }
+
+  ended(payloads: number, how: "done" | "failed" | "cancelled"): void {
+    this.#counts[how] += payloads
+    this.#told = false
+  }
+
+  workers(change: number): void {
+    this.#counts.workers += change
+    this.#told = false
+    this.tell()
+  }
+
+  publish(event: PoolEvent): void {
+    PubSub.publishUnsafe(this.#events, [event])
+  }
+
+  /** Tells the progress, if there was any. */
+  tell(): void {
+    if (this.#told) return
+    this.#told = true
+    PubSub.publishUnsafe(this.#progress, [{ ...this.#counts }])
+  }
+
+  /** The pool has ended: so do the streams. */
+  end(): void {
+    this.tell()
+    PubSub.endUnsafe(this.#progress, Exit.void)
+    PubSub.endUnsafe(this.#events, Exit.void)
+  }
+}
