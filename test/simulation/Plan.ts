@@ -116,10 +116,10 @@ const steward = (client: Client, ledger: Ledger) =>
       // Opened anew: some of them have been deleted since.
       yield* Effect.scoped(Effect.flatMap(Objects.open, (objects) => help(client, ledger, objects, round)))
     }
-    const { bell, brief, desk, hatch, jobs, mail, shelf } = yield* Objects.open
+    const { bell, brief, desk, go, hatch, jobs, mail, round, shelf } = yield* Objects.open
     yield* shelf.clear
     yield* desk.clear
-    yield* Effect.forEach([bell, jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), {
+    yield* Effect.forEach([bell, go, round, jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), {
       discard: true
     })
   })
