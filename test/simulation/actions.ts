@@ -188,7 +188,7 @@ const conditionActions: Record<string, Action> = {
     impatient(random)(bell.withLock(
       Effect.repeat(
         Effect.flatMap(impatient(random)(bell.wait), () => text.set("heard")),
-        { times: random.below(3) }
+        { times: random.below(5) }
       )
     )),
   /** Leaves a notification to the next, as somebody does who is interrupted just when the lock comes back. */
@@ -197,8 +197,14 @@ const conditionActions: Record<string, Action> = {
       bell.wait,
       ({ token }) => conditionRemote(bell).call("decline", [token], () => Exit.void)
     )),
-  /** Notifies nobody in particular, and holds the lock for a while. */
-  ring: ({ objects: { bell }, random }) => bell.withLock(Effect.andThen(bell.notify(random.below(3)), work(random))),
+  /** Notifies some, keeps the lock while they may go, and notifies another one. */
+  ring: ({ objects: { bell }, random }) =>
+    bell.withLock(Effect.gen(function*() {
+      for (const most of [1, random.below(3), 1]) {
+        yield* bell.notify(most)
+        yield* Effect.sleep(soon(random))
+      }
+    })),
   tryBell: ({ objects: { bell } }) => bell.withLockIfAvailable(bell.notifyAll),
   isBellHeld: ({ objects: { bell } }) => bell.isHeld,
   waitWithout: ({ objects: { bell } }) => Effect.flip(bell.wait)
@@ -456,8 +462,10 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ["addToEntry", "setEntries", "clear", "untilHas", "untilRemoved", "untilSize", "untilEntryAtLeast"],
   ["add", "set", "untilEquals", "untilAtLeast", "untilAtMost"],
   ["modifyNote", "countNote", "notesAsMap"],
-  ["permits", "permitsIfAvailable"],
+  ["permits", "available"],
+  ["permits", "permitsIfAvailable", "available"],
   ["supply", "consume"],
+  ["listen", "ring"],
   ["listen", "ring", "supply"],
   ["listen", "decline", "ring"]
 ]

@@ -196,13 +196,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       }
     }))
   },
-  "permits-kept-on-session-end": {
-    bug: "the permits of a dead session are counted as held for ever (S-11)",
-    options: inKind("Semaphore", ({ check, revoke }) => ({
-      check: (state, grants) => state.dead === true ? [] : check(state, grants),
-      revoke: (state, grant, reason, at) => {
-        if (reason !== "session ended") return revoke?.(state, grant, reason, at)
-        state.dead = true
+  "permits-kept-on-revocation": {
+    bug: "the permits of the dead and of the cancelled are counted as held for ever (S-10, S-11)",
+    options: inKind("Semaphore", ({ check }) => ({
+      check: (state, grants) => state.kept === true ? [] : check(state, grants),
+      revoke: (state, grant) => {
+        state.kept = true
         state.holds.delete(grant.id)
       }
     }))
@@ -234,11 +233,26 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     }))
   },
   "notification-dies-with-its-receiver": {
-    bug: "whom a notification woke is gone before it has the lock, and nobody else hears of it (S-15)",
-    options: inOperation("Condition", "wait", () => ({
-      withdraw: (state, _, __, at) => {
-        state.asleep.delete(at.since)
-        state.notified.delete(at.since)
+    bug: "whom a notification woke is gone before it is done, and nobody else hears of it (S-15)",
+    options: inKind("Condition", ({ operations, revoke }) => ({
+      revoke: (state, grant, reason, at) => {
+        state.wokenBy = undefined
+        revoke?.(state, grant, reason, at)
+      },
+      operations: {
+        ...operations,
+        wait: {
+          ...operations["wait"],
+          withdraw: (
+            state: { readonly asleep: Set<number>; readonly notified: Map<number, number> },
+            _: never,
+            __: never,
+            { since }: At
+          ) => {
+            state.asleep.delete(since!)
+            state.notified.delete(since!)
+          }
+        }
       }
     }))
   },
