@@ -11,9 +11,9 @@ import * as ChildProcess from "./childProcess.ts"
 import * as Environment from "./environment.ts"
 
 /**
- * Provides `Process.spawn` and `Pool.make`. The entry is the file a worker runs, which must call `NodeManager.runMain`; by default
- * the one this program was started with. A `.ts` entry that is not there is looked for as `.js`, since `tsc` does not
- * rewrite such URLs.
+ * Provides `Process.spawn` and `Pool.make`. The entry is the file a worker runs, which must call `NodeManager.runMain`;
+ * by default the one this program was started with. A `.ts` entry that is not there is looked for as `.js`, since `tsc`
+ * does not rewrite such URLs.
  */
 export const layerSpawner = (
   entry: URL | string = process.argv[1] ?? ""
