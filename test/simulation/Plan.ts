@@ -39,12 +39,13 @@ const names = Object.keys(actions)
 /** Steps over which faults are spread: about as many as a run has. */
 const faultSteps = 1_200
 
-/** The plan of a seed. */
-export const draw = (seed: number): Plan => {
+/** The plan of a seed, out of actions that can meet a bug if there is one. */
+export const draw = (seed: number, mutant?: Mutant): Plan => {
   const random = new Random(seed)
   const clients = 2 + random.below(3)
   // Most runs use few actions, so that these meet more often.
-  const repertoire = random.pick([names, random.pick(themes), Array.from({ length: 6 }, () => random.pick(names))])
+  const repertoire = mutant?.actions ??
+    random.pick([names, random.pick(themes), Array.from({ length: 6 }, () => random.pick(names))])
   const deeds = Array.from({ length: 20 + random.below(80) }, (): Deed => ({
     client: 1 + random.below(clients),
     fiber: random.below(3),
@@ -131,8 +132,8 @@ const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: n
     counter.modify((n) => [undefined, n + 1]),
     // What waits for a condition sees every change, however short.
     ...[0, 1, 2, 3, 4, 5].map((n) => counter.set(n)),
-    board.set({ running: true }),
-    board.set({ running: false }),
+    board.set({ running: true, count: 15 }),
+    board.set({ running: false, count: 0 }),
     go.release,
     // In turn: a party for the one that waits alone, and a whole barrier for those who come to a broken one.
     round % 2 === 0 ? barrier.await : barrier.reset,

@@ -238,6 +238,10 @@ const recordActions: Record<string, Action> = {
     impatient(random)(board.fields.count.modify((n) => [n, (n + 1) % 20])),
   untilRunning: ({ objects: { board }, random }) =>
     impatient(random)(board.fields.running.untilEquals(random.chance(1 / 2))),
+  untilCount: ({ objects: { board }, random }) =>
+    impatient(random)(
+      random.chance(1 / 2) ? board.fields.count.untilAtLeast(15) : board.fields.count.untilAtMost(3)
+    ),
   stopped: ({ objects: { board } }) => board.fields.running.until((running) => !running),
   watchBoard: ({ objects: { board }, random }) => read(board.changes, random)
 }
@@ -318,6 +322,11 @@ const listActions: Record<string, Action> = {
   clearList: ({ objects: { lines } }) => lines.clear,
   streamList: ({ objects: { lines }, random }) =>
     impatient(random)(read(pages(listRemote(lines), (parts) => Exit.succeed(parts), 1), random)),
+  /** So slowly that a reader may well die in the middle of it. */
+  streamSlowly: ({ objects: { lines, scores }, random }) => {
+    const remote = random.chance(1 / 2) ? listRemote(lines) : mapRemote(scores)
+    return Stream.runDrain(Stream.mapEffect(pages(remote, (parts) => Exit.succeed(parts), 1), () => Effect.sleep(500)))
+  },
   watchList: ({ objects: { lines }, random }) => read(lines.changes, random),
   untilShort: ({ objects: { lines } }) => lines.until((items) => items.length < 2),
   shelve: ({ objects: { shelf } }) => Effect.flatMap(SharedRef.make(Tally), shelf.append),
@@ -457,6 +466,7 @@ export const themes: ReadonlyArray<ReadonlyArray<string>> = [
   ["modifyCount", "setField"],
   ["modifyItem", "appendAll", "removeAt"],
   ["streamList", "appendAll", "removeAt"],
+  ["streamSlowly", "appendAll", "setEntries"],
   ["modifyElement", "addTo", "addSlice"],
   ["modifyEntry", "setEntry"],
   ["addToEntry", "setEntries", "clear", "untilHas", "untilRemoved", "untilSize", "untilEntryAtLeast"],

@@ -62,7 +62,7 @@ const simulateAll = ({ from, mutant: name, seeds }: Options): boolean => {
   const started = performance.now()
   let failed = 0
   for (let seed = from; seed < from + seeds; seed++) {
-    const plan = draw(seed)
+    const plan = draw(seed, mutant)
     const simulation = run(plan, mutant)
     coverage.add(simulation)
     if (simulation.violations.length === 0) continue

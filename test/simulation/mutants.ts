@@ -17,6 +17,8 @@ import { Effect } from "effect"
 export interface Mutant {
   /** What goes wrong, and which scenario that is. */
   readonly bug: string
+  /** Names of the actions that meet it; absent: any may. */
+  readonly actions?: ReadonlyArray<string>
   /** Puts it into a simulation. */
   readonly options: Partial<SimulationOptions>
 }
@@ -300,6 +302,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     options: inOperation("Map", "setIfAbsent", () => ({ decide: () => ready }))
   },
   "item-not-compared": {
+    actions: ["modifyItem", "append", "appendAll", "insert", "removeAt"],
     bug: "a compare-and-set replaces whatever item has moved to its position (30)",
     options: inOperation("List", "compareAndSet", ({ decide }) => ({
       decide: (state, args, at) => {
@@ -315,12 +318,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     }))
   },
   "scan-kept-on-session-end": {
+    actions: ["streamSlowly", "appendAll", "setEntries"],
     bug: "what a dead reader has scanned is kept, and every object in it (S-11)",
-    options: inKind("List", ({ revoke }) => ({
-      revoke: (state, grant, reason, at) => {
-        if (reason !== "session ended" || grant.id === state.turn) revoke?.(state, grant, reason, at)
-      }
-    }))
+    options: {
+      kinds: kinds.map((kind) =>
+        kind.operations.scan === undefined ? kind : {
+          ...kind,
+          revoke: (state, grant, reason, at) => {
+            if (reason !== "session ended" || grant.id === state.turn) kind.revoke?.(state, grant, reason, at)
+          }
+        }
+      )
+    }
   },
   "scan-not-counted": {
     bug: "an object is freed while a page that is still to come bears its handle (29)",

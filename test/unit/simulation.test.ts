@@ -38,7 +38,7 @@ describe("simulated programs", () => {
 
   for (const [name, mutant] of Object.entries(mutants)) {
     it(`find the bug ${name}: ${mutant.bug}`, () => {
-      assert.isDefined(seeds(300).find((seed) => run(draw(seed), mutant).violations.length > 0))
+      assert.isDefined(seeds(300).find((seed) => run(draw(seed, mutant), mutant).violations.length > 0))
     })
   }
 
