@@ -46,6 +46,7 @@ const operations: ReadonlyArray<Operation> = [
   { operation: "map.get", peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
   { operation: "map.set", peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
   { operation: "queue.put+take", calls: 2, peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
+  { operation: "list.append", peers: [pythonManager, nodeRedis, rawPingpong] },
   // The release is told, not asked: nobody waits for an answer to it.
   { operation: "lock.lock+unlock", peers: [pythonManager, rawPingpong] },
   {

@@ -2,6 +2,7 @@
 import {
   type Manager,
   SharedBarrier,
+  SharedList,
   SharedLock,
   SharedMap,
   SharedQueue,
@@ -42,6 +43,8 @@ export const operations: Readonly<Record<string, Operation>> = {
   "map.get": (name) => Effect.map(filledMap(name), (map) => (position) => map.get(keyAt(position))),
   "map.set": (name) => Effect.map(filledMap(name), (map) => (position) => map.set(keyAt(position), value)),
   "queue.put+take": (name) => Effect.map(queue(name), ({ offer, take }) => () => Effect.andThen(offer(value), take)),
+  "list.append": (name) =>
+    Effect.map(SharedList.make({ name, item: Schema.String }), (list) => () => list.append(value)),
   "lock.lock+unlock": (name) => Effect.map(SharedLock.make({ name }), (lock) => () => lock.withLock(Effect.void)),
   "barrier.round": (name, parties) =>
     Effect.gen(function*() {
