@@ -3,30 +3,34 @@
  * sharing a data structure, which failed above 44 with "no attribute 'connection'" (SEED-33).
  *
  *     $ npm run example examples/08_array_of_queues.ts
- *     44 queues, 44 processes
- *     hold their own pair alone: 1 to 43
- *     are empty: 0
- *     $ npm run example examples/08_array_of_queues.ts 45
  *     45 queues, 45 processes
  *     hold their own pair alone: 1 to 44
  *     are empty: 0
- *     $ npm run example examples/08_array_of_queues.ts 50
- *     50 queues, 50 processes
+ *
+ * With another N there are N processes. With a second number the work is that of a pool with so many workers:
+ *
+ *     $ npm run example examples/08_array_of_queues.ts 44 3
+ *     44 queues, 3 processes
+ *     hold their own pair alone: 1 to 43
+ *     are empty: 0
+ *     $ npm run example examples/08_array_of_queues.ts 50 3
+ *     50 queues, 3 processes
  *     hold their own pair alone: 1 to 48
  *     are empty: 0, 49
- *     $ npm run example examples/08_array_of_queues.ts 100
- *     100 queues, 100 processes
+ *     $ npm run example examples/08_array_of_queues.ts 100 3
+ *     100 queues, 3 processes
  *     hold their own pair alone: 1 to 48
  *     are empty: 0, 49 to 99
- *     $ npm run example examples/08_array_of_queues.ts 300
- *     300 queues, 300 processes
+ *     $ npm run example examples/08_array_of_queues.ts 300 3
+ *     300 queues, 3 processes
  *     hold their own pair alone: 1 to 48
  *     are empty: 0, 49 to 299
  *
  * What is better: a process has one connection, however many objects it is handed, and a queue that nobody uses costs
- * about a kilobyte. So N is bounded by the memory for N processes; here eight run at a time.
+ * about a kilobyte. So N is bounded by the memory for N processes; here eight run at a time. Each waits for up to a tenth
+ * of a second, where the reader's waits for up to a second.
  */
-import { Process, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Pool, Process, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Effect, Random, Schema } from "effect"
 
@@ -38,12 +42,12 @@ const Tasks = TaskGroup.make("queues", { tasks: [Put] })
 const tasks = Tasks.toLayer({
   Put: Effect.fn(function*({ number, queues }) {
     const value = yield* Random.next
-    yield* Effect.sleep(value * 1_000)
+    yield* Effect.sleep(value * 100)
     if (number > 0 && number < 49) yield* queues[number]!.offer([number, value])
   }, Effect.orDie)
 })
 
-const size = Number(process.argv[2] ?? 44)
+const [size = 45, workers] = process.argv.slice(2).map(Number)
 
 /** Everything that is in a queue. */
 const drain = <A>(queue: SharedQueue.SharedQueue<A>) =>
@@ -59,12 +63,18 @@ const ranges = (numbers: ReadonlyArray<number>) =>
 
 const main = Effect.gen(function*() {
   const queues = yield* Effect.replicateEffect(SharedQueue.make({ item: Pair }), size)
-  const processes = queues.map((_, number) => Process.run(Tasks, Put, { number, queues }))
-  yield* Effect.all(processes, { concurrency: 8, discard: true })
+  const payloads = queues.map((_, number) => ({ number, queues }))
+  if (workers === undefined) {
+    const processes = payloads.map((payload) => Process.run(Tasks, Put, payload))
+    yield* Effect.all(processes, { concurrency: 8, discard: true })
+  } else {
+    const pool = yield* Pool.make(Tasks, { size: workers })
+    yield* pool.map(Put, payloads)
+  }
 
   const contents = yield* Effect.forEach(queues, drain)
   const numbers = [...queues.keys()]
-  yield* Console.log(`${queues.length} queues, ${processes.length} processes`)
+  yield* Console.log(`${size} queues, ${workers ?? size} processes`)
   const own = numbers.filter((number) => contents[number]!.length === 1 && contents[number]![0]![0] === number)
   yield* Console.log(`hold their own pair alone: ${ranges(own)}`)
   yield* Console.log(`are empty: ${ranges(numbers.filter((number) => contents[number]!.length === 0))}`)

@@ -1,30 +1,34 @@
 /**
- * Handles travel: as the payload of a process, inside the items of a queue, and inside the result. SuperFastPython's
- * namespace tutorial and the overview article on `Manager` name queues and pool arguments (SEED-9, 10, 62).
+ * Handles travel: as the payload of a process or of a pool's calls, inside the items of a queue, and in a result.
+ * SuperFastPython's namespace tutorial and the overview article on `Manager` name queues and the arguments of pool
+ * workers (SEED-9, 10, 62).
  *
  *     $ npm run example examples/22_handles.ts
- *     [Work-1] took a counter at 10
+ *     [Take-1] took a counter at 10
  *     the sender's scope has ended, and the counter is 11
+ *     after a hundred calls of a pool it is 111
  *
  * What is better: what travels is counted. In Python the item is useless when its sender has dropped its own proxy
  * before it is taken; here a counter lives as long as something refers to it, an item in a queue included.
  */
-import { Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Pool, Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Effect, Schema } from "effect"
 
 const Counter = SharedRef.schema(Schema.Int)
 
-const Work = Task.make("Work", { payload: { counters: SharedQueue.schema(Counter) }, success: Counter })
-const Tasks = TaskGroup.make("handles", { tasks: [Work] })
+const Take = Task.make("Take", { payload: { counters: SharedQueue.schema(Counter) }, success: Counter })
+const Add = Task.make("Add", { payload: { counter: Counter } })
+const Tasks = TaskGroup.make("handles", { tasks: [Take, Add] })
 
 const tasks = Tasks.toLayer({
-  Work: Effect.fn(function*({ counters }) {
+  Take: Effect.fn(function*({ counters }) {
     const counter = yield* counters.take
     yield* Console.log(`took a counter at ${yield* counter.get}`)
     yield* counter.increment
     return counter
-  }, Effect.orDie)
+  }, Effect.orDie),
+  Add: ({ counter }) => Effect.orDie(Effect.asVoid(counter.increment))
 })
 
 const main = Effect.gen(function*() {
@@ -32,8 +36,12 @@ const main = Effect.gen(function*() {
   const send = Effect.flatMap(SharedRef.make({ schema: Schema.Int, initial: 10 }), counters.offer)
   yield* Effect.scoped(send)
 
-  const counter = yield* Process.run(Tasks, Work, { counters })
+  const counter = yield* Process.run(Tasks, Take, { counters })
   yield* Console.log(`the sender's scope has ended, and the counter is ${yield* counter.get}`)
+
+  const pool = yield* Pool.make(Tasks, { size: 2 })
+  yield* pool.map(Add, Array.from({ length: 100 }, () => ({ counter })))
+  yield* Console.log(`after a hundred calls of a pool it is ${yield* counter.get}`)
 }).pipe(Effect.scoped)
 
 NodeManager.runMain(main, { tasks })
