@@ -3,7 +3,7 @@ import { Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { Gate, Log } from "./fixtures/tasks.ts"
 import { allGone, descendants, fixture, managerOf, start, startWith, waitUntil } from "./harness.ts"
@@ -137,6 +137,7 @@ describe("a manager", () => {
       for (const TMPDIR of ["/nonexistent", "", `/${"x".repeat(100)}`]) {
         const program = yield* startWith({ env: { TMPDIR } }, fixture("debugged"))
         assert.strictEqual((yield* program.exit).code, 0, program.output())
+        assert.isFalse(TMPDIR !== "" && existsSync(TMPDIR), `${TMPDIR} was not there, and was made`)
       }
     }).pipe(Effect.scoped))
 
