@@ -120,6 +120,7 @@ export const runMain = <A, E, ROut = never, ET = never>(
     // On standard error, whose last lines are kept for the owner.
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
+  process.on("SIGTERM", endsAnyway)
   NodeRuntime.runMain(served, { disableErrorReporting: true, teardown: endWorker })
 }
 
@@ -145,6 +146,13 @@ const endOnSecondInterrupt = Effect.acquireRelease(
   }),
   (onInterrupt) => Effect.sync(() => process.removeListener("SIGINT", onInterrupt))
 )
+
+/**
+ * The owner asks a worker to end as soon as it has the result, and the runtime hears that only until the task is done:
+ * the signal would then end the worker at once, in the middle of what `endWorker` is still writing. One that cannot
+ * write is killed after its grace.
+ */
+const endsAnyway = (): void => {}
 
 /**
  * Whatever user code has left open: the result is with the manager, and the worker is done. What it has written and its
