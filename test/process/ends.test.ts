@@ -122,7 +122,7 @@ describe("a manager", () => {
     Effect.gen(function*() {
       for (
         const [path, issue] of [[`${tmpdir()}/${"x".repeat(200)}`, /may have 10[37] bytes, this one has 2\d\d$/], [
-          "/nonexistent/socket",
+          `/nonexistent-${process.pid}/socket`,
           /E[A-Z]+/
         ]] as const
       ) {
@@ -134,7 +134,7 @@ describe("a manager", () => {
 
   it.live("finds a folder for its socket where the temporary one is of no use (R-20)", () =>
     Effect.gen(function*() {
-      for (const TMPDIR of ["/nonexistent", "", `/${"x".repeat(100)}`]) {
+      for (const TMPDIR of [`/nonexistent-${process.pid}`, "", `/${"x".repeat(100)}-${process.pid}`]) {
         const program = yield* startWith({ env: { TMPDIR } }, fixture("debugged"))
         assert.strictEqual((yield* program.exit).code, 0, program.output())
         assert.isFalse(TMPDIR !== "" && existsSync(TMPDIR), `${TMPDIR} was not there, and was made`)
