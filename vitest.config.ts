@@ -11,6 +11,8 @@ export default defineConfig({
     pool: "forks",
     execArgv: [`--conditions=${condition}`],
     sequence: { concurrent: false },
+    // Most of them wait for processes: two at a time, also where there are only two cores.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

@@ -8,9 +8,11 @@
  *     ~ [primitives-2] met the others as <b>
  *     ~ [primitives-3] met the others as <c>
  *     ~ [primitives-4] met the others as <d>
- *     the condition is met: 4 are done
- *     each arrived in its own place: 0, 1, 2, 3
- *     at most two at a time were at the gate: true
+ *     ~ the condition is met: 4 are done
+ *     ~ each arrived in its own place: 0, 1, 2, 3
+ *     ~ at most two at a time were at the gate: true
+ *
+ * A worker's line comes through its owner, who may print its own first (docs/output.md).
  *
  * What is better: whatever a worker holds when it dies passes on, and who waits for it at a barrier is told.
  */

@@ -8,25 +8,27 @@
  *     ~ [post-3] <c>: Worker started.
  *     ~ [post-4] <d>: Worker started.
  *     ~ [post-5] <e>: Worker started.
- *     Shutting down.
+ *     ~ Shutting down.
  *     ~ [post-1] <a>: Worker terminating.
  *     ~ [post-2] <b>: Worker terminating.
  *     ~ [post-3] <c>: Worker terminating.
  *     ~ [post-4] <d>: Worker terminating.
  *     ~ [post-5] <e>: Worker terminating.
- *     All workers joined.
+ *     ~ All workers joined.
  *     ~ [post-1] <a>: Watcher started.
  *     ~ [post-2] <b>: Watcher started.
  *     ~ [post-3] <c>: Watcher started.
  *     ~ [post-4] <d>: Watcher started.
  *     ~ [post-5] <e>: Watcher started.
- *     Shutting down.
+ *     ~ Shutting down.
  *     ~ [post-1] <a>: Watcher terminating.
  *     ~ [post-2] <b>: Watcher terminating.
  *     ~ [post-3] <c>: Watcher terminating.
  *     ~ [post-4] <d>: Watcher terminating.
  *     ~ [post-5] <e>: Watcher terminating.
- *     All watchers joined.
+ *     ~ All watchers joined.
+ *
+ * A worker's line comes through its owner, who may print its own first (docs/output.md).
  *
  * What is better: who waits costs nothing and is told at once; and `started` lets the main program wait until all five
  * run, where the post sleeps and hopes.
