@@ -182,7 +182,11 @@ const proxy = <K, V>(
     Effect.suspend(() => Effect.flatMapEager(remote.encodeKey(operation, codecs.key, key), use))
   const encode = (operation: string, value: V) => remote.encodeCanonical(operation, codecs.value, value)
   const written = <A, E>(operation: string, key: K, value: V, use: (key: string, cell: Cell) => Effect.Effect<A, E>) =>
-    keyed(operation, key, (text) => Effect.flatMapEager(encode(operation, value), (cell) => use(text, cell)))
+    Effect.suspend((): Effect.Effect<A, E | ManagerError> => {
+      const [text, cell] = [remote.encodeKey(operation, codecs.key, key), encode(operation, value)]
+      if (Exit.isFailure(text)) return Exit.failCause(text.cause)
+      return Exit.isFailure(cell) ? Exit.failCause(cell.cause) : use(text.value, cell.value)
+    })
   const entries = (operation: string) => (parts: ReadonlyArray<Argument>) =>
     decodeEntries(remote, operation, codecs, parts)
   /** Of a map whose values are numbers, which is all that shows this. */
