@@ -5,7 +5,7 @@
  */
 import { Pool } from "@effect-multiprocessing/core"
 import { NodeManager, NodeProgress } from "@effect-multiprocessing/node"
-import { Console, Data, Effect, Fiber, FileSystem, Path, Schedule, Stream } from "effect"
+import { Console, Data, Effect, Equal, Fiber, FileSystem, Path, Schedule, Stream } from "effect"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -102,7 +102,7 @@ const verify = Effect.fnUntraced(
       const result = results.get(file)
       if (result === undefined) return `${file} has no result`
       if (result.unreadable !== expected.unreadable) return `${file} was not read alike`
-      if (JSON.stringify(result.counts) !== JSON.stringify(expected.counts)) return `${file} was counted otherwise`
+      if (!Equal.equals(result.counts, expected.counts)) return `${file} was counted otherwise`
     }
     return undefined
   }

@@ -8,11 +8,11 @@ import { start } from "./harness.ts"
 
 const census = new URL("../../examples/02_census/main.ts", import.meta.url)
 
-/** A folder of many small files, and one that cannot be read. */
+/** A folder of many small files, whose words are in no order, and one that cannot be read. */
 const tree = Effect.acquireRelease(
   Effect.sync(() => {
     const folder = mkdtempSync(join(tmpdir(), "emp-demo-"))
-    for (let i = 0; i < 200; i++) writeFileSync(join(folder, `file${i}.ts`), `const shared = ${"word ".repeat(i)}`)
+    for (let i = 0; i < 200; i++) writeFileSync(join(folder, `file${i}.ts`), `let zero = second; ${"word ".repeat(i)}`)
     symlinkSync("nowhere", join(folder, "broken.ts"))
     return folder
   }),
