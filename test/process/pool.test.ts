@@ -190,6 +190,19 @@ describe("a worker that crashes", () => {
       assert.strictEqual((yield* event(pool, "WorkerExited")).pid, crashed.pid)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
+  it.live("may be ended by others with SIGTERM: its finalizers run, and its task has crashed, not been interrupted", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* traces
+      const pool = yield* Pool.make(Tasks, { size: 1 })
+      const call = yield* Effect.forkChild(pool.execute(Wait, { id: 1 }))
+      yield* has(lines, "started 1 1")
+      process.kill(workersOf(process.pid)[0]!.pid, "SIGTERM")
+      const error = yield* Effect.flip(Fiber.join(call))
+      assert.strictEqual(error._tag, "WorkerCrashed")
+      assert.include(lines(), "ended 1 1")
+      assert.strictEqual(yield* pool.execute(Square, { n: 3 }), 9)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.live("costs only the call that it had begun: the others run once", () =>
     Effect.gen(function*() {
       const { lines } = yield* traces

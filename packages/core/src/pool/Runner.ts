@@ -50,6 +50,7 @@ export class Runner {
   #running: { readonly job: number; readonly fiber: Fiber.Fiber<Outcome> } | undefined
   #turnEnds = 0n
   #scheduled = false
+  #closing = false
 
   constructor(
     served: ReadonlyArray<Served>,
@@ -88,8 +89,12 @@ export class Runner {
     this.#turn()
   }
 
-  /** Interrupts what runs, and takes back what is lent. */
+  /**
+   * Interrupts what runs, and takes back what is lent. The owner is told results only: that a task was interrupted is
+   * not its own doing, and the owner knows better why its worker ends.
+   */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.#closing = true
     this.#waiting.clear()
     const ended = this.#running === undefined ? Effect.void : Fiber.interrupt(this.#running.fiber)
     const loans = [...this.#loans.values()]
@@ -155,7 +160,7 @@ export class Runner {
     this.#running = { job, fiber }
     fiber.addObserver((exit) => {
       this.#running = undefined
-      end(exit)
+      if (!this.#closing || Exit.isSuccess(exit)) end(exit)
       this.#turn()
     })
   }
