@@ -1,5 +1,5 @@
 // What a user gets: packs the packages, installs the tarballs in a project outside of the repository, and runs the
-// quick start of README.md there on every major Node, as TypeScript and as built JavaScript. One line per step; the
+// programs of README.md there on every major Node, as TypeScript and as built JavaScript. One line per step; the
 // exit code is 1 when one has failed. Needs the registry, and leaves nothing behind.
 import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -58,13 +58,15 @@ const expect = (what, found, expected) => {
   if (found !== expected) throw new Error(`${what}: expected\n${expected}\nbut found\n${found}`)
 }
 
-// The consumer: the quick start as README.md shows it, the examples as the tarball has them, and two programs of its own.
+// The consumer: the two programs that README.md shows, the examples as the tarball has them, and two programs of its own.
 
-const [, quickStart, quickStartOutput] = /^```ts\n([^]*?)^```\n+^```text\n([^]*?)^```$/m.exec(read("README.md"))
+const [pool, quickStart] = [...read("README.md").matchAll(/^```ts\n([^]*?)^```\n+^```text\n([^]*?)^```$/gm)]
+  .map(([, text, output]) => ({ text, output }))
 const examples = join("node_modules", "@effect-multiprocessing", "node", "examples")
 
 const programs = [
-  { name: "quick start", path: "main", output: quickStartOutput },
+  { name: "pool", path: "pool", output: pool.output },
+  { name: "quick start", path: "main", output: quickStart.output },
   { name: "worker in a file of its own", path: "two-files/main", output: "squares 9 and 16, done 2\n" }
 ]
 
@@ -95,11 +97,12 @@ const writeConsumer = () => {
     devDependencies: fromHere(["typescript", "@types/node"])
   }
   writeFileSync(join(consumer, "package.json"), JSON.stringify(manifest))
-  writeFileSync(join(consumer, "main.ts"), quickStart)
+  writeFileSync(join(consumer, "pool.ts"), pool.text)
+  writeFileSync(join(consumer, "main.ts"), quickStart.text)
   for (const path of ["library.ts", "two-files"]) {
     cpSync(join(root, "test", "pack", path), join(consumer, path), { recursive: true })
   }
-  const include = ["main.ts", "library.ts", "two-files", "examples"]
+  const include = ["pool.ts", "main.ts", "library.ts", "two-files", "examples"]
   writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, include }))
   const declarations = { ...compilerOptions, noEmit: true, outDir: undefined }
   writeFileSync(
@@ -147,7 +150,7 @@ const prepared = step("build and pack: contents, publint, attw", () => {
   install(consumer)
 }) && step("the packages bring the examples, and the quick start is README.md's", () => {
   cpSync(join(consumer, examples), join(consumer, "examples"), { recursive: true })
-  expect("quick start", readFileSync(join(consumer, "examples/01_quickstart/main.ts"), "utf8"), quickStart)
+  expect("quick start", readFileSync(join(consumer, "examples/01_quickstart/main.ts"), "utf8"), quickStart.text)
 }) && step("tsc: strict, with declarations, the libraries checked, too", () => {
   tsc()
   // The other file of the workers is named as TypeScript, and must not be found as such.
