@@ -236,6 +236,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "notification-dies-with-its-receiver": {
     bug: "whom a notification woke is gone before it is done, and nobody else hears of it (S-15)",
+    actions: ["listen", "ring", "supply"],
     options: inKind("Condition", ({ operations, revoke }) => ({
       revoke: (state, grant, reason, at) => {
         state.wokenBy = undefined
@@ -313,6 +314,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "scan-of-the-present": {
     bug: "the pages of a scan are of the instant at which each is read (S-29)",
+    actions: ["streamSlowly", "streamList", "appendAll", "removeAt"],
     options: inOperation("List", "page", ({ apply }) => ({
       apply: (state, args, at) => apply({ scans: new Map([[args[0], state.items]]) }, args, at)
     }))
@@ -333,12 +335,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "scan-not-counted": {
     bug: "an object is freed while a page that is still to come bears its handle (29)",
+    actions: ["shelve", "unshelve", "streamShelf"],
     options: inOperation("List", "scan", ({ apply }) => ({
       apply: (state, args, at) => apply(state, args, changed(at, { retain: () => {} }))
     }))
   },
   "batch-torn": {
     bug: "a batch is added in two steps: a watcher sees the half of it (S-29)",
+    actions: ["appendAll", "replaceSlice", "watchList"],
     options: inOperation("List", "splice", ({ apply }) => ({
       apply: (state, args, at) =>
         apply(
@@ -415,6 +419,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "name-kept": {
     bug: "a removed name is still there for who waits for it (S-29)",
+    actions: ["awaitNote", "noteAll", "removeNote", "clearNotes"],
     options: inOperation("OpenNamespace", "untilHas", ({ decide }) => ({
       decide: (state, args, at) => {
         const decision = decide(state, args, at)
@@ -444,6 +449,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "turn-kept": {
     bug: "a turn that was given back is still taken (S-28)",
+    actions: ["modify", "increment"],
     options: {
       kinds: kinds.map((kind) =>
         kind.operations.endTurn === undefined ? kind : {
@@ -455,6 +461,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "latch-woken-late": {
     bug: "who waits at a latch stays there though it was opened (I4)",
+    actions: ["awaitGo", "openGo", "closeGo", "releaseGo"],
     options: inOperation("Latch", "await", ({ decide }) => ({
       decide: (state, args, at) => at.since === undefined ? decide(state, args, at) : wait
     }))
@@ -474,6 +481,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "reset-forgets-waiters": {
     bug: "those who wait when a barrier is reset wait for ever (S-15)",
+    actions: ["meet", "meetSoon", "reset"],
     options: inOperation("Barrier", "reset", () => ({
       apply: (state) => {
         state.arrived = 0
@@ -587,6 +595,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "acknowledged-unread": {
     bug: "a reply is acknowledged when it is read, though its fiber may yet be interrupted before it has it (S-9)",
+    actions: ["lockSoon"],
     options: inConnection((connection) => {
       connection.callOwned = (restore, target, operation, args, complete) =>
         restore(Effect.tap(connection.call(target, operation, args, complete), Effect.yieldNow))

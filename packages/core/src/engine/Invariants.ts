@@ -12,8 +12,9 @@ import { isCell } from "./Value.ts"
 /** What does not hold, as sentences that begin with the invariant's number. Empty: all is well. */
 export const violations = (engine: Engine): ReadonlyArray<string> => {
   const broken: Array<string> = []
+  const granted = Map.groupBy(engine.state.grants.values(), ({ object }) => object)
   for (const object of engine.state.objects.values()) {
-    const grants = [...engine.state.grants.values()].filter((grant) => grant.object === object.id)
+    const grants = granted.get(object.id) ?? []
     broken.push(...object.kind.check(object.state, grants).map((line) => `${line} (${object.kind.name} ${object.id})`))
     broken.push(...lanes(engine, object))
     if (grants.length !== object.grants) broken.push(`I3: object ${object.id} counts ${object.grants} grants`)

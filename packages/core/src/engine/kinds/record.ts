@@ -355,13 +355,12 @@ const kind = {
   }),
   check: (state: State, grants: ReadonlyArray<Grant>) => {
     const broken = [...Turn.check(state, Scan.others(state, grants)), ...Scan.check(state, grants)]
-    const linked: Array<Entry> = []
-    for (let entry = state.last; entry !== undefined; entry = entry.previous) linked.unshift(entry)
-    const entries = [...state.entries.values()]
-    if (entries.length !== linked.length || entries.some((entry, i) => entry !== linked[i])) {
-      broken.push("I2: the links between entries are not their order")
+    let last = state.last
+    for (const entry of [...state.entries.values()].reverse()) {
+      if (last !== entry) return [...broken, "I2: the links between entries are not their order"]
+      last = entry.previous
     }
-    return broken
+    return last === undefined ? broken : [...broken, "I2: an entry that is gone is linked still"]
   }
 } as const
 
