@@ -11,8 +11,8 @@ import * as ChildProcess from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Environment from "./environment.ts"
 
-/** How long a manager may take to start. */
-const startMs = 10_000
+/** How long a manager may take to start. Ten seconds were too few for a machine with ten times the work it can do. */
+const startMs = 30_000
 
 /** Between two looks at whether the manager listens. */
 const lookMs = 5
