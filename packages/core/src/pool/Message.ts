@@ -12,8 +12,8 @@
  *          ─► Done job, microseconds, outcome
  * ```
  */
-import { type Reader, Writer } from "../protocol/Bytes.ts"
-import { headerBytes } from "../protocol/Frame.ts"
+import type { Reader, Writer } from "../protocol/Bytes.ts"
+import { FrameWriter } from "../protocol/Frame.ts"
 
 const tag = { run: 1, withdraw: 2, forget: 3, ready: 16, started: 17, returned: 18, done: 19 } as const
 
@@ -59,23 +59,9 @@ export type FromWorker =
   | { readonly _tag: "Done"; readonly job: number; readonly micros: number; readonly outcome: Outcome }
 
 /** Writes messages of either side into one frame. */
-export class MessageWriter {
-  readonly #writer = new Writer()
-
-  constructor() {
-    this.#begin()
-  }
-
-  get isEmpty(): boolean {
-    return this.#writer.length === headerBytes
-  }
-
-  get bytes(): number {
-    return this.#writer.length
-  }
-
+export class MessageWriter extends FrameWriter {
   run(job: number, task: number, attempt: number, parcel: Parcel): void {
-    const writer = this.#writer
+    const writer = this.writer
     writer.byte(tag.run)
     writer.number(job)
     writer.number(task)
@@ -84,9 +70,9 @@ export class MessageWriter {
   }
 
   withdraw(job: number, interrupt: boolean): void {
-    this.#writer.byte(tag.withdraw)
-    this.#writer.number(job)
-    this.#writer.byte(interrupt ? 1 : 0)
+    this.writer.byte(tag.withdraw)
+    this.writer.number(job)
+    this.writer.byte(interrupt ? 1 : 0)
   }
 
   forget(job: number): void {
@@ -94,7 +80,7 @@ export class MessageWriter {
   }
 
   ready(): void {
-    this.#writer.byte(tag.ready)
+    this.writer.byte(tag.ready)
   }
 
   started(job: number): void {
@@ -106,7 +92,7 @@ export class MessageWriter {
   }
 
   done(job: number, micros: number, { _tag, parcel }: Outcome): void {
-    const writer = this.#writer
+    const writer = this.writer
     writer.byte(tag.done)
     writer.number(job)
     writer.number(micros)
@@ -114,21 +100,9 @@ export class MessageWriter {
     writeParcel(writer, parcel)
   }
 
-  /** The frame, with its length; the next one begins. */
-  take(): Uint8Array<ArrayBuffer> {
-    this.#writer.patchSize(0, this.#writer.length - headerBytes)
-    const frame = this.#writer.take()
-    this.#begin()
-    return frame
-  }
-
   #about(tag: number, job: number): void {
-    this.#writer.byte(tag)
-    this.#writer.number(job)
-  }
-
-  #begin(): void {
-    this.#writer.size(0)
+    this.writer.byte(tag)
+    this.writer.number(job)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Frames: a 32 bit length, then that many bytes, which are a batch of messages or one handshake text.
  */
+import { Writer } from "./Bytes.ts"
 
 /** Bytes of a frame's length. */
 export const headerBytes = 4
@@ -58,5 +59,31 @@ export class FrameSplitter {
     this.#pending.set(chunk.subarray(offset, offset + taken), this.#filled)
     this.#filled += taken
     return taken
+  }
+}
+
+/** Writes messages into one frame after the other. */
+export class FrameWriter {
+  protected readonly writer = new Writer()
+
+  constructor() {
+    this.writer.size(0)
+  }
+
+  get isEmpty(): boolean {
+    return this.writer.length === headerBytes
+  }
+
+  /** Of the frame so far, with its length. */
+  get bytes(): number {
+    return this.writer.length
+  }
+
+  /** The frame, with its length; the next one begins. */
+  take(): Uint8Array<ArrayBuffer> {
+    this.writer.patchSize(0, this.writer.length - headerBytes)
+    const frame = this.writer.take()
+    this.writer.size(0)
+    return frame
   }
 }

@@ -14,8 +14,8 @@ import type { CancelFate, Input, Output, RequestInput, WatchEvent } from "../eng
 import type { GrantId } from "../engine/Kind.ts"
 import type { Outcome, SessionId } from "../engine/State.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
-import { type Reader, Writer } from "./Bytes.ts"
-import { headerBytes } from "./Frame.ts"
+import type { Reader, Writer } from "./Bytes.ts"
+import { FrameWriter } from "./Frame.ts"
 
 const tag = {
   request: 1,
@@ -117,21 +117,7 @@ const readIds = (reader: Reader): ReadonlyArray<number> => {
 // ---------------------------------------------------------------------------------------------------------------
 
 /** Writes messages of a client into one frame. */
-export class ClientWriter {
-  readonly #writer = new Writer()
-
-  constructor() {
-    this.#begin()
-  }
-
-  get isEmpty(): boolean {
-    return this.#writer.length === headerBytes
-  }
-
-  get bytes(): number {
-    return this.#writer.length
-  }
-
+export class ClientWriter extends FrameWriter {
   /** Writes a request, unless it would be larger than a frame may be: then nothing is written, and false. */
   request(
     sequence: number,
@@ -141,7 +127,7 @@ export class ClientWriter {
     args: ReadonlyArray<Argument>,
     bytesMax: number
   ): boolean {
-    const writer = this.#writer
+    const writer = this.writer
     const start = writer.length
     writer.byte(tag.request)
     writer.number(sequence)
@@ -155,54 +141,42 @@ export class ClientWriter {
   }
 
   cancel(sequence: number): void {
-    this.#writer.byte(tag.cancel)
-    this.#writer.number(sequence)
+    this.writer.byte(tag.cancel)
+    this.writer.number(sequence)
   }
 
   acknowledge(from: number, to: number): void {
-    this.#writer.byte(tag.acknowledge)
-    this.#writer.number(from)
-    this.#writer.number(to)
+    this.writer.byte(tag.acknowledge)
+    this.writer.number(from)
+    this.writer.number(to)
   }
 
   drop(object: ObjectId, times: number): void {
-    this.#writer.byte(tag.drop)
-    this.#writer.number(object)
-    this.#writer.number(times)
+    this.writer.byte(tag.drop)
+    this.writer.number(object)
+    this.writer.number(times)
   }
 
   watch(sequence: number, object: ObjectId, credit: number): void {
-    this.#writer.byte(tag.watch)
-    this.#writer.number(sequence)
-    this.#writer.number(object)
-    this.#writer.number(credit)
+    this.writer.byte(tag.watch)
+    this.writer.number(sequence)
+    this.writer.number(object)
+    this.writer.number(credit)
   }
 
   credit(sequence: number, credit: number): void {
-    this.#writer.byte(tag.credit)
-    this.#writer.number(sequence)
-    this.#writer.number(credit)
+    this.writer.byte(tag.credit)
+    this.writer.number(sequence)
+    this.writer.number(credit)
   }
 
   unwatch(sequence: number): void {
-    this.#writer.byte(tag.unwatch)
-    this.#writer.number(sequence)
+    this.writer.byte(tag.unwatch)
+    this.writer.number(sequence)
   }
 
   goodbye(): void {
-    this.#writer.byte(tag.goodbye)
-  }
-
-  /** The frame, with its length; the next one begins. */
-  take(): Uint8Array<ArrayBuffer> {
-    this.#writer.patchSize(0, this.#writer.length - headerBytes)
-    const frame = this.#writer.take()
-    this.#begin()
-    return frame
-  }
-
-  #begin(): void {
-    this.#writer.size(0)
+    this.writer.byte(tag.goodbye)
   }
 }
 
@@ -246,24 +220,10 @@ const readRequest = (reader: Reader, session: SessionId): RequestInput => ({
 // ---------------------------------------------------------------------------------------------------------------
 
 /** Writes messages to one session into one frame. */
-export class ServerWriter {
-  readonly #writer = new Writer()
-
-  constructor() {
-    this.#begin()
-  }
-
-  get isEmpty(): boolean {
-    return this.#writer.length === headerBytes
-  }
-
-  get bytes(): number {
-    return this.#writer.length
-  }
-
+export class ServerWriter extends FrameWriter {
   /** Writes a message, unless it would be larger than a frame may be: then nothing is written, and false. */
   write(message: FromServer, bytesMax: number): boolean {
-    const writer = this.#writer
+    const writer = this.writer
     const start = writer.length
     switch (message._tag) {
       case "Reply":
@@ -299,18 +259,6 @@ export class ServerWriter {
     if (writer.length - start <= bytesMax) return true
     writer.length = start
     return false
-  }
-
-  /** The frame, with its length; the next one begins. */
-  take(): Uint8Array<ArrayBuffer> {
-    this.#writer.patchSize(0, this.#writer.length - headerBytes)
-    const frame = this.#writer.take()
-    this.#begin()
-    return frame
-  }
-
-  #begin(): void {
-    this.#writer.size(0)
   }
 }
 
