@@ -18,7 +18,7 @@ import { type Argument, type Cell, cell } from "./engine/Value.ts"
 import type { Manager } from "./Manager.ts"
 import { InvalidRequest, ManagerError } from "./ManagerError.ts"
 import { IndexOutOfRange, theEnd, whenOutOfRange, whole } from "./proxy/bounds.ts"
-import { all } from "./proxy/exits.ts"
+import { all, encoded } from "./proxy/exits.ts"
 import { first } from "./proxy/first.ts"
 import { type Modifiable, modify, type Versioned } from "./proxy/modify.ts"
 import { pages } from "./proxy/pages.ts"
@@ -186,19 +186,16 @@ const whenNotOrdered: Refusals<"NotOrdered", ManagerError> = {
 
 const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedList<A> & OrderedList<A> => {
   const decode = (operation: string, parts: ReadonlyArray<Argument>) => decodeAll(remote, operation, codec, parts)
-  const encoded = <B, E>(operation: string, value: A, use: (cell: Cell) => Effect.Effect<B, E>) =>
-    Effect.suspend(() => Effect.flatMapEager(remote.encodeCanonical(operation, codec, value), use))
+  const encode = (operation: string, value: A) => remote.encodeCanonical(operation, codec, value)
   const slice = (operation: string, start: number, end = theEnd) =>
     remote.call("slice", [start, whole(end)], (cells) => decode(operation, cells))
   const splice = (operation: string, start: number, end: number, values: Iterable<A>) =>
-    Effect.suspend(() =>
-      Effect.flatMapEager(
-        all(Array.from(values, (value) => remote.encodeCanonical(operation, codec, value))),
-        (cells) => remote.call("splice", [whole(start), whole(end), ...cells], ([size]) => Exit.succeed(size))
-      )
+    encoded(
+      () => all(Array.from(values, (value) => encode(operation, value))),
+      (cells) => remote.call("splice", [whole(start), whole(end), ...cells], ([size]) => Exit.succeed(size))
     )
   const indexOf = (operation: string, value: A, start = 0, end = theEnd) =>
-    encoded(operation, value, (cell) =>
+    encoded(() => encode(operation, value), (cell) =>
       remote.call(
         "indexOf",
         [cell, start, whole(end)],
@@ -230,12 +227,16 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
     stream: pages(remote, (cells) => decode("stream", cells)),
     indexOf: (value, start, end) => indexOf("indexOf", value, start, end),
     includes: (value) => Effect.map(indexOf("includes", value), Option.isSome),
-    count: (value) => encoded("count", value, (cell) => remote.call("count", [cell], ([count]) => Exit.succeed(count))),
+    count: (value) =>
+      encoded(() => encode("count", value), (cell) => remote.call("count", [cell], ([count]) => Exit.succeed(count))),
     append: (value) => splice("append", theEnd, theEnd, [value]),
     appendAll: (values) => splice("appendAll", theEnd, theEnd, values),
     insert: (index, value) => Effect.asVoid(splice("insert", index, index, [value])),
     set: (index, value) =>
-      encoded("set", value, (cell) => remote.call("set", [index, cell], () => Exit.void, whenOutOfRange(index))),
+      encoded(
+        () => encode("set", value),
+        (cell) => remote.call("set", [index, cell], () => Exit.void, whenOutOfRange(index))
+      ),
     replaceSlice: (start, end, values) => Effect.asVoid(splice("replaceSlice", start, end, values)),
     pop: removeAt("pop", -1).pipe(
       Effect.map(Option.some),
@@ -243,7 +244,10 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
     ),
     removeAt: (index) => removeAt("removeAt", index),
     remove: (value) =>
-      encoded("remove", value, (cell) => remote.call("remove", [cell], ([done]) => Exit.succeed(done === 1))),
+      encoded(
+        () => encode("remove", value),
+        (cell) => remote.call("remove", [cell], ([done]) => Exit.succeed(done === 1))
+      ),
     removeSlice: (start, end = theEnd) => Effect.asVoid(splice("removeSlice", start, end, [])),
     clear: Effect.asVoid(splice("clear", 0, theEnd, [])),
     reverse: remote.call("reverse", [], () => Exit.void),

@@ -13,7 +13,7 @@ import type { map } from "./engine/kinds/record.ts"
 import { type Argument, type Cell, cell } from "./engine/Value.ts"
 import type { Manager } from "./Manager.ts"
 import type { ManagerError } from "./ManagerError.ts"
-import { all, both } from "./proxy/exits.ts"
+import { all, both, encoded } from "./proxy/exits.ts"
 import * as Field from "./proxy/Field.ts"
 import { first } from "./proxy/first.ts"
 import { modifiable, modify } from "./proxy/modify.ts"
@@ -179,14 +179,13 @@ const proxy = <K, V>(
       ? Exit.succeed(Option.none<V>())
       : Exit.map(remote.decode(operation, codecs.value, cell), Option.some)
   const keyed = <A, E>(operation: string, key: K, use: (key: string) => Effect.Effect<A, E>) =>
-    Effect.suspend(() => Effect.flatMapEager(remote.encodeKey(operation, codecs.key, key), use))
+    encoded(() => remote.encodeKey(operation, codecs.key, key), use)
   const encode = (operation: string, value: V) => remote.encodeCanonical(operation, codecs.value, value)
   const written = <A, E>(operation: string, key: K, value: V, use: (key: string, cell: Cell) => Effect.Effect<A, E>) =>
-    Effect.suspend((): Effect.Effect<A, E | ManagerError> => {
-      const [text, cell] = [remote.encodeKey(operation, codecs.key, key), encode(operation, value)]
-      if (Exit.isFailure(text)) return Exit.failCause(text.cause)
-      return Exit.isFailure(cell) ? Exit.failCause(cell.cause) : use(text.value, cell.value)
-    })
+    encoded(
+      () => both(remote.encodeKey(operation, codecs.key, key), () => encode(operation, value)),
+      ([text, cell]) => use(text, cell)
+    )
   const entries = (operation: string) => (parts: ReadonlyArray<Argument>) =>
     decodeEntries(remote, operation, codecs, parts)
   /** Of a map whose values are numbers, which is all that shows this. */
@@ -211,13 +210,14 @@ const proxy = <K, V>(
     has: (key) => keyed("has", key, (text) => remote.call("has", [text], ([has]) => Exit.succeed(has === 1))),
     set: (key, value) => written("set", key, value, (text, cell) => remote.call("set", [text, cell], () => Exit.void)),
     setAll: (entries) =>
-      Effect.suspend(() => {
-        const encoded = all(Array.from(entries, ([key, value]) =>
-          both(remote.encodeKey("setAll", codecs.key, key), () =>
-            encode("setAll", value))))
-        return Effect.flatMapEager(encoded, (pairs) =>
-          remote.call("setAll", pairs.flat(), () => Exit.void))
-      }),
+      encoded(
+        () =>
+          all(Array.from(entries, ([key, value]) =>
+            both(remote.encodeKey("setAll", codecs.key, key), () =>
+              encode("setAll", value)))),
+        (pairs) =>
+          remote.call("setAll", pairs.flat(), () => Exit.void)
+      ),
     getOrSet: (key, value) =>
       written(
         "getOrSet",
@@ -231,11 +231,9 @@ const proxy = <K, V>(
       ),
     remove: (key) => keyed("remove", key, (text) => remote.call("remove", [text], found("remove"))),
     removeAll: (keys) =>
-      Effect.suspend(() =>
-        Effect.flatMapEager(
-          all(Array.from(keys, (key) => remote.encodeKey("removeAll", codecs.key, key))),
-          (texts) => remote.call("removeAll", texts, ([size]) => Exit.succeed(size))
-        )
+      encoded(
+        () => all(Array.from(keys, (key) => remote.encodeKey("removeAll", codecs.key, key))),
+        (texts) => remote.call("removeAll", texts, ([size]) => Exit.succeed(size))
       ),
     removeLast: remote.call(
       "removeLast",

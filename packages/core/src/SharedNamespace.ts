@@ -121,14 +121,7 @@ const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): Sh
     [Shared.TypeId]: remote,
     fields,
     get: remote.call("entries", [], decode("get")),
-    set: (values) =>
-      Effect.forEach(
-        Object.entries(values),
-        ([name, value]) =>
-          Effect.map(remote.encodeCanonical("set", codecs[name]!, value), (cell) => [name, cell] as const)
-      ).pipe(
-        Effect.flatMap((encoded) => remote.call("setAll", encoded.flat(), () => Exit.void))
-      ),
+    set: (values) => Field.setAll(remote, Object.entries(values).map(([name, value]) => [name, codecs[name]!, value])),
     changes,
     until: (is) => first(Stream.filter(changes, is))
   }

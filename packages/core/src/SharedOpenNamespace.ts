@@ -165,17 +165,7 @@ const proxy = <A>(remote: OpenRemote, codec: ValueCodec.ValueCodec<A>): SharedOp
     [Shared.TypeId]: remote,
     field: (name) => field(remote, name, codec),
     get: remote.call("entries", [], decodeAll("get")),
-    set: (values) =>
-      Effect.suspend(() =>
-        Effect.flatMapEager(
-          all(
-            Object.entries(values).map(([name, value]) =>
-              Exit.map(remote.encodeCanonical("set", codec, value), (cell) => [name, cell] as const)
-            )
-          ),
-          (pairs) => remote.call("setAll", pairs.flat(), () => Exit.void)
-        )
-      ),
+    set: (values) => Field.setAll(remote, Object.entries(values).map(([name, value]) => [name, codec, value])),
     names: remote.call("words", [], (names) => Exit.succeed([...names].sort())),
     clear: remote.call("clear", [], () => Exit.void),
     changes,

@@ -16,7 +16,7 @@ import type { queue } from "./engine/kinds/queue.ts"
 import type { Argument, Cell } from "./engine/Value.ts"
 import type { Manager } from "./Manager.ts"
 import type { ManagerError } from "./ManagerError.ts"
-import { all } from "./proxy/exits.ts"
+import { all, encoded } from "./proxy/exits.ts"
 import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
@@ -204,13 +204,11 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
   )
   return {
     [Shared.TypeId]: remote,
-    offer: (value) => remote.encoded("offer", codec, value, (cell) => offer(remote, cell)),
+    offer: (value) => encoded(() => remote.encode("offer", codec, value), (cell) => offer(remote, cell)),
     offerAll: (values) => Effect.suspend(() => offerAll(remote, codec, Array.from(values))),
     offerIfRoom: (value) =>
-      remote.encoded(
-        "offerIfRoom",
-        codec,
-        value,
+      encoded(
+        () => remote.encode("offerIfRoom", codec, value),
         (cell) => remote.call("offerAll", [cell], ([accepted]) => Exit.succeed(accepted === 1), whenClosed)
       ),
     process: (f) => process(remote, codec, f, whenClosed),
@@ -330,11 +328,6 @@ const reasonLength = 500
 
 const reason = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).slice(0, reasonLength)
 
-/** Handles in an item belong to the scope in which it is worked on (S-24). */
-const dropHandles = (remote: QueueRemote, { handles }: Cell): void => {
-  for (const handle of handles) remote.connection.drop(handle, 1)
-}
-
 const process = <A, B, E, R, Closed>(
   remote: QueueRemote,
   codec: ValueCodec.ValueCodec<A>,
@@ -350,7 +343,8 @@ const process = <A, B, E, R, Closed>(
           Effect.sync(() => {
             // After an acknowledgement that was interrupted or refused this finds no lease, and is refused in turn.
             if (Exit.isFailure(exit)) giveBack(remote, id, exit.cause)
-            dropHandles(remote, cell)
+            // Handles in an item belong to the scope in which it is worked on (S-24).
+            remote.connection.dropHandles([cell])
           })
         )
       )
@@ -374,7 +368,7 @@ const takeLease = <A>(
       yield* Scope.addFinalizerExit(scope, (exit) =>
         Effect.sync(() => {
           if (!settled) giveBack(remote, id, Exit.isFailure(exit) ? exit.cause : Cause.interrupt())
-          dropHandles(remote, cell)
+          remote.connection.dropHandles([cell])
         }))
       return {
         item,

@@ -46,7 +46,5 @@ export const borrow = (object: ObjectId, description: string): Effect.Effect<Cel
   )
 
 /** Gives the handles of a borrowed value back. */
-export const giveBack = ({ handles }: Cell): Effect.Effect<void, never, Manager> =>
-  Effect.map(Manager, ({ connection }) => {
-    for (const handle of handles) connection.drop(handle, 1)
-  })
+export const giveBack = (cell: Cell): Effect.Effect<void, never, Manager> =>
+  Effect.map(Manager, ({ connection }) => connection.dropHandles([cell]))

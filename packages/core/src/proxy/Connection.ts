@@ -104,7 +104,7 @@ export class Connection {
       this.#writer.unwatch(sequence)
       this.#written()
     },
-    dropHandles: (parts) => this.#dropHandles(parts)
+    dropHandles: (parts) => this.dropHandles(parts)
   })
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
@@ -364,10 +364,11 @@ export class Connection {
   }
 
   #dropOutcome(outcome: Outcome): void {
-    if (outcome._tag === "Success") this.#dropHandles(outcome.reply)
+    if (outcome._tag === "Success") this.dropHandles(outcome.reply)
   }
 
-  #dropHandles(parts: Reply): void {
+  /** Lets go of the handles in what was received. */
+  dropHandles(parts: Reply): void {
     for (const part of parts) if (isCell(part)) { for (const id of part.handles) this.drop(id, 1) }
   }
 

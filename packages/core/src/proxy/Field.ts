@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { map, namespace, openNamespace, ref } from "../engine/kinds/record.ts"
 import type { Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError } from "../ManagerError.ts"
+import { all, encoded } from "./exits.ts"
 import { first } from "./first.ts"
 import { modifiable, modify } from "./modify.ts"
 import type { Refusals, Remote } from "./Remote.ts"
@@ -148,7 +149,24 @@ export const arithmeticOption = (schema: Schema.Top): string => {
 
 /** Replaces an entry's value. */
 export const set = <A>(remote: RecordRemote, word: string, codec: ValueCodec<A>): Field<A>["set"] => (value) =>
-  remote.encodedCanonical("set", codec, value, (cell) => remote.call("set", [word, cell], () => Exit.void))
+  encoded(
+    () => remote.encodeCanonical("set", codec, value),
+    (cell) => remote.call("set", [word, cell], () => Exit.void)
+  )
+
+/** Replaces several values in one step. */
+export const setAll = <A>(
+  remote: RecordRemote,
+  entries: ReadonlyArray<readonly [word: string, codec: ValueCodec<A>, value: A]>
+): Effect.Effect<void, ManagerError> =>
+  encoded(
+    () =>
+      all(entries.map(([word, codec, value]) =>
+        Exit.map(remote.encodeCanonical("set", codec, value), (cell) => [word, cell] as const)
+      )),
+    (pairs) =>
+      remote.call("setAll", pairs.flat(), () => Exit.void)
+  )
 
 /** Waits until an entry has a value. */
 export const untilEquals = <A>(
@@ -157,10 +175,8 @@ export const untilEquals = <A>(
   codec: ValueCodec<A>
 ): Field<A>["untilEquals"] =>
 (value) =>
-  remote.encodedCanonical(
-    "untilEquals",
-    codec,
-    value,
+  encoded(
+    () => remote.encodeCanonical("untilEquals", codec, value),
     (cell) => remote.call("untilEquals", [word, cell], () => Exit.void)
   )
 

@@ -132,26 +132,6 @@ export class Remote<K> {
       : Exit.map(encoded, ({ text }) => text)
   }
 
-  /** As `encoded`, canonically. */
-  encodedCanonical<A, B, E>(
-    operation: string,
-    codec: ValueCodec<A>,
-    value: A,
-    use: (cell: Cell) => Effect.Effect<B, E>
-  ): Effect.Effect<B, E | ManagerError> {
-    return Effect.suspend(() => Effect.flatMapEager(this.encodeCanonical(operation, codec, value), use))
-  }
-
-  /** Encodes a value when the effect runs, and goes on with it. */
-  encoded<A, B, E>(
-    operation: string,
-    codec: ValueCodec<A>,
-    value: A,
-    use: (cell: Cell) => Effect.Effect<B, E>
-  ): Effect.Effect<B, E | ManagerError> {
-    return Effect.suspend(() => Effect.flatMapEager(this.encode(operation, codec, value), use))
-  }
-
   /** A value on its way in. */
   decode<A>(operation: string, codec: ValueCodec<A>, cell: Cell): Exit.Exit<A, ManagerError> {
     return Exit.mapError(

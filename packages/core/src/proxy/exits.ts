@@ -1,4 +1,5 @@
 /** Putting exits together without a fiber: decoding must end in the turn in which a reply is read (S-9). */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 /** All values in order, or the first failure. */
@@ -17,3 +18,9 @@ export const both = <A, E, B, E2>(
   right: () => Exit.Exit<B, E2>
 ): Exit.Exit<readonly [A, B], E | E2> =>
   Exit.isFailure(left) ? Exit.failCause(left.cause) : Exit.map(right(), (value) => [left.value, value] as const)
+
+/** Makes an exit when the effect runs, and goes on with its value: how a call encodes what it sends. */
+export const encoded = <A, E, B, E2>(
+  encode: () => Exit.Exit<A, E>,
+  use: (value: A) => Effect.Effect<B, E2>
+): Effect.Effect<B, E | E2> => Effect.suspend(() => Effect.flatMapEager(encode(), use))
