@@ -2,17 +2,8 @@ import { Manager, SharedCondition, SharedLock, SharedQueue, SharedRef } from "@e
 import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
+import { untilWaiting } from "../support/untilWaiting.ts"
 import { programs, suite } from "./suite.ts"
-
-/** Waits until so many calls wait in the manager for one object. */
-const untilWaiting = (object: Remote.Shared, waiters: number) =>
-  Effect.gen(function*() {
-    const { inspect } = yield* Manager.Manager
-    const { id } = object[Remote.TypeId].target
-    yield* Effect.repeat(inspect, {
-      until: ({ objects }) => objects.find((entry) => entry.id === id)?.waiters.length === waiters
-    })
-  })
 
 /** `SharedCondition`. */
 export const conditionSuite = suite("SharedCondition", (it, runs) => {

@@ -1,6 +1,7 @@
-import { Manager, SharedLatch } from "@effect-multiprocessing/core"
+import { SharedLatch } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Latch } from "effect"
+import { untilWaiting } from "../support/untilWaiting.ts"
 import { programs, suite } from "./suite.ts"
 
 /** `SharedLatch`. */
@@ -40,7 +41,7 @@ export const latchSuite = suite("SharedLatch", (it, runs) => {
       const waiting = yield* Effect.forkChild(
         Effect.forEach(Array.from({ length: 300 }), () => latch.await, { concurrency: "unbounded", discard: true })
       )
-      yield* untilWaiting(300)
+      yield* untilWaiting(latch, 300)
       assert.isTrue(yield* latch.open)
       yield* Fiber.join(waiting)
       assert.isFalse(yield* latch.open)
@@ -51,20 +52,13 @@ export const latchSuite = suite("SharedLatch", (it, runs) => {
     Effect.gen(function*() {
       const latch = yield* SharedLatch.make()
       const early = yield* Effect.forkChild(latch.await)
-      yield* untilWaiting(1)
+      yield* untilWaiting(latch, 1)
       assert.isTrue(yield* latch.release)
       yield* Fiber.join(early)
       const late = yield* Effect.forkChild(latch.await)
-      yield* untilWaiting(1)
+      yield* untilWaiting(latch, 1)
       assert.isFalse(yield* latch.isOpen)
       yield* Fiber.interrupt(late)
-      yield* untilWaiting(0)
+      yield* untilWaiting(latch, 0)
     }).pipe(Effect.scoped))
 })
-
-/** Waits until so many calls wait in the manager. */
-const untilWaiting = (waiters: number) =>
-  Effect.gen(function*() {
-    const manager = yield* Manager.Manager
-    yield* Effect.repeat(manager.inspect, { until: ({ counts }) => counts.waiters === waiters })
-  })

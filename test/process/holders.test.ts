@@ -1,10 +1,10 @@
 /** Processes that are killed while they hold something, or wait for it: Python's Manager keeps it for them for ever. */
-import { Manager, Process, SharedLock } from "@effect-multiprocessing/core"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
+import { Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
+import { untilWaiting } from "../support/untilWaiting.ts"
 import {
   Bell,
   Gate,
@@ -22,14 +22,6 @@ import { fixture } from "./harness.ts"
 const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("holdersWorker")), NodeServices.layer)
 
 const layer = layerShared.pipe(Layer.provideMerge(Layer.merge(NodeManager.layer, platform)))
-
-/** Waits until so many calls wait for an object, as the manager says. */
-const untilWaiting = (object: Remote.Shared, waiters: number) =>
-  SharedLock.unguarded(Effect.flatMap(Manager.Manager, ({ inspect }) =>
-    Effect.repeat(inspect, {
-      until: ({ objects }) =>
-        objects.find(({ id }) => id === object[Remote.TypeId].target.id)?.waiters.length === waiters
-    })))
 
 describe("a process that is killed", () => {
   it.live("leaves its locks, permits and conditions to those who wait for them (F-8.1.6, R-1)", () =>

@@ -71,6 +71,14 @@ const changed = (at: At, change: Partial<At>): At => ({
   ...change
 })
 
+/** A compare-and-set that does not compare. */
+const uncompared = ({ decide }: AnyOperation): Partial<AnyOperation> => ({
+  decide: (state, args, at) => {
+    const decision = decide(state, args, at)
+    return decision._tag === "Answer" && state.turn === undefined ? ready : decision
+  }
+})
+
 /** Takes an item out of a queue's deliveries. */
 const takeOut: NonNullable<AnyKind["revoke"]> = (state, { id }) => {
   const { item, leased } = state.out.get(id)
@@ -291,12 +299,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "version-ignored": {
     bug: "a compare-and-set does not compare: an update is lost (30)",
-    options: inOperation("Ref", "compareAndSet", ({ decide }) => ({
-      decide: (state, args, at) => {
-        const decision = decide(state, args, at)
-        return decision._tag === "Answer" && state.turn === undefined ? ready : decision
-      }
-    }))
+    options: inOperation("Ref", "compareAndSet", uncompared)
   },
   "overwritten-if-absent": {
     bug: "two that set an entry if it is absent both do (21)",
@@ -305,12 +308,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "item-not-compared": {
     actions: ["modifyItem", "append", "appendAll", "insert", "removeAt"],
     bug: "a compare-and-set replaces whatever item has moved to its position (30)",
-    options: inOperation("List", "compareAndSet", ({ decide }) => ({
-      decide: (state, args, at) => {
-        const decision = decide(state, args, at)
-        return decision._tag === "Answer" && state.turn === undefined ? ready : decision
-      }
-    }))
+    options: inOperation("List", "compareAndSet", uncompared)
   },
   "scan-of-the-present": {
     bug: "the pages of a scan are of the instant at which each is read (S-29)",
@@ -364,12 +362,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "element-not-compared": {
     bug: "an element is replaced though somebody has added to it meanwhile (30)",
-    options: inOperation("Array", "compareAndSet", ({ decide }) => ({
-      decide: (state, args, at) => {
-        const decision = decide(state, args, at)
-        return decision._tag === "Answer" && state.turn === undefined ? ready : decision
-      }
-    }))
+    options: inOperation("Array", "compareAndSet", uncompared)
   },
   "removed-first": {
     bug: "the entry that was inserted first is taken for the last one (F-8.7.1)",

@@ -1,0 +1,11 @@
+import { Manager, SharedLock } from "@effect-multiprocessing/core"
+import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
+import { Effect } from "effect"
+
+/** Waits until so many calls wait in the manager for an object. */
+export const untilWaiting = (object: Remote.Shared, waiters: number) =>
+  SharedLock.unguarded(Effect.flatMap(Manager.Manager, ({ inspect }) =>
+    Effect.repeat(inspect, {
+      until: ({ objects }) =>
+        objects.find(({ id }) => id === object[Remote.TypeId].target.id)?.waiters.length === waiters
+    })))
