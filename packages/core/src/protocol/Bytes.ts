@@ -6,15 +6,23 @@
  * that cannot be what was asked for is `malformed` from then on, and answers zeros and empty texts.
  */
 
-/** The part of Node's `Buffer` that makes short texts two to five times as fast as TextEncoder and TextDecoder. */
-interface FastText {
-  readonly from: (buffer: ArrayBufferLike, offset: number, length: number) => {
-    readonly toString: (encoding: "utf8", start: number, end: number) => string
-    readonly write: (text: string, offset: number, encoding: "utf8") => number
+/**
+ * The parts of Node's `Buffer` that make short texts two to five times as fast as TextEncoder and TextDecoder do, and
+ * short copies without an allocation each.
+ */
+interface NodeBuffer {
+  readonly from: {
+    (buffer: ArrayBufferLike, offset: number, length: number): FastText
+    (bytes: Uint8Array): Uint8Array<ArrayBuffer>
   }
 }
 
-const FastText = (globalThis as { readonly Buffer?: FastText }).Buffer
+interface FastText {
+  readonly toString: (encoding: "utf8", start: number, end: number) => string
+  readonly write: (text: string, offset: number, encoding: "utf8") => number
+}
+
+const NodeBuffer = (globalThis as { readonly Buffer?: NodeBuffer }).Buffer
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -23,7 +31,7 @@ export class Writer {
   length = 0
   #bytes!: Uint8Array
   #view!: DataView
-  #text: ReturnType<FastText["from"]> | undefined
+  #text: FastText | undefined
 
   constructor(capacity = 4_096) {
     this.#use(new Uint8Array(capacity))
@@ -68,9 +76,9 @@ export class Writer {
 
   /** What was written, as bytes of its own; the writer starts again. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.#bytes.slice(0, this.length) as Uint8Array<ArrayBuffer>
+    const written = this.#bytes.subarray(0, this.length)
     this.length = 0
-    return taken
+    return NodeBuffer?.from(written) ?? new Uint8Array(written)
   }
 
   #reserve(more: number): void {
@@ -84,7 +92,7 @@ export class Writer {
   #use(bytes: Uint8Array): void {
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer)
-    this.#text = FastText?.from(bytes.buffer, 0, bytes.length)
+    this.#text = NodeBuffer?.from(bytes.buffer, 0, bytes.length)
   }
 }
 
@@ -95,14 +103,14 @@ export class Reader {
   readonly #end: number
   readonly #bytes: Uint8Array
   readonly #view: DataView
-  readonly #text: ReturnType<FastText["from"]> | undefined
+  readonly #text: FastText | undefined
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
     this.#offset = 0
     this.#end = bytes.length
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.#text = FastText?.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#text = NodeBuffer?.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   /** Whether everything was read, or nothing more can be. */
