@@ -103,8 +103,11 @@ const worker = (client: Client, ledger: Ledger, deeds: ReadonlyArray<Deed>) =>
         ), { discard: true }), { concurrency: "unbounded", discard: true })
   })
 
-/** Rounds in which the steward keeps things moving before it closes the queues, and before it goes. */
-const rounds = { open: 4, all: 10 }
+/**
+ * Rounds in which the steward keeps things moving before it closes the queues, and before it goes: a fiber may need one
+ * for each of its deeds.
+ */
+const rounds = { open: 4, all: 100 }
 
 /**
  * The client that meets no faults. Whenever all the others wait for something (its sleep is longer than any of
