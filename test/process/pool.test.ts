@@ -229,6 +229,13 @@ describe("a worker that crashes", () => {
       const crashed = yield* Effect.flip(pool.execute(Crash, { times: 3 }))
       assert.include(crashed.message, "attempt 3")
       assert.strictEqual(yield* pool.execute(Crash, { times: 3 }, { retry: Schedule.recurs(3) }), 4)
+      // The schedule hears of crashes only.
+      const heard: Array<unknown> = []
+      const retry = Schedule.recurs(2).pipe(Schedule.tap(({ input }) => Effect.sync(() => heard.push(input))))
+      assert.strictEqual((yield* Effect.flip(pool.execute(Square, { n: 13 }, { retry })))._tag, "Unlucky")
+      assert.deepStrictEqual(heard, [])
+      yield* pool.execute(Crash, { times: 1 }, { retry })
+      assert.deepStrictEqual(heard.map((error) => error instanceof Pool.WorkerCrashed), [true])
       assert.strictEqual((yield* event(pool, "TaskRepeated")).attempt, 2)
       // Its own errors are not repeated.
       assert.strictEqual((yield* Effect.flip(pool.execute(Square, { n: 13 })))._tag, "Unlucky")

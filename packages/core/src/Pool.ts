@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
@@ -222,8 +223,6 @@ export const isAssignment = (assignment: string): boolean => assignment.startsWi
 const positionsOf = (group: { readonly tasks: ReadonlyArray<Task.Any> }): ReadonlyMap<string, number> =>
   new Map(group.tasks.map(({ tag }, position) => [tag, position]))
 
-const isCrash = (error: unknown): boolean => error instanceof WorkerCrashed
-
 interface Parts {
   readonly name: string
   readonly size: number
@@ -248,11 +247,12 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
     if (retry === undefined) return owner.run(position, payloads, 1)
     return Effect.suspend(() => {
       let attempt = 0
-      return Effect.retry(Effect.suspend(() => owner.run(position, payloads, ++attempt)), {
-        // Only crashes come here.
-        schedule: retry as Schedule.Schedule<unknown, unknown>,
-        while: isCrash
-      })
+      // The schedule sees crashes only: for it, other failures are outcomes.
+      const once = Effect.suspend(() => owner.run(position, payloads, ++attempt)).pipe(
+        Effect.map(Exit.succeed),
+        Effect.catch((error) => error instanceof WorkerCrashed ? Effect.fail(error) : Effect.succeed(Exit.fail(error)))
+      )
+      return Effect.flatten(Effect.retry(once, retry))
     })
   }
 
