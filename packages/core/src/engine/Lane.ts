@@ -1,9 +1,9 @@
 /**
  * Lanes: the one waiting mechanism of all kinds (S-13).
  *
- * A lane is a doubly linked list of parked calls. Joining, leaving from anywhere and looking at the head are O(1),
- * so a dead waiter costs its successors nothing.
+ * A lane is a doubly linked list of parked calls (`Linked.ts`): a dead waiter costs its successors nothing.
  */
+import * as Linked from "./Linked.ts"
 import type { Lane, Parked, Session, SharedObject } from "./State.ts"
 
 /** The lanes of a new object, empty. */
@@ -13,10 +13,7 @@ export const make = (names: ReadonlyArray<string>): ReadonlyMap<string, Lane> =>
 /** Parks a call at the tail of its lane. */
 export const join = (object: SharedObject, session: Session, parked: Parked): void => {
   const lane = object.lanes.get(parked.lane)!
-  parked.previous = lane.tail
-  if (lane.tail === undefined) lane.head = parked
-  else lane.tail.next = parked
-  lane.tail = parked
+  Linked.addLast(lane, parked)
   if (!parked.isRead) lane.changes++
   object.waiting++
   session.parked++
@@ -26,12 +23,7 @@ export const join = (object: SharedObject, session: Session, parked: Parked): vo
 /** Takes a parked call out of its lane, wherever it stands. */
 export const leave = (object: SharedObject, session: Session, parked: Parked): void => {
   const lane = object.lanes.get(parked.lane)!
-  if (parked.previous === undefined) lane.head = parked.next
-  else parked.previous.next = parked.next
-  if (parked.next === undefined) lane.tail = parked.previous
-  else parked.next.previous = parked.previous
-  parked.previous = undefined
-  parked.next = undefined
+  Linked.remove(lane, parked)
   if (!parked.isRead) lane.changes--
   object.waiting--
   session.parked--

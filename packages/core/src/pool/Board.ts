@@ -13,6 +13,7 @@
  * cancelled job gets no other one. P5: a worker runs one job at a time, in the order in which they were sent. P6: no
  * worker is killed while it runs a job that is not cancelled.
  */
+import * as Linked from "../engine/Linked.ts"
 import type { Pace } from "./Pace.ts"
 
 /** Where a job is. */
@@ -58,35 +59,24 @@ export class Worker {
   heardMs = 0
 }
 
-/** Jobs in order; joining at either end and leaving from anywhere cost the same however many there are. */
-class Jobs {
+/** Jobs in order. */
+class Jobs implements Linked.List<Job> {
   head: Job | undefined = undefined
   tail: Job | undefined = undefined
   size = 0
 
   addLast(job: Job): void {
-    job.previous = this.tail
-    if (this.tail === undefined) this.head = job
-    else this.tail.next = job
-    this.tail = job
+    Linked.addLast(this, job)
     this.size++
   }
 
   addFirst(job: Job): void {
-    job.next = this.head
-    if (this.head === undefined) this.tail = job
-    else this.head.previous = job
-    this.head = job
+    Linked.addFirst(this, job)
     this.size++
   }
 
   remove(job: Job): void {
-    if (job.previous === undefined) this.head = job.next
-    else job.previous.next = job.next
-    if (job.next === undefined) this.tail = job.previous
-    else job.next.previous = job.previous
-    job.previous = undefined
-    job.next = undefined
+    Linked.remove(this, job)
     this.size--
   }
 
