@@ -61,48 +61,35 @@ export type FromWorker =
 /** Writes messages of either side into one frame. */
 export class MessageWriter extends FrameWriter {
   run(job: number, task: number, attempt: number, parcel: Parcel): void {
-    const writer = this.writer
-    writer.byte(tag.run)
-    writer.number(job)
-    writer.number(task)
-    writer.number(attempt)
-    writeParcel(writer, parcel)
+    this.numbers(tag.run, job, task, attempt)
+    writeParcel(this.writer, parcel)
   }
 
   withdraw(job: number, interrupt: boolean): void {
-    this.writer.byte(tag.withdraw)
-    this.writer.number(job)
+    this.numbers(tag.withdraw, job)
     this.writer.byte(interrupt ? 1 : 0)
   }
 
   forget(job: number): void {
-    this.#about(tag.forget, job)
+    this.numbers(tag.forget, job)
   }
 
   ready(): void {
-    this.writer.byte(tag.ready)
+    this.numbers(tag.ready)
   }
 
   started(job: number): void {
-    this.#about(tag.started, job)
+    this.numbers(tag.started, job)
   }
 
   returned(job: number): void {
-    this.#about(tag.returned, job)
+    this.numbers(tag.returned, job)
   }
 
   done(job: number, micros: number, { _tag, parcel }: Outcome): void {
-    const writer = this.writer
-    writer.byte(tag.done)
-    writer.number(job)
-    writer.number(micros)
-    writer.byte(outcomes.indexOf(_tag))
-    writeParcel(writer, parcel)
-  }
-
-  #about(tag: number, job: number): void {
-    this.writer.byte(tag)
-    this.writer.number(job)
+    this.numbers(tag.done, job, micros)
+    this.writer.byte(outcomes.indexOf(_tag))
+    writeParcel(this.writer, parcel)
   }
 }
 

@@ -62,7 +62,7 @@ export class FrameSplitter {
   }
 }
 
-/** Writes messages into one frame after the other. */
+/** Writes messages into one frame after the other: each a tag, and what follows from it. */
 export class FrameWriter {
   protected readonly writer = new Writer()
 
@@ -77,6 +77,12 @@ export class FrameWriter {
   /** Of the frame so far, with its length. */
   get bytes(): number {
     return this.writer.length
+  }
+
+  /** Writes a message of numbers. */
+  protected numbers(tag: number, ...numbers: ReadonlyArray<number>): void {
+    this.writer.byte(tag)
+    for (const number of numbers) this.writer.number(number)
   }
 
   /** The frame, with its length; the next one begins. */

@@ -141,42 +141,31 @@ export class ClientWriter extends FrameWriter {
   }
 
   cancel(sequence: number): void {
-    this.writer.byte(tag.cancel)
-    this.writer.number(sequence)
+    this.numbers(tag.cancel, sequence)
   }
 
   acknowledge(from: number, to: number): void {
-    this.writer.byte(tag.acknowledge)
-    this.writer.number(from)
-    this.writer.number(to)
+    this.numbers(tag.acknowledge, from, to)
   }
 
   drop(object: ObjectId, times: number): void {
-    this.writer.byte(tag.drop)
-    this.writer.number(object)
-    this.writer.number(times)
+    this.numbers(tag.drop, object, times)
   }
 
   watch(sequence: number, object: ObjectId, credit: number): void {
-    this.writer.byte(tag.watch)
-    this.writer.number(sequence)
-    this.writer.number(object)
-    this.writer.number(credit)
+    this.numbers(tag.watch, sequence, object, credit)
   }
 
   credit(sequence: number, credit: number): void {
-    this.writer.byte(tag.credit)
-    this.writer.number(sequence)
-    this.writer.number(credit)
+    this.numbers(tag.credit, sequence, credit)
   }
 
   unwatch(sequence: number): void {
-    this.writer.byte(tag.unwatch)
-    this.writer.number(sequence)
+    this.numbers(tag.unwatch, sequence)
   }
 
   goodbye(): void {
-    this.writer.byte(tag.goodbye)
+    this.numbers(tag.goodbye)
   }
 }
 
@@ -233,8 +222,7 @@ export class ServerWriter extends FrameWriter {
         writeOutcome(writer, message.outcome)
         break
       case "Parked":
-        writer.byte(tag.parked)
-        writer.number(message.sequence)
+        this.numbers(tag.parked, message.sequence)
         break
       case "Cancelled":
         writer.byte(tag.cancelled)
@@ -249,8 +237,7 @@ export class ServerWriter extends FrameWriter {
         writeArguments(writer, message.parts)
         break
       case "Revoked":
-        writer.byte(tag.revoked)
-        writer.number(message.grant)
+        this.numbers(tag.revoked, message.grant)
         break
       case "Closing":
         writer.byte(tag.closing)
