@@ -1,29 +1,49 @@
-// Writes the index.ts of each package from the files in its src folder: one namespace export per public module, which
-// is a file whose name begins with a capital. `--check` only says whether they are fresh.
+// Writes what each package publishes from the files in its src folder: index.ts, with one namespace export per public
+// module, which is a file whose name begins with a capital, and the `exports` of its package.json, with one entry for
+// each. A deeper file is published only if it is named here. `--check` only says whether they are fresh.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-const barrels = [
+const packages = [
   // A transport from outside of this package is made of Links, so that module is public though it lies deeper.
-  { folder: "packages/core/src", also: ["./transport/Link.ts"] },
+  { folder: "packages/core", also: ["transport/Link"], entries: { testing: "testing/index" } },
   // What NodeProcess has for users, NodeManager re-exports.
-  { folder: "packages/node/src", except: ["NodeProcess.ts"] }
+  { folder: "packages/node", except: ["NodeProcess"] }
 ]
 
 const check = process.argv.includes("--check")
 
-for (const { also = [], except = [], folder } of barrels) {
-  const modules = readdirSync(join(import.meta.dirname, "..", folder))
-    .filter((file) => /^[A-Z]\w*\.ts$/.test(file) && !except.includes(file))
-    .sort()
-    .map((file) => `./${file}`)
-  const lines = [...modules, ...also].map((path) => `export * as ${/(\w+)\.ts$/.exec(path)[1]} from "${path}"\n`)
-  const text = `// Written by scripts/barrel.mjs, do not edit.\n${lines.join("")}`
+const put = (path, text) => {
+  if (readFileSync(path, "utf8") === text) return
+  if (!check) return writeFileSync(path, text)
+  console.error(`${path} is stale: run npm run format`)
+  process.exitCode = 1
+}
 
-  const index = join(import.meta.dirname, "..", folder, "index.ts")
-  if (readFileSync(index, "utf8") === text) continue
-  if (check) {
-    console.error(`${folder}/index.ts is stale: run npm run format`)
-    process.exitCode = 1
-  } else writeFileSync(index, text)
+const entry = (module) => ({
+  "@effect-multiprocessing/source": `./src/${module}.ts`,
+  "types": `./dist/${module}.d.ts`,
+  "default": `./dist/${module}.js`
+})
+
+for (const { also = [], entries = {}, except = [], folder } of packages) {
+  const path = join(import.meta.dirname, "..", folder)
+  const modules = readdirSync(join(path, "src"))
+    .filter((file) => /^[A-Z]\w*\.ts$/.test(file))
+    .map((file) => file.slice(0, -".ts".length))
+    .filter((module) => !except.includes(module))
+    .sort()
+  const barrel = [...modules, ...also].map((module) =>
+    `export * as ${module.split("/").at(-1)} from "./${module}.ts"\n`
+  )
+  put(join(path, "src/index.ts"), `// Written by scripts/barrel.mjs, do not edit.\n${barrel.join("")}`)
+
+  const published = Object.entries({ ...Object.fromEntries(modules.map((module) => [module, module])), ...entries })
+  const description = JSON.parse(readFileSync(join(path, "package.json"), "utf8"))
+  description.exports = {
+    ".": entry("index"),
+    ...Object.fromEntries(published.map(([name, module]) => [`./${name}`, entry(module)])),
+    "./package.json": "./package.json"
+  }
+  put(join(path, "package.json"), `${JSON.stringify(description, undefined, 2)}\n`)
 }

@@ -5,12 +5,12 @@
  *
  *     npm run chaos -- [--tasks N] [--interruptions N] [--workers N] [--seed N]
  */
+import { Random } from "#core/testing/Random.ts"
 import { Pool } from "@effect-multiprocessing/core"
-import { Random } from "@effect-multiprocessing/core/testing/Random"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Effect, Exit, Fiber, FileSystem, Schedule, Stream } from "effect"
 import { parseArgs } from "node:util"
-import * as Tape from "./tape.ts"
+import * as Tape from "./TaskLog.ts"
 import { Tasks, tasks, Toil } from "./tasks.ts"
 
 interface Options {

@@ -1,5 +1,5 @@
+import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedSemaphore } from "@effect-multiprocessing/core"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, Semaphore } from "effect"
 import { programs, suite } from "./suite.ts"

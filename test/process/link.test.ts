@@ -1,5 +1,5 @@
 /** The pipe between an owner and its child, with a real child at the other end. */
-import * as ChildProcess from "@effect-multiprocessing/node/childProcess"
+import * as ChildProcess from "#node/childProcess.ts"
 import { NodeServices } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"

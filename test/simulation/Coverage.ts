@@ -1,5 +1,5 @@
 /** What a series of runs has met: operations by kind, and faults. */
-import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
+import { kinds } from "#core/engine/kinds/index.ts"
 import { type FaultCounts, noFaults, type Simulation } from "@effect-multiprocessing/core/testing"
 
 /** Adds runs up. */

@@ -2,15 +2,15 @@
  * What clients do: every operation of every kind, and the ways in which programs put them together. Each action draws
  * its details from its own choices, so that leaving one out changes no other.
  */
+import type { condition as conditionKind } from "#core/engine/kinds/condition.ts"
+import type { list as listKind } from "#core/engine/kinds/list.ts"
+import type { queue as queueKind } from "#core/engine/kinds/queue.ts"
+import type { map as mapKind, ref as refKind } from "#core/engine/kinds/record.ts"
+import { cell } from "#core/engine/Value.ts"
+import { pages } from "#core/proxy/pages.ts"
+import * as Remote from "#core/proxy/Remote.ts"
+import { type Shared, TypeId } from "#core/proxy/Remote.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import type { condition as conditionKind } from "@effect-multiprocessing/core/engine/kinds/condition"
-import type { list as listKind } from "@effect-multiprocessing/core/engine/kinds/list"
-import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
-import type { map as mapKind, ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
-import { cell } from "@effect-multiprocessing/core/engine/Value"
-import { pages } from "@effect-multiprocessing/core/proxy/pages"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
-import { type Shared, TypeId } from "@effect-multiprocessing/core/proxy/Remote"
 import type { Client, Random } from "@effect-multiprocessing/core/testing"
 import { Effect, Exit, Option, type Scope, Stream } from "effect"
 import type { Ledger } from "./Ledger.ts"

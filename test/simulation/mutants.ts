@@ -3,13 +3,13 @@
  * each. What a bug re-introduces is named by its number in the bug zoo of the coordination systems that had it, or by
  * the rule (S-n) or invariant (I-n) it breaks.
  */
-import type { Engine } from "@effect-multiprocessing/core/engine/Engine"
-import * as Grants from "@effect-multiprocessing/core/engine/Grants"
-import type { Input } from "@effect-multiprocessing/core/engine/Inputs"
-import type { AnyKind, At, Operation } from "@effect-multiprocessing/core/engine/Kind"
-import { answer, ready, wait } from "@effect-multiprocessing/core/engine/Kind"
-import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
-import type { Connection } from "@effect-multiprocessing/core/proxy/Connection"
+import type { Connection } from "#core/client/Connection.ts"
+import type { Engine } from "#core/engine/Engine.ts"
+import * as Grants from "#core/engine/Grants.ts"
+import type { Input } from "#core/engine/Inputs.ts"
+import type { AnyKind, At, Operation } from "#core/engine/Kind.ts"
+import { answer, ready, wait } from "#core/engine/Kind.ts"
+import { kinds } from "#core/engine/kinds/index.ts"
 import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
 

@@ -4,13 +4,13 @@
  *
  *     npm run stress -- [--workers N] [--operations N] [--kills N] [--seed N]
  */
+import { certify } from "#core/testing/certify.ts"
+import type { JournalEntry } from "#core/testing/History.ts"
 import { Manager, Process } from "@effect-multiprocessing/core"
-import { certify } from "@effect-multiprocessing/core/testing/certify"
-import type { JournalEntry } from "@effect-multiprocessing/core/testing/History"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Data, Effect, FileSystem, Layer, Random, Stream } from "effect"
 import { parseArgs } from "node:util"
-import { play } from "./tape.ts"
+import { play } from "./WireLog.ts"
 import { Budget, layerAll, shared, Strain, Tasks, tasks } from "./workload.ts"
 
 class BadUsage extends Data.TaggedError("BadUsage")<{ readonly message: string }> {}

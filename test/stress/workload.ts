@@ -12,7 +12,7 @@ import {
 } from "@effect-multiprocessing/core"
 import { NodeCrypto, NodeSocket } from "@effect/platform-node"
 import { Effect, Layer, Option, Random, Schema } from "effect"
-import { record } from "./tape.ts"
+import { record } from "./WireLog.ts"
 
 /** Operations left to do. Kept apart from what is certified, so that a worker takes many at a time. */
 export class Budget extends SharedRef.Service<Budget>()("stress/Budget", { schema: Schema.Int, initial: 0 }) {}

@@ -2,16 +2,16 @@
  * A manager in memory whose inside can be seen: the server with its engine, and every link to it. The engine is judged
  * by its invariants after every step; a broken one stops the server, and every test with it.
  */
-import type { JournalEntry } from "@effect-multiprocessing/core/engine/Inputs"
-import { Monitor } from "@effect-multiprocessing/core/engine/Invariants"
-import type { AnyKind } from "@effect-multiprocessing/core/engine/Kind"
-import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
+import type { JournalEntry } from "#core/engine/Inputs.ts"
+import { Monitor } from "#core/engine/Invariants.ts"
+import type { AnyKind } from "#core/engine/Kind.ts"
+import { kinds } from "#core/engine/kinds/index.ts"
+import * as Server from "#core/server/Server.ts"
+import type { Link } from "#core/transport/Link.ts"
+import * as MemoryLink from "#core/transport/MemoryLink.ts"
 import * as Limits from "@effect-multiprocessing/core/Limits"
 import * as Manager from "@effect-multiprocessing/core/Manager"
 import type { ManagerError } from "@effect-multiprocessing/core/ManagerError"
-import * as Server from "@effect-multiprocessing/core/server/Server"
-import type { Link } from "@effect-multiprocessing/core/transport/Link"
-import * as MemoryLink from "@effect-multiprocessing/core/transport/MemoryLink"
 import { Context, Effect, Redacted, Scheduler, type Scope } from "effect"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"

@@ -2,11 +2,11 @@
  * A random walk over an engine. A command is a few numbers, so that a failing walk can be shrunk and replayed; what
  * they mean depends on what is there: mostly calls that make sense, now and then nonsense.
  */
-import type { Operation } from "@effect-multiprocessing/core/engine/Kind"
-import * as Lane from "@effect-multiprocessing/core/engine/Lane"
-import type { Argument, ObjectId } from "@effect-multiprocessing/core/engine/Value"
+import type { Operation } from "#core/engine/Kind.ts"
+import * as Lane from "#core/engine/Lane.ts"
+import type { Argument, ObjectId } from "#core/engine/Value.ts"
 import { Dice } from "./Dice.ts"
-import { type Client, Drive, handleOf, value } from "./Drive.ts"
+import { type Client, Drive, handleOf, value } from "./EngineHarness.ts"
 
 /** What to do, out of a hundred; which of three clients does it; the seed of everything else about it. */
 export type Command = readonly [what: number, who: number, seed: number]

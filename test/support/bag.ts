@@ -1,9 +1,9 @@
 /** The least kind that can be scanned: it holds what was put into it, named in pairs, and is emptied at once. */
-import { kindOf, operationsOf, value, word } from "@effect-multiprocessing/core/engine/Kind"
-import * as Scan from "@effect-multiprocessing/core/engine/kinds/scan"
-import { type Argument, isCell } from "@effect-multiprocessing/core/engine/Value"
+import { kindOf, operationsOf, value, word } from "#core/engine/Kind.ts"
+import * as Scan from "#core/engine/kinds/scan.ts"
+import { type Argument, isCell } from "#core/engine/Value.ts"
+import { ScanModel } from "#core/testing/models/scan.ts"
 import type { Model, Reply } from "@effect-multiprocessing/core/testing"
-import { ScanModel } from "@effect-multiprocessing/core/testing/models/scan"
 
 interface State extends Scan.Scans {
   readonly parts: Array<Argument>

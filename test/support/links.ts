@@ -1,8 +1,8 @@
 /** Links that can be held up, and links that count what is said over them. */
-import { Reader } from "@effect-multiprocessing/core/protocol/Bytes"
-import { FrameSplitter } from "@effect-multiprocessing/core/protocol/Frame"
-import { type FromClient, readFromClient } from "@effect-multiprocessing/core/protocol/Message"
-import type { Link } from "@effect-multiprocessing/core/transport/Link"
+import { Reader } from "#core/protocol/Bytes.ts"
+import { FrameSplitter } from "#core/protocol/Frame.ts"
+import { type FromClient, readFromClient } from "#core/protocol/Message.ts"
+import type { Link } from "#core/transport/Link.ts"
 
 /** An end whose bytes pile up while it is held, as when the other side does not read. */
 export class Holdable {

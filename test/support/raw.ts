@@ -1,9 +1,9 @@
 /** Speaking to a server without a client: the handshake by hand, and then whatever bytes one likes. */
+import { headerBytes } from "#core/protocol/Frame.ts"
+import * as Handshake from "#core/protocol/Handshake.ts"
+import * as Frames from "#core/transport/Frames.ts"
+import type { Link, LinkClosed } from "#core/transport/Link.ts"
 import { Manager } from "@effect-multiprocessing/core"
-import { headerBytes } from "@effect-multiprocessing/core/protocol/Frame"
-import * as Handshake from "@effect-multiprocessing/core/protocol/Handshake"
-import * as Frames from "@effect-multiprocessing/core/transport/Frames"
-import type { Link, LinkClosed } from "@effect-multiprocessing/core/transport/Link"
 import { Effect, type Scope } from "effect"
 import { key } from "./Memory.ts"
 

@@ -1,5 +1,5 @@
-import type { EngineState } from "@effect-multiprocessing/core/engine/State"
-import type { ObjectId } from "@effect-multiprocessing/core/engine/Value"
+import type { EngineState } from "#core/engine/State.ts"
+import type { ObjectId } from "#core/engine/Value.ts"
 
 /** What names, sessions, and the values of what these lead to, lead to: all that a manager should keep when idle. */
 export const reachable = ({ names, objects, sessions }: EngineState): ReadonlySet<ObjectId> => {

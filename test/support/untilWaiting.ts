@@ -1,5 +1,5 @@
+import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { Effect } from "effect"
 
 /** Waits until so many calls wait in the manager for an object. */

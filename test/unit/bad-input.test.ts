@@ -1,4 +1,8 @@
 /** Everything that can be given wrong: a typed error that says who, what and why, and nothing has changed. */
+import type { queue as queueKind } from "#core/engine/kinds/queue.ts"
+import type { ref as refKind } from "#core/engine/kinds/record.ts"
+import { cell } from "#core/engine/Value.ts"
+import * as Remote from "#core/proxy/Remote.ts"
 import {
   Manager,
   SharedCondition,
@@ -10,11 +14,7 @@ import {
   SharedRef,
   SharedSemaphore
 } from "@effect-multiprocessing/core"
-import type { queue as queueKind } from "@effect-multiprocessing/core/engine/kinds/queue"
-import type { ref as refKind } from "@effect-multiprocessing/core/engine/kinds/record"
-import { cell } from "@effect-multiprocessing/core/engine/Value"
 import type { ManagerErrorReason } from "@effect-multiprocessing/core/ManagerError"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Redacted, Schema, SchemaGetter, Scope, Stream } from "effect"
 import * as Memory from "../support/Memory.ts"

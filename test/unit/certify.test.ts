@@ -1,4 +1,4 @@
-import { cell } from "@effect-multiprocessing/core/engine/Value"
+import { cell } from "#core/engine/Value.ts"
 import {
   type Argument,
   type CallRecord,

@@ -1,9 +1,9 @@
 /** A kind that throws: the manager stops, and nobody waits for it (S-2). */
+import { type Kind, operationsOf } from "#core/engine/Kind.ts"
+import * as Remote from "#core/proxy/Remote.ts"
+import * as Server from "#core/server/Server.ts"
 import { Manager } from "@effect-multiprocessing/core"
-import { type Kind, operationsOf } from "@effect-multiprocessing/core/engine/Kind"
 import { defaults } from "@effect-multiprocessing/core/Limits"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
-import * as Server from "@effect-multiprocessing/core/server/Server"
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Redacted } from "effect"
 

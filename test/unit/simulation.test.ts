@@ -1,5 +1,5 @@
+import { isCell } from "#core/engine/Value.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import { isCell } from "@effect-multiprocessing/core/engine/Value"
 import {
   type CallRecord,
   type History,

@@ -4,7 +4,6 @@
  * Shared objects need it as a service. Which manager it is decides a Layer, and the program does not change:
  * `layerMemory` here, and `NodeManager`'s layers for other processes.
  */
-import * as Context from "effect/Context"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
@@ -13,19 +12,22 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
+import { connect } from "./client/Connect.ts"
+import type { Connection } from "./client/Connection.ts"
+import type { Inspection } from "./engine/Directory.ts"
 import type { JournalEntry } from "./engine/Inputs.ts"
 import type { Client } from "./engine/Kind.ts"
 import { kinds } from "./engine/kinds/index.ts"
-import type { Inspection } from "./engine/Manager.ts"
 import * as Limits from "./Limits.ts"
 import { ForeignHandle, ManagerError } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
-import { connect } from "./proxy/Connect.ts"
-import type { Connection } from "./proxy/Connection.ts"
+import { type Endpoint, Manager } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
 import * as Server from "./server/Server.ts"
 import type { Link, LinkClosed } from "./transport/Link.ts"
 import * as MemoryLink from "./transport/MemoryLink.ts"
+
+export { type Endpoint, Manager } from "./proxy/Manager.ts"
 
 /** How a manager is made. */
 export interface ManagerOptions {
@@ -36,29 +38,6 @@ export interface ManagerOptions {
   /** Told of every state change as it takes its index, for certification (S-31). */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
-
-/** Where a manager can be reached. */
-export interface Endpoint {
-  /** The path of a Unix socket. */
-  readonly path: string
-  readonly key: ManagerKey
-}
-
-/** A connection to a manager. */
-export class Manager extends Context.Service<Manager, {
-  /** Who holds what, who waits for what: a snapshot of one instant. */
-  readonly inspect: Effect.Effect<Inspection, ManagerError>
-  /**
-   * Deletes a shared object at once, whoever uses it: waiting calls fail with `ObjectDeleted`, its holds are lost, and
-   * old handles never mean a new object of the same name (S-27). An object opened with an initial value lives until
-   * then; others go by themselves when nobody uses them.
-   */
-  readonly remove: (object: Remote.Shared) => Effect.Effect<void, ManagerError>
-  /** The session that carries every call of this process. @internal */
-  readonly connection: Connection
-  /** Where other processes can reach this manager; absent: nowhere. */
-  readonly endpoint: Endpoint | undefined
-}>()("@effect-multiprocessing/core/Manager") {}
 
 /** As `layerMemory`, with options. */
 export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, ManagerError> =>

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { latch } from "./engine/kinds/latch.ts"
-import type { Manager } from "./Manager.ts"
 import type { ManagerError } from "./ManagerError.ts"
+import type { Manager } from "./proxy/Manager.ts"
 import * as Shared from "./proxy/Shared.ts"
 
 /** A latch between processes. It begins closed. */

@@ -6,10 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { Guard } from "./client/Guard.ts"
 import type { lock } from "./engine/kinds/lock.ts"
-import type { Manager } from "./Manager.ts"
-import { Guard } from "./proxy/Guard.ts"
 import { type Locking, locking } from "./proxy/locking.ts"
+import type { Manager } from "./proxy/Manager.ts"
 import * as Shared from "./proxy/Shared.ts"
 
 export { AlreadyHeld, type Hold, LockLost } from "./proxy/locking.ts"

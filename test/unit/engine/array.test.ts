@@ -1,10 +1,10 @@
 /** Arrays on the engine: what they hold, and that nothing which a client says can break it. */
-import type { Argument } from "@effect-multiprocessing/core/engine/Value"
+import type { Argument } from "#core/engine/Value.ts"
 import { certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { Dice } from "../../support/Dice.ts"
-import { Drive } from "../../support/Drive.ts"
+import { Drive } from "../../support/EngineHarness.ts"
 
 const setUp = (type = "int8", length = 4) => {
   const drive = new Drive()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive } from "../../support/Drive.ts"
+import { Drive } from "../../support/EngineHarness.ts"
 
 /** Three parties, of which the first two wait. */
 const twoWait = () => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Client, Drive } from "../../support/Drive.ts"
+import { type Client, Drive } from "../../support/EngineHarness.ts"
 
 const setUp = () => {
   const drive = new Drive()

@@ -1,6 +1,6 @@
-import { answer, count, kindOf, operationsOf, ready, wait } from "@effect-multiprocessing/core/engine/Kind"
+import { answer, count, kindOf, operationsOf, ready, wait } from "#core/engine/Kind.ts"
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, texts, value } from "../../support/Drive.ts"
+import { Drive, texts, value } from "../../support/EngineHarness.ts"
 
 describe("a lane (S-13)", () => {
   it("serves its waiters in the order in which they came", () => {

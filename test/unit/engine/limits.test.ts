@@ -1,6 +1,6 @@
-import type { Argument } from "@effect-multiprocessing/core/engine/Value"
+import type { Argument } from "#core/engine/Value.ts"
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, value } from "../../support/Drive.ts"
+import { Drive, value } from "../../support/EngineHarness.ts"
 
 describe("over a limit a call fails, says which, and changes nothing", () => {
   it("objectsMax", () => {

@@ -1,10 +1,10 @@
 /** Lists on the engine: bounds, equality, turns and scans side by side, and steps of any size. */
-import type { Argument } from "@effect-multiprocessing/core/engine/Value"
+import type { Argument } from "#core/engine/Value.ts"
 import { certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { Dice } from "../../support/Dice.ts"
-import { Drive, handleOf, texts, value } from "../../support/Drive.ts"
+import { Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const values = (length: number) => Array.from({ length }, (_, n) => value(n))
 

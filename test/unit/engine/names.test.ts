@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, value } from "../../support/Drive.ts"
+import { Drive, value } from "../../support/EngineHarness.ts"
 
 describe("a name (S-27)", () => {
   it("is opened by all who agree on kind, items and options, and created by the first of them", () => {

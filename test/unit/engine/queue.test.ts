@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, handleOf, texts, value } from "../../support/Drive.ts"
+import { Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = (options: { readonly capacity?: number; readonly attempts?: number } = {}) => {
   const drive = new Drive()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, handleOf, texts, value } from "../../support/Drive.ts"
+import { Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = (kind: "Map" | "OpenNamespace" = "Map") => {
   const drive = new Drive()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, handleOf, value } from "../../support/Drive.ts"
+import { Drive, handleOf, value } from "../../support/EngineHarness.ts"
 
 const anonymous = { capacity: 9, attempts: 5 }
 

@@ -3,7 +3,7 @@ import { type Argument, certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { bag, makeBag } from "../../support/bag.ts"
-import { type Client, Drive, handleOf, texts, value } from "../../support/Drive.ts"
+import { type Client, Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = (size = 0) => {
   const drive = new Drive({}, [bag])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, texts, value } from "../../support/Drive.ts"
+import { Drive, texts, value } from "../../support/EngineHarness.ts"
 
 describe("cancel (S-10)", () => {
   it("withdraws a waiting call: it takes an index and never takes effect", () => {

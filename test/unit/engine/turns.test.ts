@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, texts, value } from "../../support/Drive.ts"
+import { Drive, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = () => {
   const drive = new Drive()

@@ -1,6 +1,8 @@
 /**
  * Whatever is interrupted, wherever: nothing is lost, nothing stays held, nobody stays waiting (S-9, S-10, S-18).
  */
+import { violations } from "#core/engine/Invariants.ts"
+import { TypeId } from "#core/proxy/Remote.ts"
 import {
   Manager,
   SharedArray,
@@ -14,8 +16,6 @@ import {
   SharedRef,
   SharedSemaphore
 } from "@effect-multiprocessing/core"
-import { violations } from "@effect-multiprocessing/core/engine/Invariants"
-import { TypeId } from "@effect-multiprocessing/core/proxy/Remote"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, Schema, type Scope, Stream } from "effect"
 import { forEachInterruption, type Interruptible } from "../../support/interruption.ts"

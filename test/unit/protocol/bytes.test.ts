@@ -1,6 +1,6 @@
-import type { Argument } from "@effect-multiprocessing/core/engine/Value"
-import { Reader, Writer } from "@effect-multiprocessing/core/protocol/Bytes"
-import { FrameSplitter, headerBytes } from "@effect-multiprocessing/core/protocol/Frame"
+import type { Argument } from "#core/engine/Value.ts"
+import { Reader, Writer } from "#core/protocol/Bytes.ts"
+import { FrameSplitter, headerBytes } from "#core/protocol/Frame.ts"
 import {
   ClientWriter,
   type FromClient,
@@ -8,7 +8,7 @@ import {
   readFromClient,
   readFromServer,
   ServerWriter
-} from "@effect-multiprocessing/core/protocol/Message"
+} from "#core/protocol/Message.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { Dice } from "../../support/Dice.ts"

@@ -1,8 +1,8 @@
 /** Before a session there is a stranger: it gets no memory, no time and no secret (design §9). */
+import * as Handshake from "#core/protocol/Handshake.ts"
+import type { Link } from "#core/transport/Link.ts"
+import * as MemoryLink from "#core/transport/MemoryLink.ts"
 import { Manager } from "@effect-multiprocessing/core"
-import * as Handshake from "@effect-multiprocessing/core/protocol/Handshake"
-import type { Link } from "@effect-multiprocessing/core/transport/Link"
-import * as MemoryLink from "@effect-multiprocessing/core/transport/MemoryLink"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, type Scope } from "effect"
 import { TestClock } from "effect/testing"

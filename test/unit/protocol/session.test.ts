@@ -1,8 +1,8 @@
 /** A session on the wire, spoken by hand: what ends it, and that nothing of a broken frame has an effect. */
+import { headerBytes } from "#core/protocol/Frame.ts"
+import { ClientWriter } from "#core/protocol/Message.ts"
+import * as Remote from "#core/proxy/Remote.ts"
 import { Manager } from "@effect-multiprocessing/core"
-import { headerBytes } from "@effect-multiprocessing/core/protocol/Frame"
-import { ClientWriter } from "@effect-multiprocessing/core/protocol/Message"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import * as Memory from "../../support/Memory.ts"

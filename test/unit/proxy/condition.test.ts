@@ -1,6 +1,6 @@
 /** A wait ends with the lock held again, or lost, however it ends (S-15). */
+import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedCondition, SharedLock, SharedRef } from "@effect-multiprocessing/core"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"

@@ -1,9 +1,9 @@
 /** Pages through a connection: pulled one by one, of one instant, and nothing is left in the manager (S-11, S-29). */
+import { cell, isCell } from "#core/engine/Value.ts"
+import { pages } from "#core/proxy/pages.ts"
+import type { Remote } from "#core/proxy/Remote.ts"
+import * as Shared from "#core/proxy/Shared.ts"
 import { Manager, ManagerError } from "@effect-multiprocessing/core"
-import { cell, isCell } from "@effect-multiprocessing/core/engine/Value"
-import { pages } from "@effect-multiprocessing/core/proxy/pages"
-import type { Remote } from "@effect-multiprocessing/core/proxy/Remote"
-import * as Shared from "@effect-multiprocessing/core/proxy/Shared"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { bag } from "../../support/bag.ts"

@@ -32,12 +32,12 @@
  * counts and forgetting an unused object are bookkeeping and take none; nobody can observe their order.
  */
 import * as Admission from "./Admission.ts"
+import * as Manager from "./Directory.ts"
 import * as Grants from "./Grants.ts"
 import type { CancelFate, Input, JournalEntry, OperationTable, Output, RequestInput } from "./Inputs.ts"
 import type { AnyKind, Client, Decision, Grant, Operation, Refusal, Reply, Withdrawal } from "./Kind.ts"
 import { refuse } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
-import * as Manager from "./Manager.ts"
 import * as References from "./References.ts"
 import type { EngineLimits, EngineState, Outcome, Parked, Session, SessionId, SharedObject } from "./State.ts"
 import { Step } from "./Step.ts"

@@ -2,8 +2,8 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { Job } from "./Board.ts"
 import type { Parcel } from "./Message.ts"
+import { Job } from "./Scheduler.ts"
 
 /** A job and who waits for it. */
 export class Call extends Job {

@@ -9,9 +9,9 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type { Connection } from "../client/Connection.ts"
+import { Guard, type GuardedBy } from "../client/Guard.ts"
 import type { GrantId } from "../engine/Kind.ts"
-import type { Connection } from "./Connection.ts"
-import { Guard, type GuardedBy } from "./Guard.ts"
 import type { Remote, Restore } from "./Remote.ts"
 
 /** A hold of this process, from its grant to the end of its body. */

@@ -10,12 +10,12 @@
  * length of the history.
  */
 import type { JournalEntry } from "../engine/Inputs.ts"
-import { Audience } from "./Audience.ts"
 import { Buckets } from "./Buckets.ts"
 import { type CallRecord, type History, nameOf } from "./History.ts"
 import { type MakeModel, sameReply, show } from "./models/Model.ts"
 import { RealTime } from "./RealTime.ts"
 import { describe, Replay } from "./Replay.ts"
+import { Audience } from "./WatcherCheck.ts"
 
 /** What `certify` can be told besides the history. */
 export interface CertifyOptions {

@@ -11,11 +11,11 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { Limits } from "../Limits.ts"
+import { story } from "./explain.ts"
 import { drawFaults, type Fault, type FaultCounts, type FaultName, noFaults } from "./Faults.ts"
 import { Random } from "./Random.ts"
 import { programWith, type SimulatedServices, type SimulatedTasks } from "./SimulatedProcesses.ts"
 import { simulateSeed, type Simulation } from "./simulateSeed.ts"
-import { story } from "./story.ts"
 
 /** How a program is simulated. */
 export interface SimulateOptions {

@@ -6,8 +6,8 @@ import * as Stream from "effect/Stream"
 import type { WatchEvent } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Kind.ts"
 import type { ManagerError } from "../ManagerError.ts"
-import type { Target } from "./Connection.ts"
 import { failure } from "./Failure.ts"
+import type { Target } from "./Target.ts"
 
 /** Told to a watcher: first a snapshot, then changes, a reset when it was too slow. */
 export interface Notification {

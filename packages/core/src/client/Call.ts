@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type { GrantId } from "../engine/Kind.ts"
 import type { Outcome } from "../engine/State.ts"
 import type { ManagerError } from "../ManagerError.ts"
-import type { OperationInfo, Target } from "./Connection.ts"
+import type { OperationInfo, Target } from "./Target.ts"
 
 /** What becomes of a reply. Runs in the turn in which the reply is read. */
 export type Complete<A, E> = (outcome: Outcome, index: number) => Exit.Exit<A, E>

@@ -1,7 +1,7 @@
 /** Who runs what, under random lives of jobs and workers: the decisions of a pool without any process. */
 import { assert, describe, it } from "vitest"
 import { Dice } from "../../support/Dice.ts"
-import { Yard } from "./Yard.ts"
+import { Yard } from "./SchedulerHarness.ts"
 
 const seeds = Array.from({ length: 100 }, (_, i) => i + 1)
 

@@ -1,14 +1,14 @@
 /**
  * An engine driven by hand: inputs one by one, every step judged by the invariants, everything kept for a replay.
  */
-import { Engine } from "@effect-multiprocessing/core/engine/Engine"
-import type { Input, JournalEntry, Output } from "@effect-multiprocessing/core/engine/Inputs"
-import { Monitor } from "@effect-multiprocessing/core/engine/Invariants"
-import type { AnyKind, GrantId, Options } from "@effect-multiprocessing/core/engine/Kind"
-import { kinds } from "@effect-multiprocessing/core/engine/kinds/index"
-import type { EngineLimits, Outcome, SessionId, SharedObject } from "@effect-multiprocessing/core/engine/State"
-import * as StateHash from "@effect-multiprocessing/core/engine/StateHash"
-import { type Argument, type Cell, cell, type ObjectId } from "@effect-multiprocessing/core/engine/Value"
+import { Engine } from "#core/engine/Engine.ts"
+import type { Input, JournalEntry, Output } from "#core/engine/Inputs.ts"
+import { Monitor } from "#core/engine/Invariants.ts"
+import type { AnyKind, GrantId, Options } from "#core/engine/Kind.ts"
+import { kinds } from "#core/engine/kinds/index.ts"
+import type { EngineLimits, Outcome, SessionId, SharedObject } from "#core/engine/State.ts"
+import * as StateHash from "#core/engine/StateHash.ts"
+import { type Argument, type Cell, cell, type ObjectId } from "#core/engine/Value.ts"
 import { defaults } from "@effect-multiprocessing/core/Limits"
 import type { CallRecord, History } from "@effect-multiprocessing/core/testing"
 

@@ -1,6 +1,6 @@
 /** The lock and the data live behind one writer: a holder that lost its lock cannot write through it (S-20 to S-22). */
+import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import * as Remote from "@effect-multiprocessing/core/proxy/Remote"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import * as Memory from "../../support/Memory.ts"

@@ -11,12 +11,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type { Manager } from "../Manager.ts"
 import { ProcessSpawner, SpawnError } from "../Process.ts"
+import type { Manager } from "../proxy/Manager.ts"
 import * as Frames from "../transport/Frames.ts"
+import { Member, type Owner } from "./Dispatcher.ts"
 import { frameBytesMax } from "./Message.ts"
-import { Member, type Owner } from "./Owner.ts"
-import type { Tally } from "./Tally.ts"
+import type { Tally } from "./PoolStats.ts"
 
 /** What a crew is made of. */
 export interface CrewOptions {

@@ -14,7 +14,7 @@
  * worker is killed while it runs a job that is not cancelled.
  */
 import * as Linked from "../engine/Linked.ts"
-import type { Pace } from "./Pace.ts"
+import type { Pace } from "./TaskTimes.ts"
 
 /** Where a job is. */
 export type Place = "Queued" | "Sent" | "Started" | "Ended"

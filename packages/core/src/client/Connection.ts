@@ -19,7 +19,7 @@ import * as Exit from "effect/Exit"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
 import type { OperationTable } from "../engine/Inputs.ts"
-import type { Access, GrantId, Reply } from "../engine/Kind.ts"
+import type { GrantId, Reply } from "../engine/Kind.ts"
 import type { Outcome } from "../engine/State.ts"
 import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
 import { ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
@@ -32,6 +32,7 @@ import { failure } from "./Failure.ts"
 import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Receipts } from "./Receipts.ts"
+import type { OperationInfo, Target } from "./Target.ts"
 import { type Notification, Watches } from "./Watches.ts"
 
 /** What the manager said at the handshake. */
@@ -41,20 +42,6 @@ export interface Agreement {
   readonly instance: string
   readonly operations: OperationTable
   readonly limits: { readonly frameBytesMax: number; readonly inFlightMax: number; readonly watchCredit: number }
-}
-
-/** An operation of a kind, as this manager numbers it. */
-export interface OperationInfo {
-  readonly name: string
-  readonly position: number
-  readonly access: Access
-}
-
-/** Whom a call is made to, for the wire and for messages. */
-export interface Target {
-  readonly id: ObjectId
-  readonly name: string | undefined
-  readonly description: string
 }
 
 /** How long an interrupted fiber waits for the manager to say how its call ended (S-10). */

@@ -2,8 +2,8 @@
  * A pool without processes: a board, workers that are lists of messages in both directions, and a judge of P1 to P6.
  * Whatever is under way may stay so for any time; a worker may be frozen or die at any point.
  */
-import { Board, type EndedWithoutResult, Job, Worker } from "@effect-multiprocessing/core/pool/Board"
-import { Pace } from "@effect-multiprocessing/core/pool/Pace"
+import { Board, type EndedWithoutResult, Job, Worker } from "#core/pool/Scheduler.ts"
+import { Pace } from "#core/pool/TaskTimes.ts"
 import { assert } from "vitest"
 import type { Dice } from "../../support/Dice.ts"
 

@@ -10,14 +10,13 @@ import * as Exit from "effect/Exit"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import { cell } from "../engine/Value.ts"
-import type { Manager } from "../Manager.ts"
 import { ManagerError, ValueNotEncoded } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
+import type { Manager } from "../proxy/Manager.ts"
 import type { Link } from "../transport/Link.ts"
-import { Board, type EndedWithoutResult, Worker } from "./Board.ts"
 import { Call } from "./Call.ts"
 import type { Codecs } from "./Codecs.ts"
-import * as Loan from "./Loan.ts"
+import * as Loan from "./HandleCarrier.ts"
 import {
   flushBytes,
   type FromWorker,
@@ -27,9 +26,10 @@ import {
   readFromWorker,
   textLengthMax
 } from "./Message.ts"
-import { Pace } from "./Pace.ts"
 import { PoolStopped, TooLarge, WorkerCrashed } from "./PoolError.ts"
-import type { Tally } from "./Tally.ts"
+import type { Tally } from "./PoolStats.ts"
+import { Board, type EndedWithoutResult, Worker } from "./Scheduler.ts"
+import { Pace } from "./TaskTimes.ts"
 
 /** How a worker ended. */
 export interface Ending {

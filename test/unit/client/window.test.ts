@@ -1,9 +1,9 @@
 /** Flow control between a client and the manager (S-8, S-12). */
+import { map as mapKind } from "#core/engine/kinds/record.ts"
+import { cell } from "#core/engine/Value.ts"
+import { ClientWriter } from "#core/protocol/Message.ts"
+import type { Link } from "#core/transport/Link.ts"
 import { Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import { map as mapKind } from "@effect-multiprocessing/core/engine/kinds/record"
-import { cell } from "@effect-multiprocessing/core/engine/Value"
-import { ClientWriter } from "@effect-multiprocessing/core/protocol/Message"
-import type { Link } from "@effect-multiprocessing/core/transport/Link"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
 import { Holdable } from "../../support/links.ts"

@@ -4,8 +4,8 @@
  * A tape is a file of entries: direction, monotonic time, bytes. Played back, it goes through the same recorder that
  * listens to links in memory.
  */
+import { Recorder } from "#core/testing/Recorder.ts"
 import type { Link } from "@effect-multiprocessing/core"
-import { Recorder } from "@effect-multiprocessing/core/testing/Recorder"
 import { Effect } from "effect"
 import { closeSync, openSync, readFileSync, writevSync } from "node:fs"
 

@@ -1,0 +1,19 @@
+/**
+ * What a call is made to: an object, and an operation of its kind.
+ */
+import type { Access } from "../engine/Kind.ts"
+import type { ObjectId } from "../engine/Value.ts"
+
+/** An operation of a kind, as this manager numbers it. */
+export interface OperationInfo {
+  readonly name: string
+  readonly position: number
+  readonly access: Access
+}
+
+/** Whom a call is made to, for the wire and for messages. */
+export interface Target {
+  readonly id: ObjectId
+  readonly name: string | undefined
+  readonly description: string
+}
