@@ -10,7 +10,7 @@ import { Pool } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Effect, Exit, Fiber, FileSystem, Schedule, Stream } from "effect"
 import { parseArgs } from "node:util"
-import * as Tape from "./TaskLog.ts"
+import * as TaskLog from "./TaskLog.ts"
 import { Tasks, tasks, Toil } from "./tasks.ts"
 
 interface Options {
@@ -79,7 +79,7 @@ const storm = Effect.fnUntraced(
 )
 
 /** Calls while workers die; answers what is wrong. */
-const inTheStorm = Effect.fnUntraced(function*({ seed, tasks, workers }: Options, tape: string) {
+const inTheStorm = Effect.fnUntraced(function*({ seed, tasks, workers }: Options, log: string) {
   const dice = new Random(seed)
   const counts = { killed: 0, frozen: 0 }
   const ends = Array.from({ length: tasks }, (): Array<string> => [])
@@ -92,7 +92,7 @@ const inTheStorm = Effect.fnUntraced(function*({ seed, tasks, workers }: Options
       const ms = dice.chance(0.1) ? dice.below(100) : dice.below(8)
       const busy = dice.chance(0.5)
       const retry = dice.chance(0.5) ? Schedule.recurs(5) : undefined
-      return pool.execute(Toil, { id, ms, busy, tape }, { retry }).pipe(
+      return pool.execute(Toil, { id, ms, busy, log }, { retry }).pipe(
         Effect.timeout("3 seconds"),
         Effect.onExit((exit) =>
           Effect.sync(() => {
@@ -112,8 +112,8 @@ const inTheStorm = Effect.fnUntraced(function*({ seed, tasks, workers }: Options
       wrong.push(`task ${id} ended as ${[end, ...more].join(", ")}`)
     }
   }
-  const { began } = Tape.read(tape)
-  wrong.push(...Tape.repeated({ began, ended: began }))
+  const { began } = TaskLog.read(log)
+  wrong.push(...TaskLog.repeated({ began, ended: began }))
   for (const [id, [end]] of ends.entries()) {
     if (end === "result" && !began.has(id)) wrong.push(`task ${id} has a result and never began`)
   }
@@ -127,7 +127,7 @@ const inTheStorm = Effect.fnUntraced(function*({ seed, tasks, workers }: Options
 })
 
 /** Calls that are interrupted, among others that are not; answers what is wrong. */
-const interrupted = Effect.fnUntraced(function*({ interruptions, seed, workers }: Options, tape: string) {
+const interrupted = Effect.fnUntraced(function*({ interruptions, seed, workers }: Options, log: string) {
   const dice = new Random(seed + 1)
   const wrong: Array<string> = []
   const neighbours = { asked: 0, answered: 0 }
@@ -137,7 +137,7 @@ const interrupted = Effect.fnUntraced(function*({ interruptions, seed, workers }
     const one = (id: number) =>
       Effect.gen(function*() {
         const ms = dice.below(20)
-        const call = yield* Effect.forkChild(pool.execute(Toil, { id, ms, busy: dice.chance(0.2), tape }))
+        const call = yield* Effect.forkChild(pool.execute(Toil, { id, ms, busy: dice.chance(0.2), log }))
         if (dice.chance(0.2)) {
           neighbours.asked++
           if ((yield* Fiber.join(call)) === id) neighbours.answered++
@@ -150,9 +150,9 @@ const interrupted = Effect.fnUntraced(function*({ interruptions, seed, workers }
     const ids = Array.from({ length: interruptions }, (_, id) => id)
     yield* Effect.forEach(ids, one, { concurrency: workers * 4, discard: true })
     // No interruption has gone before its task's finalizers: there is nothing to wait for.
-    const { began, ended: finalized } = Tape.read(tape)
+    const { began, ended: finalized } = TaskLog.read(log)
     for (const id of began.keys()) if (!finalized.has(id)) wrong.push(`task ${id} began and was not finalized`)
-    wrong.push(...Tape.repeated({ began, ended: finalized }))
+    wrong.push(...TaskLog.repeated({ began, ended: finalized }))
     wrong.push(...ended.map((end) => `no worker had to end: ${end}`))
     yield* Console.log(
       `${interruptions - neighbours.asked} calls interrupted, ${began.size} tasks began and ${finalized.size} were ` +

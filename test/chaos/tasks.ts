@@ -4,7 +4,7 @@ import { Effect, Schema } from "effect"
 import { appendFileSync } from "node:fs"
 
 export const Toil = Task.make("Toil", {
-  payload: { id: Schema.Int, ms: Schema.Int, busy: Schema.Boolean, tape: Schema.String },
+  payload: { id: Schema.Int, ms: Schema.Int, busy: Schema.Boolean, log: Schema.String },
   success: Schema.Int
 })
 
@@ -16,8 +16,8 @@ const spin = (ms: number) => {
 }
 
 export const tasks = Tasks.toLayer({
-  Toil: ({ busy, id, ms, tape }, { attempt }) => {
-    const write = (what: string) => Effect.sync(() => appendFileSync(tape, `${what} ${id} ${attempt}\n`))
+  Toil: ({ busy, id, ms, log }, { attempt }) => {
+    const write = (what: string) => Effect.sync(() => appendFileSync(log, `${what} ${id} ${attempt}\n`))
     return Effect.acquireUseRelease(
       write("began"),
       () => Effect.as(busy ? Effect.sync(() => spin(ms)) : Effect.sleep(ms), id),

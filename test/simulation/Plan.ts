@@ -17,7 +17,7 @@ import type { Mutant } from "./mutants.ts"
 import * as Objects from "./objects.ts"
 
 /** One action of one fiber of one client. */
-export interface Deed {
+export interface Step {
   readonly client: number
   readonly fiber: number
   readonly action: string
@@ -29,7 +29,7 @@ export interface Deed {
 export interface Plan {
   readonly seed: number
   readonly clients: number
-  readonly deeds: ReadonlyArray<Deed>
+  readonly steps: ReadonlyArray<Step>
   readonly faults: ReadonlyArray<Fault>
   readonly inFlightMax: number
 }
@@ -46,20 +46,20 @@ export const draw = (seed: number, mutant?: Mutant): Plan => {
   // Most runs use few actions, so that these meet more often.
   const repertoire = mutant?.actions ??
     random.pick([names, random.pick(themes), Array.from({ length: 6 }, () => random.pick(names))])
-  const deeds = Array.from({ length: 20 + random.below(80) }, (): Deed => ({
+  const steps = Array.from({ length: 20 + random.below(80) }, (): Step => ({
     client: 1 + random.below(clients),
     fiber: random.below(3),
     action: random.pick(repertoire),
     choice: random.below(1_000_000)
   }))
   const faults = drawFaults(random, 1, clients + 1, faultSteps)
-  return { seed, clients, deeds, faults, inFlightMax: random.pick([1, 3, 16]) }
+  return { seed, clients, steps, faults, inFlightMax: random.pick([1, 3, 16]) }
 }
 
 /** Runs a plan, with a bug in the manager or without. */
 export const run = (plan: Plan, mutant?: Mutant): Simulation => {
   const ledger = new Ledger()
-  return simulateSeed((client) => client.number === 0 ? steward(client, ledger) : worker(client, ledger, plan.deeds), {
+  return simulateSeed((client) => client.number === 0 ? steward(client, ledger) : worker(client, ledger, plan.steps), {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,
@@ -69,11 +69,11 @@ export const run = (plan: Plan, mutant?: Mutant): Simulation => {
   })
 }
 
-/** Drops deeds and faults while the run still fails, as long as `mayGoOn`. */
+/** Drops steps and faults while the run still fails, as long as `mayGoOn`. */
 export const shorten = (plan: Plan, mutant: Mutant | undefined, mayGoOn: () => boolean): Plan => {
   let shortest = plan
-  for (let size = Math.max(plan.deeds.length, plan.faults.length); size >= 1; size = Math.floor(size / 2)) {
-    for (const part of ["faults", "deeds"] as const) {
+  for (let size = Math.max(plan.steps.length, plan.faults.length); size >= 1; size = Math.floor(size / 2)) {
+    for (const part of ["faults", "steps"] as const) {
       for (let start = 0; start < shortest[part].length && mayGoOn();) {
         const shorter = { ...shortest, [part]: shortest[part].filter((_, i) => i < start || i >= start + size) }
         if (run(shorter, mutant).violations.length > 0) shortest = shorter
@@ -84,12 +84,12 @@ export const shorten = (plan: Plan, mutant: Mutant | undefined, mayGoOn: () => b
   return shortest
 }
 
-/** A client that does its deeds, in as many fibers as they ask for. */
-const worker = (client: Client, ledger: Ledger, deeds: ReadonlyArray<Deed>) =>
+/** A client that does its steps, in as many fibers as they ask for. */
+const worker = (client: Client, ledger: Ledger, steps: ReadonlyArray<Step>) =>
   Effect.gen(function*() {
     const objects = yield* Objects.open
     const fibers = [0, 1, 2].map((fiber) =>
-      deeds.filter((deed) => deed.client === client.number && deed.fiber === fiber)
+      steps.filter((step) => step.client === client.number && step.fiber === fiber)
     )
     yield* Effect.forEach(fibers, (own) =>
       Effect.forEach(own, ({ action, choice }) =>
@@ -105,7 +105,7 @@ const worker = (client: Client, ledger: Ledger, deeds: ReadonlyArray<Deed>) =>
 
 /**
  * Rounds in which the steward keeps things moving before it closes the queues, and before it goes: a fiber may need one
- * for each of its deeds.
+ * for each of its steps.
  */
 const rounds = { open: 4, all: 100 }
 

@@ -14,15 +14,15 @@ export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | 
   const shortest = shorten(plan, mutant, () => performance.now() < end)
   const again = run(shortest, mutant)
   const { journal, records } = again.history
-  // What the steward did to help is no part of the story.
+  // What the steward did to help is no part of the explain.
   const helpers = new Set(records.filter(({ client }) => client === "client 0").map(({ session }) => session))
-  const story = journal.filter(({ object, session }) => object > 0 && !helpers.has(session))
+  const explain = journal.filter(({ object, session }) => object > 0 && !helpers.has(session))
   const open = records.filter(({ outcome, session }) => outcome === undefined && !helpers.has(session))
   return [
     `seed ${plan.seed} failed:`,
     ...indent(violations.slice(0, linesMax.violations)),
-    `the shortest plan found that fails (${shortest.deeds.length} of ${plan.deeds.length} deeds):`,
-    ...indent(shortest.deeds.map(({ action, client, fiber }) => `client ${client}, fiber ${fiber}: ${action}`)),
+    `the shortest plan found that fails (${shortest.steps.length} of ${plan.steps.length} steps):`,
+    ...indent(shortest.steps.map(({ action, client, fiber }) => `client ${client}, fiber ${fiber}: ${action}`)),
     ...indent(
       shortest.faults.map(({ at, client, fault, milliseconds, server }) =>
         `from step ${at}: ${fault} client ${client}${server ? "'s server" : ""} (${milliseconds} ms)`
@@ -30,7 +30,7 @@ export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | 
     ),
     ...indent(again.violations.slice(0, linesMax.violations)),
     `the end of its journal (${journal.length} entries, without those of the manager and the steward) and its open calls:`,
-    ...indent(story.slice(-linesMax.journal).map(line)),
+    ...indent(explain.slice(-linesMax.journal).map(line)),
     ...indent(
       open.map(({ client, fate, object, operation }) => `${operation} on #${object} by ${client}: ${fate ?? "open"}`)
     )

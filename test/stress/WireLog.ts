@@ -1,7 +1,7 @@
 /**
  * What a client said and heard, on disk before it goes out: so that it survives the client's being killed (S-31).
  *
- * A tape is a file of entries: direction, monotonic time, bytes. Played back, it goes through the same recorder that
+ * A wireLog is a file of entries: direction, monotonic time, bytes. Played back, it goes through the same recorder that
  * listens to links in memory.
  */
 import { Recorder } from "#core/testing/Recorder.ts"
@@ -44,9 +44,9 @@ export const record = (link: Link.Link, path: string) =>
     }
   )
 
-/** What the client of a tape said and heard. A tape that ends in the middle of an entry was cut by its client's death. */
+/** What the client of a wireLog said and heard. A wireLog that ends in the middle of an entry was cut by its client's death. */
 export const play = (path: string, client: string): Recorder => {
-  const tape = readFileSync(path)
+  const wireLog = readFileSync(path)
   let now = 0
   // All processes of one machine share its monotonic clock.
   const recorder = new Recorder({ client, clock: "machine", now: () => now })
@@ -61,12 +61,12 @@ export const play = (path: string, client: string): Recorder => {
     onDrain: () => {}
   })
   void link.read(() => {})
-  for (let at = 0; at + headerBytes <= tape.length;) {
-    const length = tape.readUInt32LE(at + 9)
-    const bytes = tape.subarray(at + headerBytes, at + headerBytes + length)
+  for (let at = 0; at + headerBytes <= wireLog.length;) {
+    const length = wireLog.readUInt32LE(at + 9)
+    const bytes = wireLog.subarray(at + headerBytes, at + headerBytes + length)
     if (bytes.length < length) break
-    now = tape.readDoubleLE(at + 1)
-    if (tape[at] === 0) link.send(Uint8Array.from(bytes))
+    now = wireLog.readDoubleLE(at + 1)
+    if (wireLog[at] === 0) link.send(Uint8Array.from(bytes))
     else hear(bytes)
     at += headerBytes + length
   }

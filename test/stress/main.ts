@@ -1,6 +1,6 @@
 /**
  * A stress run on real processes: workers use every kind at once, some are killed on the way, and afterwards the
- * manager's journal and the clients' tapes are certified (S-31).
+ * manager's journal and the clients' wireLogs are certified (S-31).
  *
  *     npm run stress -- [--workers N] [--operations N] [--kills N] [--seed N]
  */
@@ -37,17 +37,17 @@ const options = Effect.try({
   catch: (error) => new BadUsage({ message: error instanceof Error ? error.message : usage })
 })
 
-/** Runs the workers; answers the tapes of all of them, the killed ones too. */
+/** Runs the workers; answers the wireLogs of all of them, the killed ones too. */
 const strain = Effect.fnUntraced(
   function*(folder: string, { kills, operations, seed, workers }: Effect.Success<typeof options>) {
     const budget = yield* Budget
     yield* budget.set(operations)
-    const tapes: Array<string> = []
+    const wireLogs: Array<string> = []
     const start = Effect.suspend(() => {
-      const name = `worker-${tapes.length + 1}`
-      const tape = `${folder}/${name}`
-      tapes.push(tape)
-      return Process.spawn(Tasks, Strain, { tape, seed: seed * 1_000 + tapes.length }, { name })
+      const name = `worker-${wireLogs.length + 1}`
+      const wireLog = `${folder}/${name}`
+      wireLogs.push(wireLog)
+      return Process.spawn(Tasks, Strain, { wireLog, seed: seed * 1_000 + wireLogs.length }, { name })
     })
     const running = yield* Effect.all(Array.from({ length: workers }, () => start), { concurrency: 2 })
 
@@ -75,7 +75,7 @@ const strain = Effect.fnUntraced(
     )
     yield* Effect.raceFirst(killed, Effect.andThen(failed, Effect.never))
     yield* Effect.forEach(running, (worker) => Effect.andThen(worker.result, worker.end), { concurrency: "unbounded" })
-    return tapes
+    return wireLogs
   }
 )
 
@@ -107,9 +107,9 @@ const main = Effect.gen(function*() {
   const journalPath = `${folder}/journal`
   yield* Console.log(`${workers} workers, ${operations} operations, ${kills} kills, seed ${seed}`)
   const started = performance.now()
-  const { left, tapes } = yield* Effect.gen(function*() {
-    const tapes = yield* strain(folder, chosen)
-    return { tapes, left: yield* leftOver }
+  const { left, wireLogs } = yield* Effect.gen(function*() {
+    const wireLogs = yield* strain(folder, chosen)
+    return { wireLogs, left: yield* leftOver }
   }).pipe(
     Effect.scoped,
     Effect.provide(Layer.provideMerge(layerAll, NodeManager.layerWith({ journal: journalPath })))
@@ -117,7 +117,7 @@ const main = Effect.gen(function*() {
   const seconds = (performance.now() - started) / 1_000
 
   const journal = yield* readJournal(journalPath)
-  const recorders = tapes.map((tape, i) => play(tape, `worker-${i + 1}`))
+  const recorders = wireLogs.map((wireLog, i) => play(wireLog, `worker-${i + 1}`))
   const records = recorders.flatMap((recorder) => recorder.records)
   yield* Console.log(
     `${records.length} calls recorded, ${journal.length} indexes taken, ${

@@ -35,8 +35,8 @@ export const shared = Effect.all([Budget, Count, Guarded, Board, Cells, Items, G
 /** The layers of everything that is shared. */
 export const layerAll = Layer.merge(Budget.layer, layerShared)
 
-/** Works until the budget is used up, recording every call on a tape. */
-export const Strain = Task.make("Strain", { payload: { tape: Schema.String, seed: Schema.Int } })
+/** Works until the budget is used up, recording every call on a wireLog. */
+export const Strain = Task.make("Strain", { payload: { wireLog: Schema.String, seed: Schema.Int } })
 
 /** The tasks of a stress run. */
 export const Tasks = TaskGroup.make("stress", { tasks: [Strain] })
@@ -89,7 +89,7 @@ const work = Effect.gen(function*() {
 })
 
 /** The manager of this worker over a link of its own, which is recorded. */
-const layerTaped = (tape: string) =>
+const layerLogged = (wireLog: string) =>
   Layer.effect(
     Manager.Manager,
     Effect.gen(function*() {
@@ -97,16 +97,16 @@ const layerTaped = (tape: string) =>
       if (endpoint === undefined) return yield* Effect.die("a stress run needs a manager process")
       const open = NodeSocket.makeNet({ path: endpoint.path }).pipe(
         Effect.flatMap(Link.fromSocket),
-        Effect.flatMap((link) => record(link, tape))
+        Effect.flatMap((link) => record(link, wireLog))
       )
-      const label = { name: tape, pid: process.pid }
+      const label = { name: wireLog, pid: process.pid }
       return yield* Manager.makeConnected(open, { address: endpoint.path, key: endpoint.key, label })
     })
   ).pipe(Layer.provide(Layer.provideMerge(NodeCrypto.layerMac, NodeCrypto.layerSecureRandom)))
 
 /** What the workers do. */
 export const tasks = Tasks.toLayer({
-  Strain: Effect.fn(function*({ seed, tape }) {
+  Strain: Effect.fn(function*({ seed, wireLog }) {
     const budget = yield* Budget
     const strain = Effect.gen(function*() {
       while ((yield* budget.add(-ticket)) > -ticket) {
@@ -115,7 +115,7 @@ export const tasks = Tasks.toLayer({
     })
     yield* Effect.all(Array.from({ length: fibers }, () => strain), { concurrency: "unbounded" }).pipe(
       Random.withSeed(seed),
-      Effect.provide(layerShared.pipe(Layer.provide(layerTaped(tape)), Layer.fresh))
+      Effect.provide(layerShared.pipe(Layer.provide(layerLogged(wireLog)), Layer.fresh))
     )
   }, Effect.orDie)
 }).pipe(Layer.provide(Budget.layer))

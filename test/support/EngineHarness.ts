@@ -19,7 +19,7 @@ export const value = (n: number): Cell => cell(JSON.stringify(n))
 export const handleOf = (...handles: ReadonlyArray<ObjectId>): Cell => ({ text: "\"handle\"", handles })
 
 /** An engine and what it has said. */
-export class Drive {
+export class EngineHarness {
   readonly engine: Engine
   readonly inputs: Array<Input> = []
   readonly outputs: Array<Output> = []
@@ -139,11 +139,11 @@ export class Drive {
 /** A session, by hand. */
 export class Client {
   readonly session: SessionId
-  readonly #drive: Drive
+  readonly #harness: EngineHarness
   #sequence = 0
 
-  constructor(drive: Drive, session: SessionId) {
-    this.#drive = drive
+  constructor(harness: EngineHarness, session: SessionId) {
+    this.#harness = harness
     this.session = session
   }
 
@@ -155,9 +155,9 @@ export class Client {
     guard: ReadonlyArray<GrantId> = []
   ): number {
     const sequence = ++this.#sequence
-    const { kind } = this.#drive.engine.state.objects.get(object) ?? { kind: undefined }
+    const { kind } = this.#harness.engine.state.objects.get(object) ?? { kind: undefined }
     const position = kind === undefined ? 0 : Object.keys(kind.operations).indexOf(operation)
-    this.#drive.step({ _tag: "Request", session: this.session, sequence, object, operation: position, guard, args })
+    this.#harness.step({ _tag: "Request", session: this.session, sequence, object, operation: position, guard, args })
     return sequence
   }
 
@@ -181,7 +181,7 @@ export class Client {
 
   /** The outcome of a call, if it has one. */
   outcome(sequence: number): Outcome | undefined {
-    const reply = this.#drive.outputs.findLast((output) =>
+    const reply = this.#harness.outputs.findLast((output) =>
       output._tag === "Reply" && output.session === this.session && output.sequence === sequence
     )
     return reply?._tag === "Reply" ? reply.outcome : undefined
@@ -199,35 +199,35 @@ export class Client {
   }
 
   cancel(sequence: number): string {
-    const [output] = this.#drive.step({ _tag: "Cancel", session: this.session, sequence })
+    const [output] = this.#harness.step({ _tag: "Cancel", session: this.session, sequence })
     return output?._tag === "Cancelled" ? output.fate : "not answered"
   }
 
   acknowledge(from: number, to = from): void {
-    this.#drive.step({ _tag: "Acknowledge", session: this.session, from, to })
+    this.#harness.step({ _tag: "Acknowledge", session: this.session, from, to })
   }
 
   drop(object: ObjectId, times = 1): void {
-    this.#drive.step({ _tag: "Drop", session: this.session, object, times })
+    this.#harness.step({ _tag: "Drop", session: this.session, object, times })
   }
 
   watch(object: ObjectId, credit: number): number {
     const sequence = ++this.#sequence
-    this.#drive.step({ _tag: "Watch", session: this.session, sequence, object, credit })
+    this.#harness.step({ _tag: "Watch", session: this.session, sequence, object, credit })
     return sequence
   }
 
   credit(sequence: number, credit: number): void {
-    this.#drive.step({ _tag: "Credit", session: this.session, sequence, credit })
+    this.#harness.step({ _tag: "Credit", session: this.session, sequence, credit })
   }
 
   unwatch(sequence: number): void {
-    this.#drive.step({ _tag: "Unwatch", session: this.session, sequence })
+    this.#harness.step({ _tag: "Unwatch", session: this.session, sequence })
   }
 
   /** What a subscription was told after its snapshot: the event and the texts of its parts. */
   events(sequence: number): ReadonlyArray<string> {
-    return this.#drive.outputs.flatMap((output) =>
+    return this.#harness.outputs.flatMap((output) =>
       output._tag === "Event" && output.session === this.session && output.sequence === sequence
         ? [[output.event, ...texts(output.parts)].join(" ")]
         : []
@@ -235,7 +235,7 @@ export class Client {
   }
 
   end(): void {
-    this.#drive.step({ _tag: "End", session: this.session })
+    this.#harness.step({ _tag: "End", session: this.session })
   }
 }
 

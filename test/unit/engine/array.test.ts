@@ -1,26 +1,26 @@
 /** Arrays on the engine: what they hold, and that nothing which a client says can break it. */
 import type { Argument } from "#core/engine/Value.ts"
+import { Random } from "#core/testing/Random.ts"
 import { certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { Dice } from "../../support/Dice.ts"
-import { Drive } from "../../support/EngineHarness.ts"
+import { EngineHarness } from "../../support/EngineHarness.ts"
 
 const setUp = (type = "int8", length = 4) => {
-  const drive = new Drive()
-  const [main, other] = [drive.open(), drive.open()]
-  return { drive, main, other, array: main.make("Array", "array", { type, length }) }
+  const harness = new EngineHarness()
+  const [main, other] = [harness.open(), harness.open()]
+  return { harness, main, other, array: main.make("Array", "array", { type, length }) }
 }
 
 describe("an array", () => {
   it("is written as a whole or not at all", () => {
-    const { array, drive, main } = setUp()
-    const { index } = drive.engine.state
+    const { array, harness, main } = setUp()
+    const { index } = harness.engine.state
     assert.strictEqual(main.get(array, "set", [2, 1, 2, 3]), "IndexOutOfRange 4")
     assert.strictEqual(main.get(array, "set", [1, 1, 2, 128]), "OutOfBounds 128")
     assert.strictEqual(main.get(array, "add", [-5, 1]), "IndexOutOfRange 4")
     assert.deepStrictEqual(main.get(array, "set", [4]), [])
-    assert.strictEqual(drive.engine.state.index, index)
+    assert.strictEqual(harness.engine.state.index, index)
     assert.deepStrictEqual(main.get(array, "add", [-2, 1, 2]), [1, 2])
     assert.deepStrictEqual(main.get(array, "slice", [0, 9]), [0, 0, 1, 2])
   })
@@ -40,14 +40,14 @@ describe("an array", () => {
   })
 
   it("is forgotten with its name when all is 0 and nobody uses it (S-27)", () => {
-    const { array, drive, main } = setUp()
+    const { array, harness, main } = setUp()
     main.get(array, "set", [3, 1])
     main.drop(array)
-    assert.isTrue(drive.exists(array))
+    assert.isTrue(harness.exists(array))
     assert.strictEqual(main.make("Array", "array", { type: "int8", length: 4 }), array)
     main.get(array, "fill", [0, -1, 9])
     main.drop(array)
-    assert.isFalse(drive.exists(array))
+    assert.isFalse(harness.exists(array))
   })
 })
 
@@ -60,15 +60,15 @@ describe("any sequence of calls to an array", () => {
     Arbitrary.schema(Schema.Literals(["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64"])),
     Arbitrary.array(Arbitrary.schema(seed), { maxLength: 80 })
   ], ([type, seeds]) => {
-    const { array, drive, main, other } = setUp(type)
+    const { array, harness, main, other } = setUp(type)
     for (const seed of seeds) {
-      const dice = new Dice(seed)
-      const client = dice.pick([main, other])
-      const index = () => dice.roll(12) - 6
-      const number = () => dice.pick([1, 2, 0, -1, 100, 0.5, 127, 255, 2 ** 16, -(2 ** 31), 2 ** 32 - 1, 3e38, 1e308])
-      const more = () => Array.from({ length: dice.roll(4) }, number)
-      const held = () => dice.pick([...drive.engine.state.grants.keys(), 0])!
-      const operation = dice.pick(names)
+      const random = new Random(seed)
+      const client = random.pick([main, other])
+      const index = () => random.below(12) - 6
+      const number = () => random.pick([1, 2, 0, -1, 100, 0.5, 127, 255, 2 ** 16, -(2 ** 31), 2 ** 32 - 1, 3e38, 1e308])
+      const more = () => Array.from({ length: random.below(4) }, number)
+      const held = () => random.pick([...harness.engine.state.grants.keys(), 0])!
+      const operation = random.pick(names)
       const args: ReadonlyArray<Argument> = {
         size: () => [],
         get: () => [index()],
@@ -76,13 +76,13 @@ describe("any sequence of calls to an array", () => {
         set: () => [index(), ...more()],
         fill: () => [number(), index(), index()],
         add: () => [index(), ...more()],
-        compareAndSet: () => [index(), number(), number(), dice.pick([0, held()])],
+        compareAndSet: () => [index(), number(), number(), random.pick([0, held()])],
         turn: () => [index()],
         endTurn: () => [held()]
       }[operation]()
       const sequence = client.call(array, operation, args)
-      if (dice.chance(10)) client.cancel(sequence)
+      if (random.chance(0.1)) client.cancel(sequence)
     }
-    assert.deepStrictEqual(certify(drive.history), [])
+    assert.deepStrictEqual(certify(harness.history), [])
   }, { arbitrary: { runs: 500, size: 80 } })
 })

@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive } from "../../support/EngineHarness.ts"
+import { EngineHarness } from "../../support/EngineHarness.ts"
 
 /** Three parties, of which the first two wait. */
 const twoWait = () => {
-  const drive = new Drive()
-  const [first, second, third] = [drive.open(), drive.open(), drive.open()]
+  const harness = new EngineHarness()
+  const [first, second, third] = [harness.open(), harness.open(), harness.open()]
   const barrier = first.make("Barrier", "barrier", { parties: 3 })
   const waiting = [[first, first.call(barrier, "await")], [second, second.call(barrier, "await")]] as const
   const answers = () => waiting.map(([client, call]) => client.answer(call))
-  return { drive, first, second, third, barrier, answers }
+  return { harness, first, second, third, barrier, answers }
 }
 
 describe("a barrier (S-15)", () => {
@@ -20,8 +20,8 @@ describe("a barrier (S-15)", () => {
   })
 
   it("counts an arrival at once: every one takes an index, and those who look see it", () => {
-    const { barrier, drive, third } = twoWait()
-    assert.deepStrictEqual(drive.journal.filter(({ cause }) => cause === "entered").map(({ index }) => index), [2, 3])
+    const { barrier, harness, third } = twoWait()
+    assert.deepStrictEqual(harness.journal.filter(({ cause }) => cause === "entered").map(({ index }) => index), [2, 3])
     assert.deepStrictEqual(third.get(barrier, "status"), [3, 2, 0, 0])
   })
 
@@ -36,7 +36,7 @@ describe("a barrier (S-15)", () => {
 
   it("breaks once when somebody dies who waits more than once", () => {
     const { answers, barrier, first, third } = twoWait()
-    const twice = new Drive()
+    const twice = new EngineHarness()
     const [dead, other] = [twice.open(), twice.open()]
     const wide = dead.make("Barrier", "wide", { parties: 4 })
     dead.call(wide, "await")
@@ -51,8 +51,8 @@ describe("a barrier (S-15)", () => {
   })
 
   it("breaks when a registered party dies that does not wait, and not when it has left", () => {
-    const { answers, barrier, drive, third } = twoWait()
-    const leaver = drive.open()
+    const { answers, barrier, harness, third } = twoWait()
+    const leaver = harness.open()
     const [party] = leaver.get(barrier, "register")
     leaver.get(barrier, "leave", [Number(party), 0])
     leaver.end()
@@ -63,17 +63,17 @@ describe("a barrier (S-15)", () => {
   })
 
   it("is whole after a reset, which turns away those who wait and nobody else", () => {
-    const { answers, barrier, drive, first, second, third } = twoWait()
+    const { answers, barrier, harness, first, second, third } = twoWait()
     third.get(barrier, "reset")
     assert.deepStrictEqual(answers().map((answer) => String(answer).split(" ").at(-1)), ["reset", "reset"])
     const again = [first, second, third].map((client) => [client, client.call(barrier, "await")] as const)
     assert.deepStrictEqual(again.map(([client, call]) => client.answer(call)), [[0], [1], [2]])
-    assert.strictEqual(drive.replay().hash, drive.hash)
+    assert.strictEqual(harness.replay().hash, harness.hash)
   })
 
   it("breaks when one of those who wait has lost the lock it came under (S-21)", () => {
-    const { answers, barrier, drive } = twoWait()
-    const [holder, fourth] = [drive.open(), drive.open()]
+    const { answers, barrier, harness } = twoWait()
+    const [holder, fourth] = [harness.open(), harness.open()]
     const lock = holder.make("Lock", "lock")
     const wide = holder.make("Barrier", "wide", { parties: 3 })
     const [token] = holder.get(lock, "acquire")
@@ -88,8 +88,8 @@ describe("a barrier (S-15)", () => {
   })
 
   it("that was reset is whole, though one whom the reset turned away had lost its lock meanwhile (S-21)", () => {
-    const { barrier, drive, third } = twoWait()
-    const holder = drive.open()
+    const { barrier, harness, third } = twoWait()
+    const holder = harness.open()
     const lock = holder.make("Lock")
     const [token] = holder.get(lock, "acquire") as ReadonlyArray<number>
     third.get(barrier, "reset")

@@ -1,25 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Client, Drive } from "../../support/EngineHarness.ts"
+import { type Client, EngineHarness } from "../../support/EngineHarness.ts"
 
 const setUp = () => {
-  const drive = new Drive()
-  const main = drive.open()
+  const harness = new EngineHarness()
+  const main = harness.open()
   const condition = main.make("Condition", "condition")
   const acquire = (client: Client) => Number(client.get(condition, "acquire")[0])
   const release = (client: Client, token: number) => client.get(condition, "release", [token])
   /** A client that waits for a notification. */
-  const sleeper = (client = drive.open()) => {
+  const sleeper = (client = harness.open()) => {
     const token = acquire(client)
     return { client, token, call: client.call(condition, "wait", [token]) }
   }
   /** Notifies, as somebody who holds the lock only for that. */
-  const notify = (most: number, client = drive.open()) => {
+  const notify = (most: number, client = harness.open()) => {
     const token = acquire(client)
     const woken = client.get(condition, "notify", [token, most])
     release(client, token)
     return woken
   }
-  return { drive, main, condition, acquire, release, sleeper, notify }
+  return { harness, main, condition, acquire, release, sleeper, notify }
 }
 
 type Sleeper = ReturnType<ReturnType<typeof setUp>["sleeper"]>
@@ -43,9 +43,9 @@ describe("a wait (S-15)", () => {
   })
 
   it("needs the lock, and so does a notification; refused, they change nothing", () => {
-    const { acquire, condition, drive, sleeper } = setUp()
+    const { acquire, condition, harness, sleeper } = setUp()
     const waiter = sleeper()
-    const [holder, other] = [drive.open(), drive.open()]
+    const [holder, other] = [harness.open(), harness.open()]
     const token = acquire(holder)
     for (const wrong of [0, token, waiter.token]) {
       assert.strictEqual(other.get(condition, "wait", [wrong]), `NotHeld ${wrong}`)
@@ -62,9 +62,9 @@ describe("a wait (S-15)", () => {
   })
 
   it("goes on only when the notifier has released", () => {
-    const { acquire, condition, drive, release, sleeper } = setUp()
+    const { acquire, condition, harness, release, sleeper } = setUp()
     const waiter = sleeper()
-    const notifier = drive.open()
+    const notifier = harness.open()
     const token = acquire(notifier)
     notifier.get(condition, "notify", [token, 1])
     assert.deepStrictEqual(awake(waiter), [false])
@@ -79,17 +79,17 @@ describe("a wait (S-15)", () => {
   })
 
   it("tells that the lock was abandoned in the meantime (R-1)", () => {
-    const { acquire, condition, drive, sleeper } = setUp()
+    const { acquire, condition, harness, sleeper } = setUp()
     const waiter = sleeper()
-    const dying = drive.open()
+    const dying = harness.open()
     dying.get(condition, "notify", [acquire(dying), 1])
     dying.end()
     assert.strictEqual(waiter.client.answer(waiter.call)[1], 1)
   })
 
   it("is a release in good order itself: what was abandoned is not any more", () => {
-    const { condition, drive, main, sleeper } = setUp()
-    const dying = drive.open()
+    const { condition, harness, main, sleeper } = setUp()
+    const dying = harness.open()
     dying.call(condition, "acquire")
     dying.end()
     sleeper()
@@ -112,9 +112,9 @@ describe("a notification (S-15)", () => {
   })
 
   it("puts whom it wakes behind those who want the lock already, before those who come later", () => {
-    const { acquire, condition, drive, release, sleeper } = setUp()
+    const { acquire, condition, harness, release, sleeper } = setUp()
     const waiter = sleeper()
-    const [notifier, earlier, later] = [drive.open(), drive.open(), drive.open()]
+    const [notifier, earlier, later] = [harness.open(), harness.open(), harness.open()]
     const token = acquire(notifier)
     const first = earlier.call(condition, "acquire")
     notifier.get(condition, "notify", [token, 1])
@@ -127,9 +127,9 @@ describe("a notification (S-15)", () => {
 
   it("is not used up by a waiter that is cancelled or dies before it has the lock (F-8.2.5)", () => {
     for (const way of ["cancel", "die"] as const) {
-      const { acquire, condition, drive, release, sleeper } = setUp()
+      const { acquire, condition, harness, release, sleeper } = setUp()
       const [gone, next] = [sleeper(), sleeper()]
-      const notifier = drive.open()
+      const notifier = harness.open()
       const token = acquire(notifier)
       notifier.get(condition, "notify", [token, 1])
       if (way === "cancel") assert.strictEqual(gone.client.cancel(gone.call), "withdrawn")
@@ -184,9 +184,9 @@ describe("a notification (S-15)", () => {
   })
 
   it("goes to nobody who began to wait after it", () => {
-    const { acquire, condition, drive, sleeper } = setUp()
+    const { acquire, condition, harness, sleeper } = setUp()
     const gone = sleeper()
-    const notifier = drive.open()
+    const notifier = harness.open()
     const token = acquire(notifier)
     notifier.get(condition, "notify", [token, 9])
     const late = { client: notifier, token, call: notifier.call(condition, "wait", [token]) }
@@ -195,13 +195,13 @@ describe("a notification (S-15)", () => {
   })
 
   it("reaches everybody it can when several waits of one session end together", () => {
-    const { acquire, condition, drive, release, sleeper } = setUp()
-    const dying = drive.open()
+    const { acquire, condition, harness, release, sleeper } = setUp()
+    const dying = harness.open()
     sleeper(dying)
     sleeper(dying)
     sleeper(dying)
     const early = sleeper()
-    const [first, late, second] = [drive.open(), drive.open(), drive.open()]
+    const [first, late, second] = [harness.open(), harness.open(), harness.open()]
     const token = acquire(first)
     const lates = late.call(condition, "acquire")
     const seconds = second.call(condition, "acquire")
@@ -220,13 +220,13 @@ describe("a notification (S-15)", () => {
 
 describe("a condition", () => {
   it("that somebody waits at is not forgotten, and is once nobody does", () => {
-    const { condition, drive, main, sleeper } = setUp()
+    const { condition, harness, main, sleeper } = setUp()
     const waiter = sleeper()
     waiter.client.make("Condition", "condition")
     main.end()
-    assert.isTrue(drive.exists(condition))
+    assert.isTrue(harness.exists(condition))
     waiter.client.end()
-    assert.isFalse(drive.exists(condition))
+    assert.isFalse(harness.exists(condition))
   })
 
   it("that is deleted fails those who wait", () => {

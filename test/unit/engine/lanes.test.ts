@@ -1,11 +1,11 @@
 import { answer, count, kindOf, operationsOf, ready, wait } from "#core/engine/Kind.ts"
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, texts, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, texts, value } from "../../support/EngineHarness.ts"
 
 describe("a lane (S-13)", () => {
   it("serves its waiters in the order in which they came", () => {
-    const drive = new Drive()
-    const clients = Array.from({ length: 5 }, () => drive.open())
+    const harness = new EngineHarness()
+    const clients = Array.from({ length: 5 }, () => harness.open())
     const queue = clients[0]!.make("Queue", "queue", { capacity: 9, attempts: 1 })
     const takes = clients.map((client) => [client, client.call(queue, "take")] as const)
     for (let item = 0; item < 5; item++) clients[0]!.call(queue, "offer", [value(item)])
@@ -13,8 +13,8 @@ describe("a lane (S-13)", () => {
   })
 
   it("lets nobody barge in: an arrival joins the tail though it could go at once", () => {
-    const drive = new Drive()
-    const [a, b, c] = [drive.open(), drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [a, b, c] = [harness.open(), harness.open(), harness.open()]
     const queue = a.make("Queue", "queue", { capacity: 1, attempts: 1 })
     a.call(queue, "offer", [value(1)])
     const second = b.call(queue, "offer", [value(2)])
@@ -25,8 +25,8 @@ describe("a lane (S-13)", () => {
   })
 
   it("refuses at once what can never go, and lets it wait for nobody", () => {
-    const drive = new Drive()
-    const [holder, waiter, mistaken] = [drive.open(), drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [holder, waiter, mistaken] = [harness.open(), harness.open(), harness.open()]
     const ref = holder.make("Ref", "ref", { value: "" }, value(1))
     holder.get(ref, "turn", ["value"])
     waiter.call(ref, "turn", ["value"])
@@ -34,8 +34,8 @@ describe("a lane (S-13)", () => {
   })
 
   it("moves on when its head is cancelled or dies, at no cost to those behind it", () => {
-    const drive = new Drive()
-    const [holder, cancelled, dead, last] = [drive.open(), drive.open(), drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [holder, cancelled, dead, last] = [harness.open(), harness.open(), harness.open(), harness.open()]
     const lock = holder.make("Lock", "lock")
     const token = Number(holder.get(lock, "acquire")[0])
     const first = cancelled.call(lock, "acquire")
@@ -49,8 +49,8 @@ describe("a lane (S-13)", () => {
   })
 
   it("goes on when a waiter that held up the head's reason to wait is gone", () => {
-    const drive = new Drive()
-    const [main, worker] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [main, worker] = [harness.open(), harness.open()]
     const queue = main.make("Queue", "queue", { capacity: 1, attempts: 1 })
     main.call(queue, "offer", [value(1)])
     worker.call(queue, "takeLease")
@@ -62,14 +62,14 @@ describe("a lane (S-13)", () => {
   })
 
   it("says once that a call waits, and nothing more until it is answered (S-16)", () => {
-    const drive = new Drive()
-    const [holder, waiter] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [holder, waiter] = [harness.open(), harness.open()]
     const lock = holder.make("Lock", "lock")
     const token = Number(holder.get(lock, "acquire")[0])
     waiter.call(lock, "acquire")
     holder.get(lock, "isHeld")
     holder.get(lock, "release", [token])
-    const told = drive.outputs.filter((output) => output.session === waiter.session).map(({ _tag }) => _tag)
+    const told = harness.outputs.filter((output) => output.session === waiter.session).map(({ _tag }) => _tag)
     assert.deepStrictEqual(told, ["Parked", "Reply"])
   })
 })
@@ -115,15 +115,15 @@ const stairs = kindOf<Stairs>()({
 
 describe("a read that waits", () => {
   it("sees every change before the next one is made, of several that go in one step (S-29)", () => {
-    const drive = new Drive({}, [stairs])
-    const [main, watcher] = [drive.open(), drive.open()]
+    const harness = new EngineHarness({}, [stairs])
+    const [main, watcher] = [harness.open(), harness.open()]
     const object = main.make("Stairs")
     for (let i = 0; i < 3; i++) main.call(object, "climb")
     const seen = [3, 2, 1].map((height) => watcher.call(object, "until", [height]))
     main.get(object, "open")
     assert.deepStrictEqual(seen.map((call) => watcher.answer(call)), [[3], [2], [1]])
     const indexes = seen.map((sequence) =>
-      drive.outputs.find((output) =>
+      harness.outputs.find((output) =>
         output._tag === "Reply" && output.session === watcher.session && output.sequence === sequence
       )
     ).map((output) => output?._tag === "Reply" && output.index)

@@ -1,24 +1,24 @@
 import type { Argument } from "#core/engine/Value.ts"
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, value } from "../../support/EngineHarness.ts"
 
 describe("over a limit a call fails, says which, and changes nothing", () => {
   it("objectsMax", () => {
-    const drive = new Drive({ objectsMax: 2 })
-    const client = drive.open()
+    const harness = new EngineHarness({ objectsMax: 2 })
+    const client = harness.open()
     const first = client.make("Lock")
     client.make("Lock", "name")
-    const before = drive.engine.state.index
+    const before = harness.engine.state.index
     assert.strictEqual(client.get(0, "open", ["Lock", "", null, 0]), "LimitExceeded objectsMax 2")
-    assert.strictEqual(drive.engine.state.index, before)
+    assert.strictEqual(harness.engine.state.index, before)
     client.make("Lock", "name")
     client.drop(first)
     client.make("Lock")
   })
 
   it("waitersPerObjectMax", () => {
-    const drive = new Drive({ waitersPerObjectMax: 2 })
-    const client = drive.open()
+    const harness = new EngineHarness({ waitersPerObjectMax: 2 })
+    const client = harness.open()
     const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
     const [first] = [client.call(queue, "take"), client.call(queue, "take")]
     assert.strictEqual(client.get(queue, "take"), "LimitExceeded waitersPerObjectMax 2")
@@ -27,8 +27,8 @@ describe("over a limit a call fails, says which, and changes nothing", () => {
   })
 
   it("watchersPerObjectMax", () => {
-    const drive = new Drive({ watchersPerObjectMax: 1 })
-    const client = drive.open()
+    const harness = new EngineHarness({ watchersPerObjectMax: 1 })
+    const client = harness.open()
     const map = client.make("Map", "map")
     const first = client.watch(map, 1)
     assert.strictEqual(client.answer(client.watch(map, 1)), "LimitExceeded watchersPerObjectMax 1")
@@ -37,13 +37,13 @@ describe("over a limit a call fails, says which, and changes nothing", () => {
   })
 
   it("nameLengthMax", () => {
-    const client = new Drive({ nameLengthMax: 3 }).open()
+    const client = new EngineHarness({ nameLengthMax: 3 }).open()
     client.make("Lock", "abc")
     assert.strictEqual(client.get(0, "open", ["Lock", "", "abcd", 0]), "LimitExceeded nameLengthMax 3")
   })
 
   it("guardMax", () => {
-    const client = new Drive({ guardMax: 1 }).open()
+    const client = new EngineHarness({ guardMax: 1 }).open()
     const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
     const holds = [client.make("Lock"), client.make("Lock")].map((lock) => Number(client.get(lock, "acquire")[0]))
     assert.strictEqual(client.get(ref, "add", ["value", 1], holds), "LimitExceeded guardMax 1")
@@ -52,8 +52,8 @@ describe("over a limit a call fails, says which, and changes nothing", () => {
 })
 
 describe("what makes no sense is refused, and changes nothing", () => {
-  const drive = new Drive()
-  const client = drive.open()
+  const harness = new EngineHarness()
+  const client = harness.open()
   const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
   const text = client.make("Ref", "text", { value: "" }, value(0))
   const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
@@ -66,9 +66,9 @@ describe("what makes no sense is refused, and changes nothing", () => {
     expected: string
   ) =>
     it(`${name}`, () => {
-      const before = drive.engine.state.index
+      const before = harness.engine.state.index
       assert.strictEqual(client.get(object, operation, args), expected)
-      assert.strictEqual(drive.engine.state.index, before)
+      assert.strictEqual(harness.engine.state.index, before)
     })
 
   refused("an unknown operation", ref, "explode", [], "UnknownOperation Ref")

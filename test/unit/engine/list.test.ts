@@ -1,35 +1,35 @@
 /** Lists on the engine: bounds, equality, turns and scans side by side, and steps of any size. */
 import type { Argument } from "#core/engine/Value.ts"
+import { Random } from "#core/testing/Random.ts"
 import { certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { Dice } from "../../support/Dice.ts"
-import { Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const values = (length: number) => Array.from({ length }, (_, n) => value(n))
 
 const setUp = (...initial: ReadonlyArray<number>) => {
-  const drive = new Drive()
-  const [main, other] = [drive.open(), drive.open()]
+  const harness = new EngineHarness()
+  const [main, other] = [harness.open(), harness.open()]
   const list = main.make("List", "list", { order: "number" }, ...initial.map(value))
   const items = () => texts(main.get(list, "slice", [0, 1e9])).join()
-  return { drive, main, other, list, items }
+  return { harness, main, other, list, items }
 }
 
 describe("a list", () => {
   it("takes bounds outside of it for its ends, and an end before its start for its start, as Python does", () => {
-    const { drive, items, list, main } = setUp(0, 1, 2)
+    const { harness, items, list, main } = setUp(0, 1, 2)
     assert.deepStrictEqual(main.get(list, "splice", [9, 12, value(3)]), [4])
     assert.deepStrictEqual(main.get(list, "splice", [-9, -8, value(-1)]), [5])
     assert.deepStrictEqual(main.get(list, "splice", [3, 1, value(7)]), [6])
     assert.strictEqual(items(), "-1,0,1,7,2,3")
-    const { index } = drive.engine.state
+    const { index } = harness.engine.state
     assert.deepStrictEqual(main.get(list, "splice", [4, 4]), [6])
-    assert.strictEqual(drive.engine.state.index, index)
+    assert.strictEqual(harness.engine.state.index, index)
   })
 
   it("adds and removes any number of values in one step", () => {
-    const { drive, list, main } = setUp(7)
+    const { harness, list, main } = setUp(7)
     const watch = main.watch(list, 9)
     const many = 250_000
     assert.deepStrictEqual(main.get(list, "splice", [0, 0, ...values(many)]), [many + 1])
@@ -38,7 +38,7 @@ describe("a list", () => {
       String(many - 1),
       "7"
     ])
-    assert.strictEqual(drive.outputs.filter(({ _tag }) => _tag === "Event").length, 1)
+    assert.strictEqual(harness.outputs.filter(({ _tag }) => _tag === "Event").length, 1)
     assert.deepStrictEqual(main.get(list, "splice", [1, many]), [2])
     assert.strictEqual(main.events(watch)[1], `change splice 1 ${many - 1}`)
   })
@@ -62,15 +62,15 @@ describe("a list", () => {
   })
 
   it("lends turns and scans to one session side by side, and takes neither for the other", () => {
-    const { drive, list, main } = setUp(1, 2, 3)
+    const { harness, list, main } = setUp(1, 2, 3)
     const [turn] = main.get(list, "turn", [0]) as ReadonlyArray<number>
     const [scan] = main.get(list, "scan", [1]) as ReadonlyArray<number>
     assert.strictEqual(main.get(list, "endTurn", [scan!]), `NotHeld ${scan}`)
     assert.strictEqual(main.get(list, "endScan", [turn!]), `NotHeld ${turn}`)
-    drive.time(10_000)
+    harness.time(10_000)
     assert.deepStrictEqual(texts(main.get(list, "page", [scan!, 1, 1])), [1, "2"])
     main.end()
-    assert.strictEqual(drive.engine.state.grants.size, 0)
+    assert.strictEqual(harness.engine.state.grants.size, 0)
   })
 
   it("tells its watchers what was done, with positions counted from the start", () => {
@@ -114,15 +114,15 @@ describe("a list", () => {
   })
 
   it("is forgotten with its name when it is empty and nobody uses it (S-27)", () => {
-    const { drive, main } = setUp()
+    const { harness, main } = setUp()
     const named = main.make("List", "named", { order: "" })
     main.get(named, "splice", [0, 0, value(1)])
     main.drop(named)
-    assert.isTrue(drive.exists(named))
+    assert.isTrue(harness.exists(named))
     assert.strictEqual(main.make("List", "named", { order: "" }), named)
     main.get(named, "splice", [0, 1])
     main.drop(named)
-    assert.isFalse(drive.exists(named))
+    assert.isFalse(harness.exists(named))
   })
 })
 
@@ -152,37 +152,37 @@ const seed = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffff_fff
 
 describe("any sequence of calls to a list", () => {
   it.prop("is what the model says (S-31)", [Arbitrary.array(Arbitrary.schema(seed), { maxLength: 80 })], ([seeds]) => {
-    const { drive, list, main, other } = setUp(2, 1)
+    const { harness, list, main, other } = setUp(2, 1)
     for (const seed of seeds) {
-      const dice = new Dice(seed)
-      const client = dice.pick([main, other])
-      const index = () => dice.roll(9) - 4
-      const item = () => value(dice.roll(4))
-      const held = () => dice.pick([...drive.engine.state.grants.keys(), 0])!
-      const more = () => Array.from({ length: dice.roll(4) }, item)
-      const operation = dice.pick(names)
+      const random = new Random(seed)
+      const client = random.pick([main, other])
+      const index = () => random.below(9) - 4
+      const item = () => value(random.below(4))
+      const held = () => random.pick([...harness.engine.state.grants.keys(), 0])!
+      const more = () => Array.from({ length: random.below(4) }, item)
+      const operation = random.pick(names)
       const args: ReadonlyArray<Argument> = {
         size: () => [],
         get: () => [index()],
         slice: () => [index(), index()],
         indexOf: () => [item(), index(), index()],
         count: () => [item()],
-        splice: () => [index(), index(), ...more(), ...dice.chance(10) ? [handleOf(list)] : []],
+        splice: () => [index(), index(), ...more(), ...random.chance(0.1) ? [handleOf(list)] : []],
         set: () => [index(), item()],
         removeAt: () => [index()],
         remove: () => [item()],
         reverse: () => [],
-        sort: () => [dice.roll(2)],
-        compareAndSet: () => [index(), item(), item(), dice.pick([0, held()])],
+        sort: () => [random.below(2)],
+        compareAndSet: () => [index(), item(), item(), random.pick([0, held()])],
         turn: () => [index()],
         endTurn: () => [held()],
-        scan: () => [dice.roll(60)],
-        page: () => [held(), dice.roll(4), dice.roll(60)],
+        scan: () => [random.below(60)],
+        page: () => [held(), random.below(4), random.below(60)],
         endScan: () => [held()]
       }[operation]()
       const sequence = client.call(list, operation, args)
-      if (dice.chance(10)) client.cancel(sequence)
+      if (random.chance(0.1)) client.cancel(sequence)
     }
-    assert.deepStrictEqual(certify(drive.history), [])
+    assert.deepStrictEqual(certify(harness.history), [])
   }, { arbitrary: { runs: 500, size: 80 } })
 })

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, value } from "../../support/EngineHarness.ts"
 
 describe("a name (S-27)", () => {
   it("is opened by all who agree on kind, items and options, and created by the first of them", () => {
-    const drive = new Drive()
-    const [a, b] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [a, b] = [harness.open(), harness.open()]
     assert.strictEqual(
       a.make("Queue", "jobs", { capacity: 1, attempts: 1 }),
       b.make("Queue", "jobs", { capacity: 1, attempts: 1 })
@@ -19,38 +19,38 @@ describe("a name (S-27)", () => {
   })
 
   it("keeps the first value that it was opened with", () => {
-    const drive = new Drive()
-    const [a, b] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [a, b] = [harness.open(), harness.open()]
     const ref = a.make("Ref", "ref", { value: "integer" }, value(1))
     assert.strictEqual(b.make("Ref", "ref", { value: "integer" }, value(2)), ref)
     assert.deepStrictEqual(b.get(ref, "add", ["value", 0]), [1])
   })
 
   it("is forgotten when it is unused and back in a fixed initial state", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const queue = client.make("Queue", "queue", { capacity: 9, attempts: 5 })
     client.call(queue, "offer", [value(1)])
     client.drop(queue)
-    assert.isTrue(drive.exists(queue), "it is not empty")
+    assert.isTrue(harness.exists(queue), "it is not empty")
     client.acknowledge(client.call(queue, "take"))
-    assert.isFalse(drive.exists(queue))
+    assert.isFalse(harness.exists(queue))
     assert.notStrictEqual(client.make("Queue", "queue", { capacity: 9, attempts: 5 }), queue)
   })
 
   it("opened with a value of the user's lives until it is deleted", () => {
-    const drive = new Drive()
-    const [a, b] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [a, b] = [harness.open(), harness.open()]
     const ref = a.make("Ref", "ref", { value: "integer" }, value(1))
     a.end()
-    assert.isTrue(drive.exists(ref))
+    assert.isTrue(harness.exists(ref))
     b.get(0, "delete", [ref])
-    assert.isFalse(drive.exists(ref))
+    assert.isFalse(harness.exists(ref))
   })
 
   it("that is empty is a name like any other, and not that of objects without one", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const named = client.make("Lock", "")
     const ids = [client.make("Lock"), client.make("Lock"), client.make("Lock", "")]
     assert.strictEqual(ids[2], named)
@@ -58,34 +58,34 @@ describe("a name (S-27)", () => {
   })
 
   it("costs nothing once it is unused", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     for (let i = 0; i < 1_000; i++) {
       const lock = client.make("Lock", `user ${i}`)
       client.get(lock, "release", [Number(client.get(lock, "acquire")[0])])
       client.drop(lock)
     }
-    assert.strictEqual(drive.engine.state.objects.size, 1)
-    assert.strictEqual(drive.engine.state.names.size, 0)
+    assert.strictEqual(harness.engine.state.objects.size, 1)
+    assert.strictEqual(harness.engine.state.names.size, 0)
   })
 })
 
 describe("delete (S-27)", () => {
   it("fails whoever waits, ends what was granted, and rebinds no old handle", () => {
-    const drive = new Drive()
-    const [a, b] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [a, b] = [harness.open(), harness.open()]
     const lock = a.make("Lock", "lock")
     a.call(lock, "acquire")
     const waiting = b.call(lock, "acquire")
     a.get(0, "delete", [lock])
     assert.strictEqual(b.answer(waiting), "ObjectDeleted")
-    assert.strictEqual(drive.engine.state.grants.size, 0)
+    assert.strictEqual(harness.engine.state.grants.size, 0)
     assert.notStrictEqual(b.make("Lock", "lock"), lock)
     assert.strictEqual(b.get(lock, "isHeld"), "ObjectNotFound")
   })
 
   it("refuses the manager, and what is not there", () => {
-    const client = new Drive().open()
+    const client = new EngineHarness().open()
     assert.strictEqual(client.get(0, "delete", [0]), "ObjectNotFound")
     assert.strictEqual(client.get(0, "delete", [7]), "ObjectNotFound")
   })

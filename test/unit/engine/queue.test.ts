@@ -1,21 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = (options: { readonly capacity?: number; readonly attempts?: number } = {}) => {
-  const drive = new Drive()
-  const main = drive.open()
+  const harness = new EngineHarness()
+  const main = harness.open()
   const queue = main.make("Queue", "queue", { capacity: 100, attempts: 5, ...options })
   const offer = (...items: ReadonlyArray<number>) => items.map((item) => main.call(queue, "offer", [value(item)]))
   /** Takes everything that is there, as text. */
   const drain = () =>
     Array.from({ length: Number(main.get(queue, "size")[0]) }, () => texts(main.get(queue, "take"))[0])
-  return { drive, main, queue, offer, drain }
+  return { harness, main, queue, offer, drain }
 }
 
 describe("put-back (S-17)", () => {
   it("returns what a dead session had taken to its old place, before what is still queued", () => {
-    const { drain, drive, offer, queue } = setUp()
-    const worker = drive.open()
+    const { drain, harness, offer, queue } = setUp()
+    const worker = harness.open()
     offer(1, 2, 3, 4)
     for (let i = 0; i < 3; i++) worker.call(queue, "take")
     offer(5)
@@ -24,8 +24,8 @@ describe("put-back (S-17)", () => {
   })
 
   it("keeps the order of enqueueing, whoever gives back first", () => {
-    const { drain, drive, offer, queue } = setUp()
-    const [a, b, c] = [drive.open(), drive.open(), drive.open()]
+    const { drain, harness, offer, queue } = setUp()
+    const [a, b, c] = [harness.open(), harness.open(), harness.open()]
     offer(1, 2, 3, 4)
     const leases = [a, b, c].map((worker) => Number(worker.get(queue, "takeLease")[0]))
     b!.get(queue, "giveBack", [leases[1]!, 0, ""])
@@ -35,8 +35,8 @@ describe("put-back (S-17)", () => {
   })
 
   it("may exceed the capacity, drops nothing and lets no offer in before there is room", () => {
-    const { drive, main, offer, queue } = setUp({ capacity: 2 })
-    const worker = drive.open()
+    const { harness, main, offer, queue } = setUp({ capacity: 2 })
+    const worker = harness.open()
     offer(1, 2)
     worker.call(queue, "take")
     worker.call(queue, "take")
@@ -53,8 +53,8 @@ describe("put-back (S-17)", () => {
 
 describe("capacity (S-17)", () => {
   it("is freed by a plain take at once, and by a leased item only when it is settled", () => {
-    const { drive, main, offer, queue } = setUp({ capacity: 1 })
-    const worker = drive.open()
+    const { harness, main, offer, queue } = setUp({ capacity: 1 })
+    const worker = harness.open()
     offer(1)
     const [second, third] = offer(2, 3)
     worker.call(queue, "take")
@@ -68,8 +68,8 @@ describe("capacity (S-17)", () => {
 
 describe("delivery (S-18, S-19)", () => {
   it("is settled by its receipt, and comes back if its session dies before that", () => {
-    const { drain, drive, offer, queue } = setUp()
-    const worker = drive.open()
+    const { drain, harness, offer, queue } = setUp()
+    const worker = harness.open()
     offer(1, 2)
     const first = worker.call(queue, "take")
     worker.call(queue, "take")
@@ -79,9 +79,9 @@ describe("delivery (S-18, S-19)", () => {
   })
 
   it("leaves the attempts when it is withdrawn, and raises them when the session dies or the work fails", () => {
-    const { drive, offer, queue } = setUp()
+    const { harness, offer, queue } = setUp()
     offer(1)
-    const attempt = (worker = drive.open()) => {
+    const attempt = (worker = harness.open()) => {
       const sequence = worker.call(queue, "takeLease")
       const [lease, attempt] = worker.answer(sequence) as ReadonlyArray<number>
       return { worker, sequence, lease: lease!, attempt: attempt! }
@@ -98,14 +98,14 @@ describe("delivery (S-18, S-19)", () => {
   })
 
   it("ends among the dead letters after the last attempt, with the reason, and never at the head again", () => {
-    const { drain, drive, main, offer, queue } = setUp({ attempts: 2 })
+    const { drain, harness, main, offer, queue } = setUp({ attempts: 2 })
     offer(1, 2)
-    drive.open().call(queue, "takeLease")
-    const worker = drive.open()
+    harness.open().call(queue, "takeLease")
+    const worker = harness.open()
     worker.get(queue, "giveBack", [Number(worker.get(queue, "takeLease")[0]), 1, "first"])
     worker.get(queue, "giveBack", [Number(worker.get(queue, "takeLease")[0]), 1, "second"])
     assert.deepStrictEqual(texts(main.get(queue, "deadLetters")), ["second", 2, "2"])
-    drive.step({ _tag: "End", session: 2 })
+    harness.step({ _tag: "End", session: 2 })
     assert.deepStrictEqual(drain(), ["1"])
   })
 
@@ -117,17 +117,17 @@ describe("delivery (S-18, S-19)", () => {
   })
 
   it("belongs to one session: nobody else can settle it (R-2)", () => {
-    const { drive, offer, queue } = setUp()
-    const [owner, stranger] = [drive.open(), drive.open()]
+    const { harness, offer, queue } = setUp()
+    const [owner, stranger] = [harness.open(), harness.open()]
     offer(1)
     const lease = Number(owner.get(queue, "takeLease")[0])
-    const before = drive.hash
+    const before = harness.hash
     for (const [operation, ...args] of [["ack"], ["giveBack", 1, ""], ["reject", ""]] as const) {
       assert.strictEqual(stranger.get(queue, operation, [lease, ...args]), `NotHeld ${lease}`)
     }
     assert.deepStrictEqual(owner.get(queue, "ack", [lease]), [])
     assert.strictEqual(owner.get(queue, "ack", [lease]), `NotHeld ${lease}`)
-    assert.notStrictEqual(drive.hash, before)
+    assert.notStrictEqual(harness.hash, before)
   })
 })
 
@@ -166,17 +166,17 @@ describe("who does not wait", () => {
   })
 
   it("takes the first item, or none", () => {
-    const { drive, main, offer, queue } = setUp()
+    const { harness, main, offer, queue } = setUp()
     assert.deepStrictEqual(main.get(queue, "poll"), [])
     offer(1, 2)
-    const worker = drive.open()
+    const worker = harness.open()
     assert.deepStrictEqual(texts(worker.get(queue, "poll")), ["1"])
     worker.end()
     assert.deepStrictEqual(texts(main.get(queue, "poll")), ["1"])
   })
 
   it("drops what is queued, lets go of its handles, and makes room for those who wait", () => {
-    const { drive, main, queue } = setUp({ capacity: 2 })
+    const { harness, main, queue } = setUp({ capacity: 2 })
     const lock = main.make("Lock")
     const held = Number((main.get(queue, "offer", [handleOf(lock)]), main.get(queue, "takeLease")[0]))
     main.call(queue, "offer", [handleOf(lock)])
@@ -185,9 +185,9 @@ describe("who does not wait", () => {
     main.drop(lock)
     assert.deepStrictEqual(main.get(queue, "clear"), [1])
     assert.isFalse(main.waits(waiting))
-    assert.isTrue(drive.exists(lock))
+    assert.isTrue(harness.exists(lock))
     main.get(queue, "ack", [held])
-    assert.isFalse(drive.exists(lock))
+    assert.isFalse(harness.exists(lock))
     assert.deepStrictEqual(main.get(queue, "clear"), [1])
     assert.deepStrictEqual(main.get(queue, "clear"), [0])
   })
@@ -204,19 +204,19 @@ describe("who waits until there is nothing to do", () => {
   })
 
   it("waits for what is queued, leased, or delivered and not received; a dead letter is done", () => {
-    const { drive, main, offer, queue } = setUp({ attempts: 1 })
-    const worker = drive.open()
+    const { harness, main, offer, queue } = setUp({ attempts: 1 })
+    const worker = harness.open()
     offer(1, 2, 3)
     const settled = main.call(queue, "untilSettled")
     const empty = main.call(queue, "untilEmpty")
     const lease = Number(worker.get(queue, "takeLease")[0])
     const taken = worker.call(queue, "take")
-    drive.open().call(queue, "takeLease")
+    harness.open().call(queue, "takeLease")
     assert.deepStrictEqual([main.waits(settled), main.waits(empty)], [true, false])
     worker.get(queue, "ack", [lease])
     worker.acknowledge(taken)
     assert.isTrue(main.waits(settled))
-    drive.step({ _tag: "End", session: 3 })
+    harness.step({ _tag: "End", session: 3 })
     assert.strictEqual(texts(main.get(queue, "deadLetters"))[2], "3")
     assert.isFalse(main.waits(settled))
   })

@@ -1,6 +1,6 @@
 /**
  * The engine under random inputs: sessions open and end, call everything with good and bad arguments, cancel,
- * acknowledge, drop, watch; time passes. `Drive` judges every step by the five invariants.
+ * acknowledge, drop, watch; time passes. `EngineHarness` judges every step by the five invariants.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
@@ -28,16 +28,16 @@ describe("any sequence of inputs", () => {
   }, { arbitrary })
 
   it.prop("gives an equal state and equal outputs when it is replayed (I1, S-1)", [commands], ([list]) => {
-    const { drive } = run(list)
-    const { hash, outputs } = drive.replay()
-    assert.strictEqual(hash, drive.hash)
-    assert.deepStrictEqual(outputs, drive.outputs)
+    const { harness } = run(list)
+    const { hash, outputs } = harness.replay()
+    assert.strictEqual(hash, harness.hash)
+    assert.deepStrictEqual(outputs, harness.outputs)
   }, { arbitrary: { ...arbitrary, runs: 50 } })
 
   it.prop("leaves nothing behind once every session has ended (I3, S-11, S-24)", [commands], ([list]) => {
     const program = run(list)
     program.endAll()
-    const { deadlines, grants, objects, sessions } = program.drive.engine.state
+    const { deadlines, grants, objects, sessions } = program.harness.engine.state
     assert.strictEqual(sessions.size, 0)
     assert.strictEqual(grants.size, 0)
     assert.strictEqual(deadlines.size, 0)
@@ -46,7 +46,7 @@ describe("any sequence of inputs", () => {
       assert.strictEqual(object.grants, 0)
       assert.strictEqual(object.watchers.size, 0)
     }
-    const reached = reachable(program.drive.engine.state)
+    const reached = reachable(program.harness.engine.state)
     assert.deepStrictEqual([...objects.keys()].filter((id) => !reached.has(id)), [])
   }, { arbitrary })
 })

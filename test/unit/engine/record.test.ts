@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = (kind: "Map" | "OpenNamespace" = "Map") => {
-  const drive = new Drive()
-  const [main, other] = [drive.open(), drive.open()]
+  const harness = new EngineHarness()
+  const [main, other] = [harness.open(), harness.open()]
   const map = main.make(kind, "map", { values: "integer" })
   const words = () => main.get(map, "words")
   const set = (word: string, n: number) => main.get(map, "set", [word, value(n)])
-  return { drive, main, other, map, words, set }
+  return { harness, main, other, map, words, set }
 }
 
 describe("an open record", () => {
@@ -23,36 +23,36 @@ describe("an open record", () => {
   })
 
   it("sets and removes several with one index, and tells it as one change", () => {
-    const { drive, main, map, other } = setUp()
+    const { harness, main, map, other } = setUp()
     const watch = other.watch(map, 9)
-    const before = drive.engine.state.index
+    const before = harness.engine.state.index
     main.get(map, "setAll", ["a", value(1), "b", value(2), "a", value(3)])
     assert.deepStrictEqual(main.get(map, "removeAll", ["b", "x", "b"]), [1])
     main.get(map, "clear")
-    assert.strictEqual(drive.engine.state.index, before + 3)
+    assert.strictEqual(harness.engine.state.index, before + 3)
     assert.deepStrictEqual(other.events(watch), ["change a 1 b 2 a 3", "change b ", "change"])
   })
 
   it("changes nothing when there is nothing to change", () => {
-    const { drive, main, map } = setUp()
-    const { index } = drive.engine.state
+    const { harness, main, map } = setUp()
+    const { index } = harness.engine.state
     assert.deepStrictEqual(main.get(map, "setAll", []), [])
     assert.deepStrictEqual(main.get(map, "removeAll", ["a"]), [0])
     assert.deepStrictEqual(main.get(map, "removeLast"), [])
     assert.deepStrictEqual(main.get(map, "clear"), [])
-    assert.strictEqual(drive.engine.state.index, index)
+    assert.strictEqual(harness.engine.state.index, index)
   })
 
   it("lets go of the handles of what it drops (S-23)", () => {
-    const { drive, main, map } = setUp()
+    const { harness, main, map } = setUp()
     for (const operation of ["clear", "removeLast", "removeAll"]) {
       const lock = main.make("Lock")
       main.get(map, "setAll", ["a", handleOf(lock), "a", handleOf(lock)])
       main.drop(lock)
-      assert.isTrue(drive.exists(lock))
+      assert.isTrue(harness.exists(lock))
       main.get(map, operation, operation === "removeAll" ? ["a"] : [])
       if (operation === "removeLast") main.drop(lock)
-      assert.isFalse(drive.exists(lock))
+      assert.isFalse(harness.exists(lock))
     }
   })
 
@@ -67,9 +67,9 @@ describe("an open record", () => {
 
 describe("a closed record", () => {
   it("has the fields that were declared: no others, and no fewer", () => {
-    const { drive, main } = setUp()
+    const { harness, main } = setUp()
     const namespace = main.make("Namespace", "fields", { a: "integer" }, value(1))
-    const before = drive.hash
+    const before = harness.hash
     for (
       const [operation, ...args] of [["set", value(1)], ["add", 1], ["turn"], [
         "compareAndSet",
@@ -82,7 +82,7 @@ describe("a closed record", () => {
     assert.strictEqual(main.get(namespace, "untilEquals", ["b", value(1)]), "UnknownField b")
     assert.strictEqual(main.get(namespace, "compareAndSet", ["a", 0, null, 0]), "FieldStays a")
     assert.deepStrictEqual(texts(main.get(namespace, "entries")), ["a", "1"])
-    assert.notStrictEqual(drive.hash, before)
+    assert.notStrictEqual(harness.hash, before)
   })
 })
 
@@ -106,31 +106,31 @@ describe("who waits for a condition (S-29)", () => {
   })
 
   it("takes no index and holds up nobody, and waits for one thing while others wait for another", () => {
-    const { drive, main, map, other, set } = setUp()
+    const { harness, main, map, other, set } = setUp()
     const calls = [3, 1, 2].map((n) => other.call(map, "untilEquals", ["a", value(n)]))
-    const { index } = drive.engine.state
+    const { index } = harness.engine.state
     set("a", 2)
-    assert.strictEqual(drive.engine.state.index, index + 1)
+    assert.strictEqual(harness.engine.state.index, index + 1)
     assert.deepStrictEqual(calls.map((call) => other.waits(call)), [true, true, false])
     main.get(map, "turn", ["a"])
-    assert.strictEqual(drive.object(map).waiting, 2)
+    assert.strictEqual(harness.object(map).waiting, 2)
   })
 
   it("is told once that it waits and once that it need not, whatever changes meanwhile (S-16)", () => {
-    const { drive, map, other, set } = setUp()
+    const { harness, map, other, set } = setUp()
     other.call(map, "untilAtLeast", ["a", 50])
     for (let n = 0; n < 100; n++) set("a", n)
-    const told = drive.outputs.filter((output) => "session" in output && output.session === other.session)
+    const told = harness.outputs.filter((output) => "session" in output && output.session === other.session)
     assert.deepStrictEqual(told.map(({ _tag }) => _tag), ["Parked", "Reply"])
   })
 
   it("is gone when it is cancelled or its session ends", () => {
-    const { drive, map, other, set } = setUp()
+    const { harness, map, other, set } = setUp()
     const [first, second] = [other.call(map, "untilHas", ["a"]), other.call(map, "untilHas", ["a"])]
     assert.strictEqual(other.cancel(first), "withdrawn")
     assert.isTrue(other.waits(second))
     other.end()
-    assert.strictEqual(drive.object(map).waiting, 0)
+    assert.strictEqual(harness.object(map).waiting, 0)
     set("a", 1)
   })
 

@@ -1,62 +1,62 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, handleOf, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, handleOf, value } from "../../support/EngineHarness.ts"
 
 const anonymous = { capacity: 9, attempts: 5 }
 
 describe("an object without a name (S-23, S-24)", () => {
   it("lives while a session refers to it, and goes with its last reference", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const queue = client.make("Queue", null, anonymous)
     client.drop(queue)
-    assert.isFalse(drive.exists(queue))
+    assert.isFalse(harness.exists(queue))
     assert.strictEqual(client.get(queue, "size"), "ObjectNotFound")
   })
 
   it("goes with its session", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const queue = client.make("Queue", null, anonymous)
     client.end()
-    assert.isFalse(drive.exists(queue))
+    assert.isFalse(harness.exists(queue))
   })
 
   it("lives in a container: queued, leased, dead, or given to somebody else", () => {
-    const drive = new Drive()
-    const [a, b] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [a, b] = [harness.open(), harness.open()]
     const outer = a.make("Queue", "outer", { capacity: 9, attempts: 1 })
     const inner = a.make("Lock")
     a.call(outer, "offer", [handleOf(inner)])
     a.drop(inner)
-    assert.isTrue(drive.exists(inner), "queued")
+    assert.isTrue(harness.exists(inner), "queued")
     const lease = Number(b.get(outer, "takeLease")[0])
-    assert.isTrue(drive.exists(inner), "leased")
+    assert.isTrue(harness.exists(inner), "leased")
     b.drop(inner)
     b.get(outer, "giveBack", [lease, 1, "no"])
-    assert.isTrue(drive.exists(inner), "dead")
+    assert.isTrue(harness.exists(inner), "dead")
     b.get(outer, "deadLetters")
     a.get(0, "delete", [outer])
-    assert.isTrue(drive.exists(inner), "told to b")
+    assert.isTrue(harness.exists(inner), "told to b")
     b.drop(inner)
-    assert.isFalse(drive.exists(inner))
+    assert.isFalse(harness.exists(inner))
   })
 
   it("lives in a call that waits, and goes with it", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const full = client.make("Queue", "full", { capacity: 1, attempts: 1 })
     client.call(full, "offer", [value(1)])
     const inner = client.make("Lock")
     const waiting = client.call(full, "offer", [handleOf(inner)])
     client.drop(inner)
-    assert.isTrue(drive.exists(inner))
+    assert.isTrue(harness.exists(inner))
     client.cancel(waiting)
-    assert.isFalse(drive.exists(inner))
+    assert.isFalse(harness.exists(inner))
   })
 
   it("is released when its value is overwritten, removed or cleared", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const map = client.make("Map", "map")
     const locks = [1, 2, 3].map(() => client.make("Lock"))
     locks.forEach((lock, i) => {
@@ -68,87 +68,87 @@ describe("an object without a name (S-23, S-24)", () => {
     client.get(map, "remove", ["1"])
     client.drop(locks[1]!)
     client.get(map, "clear")
-    assert.deepStrictEqual(locks.map((lock) => drive.exists(lock)), [false, false, false])
+    assert.deepStrictEqual(locks.map((lock) => harness.exists(lock)), [false, false, false])
   })
 
   it("is not given back more often than it was told", () => {
-    const drive = new Drive()
-    const [a, b] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [a, b] = [harness.open(), harness.open()]
     const outer = a.make("Queue", "outer", anonymous)
     const inner = a.make("Lock")
     a.call(outer, "offer", [handleOf(inner)])
     b.drop(inner, 5)
     a.drop(inner, Number.MAX_SAFE_INTEGER)
-    assert.isTrue(drive.exists(inner))
+    assert.isTrue(harness.exists(inner))
   })
 
   it("is kept by a hold or a waiter after the last reference, and goes with them", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const lock = client.make("Lock")
     const token = Number(client.get(lock, "acquire")[0])
     client.drop(lock)
-    assert.isTrue(drive.exists(lock))
+    assert.isTrue(harness.exists(lock))
     client.get(lock, "release", [token])
-    assert.isFalse(drive.exists(lock))
+    assert.isFalse(harness.exists(lock))
   })
 })
 
 describe("a cycle (S-23)", () => {
   it("of one: a queue that holds a handle to itself is collected", () => {
-    const drive = new Drive({ traceEveryDrops: 1 })
-    const client = drive.open()
+    const harness = new EngineHarness({ traceEveryDrops: 1 })
+    const client = harness.open()
     const queue = client.make("Queue", null, anonymous)
     client.call(queue, "offer", [handleOf(queue)])
     client.drop(queue)
-    assert.isFalse(drive.exists(queue))
+    assert.isFalse(harness.exists(queue))
   })
 
   it("of several is collected with all that only it refers to, and nothing else", () => {
-    const drive = new Drive({ traceEveryDrops: 1 })
-    const client = drive.open()
+    const harness = new EngineHarness({ traceEveryDrops: 1 })
+    const client = harness.open()
     const [a, b, c, kept] = [1, 2, 3, 4].map(() => client.make("Map"))
     client.get(a!, "set", ["next", handleOf(b!, b!)])
     client.get(b!, "set", ["next", handleOf(a!, c!)])
     client.get(c!, "set", ["next", handleOf(kept!, c!)])
     for (const id of [c!, b!, a!]) client.drop(id)
-    assert.deepStrictEqual([a, b, c, kept].map((id) => drive.exists(id!)), [false, false, false, true])
+    assert.deepStrictEqual([a, b, c, kept].map((id) => harness.exists(id!)), [false, false, false, true])
   })
 
   it("is looked for every so many drops, not at each", () => {
-    const drive = new Drive({ traceEveryDrops: 3 })
-    const client = drive.open()
+    const harness = new EngineHarness({ traceEveryDrops: 3 })
+    const client = harness.open()
     const queue = client.make("Queue", null, anonymous)
     client.call(queue, "offer", [handleOf(queue)])
     client.drop(queue)
-    assert.isTrue(drive.exists(queue))
+    assert.isTrue(harness.exists(queue))
     for (let i = 0; i < 2; i++) client.drop(client.make("Lock"))
-    assert.isFalse(drive.exists(queue))
+    assert.isFalse(harness.exists(queue))
   })
 
   it("is kept while a name, a session, a hold or a waiting call leads to it", () => {
-    const drive = new Drive({ traceEveryDrops: 1 })
-    const [client, holder] = [drive.open(), drive.open()]
+    const harness = new EngineHarness({ traceEveryDrops: 1 })
+    const [client, holder] = [harness.open(), harness.open()]
     const named = client.make("Map", "named")
     const queue = client.make("Queue", null, anonymous)
     client.call(queue, "offer", [handleOf(queue)])
     client.get(named, "set", ["queue", handleOf(queue)])
     client.drop(queue)
-    assert.isTrue(drive.exists(queue), "a name leads to it")
+    assert.isTrue(harness.exists(queue), "a name leads to it")
     const lease = Number(holder.get(queue, "takeLease")[0])
     holder.drop(queue)
     client.get(named, "clear")
-    assert.isTrue(drive.exists(queue), "a lease is out")
+    assert.isTrue(harness.exists(queue), "a lease is out")
     holder.get(queue, "giveBack", [lease, 0, ""])
     holder.drop(holder.make("Lock"))
-    assert.isFalse(drive.exists(queue))
+    assert.isFalse(harness.exists(queue))
   })
 })
 
 describe("a handle", () => {
   it("of an object that is gone is refused, and ids are never used again", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const map = client.make("Map", "map")
     const gone = client.make("Lock")
     client.drop(gone)
@@ -157,8 +157,8 @@ describe("a handle", () => {
   })
 
   it("of the manager itself is refused: it would become an object like any other", () => {
-    const drive = new Drive({ traceEveryDrops: 1 })
-    const client = drive.open()
+    const harness = new EngineHarness({ traceEveryDrops: 1 })
+    const client = harness.open()
     const map = client.make("Map", "map")
     assert.strictEqual(client.get(map, "set", ["key", handleOf(0)]), "StaleHandle 0")
   })

@@ -3,14 +3,14 @@ import { type Argument, certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { bag, makeBag } from "../../support/bag.ts"
-import { type Client, Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
+import { type Client, EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = (size = 0) => {
-  const drive = new Drive({}, [bag])
-  const [main, other] = [drive.open(), drive.open()]
+  const harness = new EngineHarness({}, [bag])
+  const [main, other] = [harness.open(), harness.open()]
   const object = main.make("Bag", "bag")
   for (let n = 0; n < size; n++) main.get(object, "put", [`key ${n}`, value(n)])
-  return { drive, main, other, object }
+  return { harness, main, other, object }
 }
 
 /** What is left of a scan after its first page, read to the end. */
@@ -26,11 +26,11 @@ const rest = (client: Client, object: number, scan: number, start: number, size:
 
 describe("a scan", () => {
   it("of what fits into one page is answered at once, and changes nothing", () => {
-    const { drive, main, object } = setUp(2)
-    const before = drive.engine.state.index
+    const { harness, main, object } = setUp(2)
+    const before = harness.engine.state.index
     assert.deepStrictEqual(texts(main.get(object, "scan", [1_000])), [0, "key 0", "0", "key 1", "1"])
-    assert.strictEqual(drive.engine.state.index, before)
-    assert.strictEqual(drive.object(object).grants, 0)
+    assert.strictEqual(harness.engine.state.index, before)
+    assert.strictEqual(harness.object(object).grants, 0)
   })
 
   it("goes on with what was there when it began, whatever happens to the object (S-29)", () => {
@@ -52,22 +52,22 @@ describe("a scan", () => {
   })
 
   it("answers any number of parts to who asks for so many", () => {
-    const { drive, main, object } = setUp()
-    const { parts } = drive.object(object).state
+    const { harness, main, object } = setUp()
+    const { parts } = harness.object(object).state
     for (let n = 0; n < 200_000; n++) parts.push("key", value(n))
     assert.strictEqual(main.get(object, "scan", [Number.MAX_SAFE_INTEGER]).length, 400_001)
   })
 
   it("keeps the objects alive whose handles it will tell, until it is given back (S-23)", () => {
-    const { drive, main, object } = setUp(3)
+    const { harness, main, object } = setUp(3)
     const lock = main.make("Lock")
     main.get(object, "put", ["lock", handleOf(lock)])
     main.drop(lock)
     const [scan] = main.get(object, "scan", [1]) as ReadonlyArray<number>
     main.get(object, "empty")
-    assert.isTrue(drive.exists(lock))
+    assert.isTrue(harness.exists(lock))
     main.get(object, "endScan", [scan!])
-    assert.isFalse(drive.exists(lock))
+    assert.isFalse(harness.exists(lock))
   })
 
   it("is read and given back by nobody else, and once", () => {
@@ -81,8 +81,8 @@ describe("a scan", () => {
   })
 
   it("ends when its call is cancelled, with its session, and with its object (S-10, S-11, S-27)", () => {
-    const { drive, main, object, other } = setUp(3)
-    const { state } = drive.object(object)
+    const { harness, main, object, other } = setUp(3)
+    const { state } = harness.object(object)
     const sequence = main.call(object, "scan", [1])
     assert.strictEqual(main.cancel(sequence), "compensated")
     assert.strictEqual(state.scans.size, 0)
@@ -91,7 +91,7 @@ describe("a scan", () => {
     assert.strictEqual(state.scans.size, 0)
     main.call(object, "scan", [1])
     main.get(0, "delete", [object])
-    assert.strictEqual(drive.engine.state.grants.size, 0)
+    assert.strictEqual(harness.engine.state.grants.size, 0)
   })
 })
 
@@ -102,21 +102,21 @@ const step = Schema.Tuple([
 
 describe("any sequence of scans", () => {
   it.prop("is what the model says (S-31)", [Arbitrary.array(Arbitrary.schema(step), { maxLength: 60 })], ([list]) => {
-    const { drive, main, object } = setUp()
-    let client = drive.open()
+    const { harness, main, object } = setUp()
+    let client = harness.open()
     for (const [what, n] of list) {
-      const held = [...drive.engine.state.grants.keys()][0] ?? n
+      const held = [...harness.engine.state.grants.keys()][0] ?? n
       if (what === "put") client.call(object, what, [String(n), n % 3 === 0 ? handleOf(object) : value(n)])
       else if (what === "cancel") client.cancel(n)
       else if (what === "end") {
         client.end()
-        client = drive.open()
+        client = harness.open()
       } else {
         const args = { empty: [], scan: [n], page: [held, n % 8, n * 2], endScan: [held] }[what]
         client.call(object, what, args)
         main.call(object, what, args)
       }
     }
-    assert.deepStrictEqual(certify(drive.history, { models: { Bag: () => makeBag() } }), [])
+    assert.deepStrictEqual(certify(harness.history, { models: { Bag: () => makeBag() } }), [])
   }, { arbitrary: { runs: 300, size: 60 } })
 })

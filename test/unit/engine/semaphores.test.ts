@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Client, Drive } from "../../support/EngineHarness.ts"
+import { type Client, EngineHarness } from "../../support/EngineHarness.ts"
 
 const setUp = (permits = 3) => {
-  const drive = new Drive()
-  const main = drive.open()
+  const harness = new EngineHarness()
+  const main = harness.open()
   const semaphore = main.make("Semaphore", "semaphore", { permits })
   const take = (client: Client, n: number) => client.call(semaphore, "acquire", [n])
-  return { drive, main, semaphore, take }
+  return { harness, main, semaphore, take }
 }
 
 describe("a semaphore", () => {
@@ -19,8 +19,8 @@ describe("a semaphore", () => {
   })
 
   it("does not let a small request overtake a large one, whether it waits or not (S-13)", () => {
-    const { drive, main, semaphore, take } = setUp()
-    const [large, small] = [drive.open(), drive.open()]
+    const { harness, main, semaphore, take } = setUp()
+    const [large, small] = [harness.open(), harness.open()]
     const token = Number(main.get(semaphore, "acquire", [1])[0])
     const three = take(large, 3)
     const one = take(small, 1)
@@ -33,8 +33,8 @@ describe("a semaphore", () => {
   })
 
   it("goes on with the small request when the large one before it is gone", () => {
-    const { drive, main, semaphore, take } = setUp()
-    const [large, small] = [drive.open(), drive.open()]
+    const { harness, main, semaphore, take } = setUp()
+    const [large, small] = [harness.open(), harness.open()]
     main.get(semaphore, "acquire", [1])
     const three = take(large, 3)
     const one = take(small, 1)
@@ -43,8 +43,8 @@ describe("a semaphore", () => {
   })
 
   it("refuses at once what it can never have, and who waits is no reason to wait for that", () => {
-    const { drive, main, semaphore, take } = setUp()
-    const [waiter, greedy] = [drive.open(), drive.open()]
+    const { harness, main, semaphore, take } = setUp()
+    const [waiter, greedy] = [harness.open(), harness.open()]
     main.get(semaphore, "acquire", [3])
     take(waiter, 1)
     for (const operation of ["acquire", "tryAcquire"]) {
@@ -53,10 +53,10 @@ describe("a semaphore", () => {
   })
 
   it("serves several at a time when enough comes back", () => {
-    const { drive, main, semaphore, take } = setUp()
+    const { harness, main, semaphore, take } = setUp()
     const token = Number(main.get(semaphore, "acquire", [3])[0])
     const waiters = [1, 1, 2].map((n) => {
-      const client = drive.open()
+      const client = harness.open()
       return [client, take(client, n)] as const
     })
     main.get(semaphore, "release", [token])
@@ -64,8 +64,8 @@ describe("a semaphore", () => {
   })
 
   it("has the permits of a dead session back, and a dead waiter takes none (F-8.1.6, F-8.1.7)", () => {
-    const { drive, main, semaphore, take } = setUp()
-    const [holder, dead] = [drive.open(), drive.open()]
+    const { harness, main, semaphore, take } = setUp()
+    const [holder, dead] = [harness.open(), harness.open()]
     holder.get(semaphore, "acquire", [2])
     holder.get(semaphore, "acquire", [1])
     take(dead, 3)
@@ -84,9 +84,9 @@ describe("a semaphore", () => {
   })
 
   it("takes permits back only from the session that holds them, once", () => {
-    const { drive, main, semaphore } = setUp()
+    const { harness, main, semaphore } = setUp()
     const token = Number(main.get(semaphore, "acquire", [2])[0])
-    assert.strictEqual(drive.open().get(semaphore, "release", [token]), `NotHeld ${token}`)
+    assert.strictEqual(harness.open().get(semaphore, "release", [token]), `NotHeld ${token}`)
     main.get(semaphore, "release", [token])
     assert.strictEqual(main.get(semaphore, "release", [token]), `NotHeld ${token}`)
   })

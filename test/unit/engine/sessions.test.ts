@@ -1,49 +1,49 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, texts, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, texts, value } from "../../support/EngineHarness.ts"
 
 describe("cancel (S-10)", () => {
   it("withdraws a waiting call: it takes an index and never takes effect", () => {
-    const drive = new Drive()
-    const [main, other] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [main, other] = [harness.open(), harness.open()]
     const queue = main.make("Queue", "queue", { capacity: 1, attempts: 1 })
     const take = other.call(queue, "take")
-    const before = drive.engine.state.index
+    const before = harness.engine.state.index
     assert.strictEqual(other.cancel(take), "withdrawn")
-    assert.strictEqual(drive.engine.state.index, before + 1)
-    assert.strictEqual(drive.journal.at(-1)!.cause, "withdrawn")
+    assert.strictEqual(harness.engine.state.index, before + 1)
+    assert.strictEqual(harness.journal.at(-1)!.cause, "withdrawn")
     main.call(queue, "offer", [value(1)])
     assert.deepStrictEqual(main.get(queue, "size"), [1, 0])
   })
 
   it("compensates a grant that nobody received, by a change of its own", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
     const lock = client.make("Lock", "lock")
     client.call(queue, "offer", [value(1)])
     for (const [object, operation] of [[queue, "take"], [queue, "takeLease"], [lock, "acquire"]] as const) {
       assert.strictEqual(client.cancel(client.call(object, operation)), "compensated")
-      assert.strictEqual(drive.journal.at(-1)!.cause, "revoked")
+      assert.strictEqual(harness.journal.at(-1)!.cause, "revoked")
     }
     assert.deepStrictEqual(client.get(queue, "size"), [1, 0])
     assert.deepStrictEqual(client.get(lock, "isHeld"), [0])
   })
 
   it("lets stand what has committed otherwise, and what it does not know", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
     const set = client.call(ref, "set", ["value", value(1)])
-    const before = drive.engine.state.index
+    const before = harness.engine.state.index
     assert.strictEqual(client.cancel(set), "stands")
     assert.strictEqual(client.cancel(9_999), "stands")
-    assert.strictEqual(drive.engine.state.index, before)
+    assert.strictEqual(harness.engine.state.index, before)
     assert.deepStrictEqual(texts(client.get(ref, "get", ["value"]))[0], "1")
   })
 
   it("is idempotent: always answered, and without effect the second time", () => {
-    const drive = new Drive()
-    const [holder, waiter] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [holder, waiter] = [harness.open(), harness.open()]
     const lock = holder.make("Lock", "lock")
     const held = holder.call(lock, "acquire")
     const waiting = waiter.call(lock, "acquire")
@@ -53,8 +53,8 @@ describe("cancel (S-10)", () => {
   })
 
   it("undoes nothing that was settled before", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const lock = client.make("Lock", "lock")
     const held = client.call(lock, "acquire")
     const [token] = client.answer(held) as ReadonlyArray<number>
@@ -67,55 +67,55 @@ describe("cancel (S-10)", () => {
 
 describe("a sequence (S-7, I3)", () => {
   it("is used once: asked again, it is answered with the remembered reply and changes nothing", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
     const add = client.call(ref, "add", ["value", 1])
-    const request = drive.inputs.at(-1)!
-    assert.deepStrictEqual(drive.again(request), [drive.outputs.at(-1)!])
+    const request = harness.inputs.at(-1)!
+    assert.deepStrictEqual(harness.again(request), [harness.outputs.at(-1)!])
     client.acknowledge(add)
-    assert.deepStrictEqual(drive.again(request), [], "what was acknowledged is forgotten")
+    assert.deepStrictEqual(harness.again(request), [], "what was acknowledged is forgotten")
     assert.deepStrictEqual(texts(client.get(ref, "get", ["value"]))[0], "1")
   })
 
   it("is not answered twice when it waits and is asked again", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
     client.call(queue, "take")
-    assert.deepStrictEqual(drive.again(drive.inputs.at(-1)!), [])
-    assert.strictEqual(drive.object(queue).waiting, 1)
+    assert.deepStrictEqual(harness.again(harness.inputs.at(-1)!), [])
+    assert.strictEqual(harness.object(queue).waiting, 1)
   })
 })
 
 describe("acknowledgement (S-8)", () => {
   it("forgets the replies of a range, however large, and no waiting call", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
     const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
     const waiting = client.call(queue, "take")
     for (let i = 0; i < 10; i++) client.call(ref, "add", ["value", 1])
     client.acknowledge(0, Number.MAX_SAFE_INTEGER)
-    assert.deepStrictEqual([...drive.engine.state.sessions.get(client.session)!.calls.keys()], [waiting])
+    assert.deepStrictEqual([...harness.engine.state.sessions.get(client.session)!.calls.keys()], [waiting])
   })
 
   it("is selective: what lies outside of the range stays, and an empty range is no error", () => {
-    const drive = new Drive()
-    const client = drive.open()
+    const harness = new EngineHarness()
+    const client = harness.open()
     const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
     client.acknowledge(0, 100)
     const [first, , third] = [1, 2, 3].map(() => client.call(ref, "add", ["value", 1]))
     client.acknowledge(first! + 1, third! - 1)
     client.acknowledge(third!, first!)
-    assert.deepStrictEqual([...drive.engine.state.sessions.get(client.session)!.calls.keys()], [first, third])
+    assert.deepStrictEqual([...harness.engine.state.sessions.get(client.session)!.calls.keys()], [first, third])
   })
 })
 
 describe("the end of a session (S-11)", () => {
   it("is one step: what waits is withdrawn, what is held passes on, then the lanes are served", () => {
-    const drive = new Drive()
-    const [dying, next] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [dying, next] = [harness.open(), harness.open()]
     const lock = next.make("Lock", "lock")
     const queue = next.make("Queue", "queue", { capacity: 9, attempts: 5 })
     for (const item of [1, 2, 3]) next.call(queue, "offer", [value(item)])
@@ -123,18 +123,18 @@ describe("the end of a session (S-11)", () => {
     dying.call(queue, "take")
     dying.call(queue, "takeLease")
     const waiting = next.call(lock, "acquire")
-    const index = drive.engine.state.index
+    const index = harness.engine.state.index
     dying.call(lock, "acquire")
     dying.end()
-    const causes = drive.journal.slice(index).map(({ cause, operation }) => `${cause} ${operation}`.trim())
+    const causes = harness.journal.slice(index).map(({ cause, operation }) => `${cause} ${operation}`.trim())
     assert.deepStrictEqual(causes, ["ended", "request acquire"])
     assert.deepStrictEqual(next.answer(waiting), [index + 2, 1], "the next holder learns that it was abandoned (R-1)")
     assert.deepStrictEqual([1, 2, 3].map(() => texts(next.get(queue, "take"))[0]), ["1", "2", "3"])
   })
 
   it("passes its holds on in the order in which it got them", () => {
-    const drive = new Drive()
-    const [dying, next] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [dying, next] = [harness.open(), harness.open()]
     const locks = [3, 1, 2].map((n) => next.make("Lock", `lock ${n}`))
     for (const lock of locks) dying.call(lock, "acquire")
     const waiting = locks.toReversed().map((lock) => next.call(lock, "acquire")).reverse()
@@ -144,17 +144,17 @@ describe("the end of a session (S-11)", () => {
   })
 
   it("leaves nothing of what the session sent later", () => {
-    const drive = new Drive()
-    const [main, dead] = [drive.open(), drive.open()]
+    const harness = new EngineHarness()
+    const [main, dead] = [harness.open(), harness.open()]
     const ref = main.make("Ref", "ref", { value: "integer" }, value(0))
     dead.end()
-    const before = drive.hash
+    const before = harness.hash
     dead.call(ref, "set", ["value", value(1)])
     dead.watch(ref, 1)
     dead.cancel(1)
     dead.acknowledge(0, 10)
     dead.drop(ref)
     dead.end()
-    assert.strictEqual(drive.hash, before)
+    assert.strictEqual(harness.hash, before)
   })
 })

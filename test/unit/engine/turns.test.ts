@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, texts, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = () => {
-  const drive = new Drive()
-  const [a, b, c] = [drive.open(), drive.open(), drive.open()]
+  const harness = new EngineHarness()
+  const [a, b, c] = [harness.open(), harness.open(), harness.open()]
   const ref = a.make("Ref", "ref", { value: "integer" }, value(0))
-  return { drive, a, b, c, ref }
+  return { harness, a, b, c, ref }
 }
 
 describe("a turn (S-28)", () => {
@@ -47,31 +47,31 @@ describe("a turn (S-28)", () => {
   })
 
   it("passes on at its deadline, and what its late holder then tries is refused", () => {
-    const { a, b, drive, ref } = setUp()
-    drive.time(100)
+    const { a, b, harness, ref } = setUp()
+    harness.time(100)
     const [turn, , version] = a.get(ref, "turn", ["value"]) as ReadonlyArray<number>
     const waiting = b.call(ref, "turn", ["value"])
-    assert.strictEqual(drive.engine.nextDeadline, 5_100)
-    drive.time(5_099)
+    assert.strictEqual(harness.engine.nextDeadline, 5_100)
+    harness.time(5_099)
     assert.isTrue(b.waits(waiting))
-    drive.time(5_100)
+    harness.time(5_100)
     assert.isFalse(b.waits(waiting))
     assert.strictEqual(a.get(ref, "compareAndSet", ["value", version!, value(1), turn!])[0], 0)
     assert.strictEqual(a.get(ref, "endTurn", [turn!]), `NotHeld ${turn}`)
   })
 
   it("keeps its deadline when time is told to run backwards (S-1)", () => {
-    const { a, drive, ref } = setUp()
-    drive.time(1_000)
+    const { a, harness, ref } = setUp()
+    harness.time(1_000)
     a.call(ref, "turn", ["value"])
-    drive.time(-1_000)
-    assert.strictEqual(drive.engine.state.now, 1_000)
-    assert.strictEqual(drive.engine.nextDeadline, 6_000)
+    harness.time(-1_000)
+    assert.strictEqual(harness.engine.state.now, 1_000)
+    assert.strictEqual(harness.engine.nextDeadline, 6_000)
   })
 
   it("has no deadline left once it was given back", () => {
-    const { a, drive, ref } = setUp()
+    const { a, harness, ref } = setUp()
     a.get(ref, "endTurn", [Number(a.get(ref, "turn", ["value"])[0])])
-    assert.isUndefined(drive.engine.nextDeadline)
+    assert.isUndefined(harness.engine.nextDeadline)
   })
 })

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Drive, handleOf, texts, value } from "../../support/EngineHarness.ts"
+import { EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = () => {
-  const drive = new Drive()
-  const [main, watcher] = [drive.open(), drive.open()]
+  const harness = new EngineHarness()
+  const [main, watcher] = [harness.open(), harness.open()]
   const ref = main.make("Ref", "ref", { value: "integer" }, value(0))
   const set = (n: number) => main.get(ref, "set", ["value", value(n)])
-  return { drive, main, watcher, ref, set }
+  return { harness, main, watcher, ref, set }
 }
 
 describe("a watcher (S-29)", () => {
@@ -38,14 +38,14 @@ describe("a watcher (S-29)", () => {
   })
 
   it("is told nothing after it has unsubscribed or its session has ended", () => {
-    const { drive, ref, set, watcher } = setUp()
+    const { harness, ref, set, watcher } = setUp()
     const watch = watcher.watch(ref, 9)
     watcher.unwatch(watch)
     watcher.watch(ref, 9)
     watcher.end()
     set(1)
-    assert.deepStrictEqual(drive.outputs.filter(({ _tag }) => _tag === "Event"), [])
-    assert.strictEqual(drive.object(ref).watchers.size, 0)
+    assert.deepStrictEqual(harness.outputs.filter(({ _tag }) => _tag === "Event"), [])
+    assert.strictEqual(harness.object(ref).watchers.size, 0)
   })
 
   it("is told when what it watches is deleted, also without credit", () => {
@@ -57,24 +57,24 @@ describe("a watcher (S-29)", () => {
   })
 
   it("is told when what it watches is gone because nothing refers to it any more", () => {
-    const { drive, main } = setUp()
+    const { harness, main } = setUp()
     const map = main.make("Map")
     const watch = main.watch(map, 9)
     main.drop(map)
-    assert.isFalse(drive.exists(map))
+    assert.isFalse(harness.exists(map))
     assert.deepStrictEqual(main.events(watch), ["ended"])
   })
 
   it("keeps nothing alive (S-24)", () => {
-    const { drive, main, watcher } = setUp()
+    const { harness, main, watcher } = setUp()
     const map = main.make("Map", "map")
     watcher.watch(map, 9)
     main.drop(map)
-    assert.isFalse(drive.exists(map))
+    assert.isFalse(harness.exists(map))
   })
 
   it("borrows the handles it is told: each counts for its session (S-24)", () => {
-    const { drive, main, watcher } = setUp()
+    const { harness, main, watcher } = setUp()
     const map = main.make("Map", "map")
     const lock = main.make("Lock")
     const watch = watcher.watch(map, 9)
@@ -82,9 +82,9 @@ describe("a watcher (S-29)", () => {
     main.get(map, "clear")
     main.drop(lock)
     assert.strictEqual(watcher.events(watch).length, 2)
-    assert.isTrue(drive.exists(lock))
+    assert.isTrue(harness.exists(lock))
     watcher.drop(lock)
-    assert.isFalse(drive.exists(lock))
+    assert.isFalse(harness.exists(lock))
   })
 
   it("sees the fields of one step as one change", () => {

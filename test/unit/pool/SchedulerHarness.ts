@@ -4,8 +4,8 @@
  */
 import { Board, type EndedWithoutResult, Job, Worker } from "#core/pool/Scheduler.ts"
 import { Pace } from "#core/pool/TaskTimes.ts"
+import type { Random } from "#core/testing/Random.ts"
 import { assert } from "vitest"
-import type { Dice } from "../../support/Dice.ts"
 
 /** A job and what is known of it outside the board. */
 export class TestJob extends Job {
@@ -36,7 +36,7 @@ export class TestWorker extends Worker {
   dead = false
 
   /** One moment of its life. A running job keeps the thread: messages are read when none runs, or when it lets go. */
-  tick(dice: Dice): void {
+  tick(random: Random): void {
     if (this.frozen || this.dead) return
     if (this.running === undefined || this.running.job.task === "yielding") this.#read()
     if (this.running === undefined) {
@@ -47,7 +47,7 @@ export class TestWorker extends Worker {
       this.running = { job, left: job.ticks, interrupted: false }
     } else if (
       this.running.interrupted && this.running.job.task === "yielding"
-        ? dice.chance(50)
+        ? random.chance(0.5)
         : --this.running.left <= 0
     ) {
       this.outbox.push({ kind: "Done", job: this.running.job })
@@ -73,7 +73,7 @@ export class TestWorker extends Worker {
 const grace = 30
 
 /** A board with its workers. */
-export class Yard {
+export class SchedulerHarness {
   readonly jobs: Array<TestJob> = []
   readonly workers: Array<TestWorker> = []
   #now = 0
@@ -122,14 +122,14 @@ export class Yard {
   }
 
   /** Time passes: workers work, some of what they say is heard, graces end, the dead are buried. */
-  tick(dice: Dice): void {
+  tick(random: Random): void {
     this.#now++
     for (const worker of this.workers.slice()) {
-      worker.tick(dice)
-      for (let news = dice.roll(4); news > 0 && worker.outbox.length > 0; news--) {
+      worker.tick(random)
+      for (let news = random.below(4); news > 0 && worker.outbox.length > 0; news--) {
         this.#hear(worker, worker.outbox.shift()!)
       }
-      if (worker.dead && dice.chance(50)) {
+      if (worker.dead && random.chance(0.5)) {
         // What it had said before its end is heard first.
         for (const news of worker.outbox.splice(0)) this.#hear(worker, news)
         this.workers.splice(this.workers.indexOf(worker), 1)

@@ -9,9 +9,9 @@ import {
   readFromServer,
   ServerWriter
 } from "#core/protocol/Message.ts"
+import { Random } from "#core/testing/Random.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { Dice } from "../../support/Dice.ts"
 import { frame } from "../../support/raw.ts"
 
 const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
@@ -138,12 +138,12 @@ describe("frames", () => {
     "are put together from whatever chunks they come in",
     [Arbitrary.array(Bytes), Schema.Int],
     ([sent, seed]) => {
-      const dice = new Dice(seed)
+      const random = new Random(seed)
       const stream = Uint8Array.from(sent.flatMap((bytes) => [...frame(bytes)]))
       const splitter = new FrameSplitter(1_000)
       const got: Array<Uint8Array> = []
       for (let at = 0; at < stream.length;) {
-        const size = dice.chance(50) ? 1 + dice.roll(6) : 1 + dice.roll(100)
+        const size = random.chance(0.5) ? 1 + random.below(6) : 1 + random.below(100)
         assert.isTrue(splitter.push(stream.subarray(at, at + size), (frame) => got.push(frame.slice())))
         at += size
       }
@@ -169,9 +169,9 @@ describe("frames", () => {
 
 describe("a reader", () => {
   it("never throws on random bytes, and says that they are malformed or reads to the end", () => {
-    const dice = new Dice(1)
+    const random = new Random(1)
     for (let i = 0; i < 50_000; i++) {
-      const bytes = Uint8Array.from({ length: dice.roll(60) }, () => dice.roll(dice.pick([256, 25])))
+      const bytes = Uint8Array.from({ length: random.below(60) }, () => random.below(random.pick([256, 25])))
       for (const read of [readFromClient, readFromServer]) {
         const reader = new Reader(bytes)
         let messages = 0
@@ -198,7 +198,7 @@ describe("a reader", () => {
     const writer = new ClientWriter()
     writer.request(1, 2, 3, [4, 5], args, Infinity)
     const bytes = writer.take().subarray(headerBytes)
-    const reader = new Reader(bytes.subarray(0, 1 + new Dice(seed).roll(bytes.length - 1)))
+    const reader = new Reader(bytes.subarray(0, 1 + new Random(seed).below(bytes.length - 1)))
     readFromClient(reader, session)
     assert.isTrue(reader.malformed)
   })

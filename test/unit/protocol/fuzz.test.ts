@@ -8,10 +8,10 @@ import type { Argument, ObjectId } from "#core/engine/Value.ts"
 import { Reader } from "#core/protocol/Bytes.ts"
 import { headerBytes } from "#core/protocol/Frame.ts"
 import { ClientWriter, readFromClient } from "#core/protocol/Message.ts"
+import { Random } from "#core/testing/Random.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
-import { Dice } from "../../support/Dice.ts"
 import { handleOf, value } from "../../support/EngineHarness.ts"
 import * as Memory from "../../support/Memory.ts"
 import * as raw from "../../support/raw.ts"
@@ -26,64 +26,66 @@ const words = ["value", "field", "", "Queue", "Lock", "Map", "Ref", "capacity", 
 
 /** Frames of one session: mostly sense, some of it damaged. */
 class Nonsense {
-  readonly #dice: Dice
+  readonly #random: Random
   readonly #engine: Engine
   /** Objects of somebody else, which only damage may name. */
   readonly #spared: ReadonlySet<ObjectId>
   #sequence = 0
 
-  constructor(dice: Dice, engine: Engine, spared: ReadonlySet<ObjectId>) {
-    this.#dice = dice
+  constructor(random: Random, engine: Engine, spared: ReadonlySet<ObjectId>) {
+    this.#random = random
     this.#engine = engine
     this.#spared = spared
   }
 
   next(): Uint8Array<ArrayBuffer> {
-    const dice = this.#dice
-    if (dice.chance(1)) return raw.frame(Uint8Array.from({ length: dice.roll(40) }, () => dice.roll(256)))
+    const random = this.#random
+    if (random.chance(0.01)) return raw.frame(Uint8Array.from({ length: random.below(40) }, () => random.below(256)))
     const writer = new ClientWriter()
-    for (let messages = dice.roll(3); messages >= 0; messages--) this.#say(writer)
+    for (let messages = random.below(3); messages >= 0; messages--) this.#say(writer)
     const frame = writer.take()
-    if (dice.chance(10)) frame[headerBytes + dice.roll(frame.length - headerBytes)] = dice.roll(256)
+    if (random.chance(0.1)) frame[headerBytes + random.below(frame.length - headerBytes)] = random.below(256)
     return frame
   }
 
   #say(writer: ClientWriter): void {
-    const dice = this.#dice
-    const what = dice.roll(20)
-    const sequence = dice.chance(90) ? ++this.#sequence : dice.roll(this.#sequence + 1)
-    const some = dice.roll(this.#sequence + 1)
+    const random = this.#random
+    const what = random.below(20)
+    const sequence = random.chance(0.9) ? ++this.#sequence : random.below(this.#sequence + 1)
+    const some = random.below(this.#sequence + 1)
     if (what < 3) writer.request(sequence, 0, 0, [], this.#opening(), Infinity)
     else if (what < 12) {
       const object = this.#object()
       const kind = this.#engine.state.objects.get(object)?.kind
-      const operation = dice.roll(Object.keys(kind?.operations ?? {}).length + 1)
-      const guard = Array.from({ length: dice.chance(5) ? dice.roll(20) : 0 }, () => dice.roll(100))
+      const operation = random.below(Object.keys(kind?.operations ?? {}).length + 1)
+      const guard = Array.from({ length: random.chance(0.05) ? random.below(20) : 0 }, () => random.below(100))
       writer.request(sequence, object, operation, guard, this.#arguments(), Infinity)
     } else if (what < 14) writer.cancel(some)
-    else if (what < 16) writer.acknowledge(some, dice.pick([some, some + 5, Number.MAX_SAFE_INTEGER, 0]))
-    else if (what < 17) writer.drop(this.#object(), dice.pick([0, 1, Number.MAX_SAFE_INTEGER]))
-    else if (what < 18) writer.watch(sequence, this.#object(), dice.roll(3))
-    else if (what < 19) writer.credit(some, dice.roll(100))
+    else if (what < 16) writer.acknowledge(some, random.pick([some, some + 5, Number.MAX_SAFE_INTEGER, 0]))
+    else if (what < 17) writer.drop(this.#object(), random.pick([0, 1, Number.MAX_SAFE_INTEGER]))
+    else if (what < 18) writer.watch(sequence, this.#object(), random.below(3))
+    else if (what < 19) writer.credit(some, random.below(100))
     else writer.unwatch(some)
   }
 
   #object(): ObjectId {
     const ids = [...this.#engine.state.objects.keys()].filter((id) => id !== 0 && !this.#spared.has(id))
-    return this.#dice.chance(95) ? this.#dice.pick(ids) ?? 9_999 : this.#dice.pick([9_999, Number.MAX_SAFE_INTEGER])
+    return this.#random.chance(0.95)
+      ? this.#random.pick(ids) ?? 9_999
+      : this.#random.pick([9_999, Number.MAX_SAFE_INTEGER])
   }
 
   #opening(): ReadonlyArray<Argument> {
-    const dice = this.#dice
-    const name = dice.pick([null, null, "a", "b", "", "x".repeat(600)])
-    return dice.pick([
+    const random = this.#random
+    const name = random.pick([null, null, "a", "b", "", "x".repeat(600)])
+    return random.pick([
       ["Lock", "", name, 0],
       ["Condition", "", name, 0],
-      ["Semaphore", "", name, 1, "permits", dice.roll(4)],
+      ["Semaphore", "", name, 1, "permits", random.below(4)],
       ["Map", "", name, 0],
-      ["List", "", name, 1, "order", dice.pick(["number", "string", ""])],
-      ["Array", "", name, 2, "type", dice.pick(["float64", "int8"]), "length", dice.roll(5)],
-      ["Queue", "", name, 2, "capacity", dice.roll(4), "attempts", 2],
+      ["List", "", name, 1, "order", random.pick(["number", "string", ""])],
+      ["Array", "", name, 2, "type", random.pick(["float64", "int8"]), "length", random.below(5)],
+      ["Queue", "", name, 2, "capacity", random.below(4), "attempts", 2],
       ["Ref", "", null, 1, "value", "integer", value(1)],
       ["Namespace", "", null, 2, "value", "", "field", "real", handleOf(this.#object()), value(1)],
       [...this.#arguments(), Number.MAX_SAFE_INTEGER]
@@ -91,14 +93,14 @@ class Nonsense {
   }
 
   #arguments(): Array<Argument> {
-    const dice = this.#dice
-    return Array.from({ length: dice.roll(5) }, () =>
-      dice.pick<Argument>([
+    const random = this.#random
+    return Array.from({ length: random.below(5) }, () =>
+      random.pick<Argument>([
         null,
-        dice.roll(10),
+        random.below(10),
         NaN,
-        dice.pick(words)!,
-        value(dice.roll(10)),
+        random.pick(words)!,
+        value(random.below(10)),
         { text: "{", handles: [] },
         handleOf(this.#object())
       ]))
@@ -143,19 +145,19 @@ it.live("nonsense disturbs nobody, crashes nothing and leaves nothing", () =>
     // So that no single damaged byte turns another id into one of these.
     state.nextObject = 1_001
     const working = yield* Effect.forkChild(work)
-    const dice = new Dice(2)
+    const random = new Random(2)
     const frames = { said: 0 }
     while (frames.said < total) {
       yield* Effect.scoped(Effect.gen(function*() {
         const { client } = yield* memory.dial()
         const { ended, session } = yield* raw.session(client)
-        const nonsense = new Nonsense(dice, engine, spared)
+        const nonsense = new Nonsense(random, engine, spared)
         for (let i = 0; i < perSession && !ended(); i++) {
           const frame = nonsense.next()
           const malformed = isMalformed(frame)
           frames.said++
           // Most of what ends a session is read here only: a session is for saying much.
-          if (malformed && !dice.chance(10)) continue
+          if (malformed && !random.chance(0.1)) continue
           client.send(frame)
           if (i % 50 === 49) yield* Effect.yieldNow
           if (!malformed) continue

@@ -13,7 +13,7 @@ interface Watcher {
 }
 
 /** All watchers. */
-export class Audience {
+export class WatcherCheck {
   readonly #told: Buckets<{ readonly watcher: Watcher; readonly told: Told }>
 
   constructor(watches: ReadonlyArray<WatchRecord>, end: number) {

@@ -15,7 +15,7 @@ import { type CallRecord, type History, nameOf } from "./History.ts"
 import { type MakeModel, sameReply, show } from "./models/Model.ts"
 import { RealTime } from "./RealTime.ts"
 import { describe, Replay } from "./Replay.ts"
-import { Audience } from "./WatcherCheck.ts"
+import { WatcherCheck } from "./WatcherCheck.ts"
 
 /** What `certify` can be told besides the history. */
 export interface CertifyOptions {
@@ -34,7 +34,7 @@ export const certify = (history: History, options: CertifyOptions = {}): Readonl
       replay.violate(`${nameOf(record)} was told index ${record.index}, which the journal does not have`)
     }
   }
-  const audience = new Audience(watches, journal.length)
+  const audience = new WatcherCheck(watches, journal.length)
   const time = new RealTime()
   /** All that was told of the state after an index. */
   const judge = (index: number, change?: CallRecord) => {

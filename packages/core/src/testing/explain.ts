@@ -6,7 +6,7 @@ import { show } from "./models/Model.ts"
 import type { Simulation } from "./simulateSeed.ts"
 
 /** The last calls of a run on shared objects, those that were never answered last. */
-export const story = ({ history, nameOf }: Simulation, linesMax: number): ReadonlyArray<string> => {
+export const explain = ({ history, nameOf }: Simulation, linesMax: number): ReadonlyArray<string> => {
   const changes = new Set(history.journal.map(({ sequence, session }) => `${session}:${sequence}`))
   // A read is as of an index: it stands after the change that has it.
   const place = ({ index = Infinity, sequence, session }: CallRecord): number =>

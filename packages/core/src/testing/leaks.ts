@@ -7,7 +7,7 @@ import type { Input } from "../engine/Inputs.ts"
 import * as StateHash from "../engine/StateHash.ts"
 
 /** Sessions, grants, waiters and objects that should have gone with the last client, as sentences. */
-export const aftermath = ({ state }: Engine): ReadonlyArray<string> => {
+export const leaks = ({ state }: Engine): ReadonlyArray<string> => {
   const left: Array<string> = []
   for (const id of state.sessions.keys()) left.push(`session ${id} has not ended, though its client has`)
   for (const { id, object, session } of state.grants.values()) {

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { Limits } from "../Limits.ts"
-import { story } from "./explain.ts"
+import { explain } from "./explain.ts"
 import { drawFaults, type Fault, type FaultCounts, type FaultName, noFaults } from "./Faults.ts"
 import { Random } from "./Random.ts"
 import { programWith, type SimulatedServices, type SimulatedTasks } from "./SimulatedProcesses.ts"
@@ -104,7 +104,7 @@ export const simulate = <A, E>(
       if (run.violations.length > 0) {
         const again = runSeed(main, options, seed).simulation
         const violations = again.trace === simulation.trace ? run.violations : [...run.violations, notRepeatable]
-        return yield* new SimulationFailed({ seed, ...run, violations, calls: story(simulation, callsMax) })
+        return yield* new SimulationFailed({ seed, ...run, violations, calls: explain(simulation, callsMax) })
       }
       traces.add(simulation.trace)
       steps += simulation.steps

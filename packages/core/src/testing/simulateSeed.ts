@@ -28,7 +28,7 @@ import * as Server from "../server/Server.ts"
 import { certify } from "./certify.ts"
 import { drawFaults, type Fault, type FaultCounts } from "./Faults.ts"
 import type { History } from "./History.ts"
-import { aftermath, replayed } from "./leaks.ts"
+import { leaks, replayed } from "./leaks.ts"
 import { Random } from "./Random.ts"
 import { Clients, describe, type Program } from "./SimulatedClients.ts"
 import { type Process, World } from "./World.ts"
@@ -109,7 +109,7 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   const { engine } = host.server
   const history = { journal: host.journal, ...clients.history() }
   if (violations.length === 0) violations.push(...clients.unfinished(engine))
-  if (violations.length === 0) violations.push(...aftermath(engine), ...host.replayed())
+  if (violations.length === 0) violations.push(...leaks(engine), ...host.replayed())
   violations.push(...certify(history))
   return {
     seed,
