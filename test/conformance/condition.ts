@@ -148,7 +148,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
       const condition = yield* SharedCondition.make()
       const waiter = yield* Effect.forkChild(Effect.flip(condition.withLock(condition.wait)))
       yield* untilWaiting(condition, 1)
-      yield* Remote.manager(connection).call("delete", [condition[Remote.TypeId].target.id], () => Exit.void)
+      yield* Remote.directory(connection).call("delete", [condition[Remote.TypeId].target.id], () => Exit.void)
       assert.strictEqual((yield* Fiber.join(waiter))._tag, "LockLost")
     }).pipe(Effect.scoped))
 })

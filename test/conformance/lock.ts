@@ -108,7 +108,7 @@ export const lockSuite = suite("SharedLock", (it) => {
       const holder = yield* Effect.forkChild(Effect.flip(lock.withLock(body)))
       yield* Deferred.await(entered)
       const waiter = yield* Effect.forkChild(Effect.flip(lock.withLock(Effect.void)), { startImmediately: true })
-      yield* Remote.manager(connection).call("delete", [lock[Remote.TypeId].target.id], () => Exit.void)
+      yield* Remote.directory(connection).call("delete", [lock[Remote.TypeId].target.id], () => Exit.void)
       assert.strictEqual((yield* Fiber.join(holder))._tag, "LockLost")
       assert.include((yield* Fiber.join(waiter)).message, "was deleted while acquire waited")
     }).pipe(Effect.scoped))

@@ -165,7 +165,7 @@ export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
       const holder = yield* Effect.forkChild(Effect.flip(semaphore.withPermits(2)(body)))
       yield* Deferred.await(entered)
       const waiter = yield* Effect.forkChild(Effect.flip(semaphore.withPermit(Effect.void)), { startImmediately: true })
-      yield* Remote.manager(connection).call("delete", [semaphore[Remote.TypeId].target.id], () => Exit.void)
+      yield* Remote.directory(connection).call("delete", [semaphore[Remote.TypeId].target.id], () => Exit.void)
       const lost = yield* Fiber.join(holder)
       assert.strictEqual(lost._tag, "PermitsLost")
       assert.include(lost.message, "2 permits of Semaphore")

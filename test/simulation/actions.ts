@@ -64,7 +64,7 @@ const recordRemote = (record: Shared) => record[TypeId] as Remote.Remote<typeof 
 export const remove = (object: Shared) =>
   Effect.flatMap(
     Manager.Manager,
-    ({ connection }) => Remote.manager(connection).call("delete", [object[TypeId].target.id], () => Exit.void)
+    ({ connection }) => Remote.directory(connection).call("delete", [object[TypeId].target.id], () => Exit.void)
   )
 
 const queueActions: Record<string, Action> = {

@@ -7,9 +7,10 @@ import type { Connection } from "#core/client/Connection.ts"
 import type { Engine } from "#core/engine/Engine.ts"
 import * as Grants from "#core/engine/Grants.ts"
 import type { Input } from "#core/engine/Inputs.ts"
-import type { AnyKind, At, Operation } from "#core/engine/Kind.ts"
-import { answer, ready, wait } from "#core/engine/Kind.ts"
+import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
+import type { At, Operation } from "#core/engine/Operation.ts"
+import { answer, ready, wait } from "#core/engine/Operation.ts"
 import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
 
@@ -508,7 +509,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         : undefined
       if (input._tag !== "Cancel" || call?._tag !== "Answered" || call.grant === undefined) return step(input)
       engine.state.sessions.get(input.session)?.calls.delete(input.sequence)
-      engine.outputs.push({ ...input, _tag: "Cancelled", fate: "stands" })
+      engine.state.outputs.push({ ...input, _tag: "Cancelled", fate: "stands" })
     })
   },
   "withdrawal-forgotten": {
@@ -518,7 +519,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         ? engine.state.sessions.get(input.session)?.calls.get(input.sequence)
         : undefined
       if (input._tag !== "Cancel" || call?._tag !== "Parked") return step(input)
-      engine.outputs.push({ ...input, _tag: "Cancelled", fate: "withdrawn" })
+      engine.state.outputs.push({ ...input, _tag: "Cancelled", fate: "withdrawn" })
     })
   },
   "waiter-kept-on-session-end": {
@@ -557,9 +558,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       if (input.sequence % 5 > 0 || input.object === 0) return
       session.calls.delete(input.sequence)
       session.lastSequence = input.sequence - 1
-      const before = engine.outputs.length
+      const before = engine.state.outputs.length
       step(input)
-      engine.outputs.length = before
+      engine.state.outputs.length = before
     })
   },
   "acknowledgement-ignored": {
@@ -598,7 +599,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     bug: "the holder of a lost lock is not told, and works on (3)",
     options: inStep((engine, step) => (input) => {
       step(input)
-      engine.outputs = engine.outputs.filter((output) => output._tag !== "Revoked")
+      engine.state.outputs = engine.state.outputs.filter((output) => output._tag !== "Revoked")
     })
   },
   "close-forgotten": {

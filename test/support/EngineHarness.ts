@@ -2,11 +2,13 @@
  * An engine driven by hand: inputs one by one, every step judged by the invariants, everything kept for a replay.
  */
 import { Engine } from "#core/engine/Engine.ts"
-import type { Input, JournalEntry, Output } from "#core/engine/Inputs.ts"
+import type { Input, JournalEntry, Outcome, Output, SessionId } from "#core/engine/Inputs.ts"
 import { Monitor } from "#core/engine/Invariants.ts"
-import type { AnyKind, GrantId, Options } from "#core/engine/Kind.ts"
+import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
-import type { EngineLimits, Outcome, SessionId, SharedObject } from "#core/engine/State.ts"
+import type { GrantId } from "#core/engine/Operation.ts"
+import type { Options } from "#core/engine/Parameter.ts"
+import type { EngineLimits, SharedObject } from "#core/engine/State.ts"
 import * as StateHash from "#core/engine/StateHash.ts"
 import { type Argument, type Cell, cell, type ObjectId } from "#core/engine/Value.ts"
 import { defaults } from "@effect-multiprocessing/core/Limits"
@@ -41,8 +43,7 @@ export class EngineHarness {
     this.inputs.push(input)
     const before = this.engine.state.index
     this.engine.step(input)
-    const outputs = this.engine.outputs
-    this.engine.outputs = []
+    const outputs = this.engine.takeOutputs()
     this.outputs.push(...outputs)
     this.#keep(input, outputs)
     const broken = [...this.#monitor.observe(this.engine, outputs), ...this.#undense(before)]
@@ -53,8 +54,7 @@ export class EngineHarness {
   /** As `step`, for inputs that are answered again on purpose, which the monitor takes for a second answer. */
   again(input: Input): ReadonlyArray<Output> {
     this.engine.step(input)
-    const outputs = this.engine.outputs
-    this.engine.outputs = []
+    const outputs = this.engine.takeOutputs()
     return outputs
   }
 
@@ -87,7 +87,7 @@ export class EngineHarness {
   replay(): { readonly hash: string; readonly outputs: ReadonlyArray<Output> } {
     const engine = this.#newEngine([])
     for (const input of this.inputs) engine.step(input)
-    return { hash: StateHash.hash(engine.state), outputs: engine.outputs }
+    return { hash: StateHash.hash(engine.state), outputs: engine.takeOutputs() }
   }
 
   /** What was asked and told, for `certify` (S-31): each step is a moment. */

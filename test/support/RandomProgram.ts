@@ -2,8 +2,8 @@
  * A random walk over an engine. A command is a few numbers, so that a failing walk can be shrunk and replayed; what
  * they mean depends on what is there: mostly calls that make sense, now and then nonsense.
  */
-import type { Operation } from "#core/engine/Kind.ts"
 import * as Lane from "#core/engine/Lane.ts"
+import type { Operation } from "#core/engine/Operation.ts"
 import type { Argument, ObjectId } from "#core/engine/Value.ts"
 import { Random } from "#core/testing/Random.ts"
 import { type Client, EngineHarness, handleOf, value } from "./EngineHarness.ts"

@@ -1,6 +1,8 @@
 /** The least kind that can be scanned: it holds what was put into it, named in pairs, and is emptied at once. */
-import { kindOf, operationsOf, value, word } from "#core/engine/Kind.ts"
+import { kindOf } from "#core/engine/Kind.ts"
 import * as Scan from "#core/engine/kinds/scan.ts"
+import { operationsOf } from "#core/engine/Operation.ts"
+import { value, word } from "#core/engine/Parameter.ts"
 import { type Argument, isCell } from "#core/engine/Value.ts"
 import { ScanModel } from "#core/testing/models/scan.ts"
 import type { Model, Reply } from "@effect-multiprocessing/core/testing"

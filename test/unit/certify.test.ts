@@ -20,7 +20,7 @@ class Book {
   readonly watches: Array<WatchRecord> = []
   #time = 0
   #sequence = 0
-  readonly #kinds = ["Manager"]
+  readonly #kinds = ["Directory"]
 
   open(kind: string, options: Record<string, Argument> = {}, ...values: Parts): number {
     const object = this.#kinds.push(kind) - 1

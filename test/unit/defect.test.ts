@@ -1,5 +1,6 @@
 /** A kind that throws: the manager stops, and nobody waits for it (S-2). */
-import { type Kind, operationsOf } from "#core/engine/Kind.ts"
+import type { Kind } from "#core/engine/Kind.ts"
+import { operationsOf } from "#core/engine/Operation.ts"
 import * as Remote from "#core/proxy/Remote.ts"
 import * as Server from "#core/server/Server.ts"
 import { Manager } from "@effect-multiprocessing/core"
@@ -33,7 +34,7 @@ it.live("a throw in apply stops the manager, fails the call, and ends every sess
     const server = yield* Server.make({ kinds: [broken], limits: defaults, key })
     const { connection } = yield* Manager.makeLocal(server, key)
     const other = yield* Manager.makeLocal(server, key)
-    const id = yield* Remote.manager(connection).call(
+    const id = yield* Remote.directory(connection).call(
       "open",
       ["Broken", "", null, 0],
       ([handle]) => Exit.succeed(handle.handles[0]!)

@@ -77,7 +77,7 @@ const calmObjects = ({ journal, records }: Required<History>) =>
         : entry.cause === "request" || entry.cause === "withdrawn" ||
           !entry.reply.some((part) => grants.has(Number(part)))
     )
-    if (!isCalm || kind !== "Manager" || calls.length > callsMax || records.some(isBeyond(object))) return []
+    if (!isCalm || kind !== "Directory" || calls.length > callsMax || records.some(isBeyond(object))) return []
     // A call that waits takes effect at two points there: it begins to wait, and it is let through.
     if (made === "Latch" || made === "Barrier") return []
     const options: Record<string, (typeof args)[number]> = {}

@@ -16,8 +16,8 @@ import { connect } from "./client/Connect.ts"
 import type { Connection } from "./client/Connection.ts"
 import type { Inspection } from "./engine/Directory.ts"
 import type { JournalEntry } from "./engine/Inputs.ts"
-import type { Client } from "./engine/Kind.ts"
 import { kinds } from "./engine/kinds/index.ts"
+import type { Client } from "./engine/Operation.ts"
 import * as Limits from "./Limits.ts"
 import { ForeignHandle, ManagerError } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
@@ -95,7 +95,7 @@ export const makeConnected = (
         connection,
         endpoint: options.endpoint,
         remove: (object) => remove(connection, object),
-        inspect: Remote.manager(connection).call("inspect", [], ([json]) =>
+        inspect: Remote.directory(connection).call("inspect", [], ([json]) =>
           // The manager's own words about itself, of the release that the handshake has checked.
           Exit.succeed(JSON.parse(json.text) as Inspection))
       })
@@ -127,6 +127,6 @@ export const makeLocal = (
 const remove = (connection: Connection, object: Remote.Shared): Effect.Effect<void, ManagerError> => {
   const { connection: other, target } = object[Remote.TypeId]
   return other === connection
-    ? Remote.manager(connection, target.description).call("delete", [target.id], () => Exit.void)
+    ? Remote.directory(connection, target.description).call("delete", [target.id], () => Exit.void)
     : Effect.fail(new ManagerError({ reason: new ForeignHandle({ object: target.description, operation: "remove" }) }))
 }

@@ -12,7 +12,7 @@ const setUp = Effect.gen(function*() {
   const lock = yield* as(SharedLock.make({ name: "lock" }))
   const ref = yield* as(SharedRef.make({ name: "ref", schema: Schema.Int, initial: 0 }))
   const { id } = lock[Remote.TypeId].target
-  const revoke = Remote.manager(manager.connection).call("delete", [id], () => Exit.void)
+  const revoke = Remote.directory(manager.connection).call("delete", [id], () => Exit.void)
   return { memory, manager, as, lock, ref, revoke }
 })
 

@@ -1,4 +1,6 @@
-import { answer, count, kindOf, operationsOf, ready, wait } from "#core/engine/Kind.ts"
+import { kindOf } from "#core/engine/Kind.ts"
+import { answer, operationsOf, ready, wait } from "#core/engine/Operation.ts"
+import { count } from "#core/engine/Parameter.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { EngineHarness, texts, value } from "../../support/EngineHarness.ts"
 

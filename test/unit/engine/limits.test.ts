@@ -81,7 +81,7 @@ describe("what makes no sense is refused, and changes nothing", () => {
   refused("half a pair", ref, "setAll", ["value"], "InvalidArguments 0 arguments and groups of 2, not 1")
   refused("arithmetic on what is no number", text, "add", ["value", 1], "NotANumber")
   refused("an unknown kind", 0, "open", ["Teapot", "", null, 0], "UnknownKind Teapot")
-  refused("a second manager", 0, "open", ["Manager", "", null, 0], "UnknownKind Manager")
+  refused("a second directory", 0, "open", ["Directory", "", null, 0], "UnknownKind Directory")
   refused(
     "a queue without room",
     0,

@@ -70,7 +70,7 @@ it.live("what was said before a goodbye in one frame still counts", () =>
     yield* Memory.until("the link is ended", ended)
     assert.strictEqual(state.grants.size, 0)
     const { manager } = yield* memory.connect()
-    const opened = Remote.manager(manager.connection).call("open", ["Lock", "", "lock", 0], ([, created]) =>
+    const opened = Remote.directory(manager.connection).call("open", ["Lock", "", "lock", 0], ([, created]) =>
       Exit.succeed(created))
     assert.strictEqual(yield* opened, 1, "it was released in good order, and then forgotten")
   }).pipe(Effect.provide(Manager.layerCrypto)))

@@ -24,7 +24,7 @@ const setUp = (options: Memory.MemoryOptions = {}) =>
     const holders = () => memory.server.engine.state.grants.size
     const untilWaiting = (n: number) => Memory.until(`${n} wait`, () => waiters() === n)
     const settled = Effect.andThen(Memory.settled(memory, connected), Memory.settled(memory, other))
-    const revoke = Remote.manager(other.manager.connection).call("delete", [id], () => Exit.void)
+    const revoke = Remote.directory(other.manager.connection).call("delete", [id], () => Exit.void)
     return { memory, connected, toServer, condition, others, ref, holders, untilWaiting, settled, revoke, as }
   })
 

@@ -2,8 +2,8 @@
  * A call, from when it is made until it has ended.
  */
 import * as Exit from "effect/Exit"
-import type { GrantId } from "../engine/Kind.ts"
-import type { Outcome } from "../engine/State.ts"
+import type { Outcome } from "../engine/Inputs.ts"
+import type { GrantId } from "../engine/Operation.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 

@@ -1,7 +1,7 @@
 /**
  * From the engine's refusals to errors a program can catch.
  */
-import type { Outcome } from "../engine/State.ts"
+import type { Outcome } from "../engine/Inputs.ts"
 import {
   InvalidRequest,
   LimitExceeded,

@@ -3,7 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
-import type { GrantId } from "../engine/Kind.ts"
+import type { GrantId } from "../engine/Operation.ts"
 
 /** A hold, and the connection it was acquired over: it says nothing to any other manager. */
 export interface GuardedBy {

@@ -1,5 +1,5 @@
 /** The holds of fibers of this process, and what happens to each when it is lost (S-21, S-22). */
-import type { GrantId } from "../engine/Kind.ts"
+import type { GrantId } from "../engine/Operation.ts"
 
 /** The holds of one connection. */
 export class Holds {

@@ -1,7 +1,7 @@
 /**
  * What a call is made to: an object, and an operation of its kind.
  */
-import type { Access } from "../engine/Kind.ts"
+import type { Access } from "../engine/Operation.ts"
 import type { ObjectId } from "../engine/Value.ts"
 
 /** An operation of a kind, as this manager numbers it. */

@@ -2,7 +2,7 @@
  * Whether a request may be looked at by its kind: its guard, its arguments, and the handles in them.
  */
 import type { RequestInput } from "./Inputs.ts"
-import { type GrantId, type Operation, type Refusal, refuse } from "./Kind.ts"
+import { type GrantId, type Operation, type Refusal, refuse } from "./Operation.ts"
 import type { EngineState, Session } from "./State.ts"
 import { isCell } from "./Value.ts"
 

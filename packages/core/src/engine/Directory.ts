@@ -1,26 +1,13 @@
 /**
- * The manager as an object of itself: opening, deleting and looking at shared objects are operations like any other,
- * of the one object that is always there.
+ * The directory: the one object that is always there, by which shared objects are opened, deleted and looked at. These
+ * are operations like any other.
  */
-import type { Engine } from "./Engine.ts"
-import {
-  answer,
-  type AnyKind,
-  anything,
-  count,
-  isRefusal,
-  kindOf,
-  operationsOf,
-  type Options,
-  type Parameter,
-  ready,
-  type Refusal,
-  refuse,
-  word,
-  wordOrNothing
-} from "./Kind.ts"
+import { type AnyKind, kindOf } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
-import type { SharedObject } from "./State.ts"
+import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./Operation.ts"
+import { anything, count, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
+import { remove } from "./Removal.ts"
+import type { EngineState, SharedObject } from "./State.ts"
 import { type Argument, type Cell, cell, isCell, type ObjectId } from "./Value.ts"
 
 /** What `inspect` tells: a snapshot of one instant. */
@@ -53,10 +40,10 @@ export interface Inspection {
   }
 }
 
-/** The id of the manager among its own objects. */
+/** Its id among the objects of the manager. */
 export const id: ObjectId = 0
 
-const { change, read } = operationsOf<Engine>()
+const { change, read } = operationsOf<EngineState>()
 
 const operations = {
   /**
@@ -66,25 +53,25 @@ const operations = {
   open: change({
     parameters: [word, word, wordOrNothing, count],
     rest: [anything],
-    decide: (engine, [kindName, fingerprint, name, ...rest]) => {
-      const kind = engine.state.kinds.get(kindName)
-      if (kind === undefined || kind.name === "Manager") return refuse("UnknownKind", kindName)
+    decide: (state, [kindName, fingerprint, name, ...rest]) => {
+      const kind = state.kinds.get(kindName)
+      if (kind === undefined || kind.name === "Directory") return refuse("UnknownKind", kindName)
       const { options, values } = creation(rest)
       const invalid = invalidOption(kind, options)
       if (invalid !== undefined) return invalid
-      const existing = name === null ? undefined : engine.state.objects.get(engine.state.names.get(name) ?? -1)
-      if (existing === undefined) return refusalToCreate(engine, name, kind.initial(options, values)) ?? ready
+      const existing = name === null ? undefined : state.objects.get(state.names.get(name) ?? -1)
+      if (existing === undefined) return refusalToCreate(state, name, kind.initial(options, values)) ?? ready
       if (existing.kind !== kind) return refuse("KindMismatch", existing.kind.name, kindName)
       if (existing.fingerprint !== fingerprint) return refuse("SchemaMismatch", existing.fingerprint, fingerprint)
       const agreement = agreementOf(options)
       if (existing.agreement !== agreement) return refuse("OptionsMismatch", existing.agreement, agreement)
       return answer(handle(existing), 0)
     },
-    apply: (engine, [kindName, fingerprint, name, ...rest], at) => {
-      const kind = engine.state.kinds.get(kindName)!
+    apply: (state, [kindName, fingerprint, name, ...rest], at) => {
+      const kind = state.kinds.get(kindName)!
       const { options, values } = creation(rest)
       const created: SharedObject = {
-        id: engine.state.nextObject++,
+        id: state.nextObject++,
         kind,
         name: name ?? undefined,
         agreement: agreementOf(options),
@@ -98,45 +85,45 @@ const operations = {
         watchers: new Map()
       }
       for (const value of kind.values(created.state)) at.retain(value)
-      engine.state.objects.set(created.id, created)
-      if (name !== null) engine.state.names.set(name, created.id)
+      state.objects.set(created.id, created)
+      if (name !== null) state.names.set(name, created.id)
       return [handle(created), 1] as const
     }
   }),
   /** Removes an object and fails whoever waits for it; old handles never rebind (S-27). */
   delete: change({
     parameters: [count],
-    decide: (engine, [object]) => object === id || !engine.state.objects.has(object) ? refuse("ObjectNotFound") : ready,
-    apply: (engine, [object]) => {
-      engine.remove(engine.state.objects.get(object)!)
+    decide: (state, [object]) => object === id || !state.objects.has(object) ? refuse("ObjectNotFound") : ready,
+    apply: (state, [object]) => {
+      remove(state, state.objects.get(object)!)
       return []
     }
   }),
   /** Objects, holders, waiters, sessions and counts, as JSON. */
-  inspect: read([], (engine) => [cell(JSON.stringify(describe(engine)))] as const)
+  inspect: read([], (state) => [cell(JSON.stringify(describe(state)))] as const)
 }
 
-/** The kind of the manager. */
-export const kind = kindOf<Engine>()({
-  name: "Manager",
+/** The kind of the directory. */
+export const kind = kindOf<EngineState>()({
+  name: "Directory",
   lanes: [],
   operations,
-  initial: () => refuse("InvalidOptions", "there is one manager"),
+  initial: () => refuse("InvalidOptions", "there is one directory"),
   pristine: () => false,
   values: () => [],
   describe: () => null,
   check: () => []
 })
 
-/** The manager as one of its objects; it is referred to for ever. */
-export const object = (engine: Engine): SharedObject => ({
+/** The directory of a new manager; it is never removed. */
+export const object = (state: EngineState): SharedObject => ({
   id,
   kind,
   name: undefined,
   agreement: "",
   fingerprint: "",
   keep: true,
-  state: engine,
+  state,
   lanes: Lane.make([]),
   waiting: 0,
   grants: 0,
@@ -175,21 +162,21 @@ const agreementOf = (options: Options): string =>
   Object.entries(options).map(([name, value]) => `${name} ${String(value)}`).join(", ")
 
 const refusalToCreate = (
-  engine: Engine,
+  state: EngineState,
   name: string | null,
   initial: unknown
 ): Refusal<"LimitExceeded" | "InvalidOptions"> | undefined => {
-  const { nameLengthMax, objectsMax } = engine.state.limits
+  const { nameLengthMax, objectsMax } = state.limits
   if (name !== null && name.length > nameLengthMax) return refuse("LimitExceeded", "nameLengthMax", nameLengthMax)
-  if (engine.state.objects.size > objectsMax) return refuse("LimitExceeded", "objectsMax", objectsMax)
+  if (state.objects.size > objectsMax) return refuse("LimitExceeded", "objectsMax", objectsMax)
   // What `Kind.initial` refuses with.
   return isRefusal(initial) ? initial as Refusal<"InvalidOptions"> : undefined
 }
 
 const handle = (object: SharedObject): Cell => ({ text: JSON.stringify(object.kind.name), handles: [object.id] })
 
-const describe = (engine: Engine): Inspection => {
-  const { epoch, grants, index, objects, sessions } = engine.state
+const describe = (state: EngineState): Inspection => {
+  const { epoch, grants, index, objects, sessions } = state
   return {
     epoch,
     index,

@@ -32,14 +32,24 @@
  * counts and forgetting an unused object are bookkeeping and take none; nobody can observe their order.
  */
 import * as Admission from "./Admission.ts"
-import * as Manager from "./Directory.ts"
+import * as Directory from "./Directory.ts"
 import * as Grants from "./Grants.ts"
-import type { CancelFate, Input, JournalEntry, OperationTable, Output, RequestInput } from "./Inputs.ts"
-import type { AnyKind, Client, Decision, Grant, Operation, Refusal, Reply, Withdrawal } from "./Kind.ts"
-import { refuse } from "./Kind.ts"
+import type {
+  CancelFate,
+  Input,
+  JournalEntry,
+  OperationTable,
+  Outcome,
+  Output,
+  RequestInput,
+  SessionId
+} from "./Inputs.ts"
+import type { AnyKind } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
+import type { Client, Decision, Grant, Operation, Refusal, Reply, Withdrawal } from "./Operation.ts"
+import { refuse } from "./Operation.ts"
 import * as References from "./References.ts"
-import type { EngineLimits, EngineState, Outcome, Parked, Session, SessionId, SharedObject } from "./State.ts"
+import type { EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
 import { Step } from "./Step.ts"
 import * as Watchers from "./Watchers.ts"
 
@@ -55,16 +65,12 @@ export interface EngineOptions {
 /** A manager's state and the one function that changes it. */
 export class Engine {
   readonly state: EngineState
-  /** Outputs of the steps since the host last took them; leave through one gate (S-3). */
-  outputs: Array<Output> = []
   readonly #journal: ((entry: JournalEntry) => void) | undefined
   readonly #operations = new Map<AnyKind, ReadonlyArray<readonly [name: string, operation: Operation<unknown>]>>()
   readonly #at: Step
-  /** Objects changed in this step, whose lanes are to be served. */
-  readonly #touched = new Set<SharedObject>()
 
   constructor(options: EngineOptions) {
-    const kinds = [Manager.kind, ...options.kinds]
+    const kinds = [Directory.kind, ...options.kinds]
     this.#journal = options.journal
     this.state = {
       epoch: options.epoch,
@@ -72,7 +78,7 @@ export class Engine {
       kinds: new Map(kinds.map((kind) => [kind.name, kind])),
       index: 0,
       now: 0,
-      nextObject: Manager.id + 1,
+      nextObject: Directory.id + 1,
       arrivals: 0,
       sessions: new Map(),
       objects: new Map(),
@@ -81,11 +87,13 @@ export class Engine {
       deadlines: new Set(),
       unreferenced: new Set(),
       suspects: new Set(),
-      dropsSinceTrace: 0
+      dropsSinceTrace: 0,
+      touched: new Set(),
+      outputs: []
     }
     for (const kind of kinds) this.#operations.set(kind, Object.entries(kind.operations))
-    this.#at = new Step(this)
-    this.state.objects.set(Manager.id, Manager.object(this))
+    this.#at = new Step(this.state)
+    this.state.objects.set(Directory.id, Directory.object(this.state))
   }
 
   /** The operations of every kind, in the order of their positions. */
@@ -95,6 +103,13 @@ export class Engine {
         [kind, list]
       ) => [kind.name, list.map(([name, { access }]) => [name, access] as const)])
     )
+  }
+
+  /** Takes the outputs of the steps since they were last taken, in order. */
+  takeOutputs(): ReadonlyArray<Output> {
+    const { outputs } = this.state
+    this.state.outputs = []
+    return outputs
   }
 
   /** When the host should bring the time next, if at all. */
@@ -127,7 +142,7 @@ export class Engine {
           this.#watch(session, input)
           break
         case "Credit":
-          Watchers.credit(this, session, input.sequence, input.credit)
+          Watchers.credit(this.state, session, input.sequence, input.credit)
           break
         case "Unwatch":
           Watchers.unwatch(this.state, session, input.sequence)
@@ -136,8 +151,8 @@ export class Engine {
           this.#end(session)
       }
     }
-    for (const object of this.#touched) {
-      this.#touched.delete(object)
+    for (const object of this.state.touched) {
+      this.state.touched.delete(object)
       this.#serve(object)
     }
     References.collect(this.state, this.#tellGone)
@@ -205,7 +220,7 @@ export class Engine {
     const call = session.calls.get(sequence)
     if (call?._tag === "Answered") {
       const { index, outcome } = call
-      this.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+      this.state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
     }
     return false
   }
@@ -243,12 +258,12 @@ export class Engine {
       next: undefined
     }
     Lane.join(object, session, parked)
-    this.outputs.push({ _tag: "Parked", session: session.id, sequence: request.sequence })
+    this.state.outputs.push({ _tag: "Parked", session: session.id, sequence: request.sequence })
     if (operation.enter === undefined) return
     parked.since = ++this.state.index
     this.#record("entered", parked, object, [])
     operation.enter(object.state, parked.args, this.#at.of(object, session.id, parked.since))
-    this.#touched.add(object)
+    this.state.touched.add(object)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -263,7 +278,7 @@ export class Engine {
     if (operation.access === "grant") {
       Grants.add(this.state, session, object, call.sequence, operation.byReceipt, at.expiry)
     }
-    this.#touched.add(object)
+    this.state.touched.add(object)
     this.#record("request", call, object, reply)
     const outcome: Outcome = { _tag: "Success", reply }
     session.calls.set(call.sequence, {
@@ -280,12 +295,12 @@ export class Engine {
     const object = this.state.objects.get(grant.object)!
     Grants.settle(this.state, grant)
     object.kind.revoke?.(object.state, grant, reason, this.#at.of(object, grant.session))
-    this.#touched.add(object)
+    this.state.touched.add(object)
   }
 
   #reply(session: Session, sequence: number, index: number, outcome: Outcome): void {
     if (outcome._tag === "Success") References.importHandles(this.state, session.id, outcome.reply)
-    this.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+    this.state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
   }
 
   /** I4: tries the lanes of an object, in order, until nobody can go. A change that must wait holds up its lane (S-13). */
@@ -371,12 +386,12 @@ export class Engine {
     const object = this.state.objects.get(grant.object)!
     Grants.settle(this.state, grant)
     object.kind.received?.(object.state, grant, this.#at.of(object, session.id))
-    this.#touched.add(object)
+    this.state.touched.add(object)
   }
 
   /** S-10: cancel is idempotent and always answered; its outcome replaces the reply. */
   #cancel(session: Session, sequence: number): void {
-    this.outputs.push({ _tag: "Cancelled", session: session.id, sequence, fate: this.#undo(session, sequence) })
+    this.state.outputs.push({ _tag: "Cancelled", session: session.id, sequence, fate: this.#undo(session, sequence) })
   }
 
   #undo(session: Session, sequence: number): CancelFate {
@@ -405,7 +420,7 @@ export class Engine {
     References.releaseArguments(this.state, parked.args)
     References.released(this.state, object)
     // Nobody waits for a read to go: to leave costs it nothing (S-13).
-    if (!parked.isRead) this.#touched.add(object)
+    if (!parked.isRead) this.state.touched.add(object)
   }
 
   /** S-11, in one step and under one index: withdraw, revoke in order of acquisition, drop; then the lanes are served. */
@@ -413,7 +428,7 @@ export class Engine {
     this.state.index++
     const ended = { session: session.id, sequence: 0, args: [] }
     // What it still held comes back under this index: the journal says so (S-31).
-    this.#record("ended", ended, this.state.objects.get(Manager.id)!, [...session.grants.keys()])
+    this.#record("ended", ended, this.state.objects.get(Directory.id)!, [...session.grants.keys()])
     for (const call of session.calls.values()) {
       if (call._tag === "Parked") this.#withdraw(session, call, "session ended")
     }
@@ -438,33 +453,7 @@ export class Engine {
     this.#reply(session, input.sequence, this.state.index, outcome)
   }
 
-  readonly #tellGone = (object: SharedObject): void => Watchers.tell(this, object, "ended", [])
-
-  /** Fails whoever waits for an object, ends what it granted, and removes it (S-27). */
-  remove(object: SharedObject): void {
-    for (const lane of object.lanes.values()) {
-      for (let parked = lane.head; parked !== undefined; parked = lane.head) {
-        const session = this.state.sessions.get(parked.session)!
-        Lane.leave(object, session, parked)
-        References.releaseArguments(this.state, parked.args)
-        this.#reply(session, parked.sequence, this.state.index, {
-          _tag: "Failure",
-          error: "ObjectDeleted",
-          details: []
-        })
-      }
-    }
-    for (const grant of this.state.grants.values()) {
-      if (grant.object !== object.id) continue
-      Grants.settle(this.state, grant)
-      if (object.kind.fences === true) {
-        this.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
-      }
-    }
-    this.#tellGone(object)
-    References.destroy(this.state, object)
-    this.#touched.delete(object)
-  }
+  readonly #tellGone = (object: SharedObject): void => Watchers.tell(this.state, object, "ended", [])
 
   #record(
     cause: JournalEntry["cause"],

@@ -2,7 +2,7 @@
  * Grants: what is bound to one call of one session until it is settled or revoked (S-10, S-11). Plain bookkeeping; what
  * a grant stands for is known to its kind alone.
  */
-import type { Grant } from "./Kind.ts"
+import type { Grant } from "./Operation.ts"
 import * as References from "./References.ts"
 import type { EngineState, Session, SharedObject } from "./State.ts"
 

@@ -1,9 +1,16 @@
 /**
  * What an engine is told, what it answers, and what it writes down: the vocabulary that the protocol carries.
  */
-import type { Access, Client, GrantId, Reply } from "./Kind.ts"
-import type { Outcome, SessionId } from "./State.ts"
+import type { Access, Client, GrantId, Reply } from "./Operation.ts"
 import type { Argument, ObjectId } from "./Value.ts"
+
+/** A client of the manager, for as long as its connection lives (S-6). */
+export type SessionId = number
+
+/** How a call ended. */
+export type Outcome =
+  | { readonly _tag: "Success"; readonly reply: Reply }
+  | { readonly _tag: "Failure"; readonly error: string; readonly details: Reply }
 
 /** What can happen to a manager. Ids, labels and time come from outside (S-1). */
 export type Input =

@@ -4,8 +4,8 @@
  */
 import type { Engine } from "./Engine.ts"
 import type { Output } from "./Inputs.ts"
-import type { Grant } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
+import type { Grant } from "./Operation.ts"
 import type { SharedObject } from "./State.ts"
 import { isCell } from "./Value.ts"
 

@@ -5,8 +5,9 @@
  * objects. Counting frees at once whatever is not in a cycle; what lost a reference and still has some is a suspect,
  * and suspects are traced from the roots now and then.
  */
+import type { SessionId } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
-import type { EngineState, SessionId, SharedObject } from "./State.ts"
+import type { EngineState, SharedObject } from "./State.ts"
 import { type Argument, type Cell, isCell, type ObjectId } from "./Value.ts"
 
 /** Counts the handles in a value. */

@@ -3,16 +3,10 @@
  *
  * No closures, promises or clocks: two engines that were given the same inputs hold equal states (I1).
  */
-import type { AnyKind, Client, Grant, GrantId, Reply } from "./Kind.ts"
+import type { Outcome, Output, SessionId } from "./Inputs.ts"
+import type { AnyKind } from "./Kind.ts"
+import type { Client, Grant, GrantId } from "./Operation.ts"
 import type { Argument, ObjectId } from "./Value.ts"
-
-/** A client of the manager, for as long as its connection lives (S-6). */
-export type SessionId = number
-
-/** How a call ended. */
-export type Outcome =
-  | { readonly _tag: "Success"; readonly reply: Reply }
-  | { readonly _tag: "Failure"; readonly error: string; readonly details: Reply }
 
 /** A call that waits in a lane (S-14). A node of the lane's doubly linked list, so that cancel is O(1) (S-13). */
 export interface Parked {
@@ -131,4 +125,8 @@ export interface EngineState {
   /** Objects that lost a reference but not the last one: perhaps only a cycle holds them (S-23). */
   readonly suspects: Set<ObjectId>
   dropsSinceTrace: number
+  /** Objects changed in this step, whose lanes are to be served. Empty between steps. */
+  readonly touched: Set<SharedObject>
+  /** Outputs of the steps since the host last took them; they leave through one gate (S-3). */
+  outputs: Array<Output>
 }

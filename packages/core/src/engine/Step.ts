@@ -1,25 +1,25 @@
 /**
  * The step in progress, as kinds see it.
  */
-import type { Engine } from "./Engine.ts"
 import * as Grants from "./Grants.ts"
-import type { At, Client, Grant, GrantId, Reply } from "./Kind.ts"
+import type { SessionId } from "./Inputs.ts"
+import type { At, Client, Grant, GrantId, Reply } from "./Operation.ts"
 import * as References from "./References.ts"
-import type { SessionId, SharedObject } from "./State.ts"
+import type { EngineState, SharedObject } from "./State.ts"
 import type { Cell } from "./Value.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** The step in progress, as kinds see it. One per engine: a kind must not keep it. */
 export class Step implements At {
-  readonly #engine: Engine
+  readonly #state: EngineState
   #object: SharedObject | undefined
   #session: SessionId = 0
   since: number | undefined
   isBehind = false
   expiry: number | undefined
 
-  constructor(engine: Engine) {
-    this.#engine = engine
+  constructor(state: EngineState) {
+    this.#state = state
   }
 
   of(object: SharedObject, session: SessionId, since?: number, isBehind = false): this {
@@ -32,25 +32,25 @@ export class Step implements At {
   }
 
   get index(): number {
-    return this.#engine.state.index
+    return this.#state.index
   }
 
   get now(): number {
-    return this.#engine.state.now
+    return this.#state.now
   }
 
   get client(): Client {
-    return this.#engine.state.sessions.get(this.#session)!.label
+    return this.#state.sessions.get(this.#session)!.label
   }
 
   held(id: GrantId): Grant | undefined {
-    const grant = this.#engine.state.grants.get(id)
+    const grant = this.#state.grants.get(id)
     return grant?.session === this.#session && grant.object === this.#object!.id ? grant : undefined
   }
 
   settle(id: GrantId): void {
     const grant = this.held(id)
-    if (grant !== undefined) Grants.settle(this.#engine.state, grant)
+    if (grant !== undefined) Grants.settle(this.#state, grant)
   }
 
   expire(milliseconds: number): void {
@@ -58,14 +58,14 @@ export class Step implements At {
   }
 
   retain(cell: Cell): void {
-    References.retain(this.#engine.state, cell)
+    References.retain(this.#state, cell)
   }
 
   release(cell: Cell): void {
-    References.release(this.#engine.state, cell)
+    References.release(this.#state, cell)
   }
 
   changed(change: Reply): void {
-    Watchers.tell(this.#engine, this.#object!, "change", change)
+    Watchers.tell(this.#state, this.#object!, "change", change)
   }
 }

@@ -5,11 +5,10 @@
  * is answered with a fresh snapshot. So a slow watcher costs nothing but its mark, and delays nobody (S-12).
  * Watchers keep nothing alive (S-24).
  */
-import type { Engine } from "./Engine.ts"
-import type { WatchEvent } from "./Inputs.ts"
-import type { Reply } from "./Kind.ts"
+import type { Outcome, WatchEvent } from "./Inputs.ts"
+import type { Reply } from "./Operation.ts"
 import * as References from "./References.ts"
-import type { EngineState, Outcome, Session, SharedObject, Watcher } from "./State.ts"
+import type { EngineState, Session, SharedObject, Watcher } from "./State.ts"
 import type { ObjectId } from "./Value.ts"
 
 const key = (session: Session, sequence: number): string => `${session.id}:${sequence}`
@@ -43,27 +42,27 @@ export const unwatch = (state: EngineState, session: Session, sequence: number):
 }
 
 /** The client is ready for more; if it missed something it gets a snapshot at once. */
-export const credit = (engine: Engine, session: Session, sequence: number, more: number): void => {
-  const object = engine.state.objects.get(session.watches.get(sequence) ?? -1)
+export const credit = (state: EngineState, session: Session, sequence: number, more: number): void => {
+  const object = state.objects.get(session.watches.get(sequence) ?? -1)
   const watcher = object?.watchers.get(key(session, sequence))
   if (object === undefined || watcher === undefined) return
   watcher.credit += more
   if (!watcher.lagged) return
   watcher.lagged = false
-  emit(engine, watcher, "reset", object.kind.snapshot!(object.state))
+  emit(state, watcher, "reset", object.kind.snapshot!(object.state))
 }
 
 /** Tells every watcher of an object that has credit. */
-export const tell = (engine: Engine, object: SharedObject, event: WatchEvent, parts: Reply): void => {
+export const tell = (state: EngineState, object: SharedObject, event: WatchEvent, parts: Reply): void => {
   for (const watcher of object.watchers.values()) {
-    if (watcher.credit > 0 || event === "ended") emit(engine, watcher, event, parts)
+    if (watcher.credit > 0 || event === "ended") emit(state, watcher, event, parts)
     else watcher.lagged = true
   }
 }
 
-const emit = (engine: Engine, watcher: Watcher, event: WatchEvent, parts: Reply): void => {
+const emit = (state: EngineState, watcher: Watcher, event: WatchEvent, parts: Reply): void => {
   watcher.credit--
-  References.importHandles(engine.state, watcher.session, parts)
+  References.importHandles(state, watcher.session, parts)
   const { sequence, session } = watcher
-  engine.outputs.push({ _tag: "Event", session, sequence, index: engine.state.index, event, parts })
+  state.outputs.push({ _tag: "Event", session, sequence, index: state.index, event, parts })
 }

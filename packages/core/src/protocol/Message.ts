@@ -10,9 +10,8 @@
  *          ─► Closing reason                           (the server ends this session, S-12)
  * ```
  */
-import type { CancelFate, Input, Output, RequestInput, WatchEvent } from "../engine/Inputs.ts"
-import type { GrantId } from "../engine/Kind.ts"
-import type { Outcome, SessionId } from "../engine/State.ts"
+import type { CancelFate, Input, Outcome, Output, RequestInput, SessionId, WatchEvent } from "../engine/Inputs.ts"
+import type { GrantId } from "../engine/Operation.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { FrameWriter } from "./Frame.ts"

@@ -12,9 +12,9 @@ import type { Connection } from "../client/Connection.ts"
 import { failure } from "../client/Failure.ts"
 import type { OperationInfo, Target } from "../client/Target.ts"
 import type { Notification } from "../client/Watches.ts"
-import type { kind as ManagerKind } from "../engine/Directory.ts"
+import type { kind as DirectoryKind } from "../engine/Directory.ts"
+import type { Outcome } from "../engine/Inputs.ts"
 import type { Kind } from "../engine/Kind.ts"
-import type { Outcome } from "../engine/State.ts"
 import type { Argument, Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, ValueNotDecoded, ValueNotEncoded } from "../ManagerError.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
@@ -49,9 +49,9 @@ export interface Shared {
   readonly [TypeId]: Remote<unknown>
 }
 
-/** The manager as an object of itself: opening, deleting, inspecting (`engine/Manager.ts`). */
-export const manager = (connection: Connection, description = "the manager"): Remote<typeof ManagerKind> =>
-  new Remote<typeof ManagerKind>(connection, "Manager", { id: 0, description, name: undefined }, "")
+/** The directory of a manager: it opens, deletes and inspects objects (`engine/Directory.ts`). */
+export const directory = (connection: Connection, description = "the manager"): Remote<typeof DirectoryKind> =>
+  new Remote<typeof DirectoryKind>(connection, "Directory", { id: 0, description, name: undefined }, "")
 
 /** What becomes of a reply. */
 type Decode<K, N extends keyof OperationsOf<K>, A, E> = (reply: ReplyOf<K, N>, index: number) => Exit.Exit<A, E>

@@ -15,7 +15,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
-import type { OptionParameters, OptionsOf } from "../engine/Kind.ts"
+import type { OptionParameters, OptionsOf } from "../engine/Parameter.ts"
 import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
 import { Manager } from "./Manager.ts"
@@ -68,7 +68,7 @@ export const open = <A extends Remote.Shared, K extends Named, C, R>(
     const codecs = yield* codecsOf(facade)
     const { kind } = facade
     const shown = describe(kind, name)
-    const directory = Remote.manager(connection, shown)
+    const directory = Remote.directory(connection, shown)
     const initial = yield* Exit.mapError(
       creation.initial?.(codecs) ?? Exit.succeed([]),
       (error) => directory.notEncoded("open", error)

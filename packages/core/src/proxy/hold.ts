@@ -11,7 +11,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../client/Connection.ts"
 import { Guard, type GuardedBy } from "../client/Guard.ts"
-import type { GrantId } from "../engine/Kind.ts"
+import type { GrantId } from "../engine/Operation.ts"
 import type { Remote, Restore } from "./Remote.ts"
 
 /** A hold of this process, from its grant to the end of its body. */

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { GrantId } from "../engine/Kind.ts"
+import type { GrantId } from "../engine/Operation.ts"
 import type { Cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { RecordRemote } from "./Field.ts"

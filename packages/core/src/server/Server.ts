@@ -22,9 +22,9 @@ import * as FiberHandle from "effect/FiberHandle"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { Engine } from "../engine/Engine.ts"
-import type { JournalEntry, Output } from "../engine/Inputs.ts"
-import type { AnyKind, Client } from "../engine/Kind.ts"
-import type { SessionId } from "../engine/State.ts"
+import type { JournalEntry, Output, SessionId } from "../engine/Inputs.ts"
+import type { AnyKind } from "../engine/Kind.ts"
+import type { Client } from "../engine/Operation.ts"
 import type { Limits } from "../Limits.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import * as Frames from "../transport/Frames.ts"
@@ -92,16 +92,15 @@ export const make = (
     let trusted = true
 
     const step: Engine["step"] = (input) => {
-      const before = engine.outputs.length
+      const before = engine.state.outputs.length
       engine.step(input)
-      const broken = monitor?.(engine, engine.outputs.slice(before)) ?? []
+      const broken = monitor?.(engine, engine.state.outputs.slice(before)) ?? []
       if (broken.length > 0) throw new Error(broken.join("\n"))
     }
 
     /** The gate (S-3): everything the turn produced leaves here, and only here. */
     const release = () => {
-      const outputs = engine.outputs
-      engine.outputs = []
+      const outputs = engine.takeOutputs()
       for (const output of outputs) {
         const shell = shells.get(output.session)
         if (shell === undefined) continue

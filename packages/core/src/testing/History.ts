@@ -4,12 +4,11 @@
  * `Recorder` writes a history from what passes over a link, so it holds what really was said, not what a program made
  * of it. Times are of a monotonic clock; only those of one clock are ever compared (S-31).
  */
-import type { CancelFate, JournalEntry, WatchEvent } from "../engine/Inputs.ts"
-import type { Outcome } from "../engine/State.ts"
+import type { CancelFate, JournalEntry, Outcome, WatchEvent } from "../engine/Inputs.ts"
 import type { Argument } from "../engine/Value.ts"
 
 export type { JournalEntry } from "../engine/Inputs.ts"
-export type { Outcome } from "../engine/State.ts"
+export type { Outcome } from "../engine/Inputs.ts"
 export type { Argument, Cell } from "../engine/Value.ts"
 
 /** One call of one client. */

@@ -5,8 +5,7 @@
  * when its bytes are read. Needs nothing of the program or of the manager.
  */
 import * as Predicate from "effect/Predicate"
-import type { OperationTable } from "../engine/Inputs.ts"
-import type { Outcome } from "../engine/State.ts"
+import type { OperationTable, Outcome } from "../engine/Inputs.ts"
 import { type Argument, isCell } from "../engine/Value.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { FrameSplitter } from "../protocol/Frame.ts"
@@ -38,7 +37,7 @@ export class Recorder {
   readonly #calls = new Map<number, Writable<CallRecord>>()
   readonly #told = new Map<number, Array<Told>>()
   /** Kinds of the objects this client has heard of. */
-  readonly #kinds = new Map<number, string>([[0, "Manager"]])
+  readonly #kinds = new Map<number, string>([[0, "Directory"]])
   #operations: OperationTable = {}
   #session = 0
 

@@ -2,7 +2,7 @@
  * A journal, replayed through the models one entry after the other: what every object should have been at each index.
  */
 import type { JournalEntry } from "../engine/Inputs.ts"
-import type { Withdrawal } from "../engine/Kind.ts"
+import type { Withdrawal } from "../engine/Operation.ts"
 import { type Argument, isCell } from "../engine/Value.ts"
 import { models as standard } from "./models/index.ts"
 import { type Answer, type Call, type MakeModel, type Model, type Reply, sameReply, show } from "./models/Model.ts"

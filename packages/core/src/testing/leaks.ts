@@ -35,7 +35,7 @@ export const replayed = (
   onEngine(again)
   for (const input of inputs) {
     again.step(input)
-    again.outputs = []
+    again.takeOutputs()
   }
   const [first, second] = [StateHash.hash(engine.state), StateHash.hash(again.state)]
   return first === second ? [] : [`I1: the same inputs gave the states ${first} and ${second}`]

@@ -4,19 +4,9 @@
  * Indexes count from 0, or below 0 from the end. A number that the type cannot hold is refused and never cut, and so
  * are those that JSON has no form for: a floating point number is rounded to its type's precision, nothing else.
  */
-import {
-  answer,
-  type At,
-  count,
-  integer,
-  kindOf,
-  number,
-  operationsOf,
-  ready,
-  type Refusal,
-  refuse,
-  word
-} from "../Kind.ts"
+import { kindOf } from "../Kind.ts"
+import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
+import { count, integer, number, word } from "../Parameter.ts"
 import type { Cell } from "../Value.ts"
 import * as Turn from "./turn.ts"
 

@@ -8,19 +8,18 @@
  *
  * I2: fewer than all parties have arrived.
  */
+import { kindOf } from "../Kind.ts"
 import {
   type At,
-  count,
   type GrantId,
-  kindOf,
   operationsOf,
-  positive,
   ready,
   type Refusal,
   refuse,
   wait,
   type Withdrawal
-} from "../Kind.ts"
+} from "../Operation.ts"
+import { count, positive } from "../Parameter.ts"
 
 /** Who broke it, and why. */
 interface Break {

@@ -12,7 +12,9 @@
  * I2: a waiter is in exactly one of `asleep`, `notified`, or the holder. I5: as for a lock; each wait ends with a new
  * token.
  */
-import { answer, type At, count, type Grant, kindOf, operationsOf, ready, refuse, wait, waitIn } from "../Kind.ts"
+import { kindOf } from "../Kind.ts"
+import { answer, type At, type Grant, operationsOf, ready, refuse, wait, waitIn } from "../Operation.ts"
+import { count } from "../Parameter.ts"
 import * as Lock from "./lock.ts"
 
 interface State extends Lock.Locked {

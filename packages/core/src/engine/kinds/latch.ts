@@ -1,7 +1,8 @@
 /**
  * Latch: closed it makes everybody wait, open it lets everybody through.
  */
-import { answer, kindOf, operationsOf, ready, wait } from "../Kind.ts"
+import { kindOf } from "../Kind.ts"
+import { answer, operationsOf, ready, wait } from "../Operation.ts"
 
 interface State {
   isOpen: boolean

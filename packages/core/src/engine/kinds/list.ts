@@ -4,19 +4,9 @@
  *
  * Positions count from 0, or below 0 from the end. Bounds of slices outside of the list mean its ends.
  */
-import {
-  answer,
-  type At,
-  count,
-  integer,
-  kindOf,
-  operationsOf,
-  ready,
-  type Refusal,
-  refuse,
-  value,
-  word
-} from "../Kind.ts"
+import { kindOf } from "../Kind.ts"
+import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
+import { count, integer, value, word } from "../Parameter.ts"
 import type { Argument, Cell } from "../Value.ts"
 import * as Scan from "./scan.ts"
 import * as Turn from "./turn.ts"

@@ -5,19 +5,19 @@
  *
  * A condition is a lock, too, with a wait set (`condition.ts`): it has these operations and this part of the state.
  */
+import { kindOf } from "../Kind.ts"
 import {
   answer,
   type At,
-  count,
   type Grant,
   type GrantId,
-  kindOf,
   operationsOf,
   ready,
   refuse,
   wait,
   type Withdrawal
-} from "../Kind.ts"
+} from "../Operation.ts"
+import { count } from "../Parameter.ts"
 
 /** The state of a lock, or the part of a state that makes one. */
 export interface Locked {

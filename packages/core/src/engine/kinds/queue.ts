@@ -5,21 +5,9 @@
  * settled (only counted). Queued items are ordered by how many were accepted before them: what comes back goes to its old
  * place, not simply to the head.
  */
-import {
-  answer,
-  type At,
-  atLeastOne,
-  count,
-  type Grant,
-  type GrantId,
-  kindOf,
-  operationsOf,
-  ready,
-  refuse,
-  value,
-  wait,
-  word
-} from "../Kind.ts"
+import { kindOf } from "../Kind.ts"
+import { answer, type At, type Grant, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
+import { atLeastOne, count, value, word } from "../Parameter.ts"
 import type { Cell } from "../Value.ts"
 
 interface Item {

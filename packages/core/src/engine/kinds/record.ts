@@ -6,24 +6,9 @@
  * A version is the index of the change that wrote an entry, 0 at first: equal versions mean an unchanged entry. An entry
  * that is not there has version 0, too.
  */
-import {
-  answer,
-  type At,
-  count,
-  type Grant,
-  kindOf,
-  number,
-  operationsOf,
-  type Options,
-  type Parameter,
-  ready,
-  type Refusal,
-  refuse,
-  value,
-  valueOrNothing,
-  wait,
-  word
-} from "../Kind.ts"
+import { kindOf } from "../Kind.ts"
+import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
+import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
 import { type Argument, type Cell, cell } from "../Value.ts"
 import * as Scan from "./scan.ts"
 import * as Turn from "./turn.ts"

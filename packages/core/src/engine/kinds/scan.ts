@@ -5,7 +5,8 @@
  * to the object meanwhile; the reader asks for the next one when it is ready for it. What fits into one page is answered
  * at once, without a copy and without a change. A scan is a grant: it ends with its reader.
  */
-import { type At, count, type Grant, type GrantId, operationsOf, ready, refuse } from "../Kind.ts"
+import { type At, type Grant, type GrantId, operationsOf, ready, refuse } from "../Operation.ts"
+import { count } from "../Parameter.ts"
 import { type Argument, type Cell, isCell } from "../Value.ts"
 
 /** The part of a kind's state that scans need. */

@@ -4,7 +4,9 @@
  * I2: permits free + held = all there are. A hold is the grant of the operation that got it; its id is the fencing
  * token of the permits.
  */
-import { answer, type At, count, type GrantId, kindOf, operationsOf, ready, refuse, wait } from "../Kind.ts"
+import { kindOf } from "../Kind.ts"
+import { answer, type At, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
+import { count } from "../Parameter.ts"
 
 interface State {
   readonly permits: number

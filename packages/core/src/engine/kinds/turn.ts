@@ -5,7 +5,8 @@
  * while a turn is held, only its holder's compare-and-set can succeed, so each of n contending updaters needs a
  * constant number of calls. A plain `set` is not held up by a turn: the holder then conflicts once more and goes on.
  */
-import { type At, count, type Grant, type GrantId, operationsOf, ready, refuse, wait, word } from "../Kind.ts"
+import { type At, type Grant, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
+import { count, word } from "../Parameter.ts"
 
 /** How long an updater may think, in milliseconds, before its turn passes on: its process may be frozen. */
 const turnMilliseconds = 5_000

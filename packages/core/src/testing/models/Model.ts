@@ -4,7 +4,7 @@
  * A model is sequential: one call after the other, no waiting, no sessions, no references. It knows the operations'
  * meaning and what becomes of grants, and keeps everything in plain arrays and maps. Adding a kind adds a file here.
  */
-import type { Withdrawal } from "../../engine/Kind.ts"
+import type { Withdrawal } from "../../engine/Operation.ts"
 import { type Argument, isCell } from "../../engine/Value.ts"
 
 /** The parts of a reply. */

@@ -1,5 +1,5 @@
 /** So many parties, of which each waits for all. */
-import type { Withdrawal } from "../../engine/Kind.ts"
+import type { Withdrawal } from "../../engine/Operation.ts"
 import type { Argument } from "../../engine/Value.ts"
 import {
   type Answer,

@@ -1,5 +1,5 @@
 /** A lock, and those who have given it up to wait for a notification. */
-import type { Withdrawal } from "../../engine/Kind.ts"
+import type { Withdrawal } from "../../engine/Operation.ts"
 import { LockModel } from "./lock.ts"
 import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
 

@@ -1,5 +1,5 @@
 /** Held by one, or free. */
-import type { Withdrawal } from "../../engine/Kind.ts"
+import type { Withdrawal } from "../../engine/Operation.ts"
 import {
   type Answer,
   type Call,

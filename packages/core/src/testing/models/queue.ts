@@ -1,5 +1,5 @@
 /** First in, first out; what comes back goes to its old place, and what fails too often to the dead letters. */
-import type { Withdrawal } from "../../engine/Kind.ts"
+import type { Withdrawal } from "../../engine/Operation.ts"
 import type { Argument } from "../../engine/Value.ts"
 import {
   type Answer,

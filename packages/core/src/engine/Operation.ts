@@ -1,0 +1,223 @@
+/**
+ * Operations: what a call may do to an object of a kind.
+ *
+ * ```text
+ *   request ─► parameters ─► decide ──ready──► apply ─► reply
+ *                              │ wait             ▲
+ *                              └──► lane ── head ─┘      (after every change, in order, to a fixpoint)
+ * ```
+ *
+ * - `decide` writes nothing and may refuse or wait (S-2).
+ * - `apply` writes and cannot fail (S-2).
+ * - `enter` changes something already by beginning to wait; `withdraw` undoes it (S-14). These two halves are the
+ *   reservation and the follow-up of dual data structures (Scherer and Scott, 2004).
+ */
+import type { AllArguments, Parameters } from "./Parameter.ts"
+import type { Argument, Cell } from "./Value.ts"
+
+/** The commit index of the operation that granted it: unique, and a fencing token within an epoch (S-4). */
+export type GrantId = number
+
+/** Something bound to one call of one session until it is settled or revoked. */
+export interface Grant {
+  readonly id: GrantId
+  readonly session: number
+  readonly sequence: number
+  readonly object: number
+  /** Settled by the acknowledgement of its reply (a plain `take`), not by an operation. */
+  readonly byReceipt: boolean
+  /** Engine time in milliseconds at which it is revoked by itself; absent: never. */
+  deadline?: number | undefined
+}
+
+/** Who a client says it is: shown to people, never trusted. */
+export interface Client {
+  readonly name: string
+  readonly pid: number
+}
+
+/** Why a grant is taken back, or a waiting operation withdrawn. */
+export type Withdrawal = "cancelled" | "session ended" | "deadline" | "fenced out"
+
+/** The step an operation is decided or applied in. */
+export interface At {
+  /** The commit index of this change. While deciding: the index of the last one. */
+  readonly index: number
+  /** Engine time in milliseconds; never decreases. */
+  readonly now: number
+  /** Who calls; in `withdraw` and `revoke`: who is gone. */
+  readonly client: Client
+  /** The index at which this call began to wait, its own if the operation has `enter`; absent: it has just arrived. */
+  readonly since: number | undefined
+  /** Whether a change waits before this call in its lane. */
+  readonly isBehind: boolean
+  /** The grant with this id if this session holds it on this object. */
+  readonly held: (id: GrantId) => Grant | undefined
+  /** Ends a grant: what it stood for has been settled by the operation. */
+  readonly settle: (id: GrantId) => void
+  /** Revokes the grant of this very step at `now + milliseconds`, unless settled before. */
+  readonly expire: (milliseconds: number) => void
+  /** Counts a value that the state now holds (S-23). */
+  readonly retain: (cell: Cell) => void
+  /** Uncounts a value that the state no longer holds. */
+  readonly release: (cell: Cell) => void
+  /** Tells the watchers of this object (S-29). */
+  readonly changed: (change: ReadonlyArray<Argument>) => void
+}
+
+/** What `decide` answers. */
+export type Decision<Error extends string = string> =
+  | { readonly _tag: "Ready" }
+  /** In this lane: a waiting call moves to its tail. Absent: where it is, or in the operation's own. */
+  | { readonly _tag: "Wait"; readonly lane?: string }
+  | Refusal<Error>
+  | { readonly _tag: "Answer"; readonly reply: ReadonlyArray<Argument> }
+
+/** An expected failure of one operation: its name and what the error should tell. */
+export interface Refusal<out Error extends string = string> {
+  readonly _tag: "Refuse"
+  readonly error: Error
+  readonly details: ReadonlyArray<Argument>
+}
+
+/** Go on and apply. */
+export const ready: Decision<never> = { _tag: "Ready" }
+
+/** Wait in the operation's lane. */
+export const wait: Decision<never> = { _tag: "Wait" }
+
+/** Wait in another lane from now on, behind those who are there. */
+export const waitIn = (lane: string): Decision<never> => ({ _tag: "Wait", lane })
+
+/** Whether something is a refusal. */
+export const isRefusal = (u: unknown): u is Refusal =>
+  typeof u === "object" && u !== null && "_tag" in u && u._tag === "Refuse"
+
+/** Fail the call; nothing changes. */
+export const refuse = <const Error extends string>(
+  error: Error,
+  ...details: ReadonlyArray<Argument>
+): Refusal<Error> => ({
+  _tag: "Refuse",
+  error,
+  details
+})
+
+/** Reply without a change: takes no index, like a read. */
+export const answer = (...reply: ReadonlyArray<Argument>): Decision<never> => ({ _tag: "Answer", reply })
+
+/** The parts of a reply. */
+export type Reply = ReadonlyArray<Argument>
+
+/**
+ * *read*: no index, run again if asked again; it may overtake, for it takes nothing from anybody. *change*: one index,
+ * reply remembered, in order. *grant*: and a grant (S-10).
+ */
+export type Access = "read" | "change" | "grant"
+
+/** One operation as the engine runs it. `types` is for the proxies, which are typed by it. */
+export interface Operation<
+  State,
+  Arguments extends ReadonlyArray<Argument> = ReadonlyArray<Argument>,
+  R = Reply,
+  Error extends string = string
+> {
+  readonly access: Access
+  readonly parameters: Parameters
+  /** A group of further arguments, any number of times; empty: there are none. */
+  readonly rest: Parameters
+  /** The one of `Kind.lanes` where it waits; absent: it never waits. */
+  readonly lane: string | undefined
+  /** Whether holds in the caller's guard must be current (S-21). */
+  readonly guarded: boolean
+  /** Only gives back what was granted: no limit holds it up, it may overtake, and twice is as good as once (S-8). */
+  readonly settles: boolean
+  readonly byReceipt: boolean
+  readonly decide: (state: State, args: ReadonlyArray<Argument>, at: At) => Decision
+  readonly apply: (state: State, args: ReadonlyArray<Argument>, at: At) => Reply
+  /**
+   * What its beginning to wait changes already (S-14): a barrier counts it, a condition releases its lock. Takes an
+   * index, which is the call's `at.since` from then on; `withdraw` undoes it.
+   */
+  readonly enter: ((state: State, args: ReadonlyArray<Argument>, at: At) => void) | undefined
+  /** A waiting operation leaves its lane unserved (S-14): undoes what `enter` did. */
+  readonly withdraw: ((state: State, args: ReadonlyArray<Argument>, reason: Withdrawal, at: At) => void) | undefined
+  /** Types only: what a proxy may send, what it gets, and the refusals it can meet. */
+  readonly types?: { readonly arguments: Arguments; readonly reply: R; readonly refusals: Error }
+}
+
+/** How an operation is written down. */
+interface Definition<
+  State,
+  P extends Parameters,
+  Rest extends Parameters,
+  R extends Reply,
+  Error extends string,
+  Lane extends string
+> {
+  readonly parameters: P
+  readonly rest?: Rest
+  readonly lane?: Lane
+  readonly guarded?: boolean
+  /** Implies that it is not guarded (S-21). */
+  readonly settles?: boolean
+  readonly decide?: (state: State, args: AllArguments<P, Rest>, at: At) => Decision<Error>
+  readonly apply: (state: State, args: AllArguments<P, Rest>, at: At) => R
+  readonly enter?: (state: State, args: AllArguments<P, Rest>, at: At) => void
+  readonly withdraw?: (state: State, args: AllArguments<P, Rest>, reason: Withdrawal, at: At) => void
+}
+
+const operation = <State, P extends Parameters, Rest extends Parameters, R extends Reply, Error extends string>(
+  access: Access,
+  definition: Definition<State, P, Rest, R, Error, string>,
+  byReceipt = false
+): Operation<State, AllArguments<P, Rest>, R, Error> => {
+  // The loop calls these only with arguments that the parameters have recognised, so the tuple type holds.
+  const { apply, decide, enter, withdraw } = definition as unknown as
+    & Pick<Operation<State>, "apply" | "enter" | "withdraw">
+    & { readonly decide?: Operation<State>["decide"] }
+  return {
+    access,
+    parameters: definition.parameters,
+    rest: definition.rest ?? [],
+    lane: definition.lane,
+    guarded: definition.guarded ?? definition.settles !== true,
+    settles: definition.settles ?? false,
+    byReceipt,
+    decide: decide ?? (() => ready),
+    apply,
+    enter,
+    withdraw
+  }
+}
+
+/** Constructors of the operations over one type of state, and the names of the lanes they may wait in. */
+export const operationsOf = <State, Lane extends string = never>() => ({
+  /** Looks, changes nothing; with `decide` it may refuse or wait. */
+  read: <
+    const P extends Parameters,
+    R extends Reply,
+    Error extends string = never,
+    const Rest extends Parameters = readonly []
+  >(
+    parameters: P,
+    apply: (state: State, args: AllArguments<P, Rest>, at: At) => R,
+    more?: Pick<Definition<State, P, Rest, R, Error, Lane>, "decide" | "lane" | "rest">
+  ) => operation<State, P, Rest, R, Error>("read", { ...more, parameters, apply }),
+  /** Changes the state. */
+  change: <
+    const P extends Parameters,
+    R extends Reply,
+    Error extends string = never,
+    const Rest extends Parameters = readonly []
+  >(definition: Definition<State, P, Rest, R, Error, Lane>) =>
+    operation<State, P, Rest, R, Error>("change", definition),
+  /** Changes the state and gives the caller something that it must settle, or that its receipt settles. */
+  grant: <
+    const P extends Parameters,
+    R extends Reply,
+    Error extends string = never,
+    const Rest extends Parameters = readonly []
+  >(definition: Definition<State, P, Rest, R, Error, Lane> & { readonly byReceipt?: boolean }) =>
+    operation<State, P, Rest, R, Error>("grant", definition, definition.byReceipt ?? false)
+})

@@ -1,0 +1,75 @@
+/**
+ * Parameters: how an argument is recognised on arrival, and the types that follow from it.
+ */
+import type { Argument, Cell } from "./Value.ts"
+
+/** How one parameter is recognised on arrival. */
+export interface Parameter<A extends Argument> {
+  readonly expected: string
+  readonly is: (argument: Argument | undefined) => argument is A
+}
+
+const parameter = <A extends Argument>(
+  expected: string,
+  is: (argument: Argument | undefined) => boolean
+): Parameter<A> => ({
+  expected,
+  is: (argument): argument is A => is(argument)
+})
+
+/** A stored value. */
+export const value: Parameter<Cell> = parameter("a value", (u) => typeof u === "object" && u !== null)
+/** A stored value, or nothing. */
+export const valueOrNothing: Parameter<Cell | null> = parameter(
+  "a value or nothing",
+  (u) => typeof u === "object"
+)
+/** A word: a field name, or a map key in canonical text. */
+export const word: Parameter<string> = parameter("a word", (u) => typeof u === "string")
+/** A word, or nothing. */
+export const wordOrNothing: Parameter<string | null> = parameter(
+  "a word or nothing",
+  (u) => typeof u === "string" || u === null
+)
+/** A number without a fraction from 0 up. */
+export const count: Parameter<number> = parameter(
+  "a whole number from 0 up",
+  (u) => typeof u === "number" && Number.isSafeInteger(u) && u >= 0
+)
+/** Anything that can be an argument. */
+export const anything: Parameter<Argument> = parameter("anything", (u) => u !== undefined)
+/** A finite number. */
+export const number: Parameter<number> = parameter("a finite number", (u) => Number.isFinite(u))
+
+/** A number without a fraction. */
+export const integer: Parameter<number> = parameter("a whole number of any sign", (u) => Number.isSafeInteger(u))
+/** A number without a fraction from 1 up. */
+export const positive: Parameter<number> = parameter(
+  "a whole number from 1 up",
+  (u) => typeof u === "number" && Number.isSafeInteger(u) && u >= 1
+)
+/** A number of at least 1; `Infinity` is one. */
+export const atLeastOne: Parameter<number> = parameter("a number of at least 1", (u) => typeof u === "number" && u >= 1)
+
+/** The parameters of an operation, in order. */
+export type Parameters = ReadonlyArray<Parameter<Argument>>
+
+/** The arguments that match a list of parameters. */
+export type ArgumentsOf<P extends Parameters> = {
+  readonly [I in keyof P]: P[I] extends Parameter<infer A> ? A : never
+}
+
+/** The arguments that match parameters and a group that may follow them again and again. */
+export type AllArguments<P extends Parameters, Rest extends Parameters> = Rest extends readonly [] ? ArgumentsOf<P>
+  : readonly [...ArgumentsOf<P>, ...ReadonlyArray<ArgumentsOf<Rest>[number]>]
+
+/** What an object is made with, besides its values: all who open a name must agree on it (S-27). */
+export type Options = Readonly<Record<string, Argument>>
+
+/** The options of a kind, by name. */
+export type OptionParameters = Readonly<Record<string, Parameter<Argument>>>
+
+/** The options that match their parameters. */
+export type OptionsOf<P extends OptionParameters> = {
+  readonly [Name in keyof P]: P[Name] extends Parameter<infer A> ? A : never
+}
