@@ -505,10 +505,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     bug: "a grant that met its cancellation is not given back (5)",
     options: inStep((engine, step) => (input) => {
       const call = input._tag === "Cancel"
-        ? engine.state.sessions.get(input.session)?.calls.get(input.sequence)
+        ? engine.state.sessions.get(input.session)?.requests.get(input.sequence)
         : undefined
-      if (input._tag !== "Cancel" || call?._tag !== "Answered" || call.grant === undefined) return step(input)
-      engine.state.sessions.get(input.session)?.calls.delete(input.sequence)
+      if (input._tag !== "Cancel" || call?._tag !== "Answered" || call.granted === 0) return step(input)
+      engine.state.sessions.get(input.session)?.requests.delete(input.sequence)
       engine.state.outputs.push({ ...input, _tag: "Cancelled", fate: "stands" })
     })
   },
@@ -516,7 +516,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     bug: "a cancelled call stays in its lane, and takes something for nobody (13)",
     options: inStep((engine, step) => (input) => {
       const call = input._tag === "Cancel"
-        ? engine.state.sessions.get(input.session)?.calls.get(input.sequence)
+        ? engine.state.sessions.get(input.session)?.requests.get(input.sequence)
         : undefined
       if (input._tag !== "Cancel" || call?._tag !== "Parked") return step(input)
       engine.state.outputs.push({ ...input, _tag: "Cancelled", fate: "withdrawn" })
@@ -526,7 +526,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     bug: "a dead client still waits in its lane, before the living (2, 6)",
     options: inStep((engine, step) => (input) => {
       const session = input._tag === "End" ? engine.state.sessions.get(input.session) : undefined
-      for (const [sequence, call] of session?.calls ?? []) if (call._tag === "Parked") session?.calls.delete(sequence)
+      for (const [sequence, call] of session?.requests ?? []) {
+        if (call._tag === "Parked") session?.requests.delete(sequence)
+      }
       step(input)
     })
   },
@@ -537,7 +539,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       for (const { lanes } of engine.state.objects.values()) {
         for (const lane of lanes.values()) {
           const { head, tail } = lane
-          if (head === undefined || tail === undefined || head === tail || tail.arrival !== engine.state.arrivals) {
+          if (
+            head === undefined || tail === undefined || head === tail || tail.parked.arrival !== engine.state.arrivals
+          ) {
             continue
           }
           tail.previous!.next = undefined
@@ -554,9 +558,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     options: inStep((engine, step) => (input) => {
       step(input)
       const session = input._tag === "Request" ? engine.state.sessions.get(input.session) : undefined
-      if (input._tag !== "Request" || session?.calls.get(input.sequence)?._tag !== "Answered") return
-      if (input.sequence % 5 > 0 || input.object === 0) return
-      session.calls.delete(input.sequence)
+      if (input._tag !== "Request" || session?.requests.get(input.sequence)?._tag !== "Answered") return
+      if (input.sequence % 5 > 0 || input.calls[0]!.object === 0) return
+      session.requests.delete(input.sequence)
       session.lastSequence = input.sequence - 1
       const before = engine.state.outputs.length
       step(input)

@@ -11,6 +11,7 @@ import type { Options } from "#core/engine/Parameter.ts"
 import type { EngineLimits, SharedObject } from "#core/engine/State.ts"
 import * as StateHash from "#core/engine/StateHash.ts"
 import { type Argument, type Cell, cell, type ObjectId } from "#core/engine/Value.ts"
+import { refusalOf, resultsOf } from "#core/protocol/JointReply.ts"
 import { defaults } from "@effect-multiprocessing/core/Limits"
 import type { CallRecord, History } from "@effect-multiprocessing/core/testing"
 
@@ -29,7 +30,7 @@ export class EngineHarness {
   readonly #limits: EngineLimits
   readonly #kinds: ReadonlyArray<AnyKind>
   readonly #monitor = new Monitor()
-  readonly #records = new Map<string, CallRecord>()
+  readonly #records = new Map<string, ReadonlyArray<CallRecord>>()
 
   /** An engine that knows some kinds more than the standard ones. */
   constructor(limits: Partial<EngineLimits> = {}, more: ReadonlyArray<AnyKind> = []) {
@@ -92,28 +93,30 @@ export class EngineHarness {
 
   /** What was asked and told, for `certify` (S-31): each step is a moment. */
   get history(): History {
-    return { journal: this.journal, records: [...this.#records.values()] }
+    return { journal: this.journal, records: [...this.#records.values()].flat() }
   }
 
   #keep(input: Input, outputs: ReadonlyArray<Output>): void {
     const now = this.inputs.length
     if (input._tag === "Request") {
-      const { args, guard, object, sequence, session } = input
-      const operation = Object.keys(this.engine.state.objects.get(object)?.kind.operations ?? {})[input.operation] ?? ""
-      const names = { client: `client ${session}`, clock: "steps", session, sequence }
-      this.#records.set(`${session}:${sequence}`, { ...names, object, operation, args, guard, invoke: now })
+      const { calls, guard, sequence, session } = input
+      const names = { client: `client ${session}`, clock: "steps", session, sequence, guard, invoke: now }
+      const records = calls.map(({ args, object, operation }, call): CallRecord => {
+        const name = this.engine.state.objects.get(object)?.operations[operation]?.[0] ?? ""
+        return { ...names, call, object, operation: name, args }
+      })
+      this.#records.set(`${session}:${sequence}`, records)
     }
     for (const output of outputs) {
       if (output._tag !== "Reply" && output._tag !== "Cancelled") continue
-      const call = `${output.session}:${output.sequence}`
-      const record = this.#records.get(call)
-      if (record === undefined) continue
-      this.#records.set(
-        call,
-        output._tag === "Cancelled"
-          ? { ...record, fate: output.fate }
-          : { ...record, complete: now, index: output.index, outcome: output.outcome }
-      )
+      const request = `${output.session}:${output.sequence}`
+      const records = this.#records.get(request)
+      if (records !== undefined) {
+        this.#records.set(
+          request,
+          records.map((record) => ended(record, output, records.length, now))
+        )
+      }
     }
   }
 
@@ -136,6 +139,23 @@ export class EngineHarness {
   }
 }
 
+/** A call whose request of so many calls was answered or cancelled. */
+const ended = (
+  record: CallRecord,
+  output: Extract<Output, { readonly _tag: "Reply" | "Cancelled" }>,
+  calls: number,
+  complete: number
+): CallRecord => {
+  if (output._tag === "Cancelled") return { ...record, fate: output.fate }
+  const { index, outcome } = output
+  if (calls === 1) return { ...record, complete, index, outcome }
+  if (outcome._tag === "Success") return { ...record, complete, ...resultsOf(outcome.reply)[record.call]! }
+  const refusal = refusalOf(outcome)
+  return refusal.call === record.call
+    ? { ...record, complete, index, outcome: refusal.outcome }
+    : { ...record, fate: "withdrawn" }
+}
+
 /** A session, by hand. */
 export class Client {
   readonly session: SessionId
@@ -154,10 +174,26 @@ export class Client {
     args: ReadonlyArray<Argument> = [],
     guard: ReadonlyArray<GrantId> = []
   ): number {
+    return this.together([[object, operation, args]], guard)
+  }
+
+  /** Calls several operations, which take effect together; answers the sequence. */
+  together(
+    calls: ReadonlyArray<readonly [object: ObjectId, operation: string, args?: ReadonlyArray<Argument>]>,
+    guard: ReadonlyArray<GrantId> = []
+  ): number {
     const sequence = ++this.#sequence
-    const { kind } = this.#harness.engine.state.objects.get(object) ?? { kind: undefined }
-    const position = kind === undefined ? 0 : Object.keys(kind.operations).indexOf(operation)
-    this.#harness.step({ _tag: "Request", session: this.session, sequence, object, operation: position, guard, args })
+    this.#harness.step({
+      _tag: "Request",
+      session: this.session,
+      sequence,
+      guard,
+      calls: calls.map(([object, operation, args = []]) => {
+        const { kind } = this.#harness.engine.state.objects.get(object) ?? { kind: undefined }
+        const position = kind === undefined ? 0 : Object.keys(kind.operations).indexOf(operation)
+        return { object, operation: position, args }
+      })
+    })
     return sequence
   }
 

@@ -120,7 +120,7 @@ export class RandomProgram {
     const object = this.harness.engine.state.objects.get(id)
     const lane = object?.kind.operations[operation]?.lane
     const queue = lane === undefined ? undefined : object!.lanes.get(lane)!
-    const waiters = () => queue === undefined ? [] : [...Lane.calls(queue)].filter(({ isRead }) => !isRead)
+    const waiters = () => queue === undefined ? [] : [...Lane.places(queue)].filter(({ isRead }) => !isRead)
     const before = waiters()
     const { index } = this.harness.engine.state
     const sequence = client.call(id, operation, args, guard)
@@ -182,7 +182,7 @@ export class RandomProgram {
   /** Mostly one that is waited for or remembered. */
   #sequence(client: Client, random: Random): number {
     const session = this.harness.engine.state.sessions.get(client.session)!
-    const known = [...session.calls.keys(), ...session.watches.keys()]
+    const known = [...session.requests.keys(), ...session.watches.keys()]
     return random.chance(0.05) ? random.below(200) : random.pick(known) ?? 0
   }
 }

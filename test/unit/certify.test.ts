@@ -52,7 +52,18 @@ class Book {
     sequence = 0
   ): number {
     const index = this.journal.length + 1
-    this.journal.push({ index, cause, session, sequence, object, kind: this.#kinds[object]!, operation, args, reply })
+    this.journal.push({
+      index,
+      cause,
+      session,
+      sequence,
+      call: 0,
+      object,
+      kind: this.#kinds[object]!,
+      operation,
+      args,
+      reply
+    })
     return index
   }
 
@@ -67,7 +78,7 @@ class Book {
 
   #record(object: number, operation: string, args: Parts, reply: Parts, session: number, index: number): void {
     const outcome = { _tag: "Success", reply } as const
-    const names = { client: `client ${session}`, clock: "one", session, sequence: this.#sequence }
+    const names = { client: `client ${session}`, clock: "one", session, sequence: this.#sequence, call: 0 }
     this.records.push({
       ...names,
       object,
@@ -343,6 +354,7 @@ describe("linearizable", () => {
     clock: "one",
     session: client,
     sequence: invoke,
+    call: 0,
     object: 1,
     operation,
     args,

@@ -39,6 +39,8 @@ export const defaults: Limits = {
   waitersPerObjectMax: 100_000,
   /** Every change is told to every watcher. */
   watchersPerObjectMax: 10_000,
+  /** Calls that take effect together in one step, which nobody can interrupt. */
+  callsPerRequestMax: 256,
   /** Names are kept in memory and shown to people. */
   nameLengthMax: 512,
   /** Locks nested in one another around one call (S-21). */

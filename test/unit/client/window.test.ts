@@ -62,7 +62,7 @@ describe("a small window", () => {
       yield* Fiber.join(waiting)
       yield* Fiber.join(take)
       yield* Memory.settled(memory, connected)
-      assert.strictEqual(session()!.calls.size, 0)
+      assert.strictEqual(session()!.requests.size, 0)
       assert.strictEqual(session()!.grants.size, 0)
     }))
 })

@@ -64,7 +64,7 @@ describe("what is written is read", () => {
     const writer = new ClientWriter()
     writer.request(1, 2, 3, [4], odd, Infinity)
     assert.deepStrictEqual(fromClient(writer.take()), [
-      { _tag: "Request", session, sequence: 1, object: 2, operation: 3, guard: [4], args: odd }
+      { _tag: "Request", session, sequence: 1, guard: [4], calls: [{ object: 2, operation: 3, args: odd }] }
     ])
   })
 
@@ -74,7 +74,7 @@ describe("what is written is read", () => {
     writer.goodbye()
     assert.deepStrictEqual(fromClient(writer.take()), [
       ...requests.map(([sequence, object, guard, args]) =>
-        ({ _tag: "Request", session, sequence, object, operation: 255, guard, args }) as const
+        ({ _tag: "Request", session, sequence, guard, calls: [{ object, operation: 255, args }] }) as const
       ),
       { _tag: "Goodbye" }
     ])

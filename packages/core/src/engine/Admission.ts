@@ -1,17 +1,40 @@
 /**
- * Whether a request may be looked at by its kind: its guard, its arguments, and the handles in them.
+ * Admission: whether the kinds may decide a request. Its guard, its arguments, the handles in them, and whether its calls
+ * can take effect together.
  */
-import type { RequestInput } from "./Inputs.ts"
+import type { CallInput } from "./Inputs.ts"
 import { type GrantId, type Operation, type Refusal, refuse } from "./Operation.ts"
-import type { EngineState, Session } from "./State.ts"
-import { isCell } from "./Value.ts"
+import type { EngineState, Session, SharedObject } from "./State.ts"
+import { type Argument, directory, isCell } from "./Value.ts"
 
-/** Why a request cannot be admitted; absent: it can. */
+/** Why calls cannot take effect together; absent: they can. `objects` are those of the calls. */
+export const jointRefusal = (
+  { limits: { callsPerRequestMax } }: EngineState,
+  calls: ReadonlyArray<CallInput>,
+  objects: ReadonlyArray<SharedObject | undefined>
+): Refusal | undefined => {
+  if (calls.length === 0) return refuse("InvalidArguments", "a request without a call")
+  if (calls.length > callsPerRequestMax) return refuse("LimitExceeded", "callsPerRequestMax", callsPerRequestMax)
+  const called = new Set([directory])
+  for (const [i, { object, operation }] of calls.entries()) {
+    // Opening and deleting would change what was decided for others.
+    if (called.has(object)) return refuse("InvalidArguments", "calls together must be on distinct shared objects")
+    called.add(object)
+    const named = objects[i]?.operations[operation]
+    if (named?.[1].enter !== undefined) {
+      return refuse("InvalidArguments", `${named[0]} cannot be called together with others: to wait changes its object`)
+    }
+  }
+  return undefined
+}
+
+/** Why a call cannot be admitted; absent: it can. */
 export const refusal = (
   state: EngineState,
   session: Session,
   operation: Operation<unknown>,
-  { args, guard }: Pick<RequestInput, "args" | "guard">
+  args: ReadonlyArray<Argument>,
+  guard: ReadonlyArray<GrantId>
 ): Refusal | undefined => {
   if (operation.guarded && guard.length > 0) {
     const stale = staleHold(state, session, guard)
@@ -29,8 +52,8 @@ export const refusal = (
   }
   for (const argument of args) {
     if (!isCell(argument)) continue
-    // The manager itself (0) is no value: counting references to it could end it.
-    const unknown = argument.handles.find((handle) => handle === 0 || !state.objects.has(handle))
+    // Counting references to the directory could end it.
+    const unknown = argument.handles.find((handle) => handle === directory || !state.objects.has(handle))
     if (unknown !== undefined) return refuse("StaleHandle", unknown)
   }
   return undefined

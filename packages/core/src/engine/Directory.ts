@@ -8,7 +8,7 @@ import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./
 import { anything, count, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
 import { remove } from "./Removal.ts"
 import type { EngineState, SharedObject } from "./State.ts"
-import { type Argument, type Cell, cell, isCell, type ObjectId } from "./Value.ts"
+import { type Argument, type Cell, cell, directory, isCell } from "./Value.ts"
 
 /** What `inspect` tells: a snapshot of one instant. */
 export interface Inspection {
@@ -40,9 +40,6 @@ export interface Inspection {
   }
 }
 
-/** Its id among the objects of the manager. */
-export const id: ObjectId = 0
-
 const { change, read } = operationsOf<EngineState>()
 
 const operations = {
@@ -73,6 +70,7 @@ const operations = {
       const created: SharedObject = {
         id: state.nextObject++,
         kind,
+        operations: state.operations.get(kind)!,
         name: name ?? undefined,
         agreement: agreementOf(options),
         fingerprint,
@@ -93,7 +91,7 @@ const operations = {
   /** Removes an object and fails whoever waits for it; old handles never rebind (S-27). */
   delete: change({
     parameters: [count],
-    decide: (state, [object]) => object === id || !state.objects.has(object) ? refuse("ObjectNotFound") : ready,
+    decide: (state, [object]) => object === directory || !state.objects.has(object) ? refuse("ObjectNotFound") : ready,
     apply: (state, [object]) => {
       remove(state, state.objects.get(object)!)
       return []
@@ -117,8 +115,9 @@ export const kind = kindOf<EngineState>()({
 
 /** The directory of a new manager; it is never removed. */
 export const object = (state: EngineState): SharedObject => ({
-  id,
+  id: directory,
   kind,
+  operations: state.operations.get(kind)!,
   name: undefined,
   agreement: "",
   fingerprint: "",
@@ -187,16 +186,16 @@ const describe = (state: EngineState): Inspection => {
       waiting: session.parked,
       holding: session.grants.size
     })),
-    objects: [...objects.values()].filter((object) => object.id !== id).map((object) => ({
+    objects: [...objects.values()].filter((object) => object.id !== directory).map((object) => ({
       id: object.id,
       kind: object.kind.name,
       name: object.name ?? null,
       references: object.references,
       watchers: object.watchers.size,
-      waiters: [...object.lanes.values()].flatMap((lane) => [...Lane.calls(lane)]).map((parked) => ({
+      waiters: [...object.lanes.values()].flatMap((lane) => [...Lane.places(lane)]).map(({ call, parked }) => ({
         session: parked.session,
         pid: sessions.get(parked.session)!.label.pid,
-        operation: Object.keys(object.kind.operations)[parked.operation]!
+        operation: object.operations[parked.calls[call]!.operation]![0]
       })),
       holders: [...grants.values()].filter((grant) => grant.object === object.id).map((grant) => ({
         session: grant.session,

@@ -31,15 +31,24 @@ export type Input =
   | { readonly _tag: "End"; readonly session: SessionId }
   | { readonly _tag: "Time"; readonly now: number }
 
-/** One call of one session. */
+/**
+ * A request of one session: one call, or several calls on distinct objects that take effect together. All of them are
+ * decided, then all are applied under consecutive indexes, and one reply carries all results. If one is refused, none
+ * has an effect; if one must wait, all wait, and none holds anything meanwhile.
+ */
 export interface RequestInput {
   readonly _tag: "Request"
   readonly session: SessionId
   readonly sequence: number
+  readonly guard: ReadonlyArray<GrantId>
+  readonly calls: ReadonlyArray<CallInput>
+}
+
+/** One call: an operation of one object. */
+export interface CallInput {
   readonly object: ObjectId
   /** Position of the operation in its kind, as told at the handshake. */
   readonly operation: number
-  readonly guard: ReadonlyArray<GrantId>
   readonly args: ReadonlyArray<Argument>
 }
 
@@ -78,6 +87,8 @@ export interface JournalEntry {
   readonly cause: "request" | "entered" | "withdrawn" | "revoked" | "ended"
   readonly session: SessionId
   readonly sequence: number
+  /** Position of the call in its request. */
+  readonly call: number
   readonly object: ObjectId
   readonly kind: string
   readonly operation: string

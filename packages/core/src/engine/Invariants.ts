@@ -3,10 +3,10 @@
  * the simulator; costs the whole state, so never in production.
  */
 import type { Engine } from "./Engine.ts"
-import type { Output } from "./Inputs.ts"
+import type { CallInput, Output } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
 import type { Grant } from "./Operation.ts"
-import type { SharedObject } from "./State.ts"
+import type { Session, SharedObject } from "./State.ts"
 import { isCell } from "./Value.ts"
 
 /** What does not hold, as sentences that begin with the invariant's number. Empty: all is well. */
@@ -20,6 +20,7 @@ export const violations = (engine: Engine): ReadonlyArray<string> => {
     if (grants.length !== object.grants) broken.push(`I3: object ${object.id} counts ${object.grants} grants`)
   }
   for (const grant of engine.state.grants.values()) broken.push(...owner(engine, grant))
+  broken.push(...waiting(engine))
   broken.push(...references(engine))
   return broken
 }
@@ -27,26 +28,40 @@ export const violations = (engine: Engine): ReadonlyArray<string> => {
 /** I3 and I4 for the lanes of one object. */
 const lanes = (engine: Engine, object: SharedObject): ReadonlyArray<string> => {
   const broken: Array<string> = []
-  let waiting = 0
   for (const lane of object.lanes.values()) {
     let arrival = 0
     /** By a change before it. */
     let held = false
-    for (const parked of Lane.calls(lane)) {
-      waiting++
+    for (const { isRead, parked } of Lane.places(lane)) {
       if (parked.arrival <= arrival) broken.push(`I4: lane of object ${object.id} is out of order`)
       arrival = parked.arrival
-      if (engine.state.sessions.get(parked.session)?.calls.get(parked.sequence) !== parked) {
-        broken.push(`I3: call ${parked.session}:${parked.sequence} waits without a live session`)
+      if (engine.state.sessions.get(parked.session)?.requests.get(parked.sequence) !== parked) {
+        broken.push(`I3: request ${parked.session}:${parked.sequence} waits without a live session`)
       }
-      if (!held && !engine.mustWait(object, parked)) {
-        broken.push(`I4: call ${parked.session}:${parked.sequence} could go on ${object.kind.name} ${object.id}`)
+      if (!held && !engine.mustWait(parked)) {
+        broken.push(`I4: request ${parked.session}:${parked.sequence} could go on ${object.kind.name} ${object.id}`)
       }
-      held ||= !parked.isRead
+      held ||= !isRead
     }
   }
-  if (waiting !== object.waiting) broken.push(`I3: object ${object.id} counts ${object.waiting} waiters`)
   return broken
+}
+
+/** The calls of all requests of a session that wait. */
+const parkedCalls = (session: Session): ReadonlyArray<CallInput> =>
+  [...session.requests.values()].flatMap((request) => request._tag === "Parked" ? request.calls : [])
+
+/** I3: each object counts the waiting calls to it, and each session its waiting requests. */
+const waiting = ({ state }: Engine): ReadonlyArray<string> => {
+  const calls = Map.groupBy([...state.sessions.values()].flatMap(parkedCalls), ({ object }) => object)
+  const objects = [...state.objects.values()].filter(({ id, waiting }) => waiting !== (calls.get(id)?.length ?? 0))
+  const sessions = [...state.sessions.values()].filter(({ parked, requests }) =>
+    parked !== [...requests.values()].filter(({ _tag }) => _tag === "Parked").length
+  )
+  return [
+    ...objects.map(({ id, waiting }) => `I3: object ${id} counts ${waiting} waiters`),
+    ...sessions.map(({ id, parked }) => `I3: session ${id} counts ${parked} waiting requests`)
+  ]
 }
 
 const owner = (engine: Engine, grant: Grant): ReadonlyArray<string> => {
@@ -62,14 +77,12 @@ const references = (engine: Engine): ReadonlyArray<string> => {
   const add = (id: number, times: number) => counted.set(id, (counted.get(id) ?? 0) + times)
   for (const session of engine.state.sessions.values()) {
     for (const [id, times] of session.imports) add(id, times)
+    for (const { args } of parkedCalls(session)) {
+      for (const argument of args) if (isCell(argument)) { for (const id of argument.handles) add(id, 1) }
+    }
   }
   for (const object of engine.state.objects.values()) {
     for (const cell of object.kind.values(object.state)) for (const id of cell.handles) add(id, 1)
-    for (const lane of object.lanes.values()) {
-      for (const parked of Lane.calls(lane)) {
-        for (const argument of parked.args) if (isCell(argument)) { for (const id of argument.handles) add(id, 1) }
-      }
-    }
   }
   return [...engine.state.objects.values()]
     .filter((object) => object.references !== (counted.get(object.id) ?? 0))

@@ -1,5 +1,5 @@
 /**
- * Doubly linked lists whose links stand in what they hold: joining at either end and leaving from anywhere are O(1).
+ * Doubly linked lists whose links stand in what they hold: joining behind any node and leaving from anywhere are O(1).
  */
 
 /** What can stand in one list at a time. */
@@ -15,20 +15,23 @@ export interface List<Node> {
 }
 
 /** Joins at the tail. */
-export const addLast = <Node extends Linked<Node>>(list: List<Node>, node: Node): void => {
-  node.previous = list.tail
-  if (list.tail === undefined) list.head = node
-  else list.tail.next = node
-  list.tail = node
+export const addLast = <Node extends Linked<Node>>(list: List<Node>, node: Node): void =>
+  addAfter(list, list.tail, node)
+
+/** Joins behind another node; behind none: at the head. */
+export const addAfter = <Node extends Linked<Node>>(list: List<Node>, before: Node | undefined, node: Node): void => {
+  const after = before === undefined ? list.head : before.next
+  node.previous = before
+  node.next = after
+  if (before === undefined) list.head = node
+  else before.next = node
+  if (after === undefined) list.tail = node
+  else after.previous = node
 }
 
 /** Joins at the head. */
-export const addFirst = <Node extends Linked<Node>>(list: List<Node>, node: Node): void => {
-  node.next = list.head
-  if (list.head === undefined) list.tail = node
-  else list.head.previous = node
-  list.head = node
-}
+export const addFirst = <Node extends Linked<Node>>(list: List<Node>, node: Node): void =>
+  addAfter(list, undefined, node)
 
 /** Leaves, from wherever it stands. */
 export const remove = <Node extends Linked<Node>>(list: List<Node>, node: Node): void => {

@@ -127,11 +127,12 @@ const trace = (state: EngineState, tell: (gone: SharedObject) => void): void => 
   for (const id of state.names.values()) reach(id)
   for (const session of state.sessions.values()) for (const id of session.imports.keys()) reach(id)
   for (const object of state.objects.values()) {
-    if (object.grants > 0) reach(object.id)
+    if (!isIdle(object)) reach(object.id)
     for (const lane of object.lanes.values()) {
-      for (const parked of Lane.calls(lane)) {
-        reach(object.id)
-        for (const argument of parked.args) if (isCell(argument)) argument.handles.forEach(reach)
+      for (const { parked } of Lane.places(lane)) {
+        for (const { args } of parked.calls) {
+          for (const argument of args) if (isCell(argument)) argument.handles.forEach(reach)
+        }
       }
     }
   }

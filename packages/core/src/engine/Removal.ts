@@ -2,21 +2,20 @@
  * Removing an object that is still used (S-27): its waiters fail, its grants end, its watchers are told.
  */
 import * as Grants from "./Grants.ts"
-import * as Lane from "./Lane.ts"
 import * as References from "./References.ts"
-import type { EngineState, SharedObject } from "./State.ts"
+import type { EngineState, Parked, SharedObject } from "./State.ts"
+import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** Removes an object. Waiting calls fail with `ObjectDeleted`; holds that may stand in a guard are told as revoked. */
 export const remove = (state: EngineState, object: SharedObject): void => {
   for (const lane of object.lanes.values()) {
-    for (let parked = lane.head; parked !== undefined; parked = lane.head) {
-      const { sequence } = parked
-      const session = state.sessions.get(parked.session)!
-      Lane.leave(object, session, parked)
-      References.releaseArguments(state, parked.args)
-      const outcome = { _tag: "Failure", error: "ObjectDeleted", details: [] } as const
-      state.outputs.push({ _tag: "Reply", session: session.id, sequence, index: state.index, outcome })
+    for (let place = lane.head; place !== undefined; place = lane.head) fail(state, object, place.parked)
+  }
+  // Those whose call to it has no place: another call of the same request waits.
+  if (object.waiting > 0) {
+    for (const parked of state.joint) {
+      if (parked.calls.some((call) => call.object === object.id)) fail(state, object, parked)
     }
   }
   for (const grant of state.grants.values()) {
@@ -27,4 +26,13 @@ export const remove = (state: EngineState, object: SharedObject): void => {
   Watchers.tell(state, object, "ended", [])
   References.destroy(state, object)
   state.touched.delete(object)
+}
+
+const fail = (state: EngineState, object: SharedObject, parked: Parked): void => {
+  const { calls, sequence } = parked
+  const session = state.sessions.get(parked.session)!
+  Waiting.unpark(state, session, parked)
+  const details = calls.length === 1 ? [] : [calls.findIndex((call) => call.object === object.id)]
+  const outcome = { _tag: "Failure", error: "ObjectDeleted", details } as const
+  state.outputs.push({ _tag: "Reply", session: session.id, sequence, index: state.index, outcome })
 }

@@ -3,42 +3,51 @@
  *
  * No closures, promises or clocks: two engines that were given the same inputs hold equal states (I1).
  */
-import type { Outcome, Output, SessionId } from "./Inputs.ts"
+import type { CallInput, Outcome, Output, SessionId } from "./Inputs.ts"
 import type { AnyKind } from "./Kind.ts"
-import type { Client, Grant, GrantId } from "./Operation.ts"
-import type { Argument, ObjectId } from "./Value.ts"
+import type { Client, Grant, GrantId, Operation } from "./Operation.ts"
+import type { ObjectId } from "./Value.ts"
 
-/** A call that waits in a lane (S-14). A node of the lane's doubly linked list, so that cancel is O(1) (S-13). */
+/** A request that waits (S-14). */
 export interface Parked {
   readonly _tag: "Parked"
   readonly session: SessionId
   readonly sequence: number
-  readonly object: ObjectId
-  readonly operation: number
-  readonly args: ReadonlyArray<Argument>
   readonly guard: ReadonlyArray<GrantId>
-  /** Order of arrival among all parked calls of this manager. */
+  readonly calls: ReadonlyArray<CallInput>
+  /** Order of arrival among all requests of this manager that wait. */
   arrival: number
-  lane: string
   /** The index at which it began to wait, its own if that was a change (`Operation.enter`). */
   since: number
-  readonly isRead: boolean
-  previous: Parked | undefined
-  next: Parked | undefined
+  /** Where it stands: one place for each call that had to wait when the request was last tried, or before. */
+  readonly places: Array<Place>
 }
 
-/** A call whose reply is remembered until the client has acknowledged it (S-8). */
+/** The place of a waiting request in a lane of an object: a node of a linked list, so that cancel is O(1) (S-13). */
+export interface Place {
+  readonly parked: Parked
+  /** Position of the call that stands here. */
+  readonly call: number
+  lane: string
+  readonly isRead: boolean
+  previous: Place | undefined
+  next: Place | undefined
+}
+
+/** A request whose reply is remembered until the client has acknowledged it (S-8). */
 export interface Answered {
   readonly _tag: "Answered"
+  /** The index of its last change. */
   readonly index: number
   readonly outcome: Outcome
-  readonly grant: GrantId | undefined
+  /** The last so many indexes, up to `index`, are those under which it may have been granted something; 0: nothing. */
+  readonly granted: number
 }
 
-/** Waiting calls of one lane, in order of arrival. */
+/** Places of waiting requests in one lane, in order of arrival. */
 export interface Lane {
-  head: Parked | undefined
-  tail: Parked | undefined
+  head: Place | undefined
+  tail: Place | undefined
   /** How many of them are changes. */
   changes: number
 }
@@ -59,9 +68,9 @@ export interface Session {
   readonly id: SessionId
   readonly label: Client
   lastSequence: number
-  /** Parked and answered calls, by sequence. */
-  readonly calls: Map<number, Parked | Answered>
-  /** How many of `calls` are parked. */
+  /** Parked and answered requests, by sequence. */
+  readonly requests: Map<number, Parked | Answered>
+  /** How many of `requests` are parked. */
   parked: number
   /** In order of acquisition. */
   readonly grants: Map<GrantId, Grant>
@@ -71,10 +80,16 @@ export interface Session {
   readonly watches: Map<number, ObjectId>
 }
 
+/** The operations of a kind with their names, by position: a request names one by that. */
+// oxlint-disable-next-line typescript/no-explicit-any -- only its kind's operations ever read a state, see AnyKind
+export type Operations = ReadonlyArray<readonly [name: string, operation: Operation<any>]>
+
 /** One shared object. */
 export interface SharedObject {
   readonly id: ObjectId
   readonly kind: AnyKind
+  /** The kind's, by position. */
+  readonly operations: Operations
   readonly name: string | undefined
   /** What everyone who opens the name must agree on, as canonical text (S-27). */
   readonly agreement: string
@@ -85,6 +100,7 @@ export interface SharedObject {
   // oxlint-disable-next-line typescript/no-explicit-any -- only `kind` ever reads it, see AnyKind
   readonly state: any
   readonly lanes: ReadonlyMap<string, Lane>
+  /** Waiting requests with a call to this object, whether or not that call has a place in a lane. */
   waiting: number
   grants: number
   /** Handles: imports of sessions, and values in states and parked calls. */
@@ -97,6 +113,7 @@ export interface EngineLimits {
   readonly objectsMax: number
   readonly waitersPerObjectMax: number
   readonly watchersPerObjectMax: number
+  readonly callsPerRequestMax: number
   readonly nameLengthMax: number
   readonly guardMax: number
   readonly traceEveryDrops: number
@@ -108,6 +125,7 @@ export interface EngineState {
   readonly epoch: number
   readonly limits: EngineLimits
   readonly kinds: ReadonlyMap<string, AnyKind>
+  readonly operations: ReadonlyMap<AnyKind, Operations>
   /** The index of the last state change (I1). */
   index: number
   /** Time of the current turn in milliseconds. */
@@ -117,6 +135,8 @@ export interface EngineState {
   readonly sessions: Map<SessionId, Session>
   readonly objects: Map<ObjectId, SharedObject>
   readonly names: Map<string, ObjectId>
+  /** Waiting requests of several calls: an object that is removed may have a call among them without a place. */
+  readonly joint: Set<Parked>
   readonly grants: Map<GrantId, Grant>
   /** Grants that end by themselves. */
   readonly deadlines: Set<GrantId>

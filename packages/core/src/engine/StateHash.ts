@@ -11,12 +11,17 @@ export const text = (state: EngineState): string =>
     arrivals: state.arrivals,
     sessions: [...state.sessions.values()].map((session) => ({
       ...session,
-      calls: [...session.calls].map(([sequence, call]) => [sequence, { ...call, previous: 0, next: 0 }]),
+      requests: [...session.requests].map(([sequence, request]) => [
+        sequence,
+        request._tag === "Answered"
+          ? request
+          : { ...request, places: request.places.map(({ call, lane }) => ({ call, lane })) }
+      ]),
       grants: [...session.grants.values()],
       imports: [...session.imports],
       watches: [...session.watches]
     })),
-    objects: [...state.objects.values()].map(({ kind, watchers, lanes: _, state, ...object }) => ({
+    objects: [...state.objects.values()].map(({ kind, watchers, lanes: _, operations: __, state, ...object }) => ({
       ...object,
       kind: kind.name,
       watchers: [...watchers],

@@ -9,6 +9,9 @@
 /** The id of a shared object: unique in its manager's life, never used again. */
 export type ObjectId = number
 
+/** The id of the directory, the object that is always there. It is never a value. */
+export const directory: ObjectId = 0
+
 /** A stored value: JSON text and the objects whose handles it bears. */
 export interface Cell {
   readonly text: string

@@ -13,8 +13,20 @@ import type { ObjectId } from "./Value.ts"
 
 const key = (session: Session, sequence: number): string => `${session.id}:${sequence}`
 
-/** Subscribes; the outcome carries the snapshot. */
+/** Subscribes, and replies with the snapshot. */
 export const watch = (
+  state: EngineState,
+  session: Session,
+  id: ObjectId,
+  sequence: number,
+  credit: number
+): void => {
+  const outcome = subscribe(state, session, id, sequence, credit)
+  if (outcome._tag === "Success") References.importHandles(state, session.id, outcome.reply)
+  state.outputs.push({ _tag: "Reply", session: session.id, sequence, index: state.index, outcome })
+}
+
+const subscribe = (
   state: EngineState,
   session: Session,
   id: ObjectId,

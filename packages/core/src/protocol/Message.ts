@@ -10,7 +10,16 @@
  *          ─► Closing reason                           (the server ends this session, S-12)
  * ```
  */
-import type { CancelFate, Input, Outcome, Output, RequestInput, SessionId, WatchEvent } from "../engine/Inputs.ts"
+import type {
+  CallInput,
+  CancelFate,
+  Input,
+  Outcome,
+  Output,
+  RequestInput,
+  SessionId,
+  WatchEvent
+} from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
 import type { Reader, Writer } from "./Bytes.ts"
@@ -25,6 +34,7 @@ const tag = {
   credit: 6,
   unwatch: 7,
   goodbye: 8,
+  joint: 9,
   reply: 16,
   parked: 17,
   cancelled: 18,
@@ -130,10 +140,30 @@ export class ClientWriter extends FrameWriter {
     const start = writer.length
     writer.byte(tag.request)
     writer.number(sequence)
-    writer.number(object)
-    writer.byte(operation)
     writeIds(writer, guard)
-    writeArguments(writer, args)
+    writeCall(writer, object, operation, args)
+    return this.#fits(start, bytesMax)
+  }
+
+  /** As `request`, for several calls. */
+  joint(
+    sequence: number,
+    guard: ReadonlyArray<GrantId>,
+    calls: ReadonlyArray<CallInput>,
+    bytesMax: number
+  ): boolean {
+    const writer = this.writer
+    const start = writer.length
+    writer.byte(tag.joint)
+    writer.number(sequence)
+    writeIds(writer, guard)
+    writer.size(calls.length)
+    for (const { args, object, operation } of calls) writeCall(writer, object, operation, args)
+    return this.#fits(start, bytesMax)
+  }
+
+  #fits(start: number, bytesMax: number): boolean {
+    const { writer } = this
     if (writer.length - start <= bytesMax) return true
     writer.length = start
     return false
@@ -168,11 +198,24 @@ export class ClientWriter extends FrameWriter {
   }
 }
 
+const writeCall = (
+  writer: Writer,
+  object: ObjectId,
+  operation: number,
+  args: ReadonlyArray<Argument>
+): void => {
+  writer.number(object)
+  writer.byte(operation)
+  writeArguments(writer, args)
+}
+
 /** Reads the next message of a client. Check `reader.malformed` after it. */
 export const readFromClient = (reader: Reader, session: SessionId): FromClient => {
   switch (reader.byte()) {
     case tag.request:
-      return readRequest(reader, session)
+      return readRequest(reader, session, false)
+    case tag.joint:
+      return readRequest(reader, session, true)
     case tag.cancel:
       return { _tag: "Cancel", session, sequence: reader.whole() }
     case tag.acknowledge:
@@ -193,13 +236,24 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
   }
 }
 
-const readRequest = (reader: Reader, session: SessionId): RequestInput => ({
+const readRequest = (reader: Reader, session: SessionId, isJoint: boolean): RequestInput => ({
   _tag: "Request",
   session,
   sequence: reader.whole(),
+  guard: readIds(reader),
+  calls: isJoint ? readCalls(reader) : [readCall(reader)]
+})
+
+const readCalls = (reader: Reader): ReadonlyArray<CallInput> => {
+  const length = reader.size()
+  const calls: Array<CallInput> = []
+  for (let i = 0; i < length && !reader.malformed; i++) calls.push(readCall(reader))
+  return calls
+}
+
+const readCall = (reader: Reader): CallInput => ({
   object: reader.whole(),
   operation: reader.byte(),
-  guard: readIds(reader),
   args: readArguments(reader)
 })
 

@@ -118,7 +118,7 @@ export class SessionShell {
   #mayRun(): boolean {
     const session = this.#engine.state.sessions.get(this.#session)
     return session === undefined ||
-      session.calls.size - session.parked < this.#limits.inFlightMax &&
+      session.requests.size - session.parked < this.#limits.inFlightMax &&
         this.#link.pendingBytes() < this.#limits.outboundBytesMax
   }
 

@@ -18,6 +18,8 @@ export interface CallRecord {
   readonly clock: string
   readonly session: number
   readonly sequence: number
+  /** Its position among the calls of its request, which take effect together. */
+  readonly call: number
   readonly object: number
   readonly operation: string
   readonly args: ReadonlyArray<Argument>
@@ -60,5 +62,5 @@ export interface History {
 }
 
 /** A call for people. */
-export const nameOf = ({ client, operation, sequence, session }: CallRecord): string =>
-  `${operation} of ${client} (${session}:${sequence})`
+export const nameOf = ({ call, client, operation, sequence, session }: CallRecord): string =>
+  `${operation} of ${client} (${session}:${sequence}${call === 0 ? "" : `.${call}`})`

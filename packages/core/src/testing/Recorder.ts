@@ -9,6 +9,7 @@ import type { OperationTable, Outcome } from "../engine/Inputs.ts"
 import { type Argument, isCell } from "../engine/Value.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { FrameSplitter } from "../protocol/Frame.ts"
+import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
 import { type FromClient, type FromServer, readFromClient, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 import type { CallRecord, Told, WatchRecord } from "./History.ts"
@@ -34,7 +35,8 @@ export class Recorder {
   readonly records: Array<CallRecord> = []
   readonly watches: Array<WatchRecord> = []
   readonly #options: RecorderOptions
-  readonly #calls = new Map<number, Writable<CallRecord>>()
+  /** The calls of each request that has not been answered. */
+  readonly #calls = new Map<number, ReadonlyArray<Writable<CallRecord>>>()
   readonly #told = new Map<number, Array<Told>>()
   /** Kinds of the objects this client has heard of. */
   readonly #kinds = new Map<number, string>([[0, "Directory"]])
@@ -99,13 +101,16 @@ export class Recorder {
 
   #said(message: FromClient): void {
     if (message._tag === "Request") {
-      const { args, guard, object, operation, sequence, session } = message
+      const { calls, guard, sequence, session } = message
       const { client, clock, kindOf, now } = this.#options
-      const kind = this.#kinds.get(object) ?? kindOf?.(object)
-      const name = this.#operations[kind ?? ""]?.[operation]?.[0] ?? `operation ${operation}`
-      const record = { client, clock, session, sequence, object, operation: name, args, guard, invoke: now() }
-      this.#calls.set(sequence, record)
-      this.records.push(record)
+      const invoke = now()
+      const records = calls.map(({ args, object, operation }, call): CallRecord => {
+        const kind = this.#kinds.get(object) ?? kindOf?.(object)
+        const name = this.#operations[kind ?? ""]?.[operation]?.[0] ?? `operation ${operation}`
+        return { client, clock, session, sequence, call, object, operation: name, args, guard, invoke }
+      })
+      this.#calls.set(sequence, records)
+      this.records.push(...records)
     } else if (message._tag === "Watch") {
       const { object, sequence, session } = message
       const told: Array<Told> = []
@@ -119,8 +124,7 @@ export class Recorder {
       case "Reply":
         return this.#replied(message.sequence, message.index, message.outcome)
       case "Cancelled": {
-        const call = this.#calls.get(message.sequence)
-        if (call !== undefined) call.fate = message.fate
+        for (const call of this.#calls.get(message.sequence) ?? []) call.fate = message.fate
         return
       }
       case "Event": {
@@ -134,15 +138,34 @@ export class Recorder {
   #replied(sequence: number, index: number, outcome: Outcome): void {
     const parts = outcome._tag === "Success" ? outcome.reply : []
     this.#learn(parts)
-    const call = this.#calls.get(sequence)
-    if (call === undefined) {
+    const calls = this.#calls.get(sequence)
+    if (calls === undefined) {
       if (outcome._tag === "Success") this.#told.get(sequence)?.push({ event: "snapshot", index, parts })
       return
     }
     this.#calls.delete(sequence)
-    Object.assign(call, { complete: this.#options.now(), index, outcome })
+    const complete = this.#options.now()
+    if (calls.length > 1) return this.#repliedTogether(calls, complete, index, outcome)
+    const [call] = calls
+    Object.assign(call!, { complete, index, outcome })
     const [handle] = parts
-    if (call.operation === "open" && isCell(handle)) this.#kinds.set(handle.handles[0]!, String(call.args[0]))
+    if (call!.operation === "open" && isCell(handle)) this.#kinds.set(handle.handles[0]!, String(call!.args[0]))
+  }
+
+  /** If one was refused, the others have not taken effect. */
+  #repliedTogether(
+    calls: ReadonlyArray<Writable<CallRecord>>,
+    complete: number,
+    index: number,
+    outcome: Outcome
+  ): void {
+    if (outcome._tag === "Success") {
+      for (const [i, result] of resultsOf(outcome.reply).entries()) Object.assign(calls[i]!, { complete, ...result })
+      return
+    }
+    for (const call of calls) call.fate = "withdrawn"
+    const refusal = refusalOf(outcome)
+    Object.assign(calls[refusal.call]!, { complete, index, outcome: refusal.outcome, fate: undefined })
   }
 
   /** A handle that came with a value says of which kind its object is. */

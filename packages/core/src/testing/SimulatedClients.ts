@@ -288,7 +288,7 @@ export class Clients {
     return this.#running.filter(isAlive).map(({ name, recorder }) => {
       const open = recorder.records.filter((record) => record.outcome === undefined && record.fate === undefined)
       const calls = open.map(({ object, operation, sequence, session }) => {
-        const isWaiting = engine.state.sessions.get(session)?.calls.get(sequence)?._tag === "Parked"
+        const isWaiting = engine.state.sessions.get(session)?.requests.get(sequence)?._tag === "Parked"
         return `${operation} on ${describe(engine, object)} (${isWaiting ? "waits in the manager" : "never answered"})`
       })
       return `${name} waits for ever: ${calls.length === 0 ? "for nothing it has asked" : calls.join(", ")}`

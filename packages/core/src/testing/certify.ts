@@ -34,17 +34,18 @@ export const certify = (history: History, options: CertifyOptions = {}): Readonl
       replay.violate(`${nameOf(record)} was told index ${record.index}, which the journal does not have`)
     }
   }
-  const audience = new WatcherCheck(watches, journal.length)
+  const watchers = new WatcherCheck(watches, journal.length)
   const time = new RealTime()
   /** All that was told of the state after an index. */
   const judge = (index: number, change?: CallRecord) => {
-    audience.hear(replay, index)
+    watchers.hear(replay, index)
     const reads = buckets.at(index).filter((record) => record !== change)
     for (const read of reads) check(replay, calls, read)
     time.pass(replay, change, reads)
   }
   judge(0)
-  for (const entry of journal) {
+  for (const [i, entry] of journal.entries()) {
+    checkTogether(replay, entry, journal[i + 1], buckets)
     const change = entry.cause === "request" ? calls.commit(replay, entry) : undefined
     if (change !== undefined) checkCommit(replay, entry, change)
     else if (entry.cause !== "request" && entry.cause !== "entered") calls.undo(entry)
@@ -57,31 +58,44 @@ export const certify = (history: History, options: CertifyOptions = {}): Readonl
 
 // internals
 
+interface Request {
+  readonly session: number
+  readonly sequence: number
+}
+
+const isOf = (left: Request, right: Request): boolean =>
+  left.session === right.session && left.sequence === right.sequence
+
 /** The records by call, and what the journal says became of each. */
 class Calls {
-  readonly #sessions = new Map<number, Array<CallRecord | undefined>>()
-  readonly #commits = new Map<number, Array<number | undefined>>()
+  /** By session, sequence, and position in the request. */
+  readonly #records = new Map<number, Array<Array<CallRecord>>>()
+  readonly #commits = new Map<number, Array<Array<number>>>()
   readonly #undone = new Set<string>()
   readonly #cancelled: Array<CallRecord> = []
 
   constructor(records: ReadonlyArray<CallRecord>) {
     for (const record of records) {
-      of(this.#sessions, record.session)[record.sequence] = record
+      of(this.#records, record)[record.call] = record
       if (record.fate !== undefined) this.#cancelled.push(record)
     }
   }
 
   /** Notes that a call took effect; answers its record, if a client kept one. */
   commit(replay: Replay, entry: JournalEntry): CallRecord | undefined {
-    const commits = of(this.#commits, entry.session)
-    const earlier = commits[entry.sequence]
+    const commits = of(this.#commits, entry)
+    const earlier = commits[entry.call]
     if (earlier !== undefined) replay.violate(`I3: ${describe(entry)}, and took effect before at index ${earlier}`)
-    commits[entry.sequence] = entry.index
-    return this.#sessions.get(entry.session)?.[entry.sequence]
+    const before = commits.findLast((index) => index !== undefined)
+    if (before !== undefined && before !== entry.index - 1) {
+      replay.violate(`S-2: ${describe(entry)}, apart from the change of the same request at index ${before}`)
+    }
+    commits[entry.call] = entry.index
+    return this.#records.get(entry.session)?.[entry.sequence]?.[entry.call]
   }
 
-  committed({ sequence, session }: CallRecord): number | undefined {
-    return this.#commits.get(session)?.[sequence]
+  committed({ call, sequence, session }: CallRecord): number | undefined {
+    return this.#commits.get(session)?.[sequence]?.[call]
   }
 
   undo({ sequence, session }: JournalEntry): void {
@@ -96,17 +110,33 @@ class Calls {
       if (record.fate === "withdrawn" && committed !== undefined) {
         replay.violate(`S-10: ${nameOf(record)} was withdrawn, but took effect at index ${committed}`)
       }
-      if (record.fate === "compensated" && (committed === undefined || !undone)) {
+      // Together with others it need not be the one that was granted something.
+      const tookEffect = this.#commits.get(record.session)?.[record.sequence] !== undefined
+      if (record.fate === "compensated" && !(tookEffect && undone)) {
         replay.violate(`S-10: ${nameOf(record)} was compensated, but nothing was revoked`)
       }
     }
   }
 }
 
-const of = <A>(sessions: Map<number, Array<A | undefined>>, session: number): Array<A | undefined> => {
-  let calls = sessions.get(session)
-  if (calls === undefined) sessions.set(session, calls = [])
-  return calls
+/** What is kept of the calls of a request. */
+const of = <A>(sessions: Map<number, Array<Array<A>>>, { sequence, session }: Request): Array<A> => {
+  let requests = sessions.get(session)
+  if (requests === undefined) sessions.set(session, requests = [])
+  return requests[sequence] ??= []
+}
+
+/** S-2: nobody sees the state between two changes of one request. */
+const checkTogether = (
+  replay: Replay,
+  entry: JournalEntry,
+  next: JournalEntry | undefined,
+  told: Buckets<CallRecord>
+): void => {
+  if (entry.cause !== "request" || next?.cause !== "request" || !isOf(entry, next)) return
+  for (const record of told.at(entry.index)) {
+    if (!isOf(record, entry)) replay.violate(`S-2: ${nameOf(record)} saw the state in the middle of ${describe(entry)}`)
+  }
 }
 
 /** What a client was told of a change is what the journal says. The replay stands just before it. */

@@ -57,11 +57,12 @@ export const operations = {
     decide: (state) => state.holder === undefined ? ready : wait,
     apply: (state, [], at) => hold(state, at)
   }),
-  /** Takes the lock if it is free, which it is not while somebody waits for it. */
+  /** Takes the lock if it is free and no call waits for it. */
   tryAcquire: grant({
     parameters: [],
+    lane: "waiting",
     guarded: false,
-    decide: (state) => state.holder === undefined ? ready : answer(),
+    decide: (state, [], at) => state.holder === undefined && !at.isBehind ? ready : answer(),
     apply: (state, [], at) => hold(state, at)
   }),
   release: change({

@@ -67,6 +67,9 @@ export interface Model {
 /** Makes the model of a new object from its options and first values. */
 export type MakeModel = (options: Readonly<Record<string, Argument>>, values: ReadonlyArray<Argument>) => Model
 
+/** Whether an answer holds whoever else waits: then the call changes nothing. */
+export const isFinal = (answer: Answer | undefined): boolean => answer !== undefined && !("ifOthersWait" in answer)
+
 /** A call that is refused because what it names is not held. */
 export const notHeld: Answer = { error: "NotHeld" }
 

@@ -5,6 +5,7 @@ import {
   type Call,
   type Granted,
   holds,
+  isFinal,
   type MakeModel,
   type Model,
   notHeld,
@@ -25,7 +26,7 @@ export class LockModel implements Model {
   look({ args, operation, session }: Call): Answer | undefined {
     switch (operation) {
       case "tryAcquire":
-        return this.grants.size > 0 ? { reply: [] } : undefined
+        return this.grants.size > 0 ? { reply: [] } : { reply: [], ifOthersWait: true }
       case "release":
         return holds(this, session, args[0]) ? undefined : notHeld
       case "isHeld":
@@ -35,7 +36,7 @@ export class LockModel implements Model {
   }
 
   change(call: Call): Reply | undefined {
-    if (this.look(call) !== undefined) return undefined
+    if (isFinal(this.look(call))) return undefined
     const { args, index, operation, session } = call
     switch (operation) {
       case "acquire":

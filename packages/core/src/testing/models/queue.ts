@@ -6,6 +6,7 @@ import {
   type Call,
   type Granted,
   holds,
+  isFinal,
   type MakeModel,
   type Model,
   notHeld,
@@ -51,9 +52,9 @@ class QueueModel implements Model {
     switch (operation) {
       case "offerAll":
         if (closed) return { error: "QueueClosed" }
-        return args.length === 0 || this.#room <= 0 ? { reply: [0] } : undefined
+        return args.length === 0 || this.#room <= 0 ? { reply: [0] } : { reply: [0], ifOthersWait: true }
       case "poll":
-        return waiting.length === 0 ? { reply: [] } : undefined
+        return waiting.length === 0 ? { reply: [] } : { reply: [], ifOthersWait: true }
       case "clear":
         return waiting.length === 0 ? { reply: [0] } : undefined
       case "isFull":
@@ -81,7 +82,7 @@ class QueueModel implements Model {
   }
 
   change(call: Call): Reply | undefined {
-    if (this.look(call) !== undefined) return undefined
+    if (isFinal(this.look(call))) return undefined
     const { args, index, operation } = call
     const state = this.#state
     switch (operation) {

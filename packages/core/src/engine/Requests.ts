@@ -1,0 +1,329 @@
+/**
+ * The life of a request: admitted, decided, waiting, committed, replied.
+ *
+ * ```text
+ *   request ─► admit ─► decide all ─ all ready ─► apply all ─► one reply
+ *                │          │ one must wait
+ *                │          └─► parked, with a place in the lane of each call that must wait
+ *                └ refused ─► reply                       └─ head of a lane ─► decide all again
+ * ```
+ *
+ * A request of several calls takes effect as a whole: nothing is applied before every call was found ready, and nothing
+ * comes between two of its indexes. While it waits it holds nothing. Its calls are on distinct objects, so applying one
+ * does not change what was decided for another.
+ */
+import * as Admission from "./Admission.ts"
+import * as Grants from "./Grants.ts"
+import type { CallInput, Outcome, RequestInput } from "./Inputs.ts"
+import { type Journal, record } from "./Journal.ts"
+import * as Lane from "./Lane.ts"
+import { type Decision, type Operation, type Refusal, refuse, type Reply, wait, type Withdrawal } from "./Operation.ts"
+import * as References from "./References.ts"
+import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
+import type { Step } from "./Step.ts"
+import type { Argument } from "./Value.ts"
+import * as Waiting from "./Waiting.ts"
+
+type Request = RequestInput | Parked
+
+/** The requests of all sessions. */
+export class Requests {
+  readonly #state: EngineState
+  readonly #at: Step
+  readonly #journal: Journal | undefined
+  /** The objects and decisions of the request in hand, by call. Reused, so that a request allocates neither. */
+  readonly #objects: Array<SharedObject | undefined> = []
+  readonly #decisions: Array<Decision> = []
+  /** Position of the call that was refused last. */
+  #refused = 0
+  /** Whether the request in hand was granted something. */
+  #granted = false
+
+  constructor(state: EngineState, at: Step, journal: Journal | undefined) {
+    this.#state = state
+    this.#at = at
+    this.#journal = journal
+  }
+
+  /** A new request, or one that is sent again. */
+  take(session: Session, request: RequestInput): void {
+    // A call that gives something back may have overtaken others (S-8); a second time it finds nothing.
+    if (!this.settles(request) && !this.isNew(session, request.sequence)) return
+    const verdict = this.#admit(session, request) ?? this.#decide(session, request, undefined)
+    if (verdict === "wait") this.#park(session, request)
+    else if (verdict === "ready") this.#carryOut(session, request, undefined)
+    else this.#fail(session, request, verdict)
+  }
+
+  /** I4: tries the lanes of an object, in order, until nobody can go. A change that must wait holds up its lane (S-13). */
+  serve(object: SharedObject): void {
+    while (object.waiting > 0 && this.#serveOne(object));
+  }
+
+  /** Ends a waiting request without a reply, and undoes what its beginning to wait had changed. */
+  withdraw(session: Session, parked: Parked, reason: Withdrawal): void {
+    Waiting.unpark(this.#state, session, parked)
+    this.#find(parked.calls)
+    if (reason !== "session ended") {
+      record(this.#journal, this.#state, "withdrawn", parked, this.#objects[0]!, [reason])
+    }
+    for (let i = 0; i < parked.calls.length; i++) {
+      const object = this.#objects[i]!
+      const at = this.#at.of(object, session.id, parked.since)
+      this.#operation(parked, i).withdraw?.(object.state, parked.calls[i]!.args, reason, at)
+    }
+  }
+
+  /** Whether a request only gives back what was granted: no limit may hold it up (S-8). */
+  settles({ calls }: RequestInput): boolean {
+    this.#find(calls)
+    for (let i = 0; i < calls.length; i++) {
+      if (this.#objects[i]?.operations[calls[i]!.operation]?.[1].settles !== true) return false
+    }
+    return true
+  }
+
+  /** Whether a waiting request would still have to wait where it stands (I4). */
+  mustWait(parked: Parked): boolean {
+    this.#find(parked.calls)
+    const verdict = this.#decide(this.#state.sessions.get(parked.session)!, parked, parked)
+    return verdict === "wait" &&
+      parked.places.some((place) => this.#decisions[place.call]!._tag === "Wait" && this.#nextLane(place) === undefined)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // deciding
+  // ---------------------------------------------------------------------------------------------------------------
+
+  #find(calls: ReadonlyArray<CallInput>): void {
+    for (let i = 0; i < calls.length; i++) this.#objects[i] = this.#state.objects.get(calls[i]!.object)
+  }
+
+  /** A sequence is used once. Asked again: the same reply while it is remembered, else nothing (S-7, I3). */
+  isNew(session: Session, sequence: number): boolean {
+    if (sequence > session.lastSequence) {
+      session.lastSequence = sequence
+      return true
+    }
+    const request = session.requests.get(sequence)
+    if (request?._tag === "Answered") {
+      const { index, outcome } = request
+      this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+    }
+    return false
+  }
+
+  #admit(session: Session, { calls, guard }: RequestInput): Refusal | undefined {
+    this.#refused = 0
+    const joint = calls.length === 1 ? undefined : Admission.jointRefusal(this.#state, calls, this.#objects)
+    if (joint !== undefined) return joint
+    for (let i = 0; i < calls.length; i++) {
+      this.#refused = i
+      const object = this.#objects[i]
+      if (object === undefined) return refuse("ObjectNotFound")
+      const named = object.operations[calls[i]!.operation]
+      if (named === undefined) return refuse("UnknownOperation", object.kind.name)
+      const refused = Admission.refusal(this.#state, session, named[1], calls[i]!.args, guard)
+      if (refused !== undefined) return refused
+    }
+    return undefined
+  }
+
+  /** Decides every call, writing nothing. Refused: by the first call that is. */
+  #decide(session: Session, request: Request, parked: Parked | undefined): "ready" | "wait" | Refusal {
+    const { calls } = request
+    // A request of one call that waits is tried where it is the first.
+    const mayBeBehind = parked === undefined || calls.length > 1
+    let verdict: "ready" | "wait" = "ready"
+    for (let i = 0; i < calls.length; i++) {
+      const object = this.#objects[i]!
+      const operation = this.#operation(request, i)
+      const { access, lane } = operation
+      // S-13: a change stands behind those that wait; a refusal, an answer or a read takes nothing from them.
+      const isBehind = mayBeBehind && lane !== undefined && Lane.isBehind(object, lane, parked)
+      const at = this.#at.of(object, session.id, parked?.since, isBehind)
+      const decision = operation.decide(object.state, calls[i]!.args, at)
+      if (decision._tag === "Refuse") {
+        this.#refused = i
+        return decision
+      }
+      const waits = decision._tag === "Wait" || decision._tag === "Ready" && isBehind && access !== "read"
+      this.#decisions[i] = waits && decision._tag === "Ready" ? wait : decision
+      if (waits) verdict = "wait"
+    }
+    return verdict
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // waiting
+  // ---------------------------------------------------------------------------------------------------------------
+
+  #park(session: Session, request: RequestInput): void {
+    const { calls, guard, sequence } = request
+    const { waitersPerObjectMax } = this.#state.limits
+    this.#refused = calls.findIndex((_, i) => this.#objects[i]!.waiting >= waitersPerObjectMax)
+    if (this.#refused >= 0) {
+      return this.#fail(session, request, refuse("LimitExceeded", "waitersPerObjectMax", waitersPerObjectMax))
+    }
+    const parked: Parked = {
+      _tag: "Parked",
+      session: session.id,
+      sequence,
+      guard,
+      calls,
+      arrival: ++this.#state.arrivals,
+      since: this.#state.index,
+      places: []
+    }
+    Waiting.park(this.#state, session, parked)
+    this.#joinLanes(parked)
+    this.#state.outputs.push({ _tag: "Parked", session: session.id, sequence })
+    if (calls.length === 1) this.#enter(session, parked)
+  }
+
+  /** Takes a place for each call that must wait and has none. */
+  #joinLanes(parked: Parked): void {
+    for (let i = 0; i < parked.calls.length; i++) {
+      if (this.#decisions[i]!._tag !== "Wait" || parked.places.some(({ call }) => call === i)) continue
+      const { access, lane } = this.#operation(parked, i)
+      // An operation that can wait names its lane.
+      const place: Place = {
+        parked,
+        call: i,
+        lane: lane!,
+        isRead: access === "read",
+        previous: undefined,
+        next: undefined
+      }
+      parked.places.push(place)
+      Lane.enter(this.#objects[i]!, place)
+    }
+  }
+
+  #enter(session: Session, parked: Parked): void {
+    const object = this.#objects[0]!
+    const { enter } = this.#operation(parked, 0)
+    if (enter === undefined) return
+    parked.since = ++this.#state.index
+    record(this.#journal, this.#state, "entered", parked, object, [])
+    enter(object.state, parked.calls[0]!.args, this.#at.of(object, session.id, parked.since))
+    this.#state.touched.add(object)
+  }
+
+  /** Whether a change went on: waiting reads see each change before the next one is made (S-29). */
+  #serveOne(object: SharedObject): boolean {
+    for (const lane of object.lanes.values()) {
+      for (let place = lane.head, next; place !== undefined; place = next) {
+        next = place.next
+        const went = this.#try(object, place)
+        if (!place.isRead && went) return true
+        if (!place.isRead) break
+      }
+    }
+    return false
+  }
+
+  /** Whether a waiting request could go on, and did: to its end, or to another lane. */
+  #try(object: SharedObject, place: Place): boolean {
+    const { parked } = place
+    const session = this.#state.sessions.get(parked.session)!
+    this.#find(parked.calls)
+    const stale = this.#staleHold(session, parked)
+    if (stale !== undefined) {
+      this.#state.index++
+      this.withdraw(session, parked, "fenced out")
+      this.#fail(session, parked, stale)
+      return true
+    }
+    const verdict = this.#decide(session, parked, parked)
+    if (verdict === "wait") return this.#waitOn(object, session, place)
+    Waiting.unpark(this.#state, session, parked)
+    if (verdict === "ready") this.#carryOut(session, parked, parked.since)
+    else this.#fail(session, parked, verdict)
+    return true
+  }
+
+  /** Whether a request that must still wait has moved to another lane. */
+  #waitOn(object: SharedObject, session: Session, place: Place): boolean {
+    const lane = this.#nextLane(place)
+    if (lane === undefined) this.#joinLanes(place.parked)
+    else Waiting.move(this.#state, object, session, place.parked, lane)
+    return lane !== undefined
+  }
+
+  /** The other lane in which a waiting call was decided to wait from now on. */
+  #nextLane({ call, lane }: Place): string | undefined {
+    const decision = this.#decisions[call]!
+    return decision._tag === "Wait" && decision.lane !== lane ? decision.lane : undefined
+  }
+
+  #staleHold(session: Session, parked: Parked): Refusal | undefined {
+    this.#refused = parked.calls.findIndex((_, i) => this.#operation(parked, i).guarded)
+    return this.#refused < 0 ? undefined : Admission.staleHold(this.#state, session, parked.guard)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // taking effect
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** Applies what was decided, and replies. Several calls reply with the index and the length of each reply before it. */
+  #carryOut(session: Session, request: Request, since: number | undefined): void {
+    const { calls, sequence } = request
+    const { index: before } = this.#state
+    this.#granted = false
+    let reply: Reply
+    if (calls.length === 1) reply = this.#apply(session, request, 0, since)
+    else {
+      const replies: Array<Argument> = []
+      for (let i = 0; i < calls.length; i++) {
+        const parts = this.#apply(session, request, i, since)
+        replies.push(this.#state.index, parts.length)
+        for (const part of parts) replies.push(part)
+      }
+      reply = replies
+    }
+    const { index } = this.#state
+    const outcome: Outcome = { _tag: "Success", reply }
+    if (index > before) {
+      const granted = this.#granted ? index - before : 0
+      session.requests.set(sequence, { _tag: "Answered", index, outcome, granted })
+    }
+    References.importHandles(this.#state, session.id, reply)
+    this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+  }
+
+  /** One call: a change takes the next index, applies, grants, and is written down. */
+  #apply(session: Session, request: Request, i: number, since: number | undefined): Reply {
+    const object = this.#objects[i]!
+    const decision = this.#decisions[i]!
+    if (decision._tag === "Answer") return decision.reply
+    const operation = this.#operation(request, i)
+    const { args } = request.calls[i]!
+    if (operation.access === "read") return operation.apply(object.state, args, this.#at.of(object, session.id))
+    this.#state.index++
+    const at = this.#at.of(object, session.id, since)
+    const reply = operation.apply(object.state, args, at)
+    if (operation.access === "grant") {
+      Grants.add(this.#state, session, object, request.sequence, operation.byReceipt, at.expiry)
+      this.#granted = true
+    }
+    this.#state.touched.add(object)
+    record(this.#journal, this.#state, "request", request, object, reply, i)
+    return reply
+  }
+
+  /** Fails a request: of several calls by the one that was refused, whose position is told first. */
+  #fail(session: Session, { calls, sequence }: Request, { details, error }: Refusal): void {
+    const outcome: Outcome = {
+      _tag: "Failure",
+      error,
+      details: calls.length === 1 ? details : [this.#refused, ...details]
+    }
+    this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index: this.#state.index, outcome })
+  }
+
+  /** The operation of a call that was admitted. */
+  #operation({ calls }: Request, i: number): Operation<unknown> {
+    return this.#objects[i]!.operations[calls[i]!.operation]![1]
+  }
+}

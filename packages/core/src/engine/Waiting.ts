@@ -1,0 +1,57 @@
+/**
+ * Requests that wait: what begins and ends with the waiting, whatever the lanes are (S-14).
+ */
+import * as Lane from "./Lane.ts"
+import * as References from "./References.ts"
+import type { EngineState, Parked, Session, SharedObject } from "./State.ts"
+
+/** A request begins to wait. Its arguments are counted, and every object it calls is kept. */
+export const park = (state: EngineState, session: Session, parked: Parked): void => {
+  session.requests.set(parked.sequence, parked)
+  session.parked++
+  if (parked.calls.length > 1) state.joint.add(parked)
+  for (const { args, object } of parked.calls) {
+    References.retainArguments(state, args)
+    state.objects.get(object)!.waiting++
+  }
+}
+
+/** A request waits no longer and leaves all its lanes. Those behind a change may go now; nobody waits for a read to go. */
+export const unpark = (state: EngineState, session: Session, parked: Parked): void => {
+  for (const place of parked.places) {
+    const object = state.objects.get(parked.calls[place.call]!.object)!
+    Lane.leave(object, place)
+    if (!place.isRead) state.touched.add(object)
+  }
+  parked.places.length = 0
+  session.requests.delete(parked.sequence)
+  session.parked--
+  state.joint.delete(parked)
+  for (const { args, object: id } of parked.calls) {
+    References.releaseArguments(state, args)
+    const object = state.objects.get(id)!
+    object.waiting--
+    References.released(state, object)
+  }
+}
+
+/**
+ * Moves the only place of a parked request to the tail of another lane, and the request to the end of its session's: when
+ * the session ends its requests are withdrawn in the order in which they came to where they wait.
+ */
+export const move = (
+  state: EngineState,
+  object: SharedObject,
+  session: Session,
+  parked: Parked,
+  lane: string
+): void => {
+  // A request that may move is of one call, which has a place since it waits.
+  const place = parked.places[0]!
+  Lane.leave(object, place)
+  place.lane = lane
+  parked.arrival = ++state.arrivals
+  Lane.enter(object, place)
+  session.requests.delete(parked.sequence)
+  session.requests.set(parked.sequence, parked)
+}

@@ -1,0 +1,32 @@
+/**
+ * The reply to several calls that took effect together: for each call the index as of which it holds, the number of its
+ * parts, and these parts (`engine/Requests.ts` writes it).
+ */
+import type { Outcome } from "../engine/Inputs.ts"
+import type { Reply } from "../engine/Operation.ts"
+
+/** What one of several calls was replied. */
+export interface Result {
+  readonly index: number
+  readonly outcome: Outcome
+}
+
+/** The results of calls that took effect together. */
+export const resultsOf = (reply: Reply): ReadonlyArray<Result> => {
+  const results: Array<Result> = []
+  for (let at = 0; at < reply.length;) {
+    const start = at + 2
+    const end = start + Number(reply[at + 1])
+    results.push({ index: Number(reply[at]), outcome: { _tag: "Success", reply: reply.slice(start, end) } })
+    at = end
+  }
+  return results
+}
+
+/** Why calls that were to take effect together have not: which of them was refused, and with what. */
+export const refusalOf = (
+  { details, error }: Extract<Outcome, { readonly _tag: "Failure" }>
+): { readonly call: number; readonly outcome: Outcome } => ({
+  call: Number(details[0]),
+  outcome: { _tag: "Failure", error, details: details.slice(1) }
+})
