@@ -1,7 +1,7 @@
 /** A lock, and those who have given it up to wait for a notification. */
 import type { Withdrawal } from "../../engine/Operation.ts"
 import { LockModel } from "./lock.ts"
-import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
+import { type Answer, type Call, holds, isFinal, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
 
 /** Somebody who waits. */
 interface Waiter {
@@ -46,7 +46,7 @@ class ConditionModel implements Model {
   }
 
   change(call: Call): Reply | undefined {
-    if (this.look(call) !== undefined) return undefined
+    if (isFinal(this.look(call))) return undefined
     const { args, index, operation, since } = call
     switch (operation) {
       case "wait": {
