@@ -124,6 +124,36 @@ export const makeLocal = (
     return yield* makeConnected(Effect.succeed(pair.client), { ...options, address: "memory", key, label })
   })
 
+/**
+ * Makes several calls to shared objects of one manager that take effect together, in one step, or not at all. Each effect
+ * makes one call, and each call is to another object; those that read or change can stand here, those that must be given
+ * back (locks, permits, deliveries) cannot.
+ *
+ * ```ts
+ * yield* Manager.atomic([accounts.set("a", 10), accountLog.offer("a: 10")])
+ * ```
+ *
+ * If one is refused, the effect fails with its error and none took effect. If one must wait, all wait, and hold nothing
+ * meanwhile. At most `callsPerRequestMax` (256) calls.
+ *
+ * **Fairness** Where a call waits, calls that came later do not overtake it. **Cancellation** Interruptible while it
+ * waits; then none took effect. **On disconnect** `ManagerError`, whose reason says whether they took effect.
+ */
+export const atomic = <const Calls extends ReadonlyArray<Effect.Effect<unknown, unknown, unknown>>>(
+  calls: Calls
+): Effect.Effect<
+  { -readonly [I in keyof Calls]: Effect.Success<Calls[I]> },
+  Effect.Error<Calls[number]> | ManagerError,
+  Effect.Services<Calls[number]> | Manager
+> =>
+  Effect.flatMap(Manager, ({ connection }) =>
+    // `together` keeps the order of the calls, so the results are those of the tuple.
+    connection.together(calls) as Effect.Effect<
+      { -readonly [I in keyof Calls]: Effect.Success<Calls[I]> },
+      Effect.Error<Calls[number]>,
+      Effect.Services<Calls[number]>
+    >)
+
 const remove = (connection: Connection, object: Remote.Shared): Effect.Effect<void, ManagerError> => {
   const { connection: other, target } = object[Remote.TypeId]
   return other === connection

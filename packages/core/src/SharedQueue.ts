@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
 import type { Argument, Cell } from "./engine/Value.ts"
-import type { ManagerError } from "./ManagerError.ts"
+import { ManagerError } from "./ManagerError.ts"
 import { all, encoded } from "./proxy/exits.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
@@ -60,6 +60,20 @@ export interface DeadLetter<out A> {
   readonly reason: string
 }
 
+/** An `offerAll` failed after some of its items had been added. The added items stay; the others were not added. */
+export class OfferedInPart extends Schema.TaggedError<OfferedInPart>()("OfferedInPart", {
+  queue: Schema.String,
+  /** Items that were added. If the connection was lost, the manager may have added more. */
+  added: Schema.Number,
+  /** Items of the call. */
+  values: Schema.Number,
+  cause: ManagerError
+}) {
+  override get message(): string {
+    return `${this.added} of ${this.values} items were added to ${this.queue}, then: ${this.cause.message}`
+  }
+}
+
 /** A queue between processes. */
 export interface SharedQueue<in out A> extends Shared.Shared {
   /**
@@ -70,13 +84,14 @@ export interface SharedQueue<in out A> extends Shared.Shared {
    */
   readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError>
   /**
-   * Adds items in order, waiting for room; answers those that were not accepted because the queue was closed. Those for
-   * which there is room go together, in one call; the others wait each for itself, one behind the other.
+   * Adds items in order and waits for room. Returns those that were not added because the queue was closed. Items for
+   * which there is room travel in one call; of the others at most 1,000 wait at the same time, one behind the other.
    *
-   * **Fairness**, **On disconnect** as for `offer`. **Cancellation** Interruptible while it waits; what was added by
-   * then stays. An item that does not encode fails before any was added.
+   * **Fairness** as for `offer`. **Cancellation** Interruptible while it waits; items added by then stay.
+   * **On disconnect** `OfferedInPart` when items had been added, which tells how many; else `ManagerError`. An item that
+   * does not encode fails before any is added.
    */
-  readonly offerAll: (values: Iterable<A>) => Effect.Effect<Array<A>, ManagerError>
+  readonly offerAll: (values: Iterable<A>) => Effect.Effect<Array<A>, OfferedInPart | ManagerError>
   /** Adds an item if that need not wait; answers whether it did (Python's `put_nowait`). */
   readonly offerIfRoom: (value: A) => Effect.Effect<boolean, QueueClosed | ManagerError>
   /**
@@ -245,6 +260,9 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
 
 const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
 
+/** Offers of one `offerAll` that wait at the same time: few beside `waitersPerObjectMax`, which all share. */
+const waitingMax = 1_000
+
 /** How long the texts of the items are that travel in one call. */
 const batchLength = 256 * 1024
 
@@ -268,27 +286,40 @@ const offerAll = <A>(
   remote: QueueRemote,
   codec: ValueCodec.ValueCodec<A>,
   values: ReadonlyArray<A>
-): Effect.Effect<Array<A>, ManagerError> => {
+): Effect.Effect<Array<A>, OfferedInPart | ManagerError> => {
   const { frameBytesMax } = remote.connection.agreement.limits
   const lengthMax = Math.min(batchLength, Math.floor(frameBytesMax / bytesOfLength))
   return Effect.flatMapEager(all(values.map((value) => remote.encode("offerAll", codec, value))), (cells) => {
-    const from = (start: number): Effect.Effect<Array<A>, ManagerError> => {
+    const failed = (added: number, cause: ManagerError) =>
+      Effect.fail(
+        added === 0
+          ? cause
+          : new OfferedInPart({ queue: remote.target.description, added, values: values.length, cause })
+      )
+    const from = (start: number): Effect.Effect<Array<A>, OfferedInPart | ManagerError> => {
       if (start === cells.length) return Effect.succeed([])
       const some = batch(cells, start, lengthMax)
       return Effect.matchEffect(remote.call("offerAll", some, ([accepted]) => Exit.succeed(accepted), whenClosed), {
-        onFailure: (error) => error._tag === "QueueClosed" ? Effect.succeed(values.slice(start)) : Effect.fail(error),
+        onFailure: (error) => error._tag === "QueueClosed" ? Effect.succeed(values.slice(start)) : failed(start, error),
         onSuccess: (accepted) => accepted === some.length ? from(start + accepted) : oneByOne(start + accepted)
       })
     }
-    // At once: they travel in one frame and wait in the order in which they were given.
-    const oneByOne = (start: number): Effect.Effect<Array<A>, ManagerError> =>
-      Effect.map(
-        Effect.forEach(cells.slice(start), (cell, i) =>
-          offer(remote, cell).pipe(
-            Effect.as<Array<A>>([]),
-            Effect.catchTag("QueueClosed", () => Effect.succeed([values[start + i]!]))
-          ), { concurrency: "unbounded" }),
-        (rejected) => rejected.flat()
+    // At once: they travel in one frame and wait in the order in which they were given. None is interrupted because of
+    // another, so it is known of each whether it was added.
+    const oneByOne = (start: number): Effect.Effect<Array<A>, OfferedInPart | ManagerError> =>
+      Effect.flatMap(
+        Effect.forEach(cells.slice(start, start + waitingMax), (cell) => Effect.exit(offer(remote, cell)), {
+          concurrency: "unbounded"
+        }),
+        (exits) => {
+          const added = exits.filter(Exit.isSuccess).length
+          if (added === exits.length) return from(start + added)
+          const failures = exits.flatMap((exit) => Exit.isFailure(exit) ? [Cause.squash(exit.cause)] : [])
+          const cause = failures.find((failure) => failure instanceof ManagerError)
+          if (cause !== undefined) return failed(start + added, cause)
+          const rejected = values.slice(start, start + waitingMax).filter((_, i) => Exit.isFailure(exits[i]!))
+          return Effect.succeed([...rejected, ...values.slice(start + waitingMax)])
+        }
       )
     return from(0)
   })

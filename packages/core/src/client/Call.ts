@@ -2,7 +2,7 @@
  * A call, from when it is made until it has ended.
  */
 import * as Exit from "effect/Exit"
-import type { Outcome } from "../engine/Inputs.ts"
+import type { CallInput, Outcome } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { OperationInfo, Target } from "./Target.ts"
@@ -30,6 +30,8 @@ export class Call {
   /** A reply that came while the call was being cancelled, or that its fiber has not taken yet. */
   late: Outcome | undefined = undefined
   onSettled: (() => void) | undefined = undefined
+  /** The calls that this one stands for: they are one request. */
+  joint: ReadonlyArray<CallInput> | undefined = undefined
 
   constructor(
     target: Target,

@@ -30,6 +30,7 @@ import { Calls } from "./Calls.ts"
 import { failure } from "./Failure.ts"
 import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
+import { Joint, type JointSender, membership, refuse } from "./Joint.ts"
 import { Receipts } from "./Receipts.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 import { type Notification, Watches } from "./Watches.ts"
@@ -92,6 +93,10 @@ export class Connection {
     },
     dropHandles: (parts) => this.dropHandles(parts)
   })
+  readonly #jointSender: JointSender = {
+    send: (call, args) => void this.#begin(call, args),
+    cancel: (call) => this.#cancel(call)
+  }
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
   #inFlight = 0
@@ -137,7 +142,21 @@ export class Connection {
   ): Effect.Effect<A, E | ManagerError> {
     return Effect.callback((resume) => {
       const call = new Call(target, operation, guardFor(this), complete, resume, "plain")
+      const member = membership()
+      if (member !== undefined) return member.joint.add(this.#jointSender, member.position, call, args)
       return this.#begin(call, args) ? this.#cancel(call) : undefined
+    })
+  }
+
+  /**
+   * Runs effects that make one call each over this connection, to distinct objects. The calls are one request: they take
+   * effect together, or none does (S-2). An interruption withdraws all of them.
+   */
+  together<A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>): Effect.Effect<Array<A>, E, R> {
+    return Effect.suspend(() => {
+      const joint = new Joint(this.#jointSender, effects.length)
+      const members = effects.map((effect, position) => joint.member(effect, position))
+      return Effect.all(members, { concurrency: "unbounded" })
     })
   }
 
@@ -160,6 +179,9 @@ export class Connection {
       let call: Call | undefined
       const granted = Effect.callback<readonly [Outcome, number], ManagerError>((resume) => {
         call = new Call(target, operation, guardFor(this), taken, resume, "owned")
+        if (membership() !== undefined) {
+          return refuse(call, "what must be given back cannot be got together with others")
+        }
         return this.#begin(call, args) ? this.#cancel(call) : undefined
       })
       return Effect.flatMap(restore(granted), ([outcome, index]) => {
@@ -202,8 +224,14 @@ export class Connection {
     const { frameBytesMax } = this.agreement.limits
     call.sequence = ++this.#sequence
     const bytesMax = frameBytesMax - replyBytes
-    if (!this.#writer.request(call.sequence, target.id, operation.position, guard, args, bytesMax)) {
+    const isWritten = call.joint === undefined
+      ? this.#writer.request(call.sequence, target.id, operation.position, guard, args, bytesMax)
+      : this.#writer.joint(call.sequence, guard, call.joint, bytesMax)
+    if (!isWritten) {
       const details = ["frameBytesMax", frameBytesMax]
+      if (call.joint !== undefined) {
+        return call.answer({ _tag: "Failure", error: "LimitExceeded", details: [0, ...details] }, 0)
+      }
       return call.answer({ _tag: "Failure", error: "LimitExceeded", details }, 0)
     }
     call.state = "Sent"

@@ -1,0 +1,132 @@
+/**
+ * Calls that take effect together: fibers that make one call each, gathered into one request (S-2).
+ *
+ * ```text
+ *   member ─► its call ─┐
+ *   member ─► its call ─┴─► when no member is missing: one request ─► one reply ─► each member gets its own
+ * ```
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { CallInput, Outcome } from "../engine/Inputs.ts"
+import type { Argument } from "../engine/Value.ts"
+import { InvalidRequest, ManagerError } from "../ManagerError.ts"
+import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
+import { Call } from "./Call.ts"
+
+/** How a joint request is sent and cancelled: the part of the connection that it needs. */
+export interface JointSender {
+  /** Sends a call, or what is gathered in one. */
+  readonly send: (call: Call, args: ReadonlyArray<Argument>) => void
+  readonly cancel: (call: Call) => Effect.Effect<void>
+}
+
+/** The place of the running fiber among those whose calls are gathered; absent: its calls are its own. */
+const Membership = Context.Reference<{ readonly joint: Joint; readonly position: number } | undefined>(
+  "@effect-multiprocessing/core/Joint",
+  { defaultValue: () => undefined }
+)
+
+/** Where the running fiber's call is gathered. Called while a fiber registers its call. */
+export const membership = () => Fiber.getCurrent()!.getRef(Membership)
+
+/** The calls of some fibers over one connection. */
+export class Joint {
+  readonly #sender: JointSender
+  readonly #calls: Array<Call | undefined>
+  readonly #args: Array<ReadonlyArray<Argument>>
+  #missing: number
+  #leader: Call | undefined
+
+  constructor(sender: JointSender, members: number) {
+    this.#sender = sender
+    this.#calls = Array.from({ length: members }, () => undefined)
+    this.#args = Array.from({ length: members }, () => [])
+    this.#missing = members
+  }
+
+  /** An effect whose only call is gathered. One that makes no call is nothing to wait for. */
+  member<A, E, R>(effect: Effect.Effect<A, E, R>, position: number): Effect.Effect<A, E, R> {
+    return effect.pipe(
+      Effect.tap(() => Effect.sync(() => this.#calls[position] ?? this.#arrived())),
+      Effect.provideService(Membership, { joint: this, position })
+    )
+  }
+
+  /** Gathers a call of a member; returns what its interruption does, if it has begun. */
+  add(
+    sender: JointSender,
+    position: number,
+    call: Call,
+    args: ReadonlyArray<Argument>
+  ): Effect.Effect<void> | undefined {
+    if (sender !== this.#sender) return refuse(call, "calls together must be to one manager")
+    if (this.#calls[position] !== undefined) {
+      return refuse(call, "calls together are of effects that make one call each")
+    }
+    this.#calls[position] = call
+    this.#args[position] = args
+    this.#arrived()
+    return Effect.suspend(() => this.#cancel())
+  }
+
+  #arrived(): void {
+    if (--this.#missing > 0) return
+    const calls = this.#calls.filter((call) => call !== undefined)
+    const args = this.#args.filter((_, i) => this.#calls[i] !== undefined)
+    if (calls.length === 0) return
+    this.#leader = calls.length === 1 ? calls[0]! : leader(calls, args)
+    this.#sender.send(this.#leader, args[0]!)
+  }
+
+  /** All members are interrupted together: the first cancels for all. */
+  #cancel(): Effect.Effect<void> {
+    const leader = this.#leader
+    this.#leader = undefined
+    this.#missing = Infinity
+    return leader === undefined ? Effect.void : this.#sender.cancel(leader)
+  }
+}
+
+/** Fails a call that cannot be one of several. */
+export const refuse = (call: Call, issue: string): undefined => {
+  const { operation, target } = call
+  call.fail(
+    new ManagerError({ reason: new InvalidRequest({ object: target.description, operation: operation.name, issue }) })
+  )
+}
+
+/** The call that stands for all, and hands the reply on. */
+const leader = (calls: ReadonlyArray<Call>, args: ReadonlyArray<ReadonlyArray<Argument>>): Call => {
+  const objects = calls.map(({ target }) => target.description).join(", ")
+  const access = calls.every(({ operation }) => operation.access === "read") ? "read" : "change"
+  const complete = (outcome: Outcome, index: number) => Exit.succeed(distribute(calls, outcome, index))
+  const call = new Call(
+    { ...calls[0]!.target, description: objects },
+    { name: calls.map(({ operation }) => operation.name).join(", "), position: 0, access },
+    calls[0]!.guard,
+    complete,
+    (exit) => {
+      if (Exit.isFailure(exit)) { for (const member of calls) member.resume(exit) }
+    },
+    "plain"
+  )
+  call.joint = calls.map(({ operation, target }, i): CallInput => ({
+    object: target.id,
+    operation: operation.position,
+    args: args[i]!
+  }))
+  return call
+}
+
+/** If one was refused its member fails, and with it the others are interrupted. */
+const distribute = (calls: ReadonlyArray<Call>, outcome: Outcome, index: number): void => {
+  if (outcome._tag === "Success") {
+    for (const [i, result] of resultsOf(outcome.reply).entries()) calls[i]!.answer(result.outcome, result.index)
+  } else {
+    const refusal = refusalOf(outcome)
+    calls[refusal.call]!.answer(refusal.outcome, index)
+  }
+}
