@@ -3,9 +3,9 @@
  * is wrong. The remote manager of Python's documentation has a key, too (SEED-32).
  *
  *     $ npm run example examples/26_wrong_key.ts
- *     HandshakeRefused: the manager at <path> refused the connection: the key is not this manager's. Use the key it was started with
+ *     HandshakeRefused: the manager at <path> refused the connection: the key is wrong. Use the key that the manager was started with
  *     ConnectFailed: cannot connect to the manager at <other>: connect ENOENT <other>. Is it running, and is this its address?
- *     SchemaMismatch: "remote/Words" is shared as <text>, not as <number>. Give the two different names, or the same schema
+ *     SchemaMismatch: "remote/Words" is shared as <text>, not as <number>. Use two different names, or the same schema
  */
 import { Manager, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
