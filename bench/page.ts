@@ -34,12 +34,12 @@ export const results = (report: Report): string => {
     `Measured on ${dateOf(report)} with ${cpu}, ${cores} cores, ${memoryGiB} GiB of memory, ${kernel}; Node ${node}, ` +
     `Python ${python}, Redis ${redis}. ${plan.pairs} pairs of rounds of ${plan.roundMs} ms, longer ones where processes start or meet.`,
     "![Ratios as a chart](performance.svg)",
-    "### What one access costs",
-    "Microseconds of one client for one operation: one at a time, and with 256 fibers, whose calls travel together.",
+    "### The cost of one operation",
+    "Microseconds of one client per operation, one at a time, and with 256 fibers whose calls travel together.",
     table(["operation", "ours", "python-manager", "raw-pingpong", "ours, 256 fibers"], costs(rows)),
     "### Every comparison",
     table(columns, rows.map((row) => cells(row))),
-    `Slower than the peer are ${slower.length} of ${rows.length}: ${slower.join(", ")}.`,
+    `Ours is slower than the peer in ${slower.length} of ${rows.length} comparisons: ${slower.join(", ")}.`,
     ...skipped.map(({ peer, reason }) => `Not compared: ${peer} (${reason}).`),
     ...failed.map(({ key, reason }) => `Not compared: \`${key}\` (${reason}).`)
   ].join("\n\n")
