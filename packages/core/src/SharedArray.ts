@@ -87,7 +87,7 @@ export interface SharedArray<T extends ElementType> extends Shared.Shared {
   ) => Effect.Effect<B, IndexOutOfRange | OutOfBounds | ManagerError>
 }
 
-/** Options of an array. All who open a name must agree on `type` and `length`. */
+/** Options of an array. All programs that open a name must agree on `type` and `length`. */
 export interface Options<T extends ElementType> {
   readonly type: T
   /** The fixed number of elements, at most 16,777,216. */

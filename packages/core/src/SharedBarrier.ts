@@ -81,7 +81,7 @@ export interface SharedBarrier extends Shared.Shared {
   readonly status: Effect.Effect<Status, ManagerError>
 }
 
-/** Options of a barrier. All who open a name must agree on them. */
+/** Options of a barrier. All programs that open a name must agree on them. */
 export interface Options {
   /** How many parties wait for each other: a whole number of at least 1. */
   readonly parties: number

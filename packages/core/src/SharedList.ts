@@ -142,7 +142,7 @@ export type ListOf<S extends Schema.Constraint> = true extends
   IsExactly<S, number> | IsExactly<S, bigint> | IsExactly<S, string> ? OrderedList<S["Type"]>
   : SharedList<S["Type"]>
 
-/** Options of a list. All who open a name must agree on `item`. */
+/** Options of a list. All programs that open a name must agree on `item`. */
 export interface Options<S extends Schema.Top> {
   /** The schema of the items. */
   readonly item: S

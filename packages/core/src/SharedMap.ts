@@ -153,7 +153,7 @@ export type MapOf<K extends Schema.Top, V extends Schema.Top> = Field.IfNumber<
   SharedMap<K["Type"], V["Type"]>
 >
 
-/** Options of a map. All who open a name must agree on them. */
+/** Options of a map. All programs that open a name must agree on them. */
 export interface Options<K extends Schema.Top, V extends Schema.Top> {
   /** The schema of the keys. */
   readonly key: K

@@ -56,7 +56,7 @@ export interface SharedNamespace<F extends Fields> extends Shared.Shared {
   readonly until: (is: Predicate.Predicate<Values<F>>) => Effect.Effect<Values<F>, ManagerError>
 }
 
-/** Options of a namespace. All who open a name must agree on `fields`. */
+/** Options of a namespace. All programs that open a name must agree on `fields`. */
 export interface Options<F extends Fields> {
   readonly fields: F
   /** The values of a new namespace. Ignored when the name exists (S-27). */

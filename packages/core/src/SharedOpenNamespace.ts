@@ -142,7 +142,7 @@ export type OpenNamespaceOf<S extends Schema.Top> = Field.IfNumber<
   SharedOpenNamespace<S["Type"]>
 >
 
-/** Options of an open namespace. All who open a name must agree on them. */
+/** Options of an open namespace. All programs that open a name must agree on them. */
 export interface Options<S extends Schema.Top> {
   /** The schema of every value. For values of several types, a union. */
   readonly value: S

@@ -164,7 +164,7 @@ export interface SharedQueue<in out A> extends Shared.Shared {
   readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter<A>>, ManagerError>
 }
 
-/** Options of a queue. All who open a name must agree on them. */
+/** Options of a queue. All programs that open a name must agree on them. */
 export interface Options<S extends Schema.Top> {
   /** The schema of the items. */
   readonly item: S

@@ -22,7 +22,7 @@ export interface SharedNumber extends Field.NumberField, Shared.Shared {}
 /** The ref of a schema: a `SharedNumber` if its type and encoding are exactly `number`. */
 export type RefOf<S extends Schema.Top> = Field.FieldOf<S> & Shared.Shared
 
-/** Options of a ref. All who open a name must agree on `schema`. */
+/** Options of a ref. All programs that open a name must agree on `schema`. */
 export interface Options<S extends Schema.Top> {
   readonly schema: S
   /** The value of a new ref. Ignored when the name exists (S-27). */

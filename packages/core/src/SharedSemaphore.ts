@@ -71,7 +71,7 @@ export interface SharedSemaphore extends Shared.Shared {
   readonly available: Effect.Effect<number, ManagerError>
 }
 
-/** Options of a semaphore. All who open a name must agree on them. */
+/** Options of a semaphore. All programs that open a name must agree on them. */
 export interface Options {
   /** How many permits there are in all: a whole number of at least 1. */
   readonly permits: number
