@@ -1,4 +1,6 @@
-/** The results as a picture: a row for each operation and shape, a mark for each peer, on a scale of ratios. */
+/**
+ * Draws the results: a row for each operation and shape, and a mark for each peer, on a logarithmic scale of ratios.
+ */
 import type { Row } from "./report.ts"
 
 const width = 860
@@ -11,10 +13,10 @@ const rowHeight = 20
 const groupGap = 10
 const markSize = 5
 
-/** Ratios at the ends of the scale, and those that have a line. */
+/** The ratios that have a line. The first and the last are the ends of the scale. */
 const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 
-/** Peers are told apart by form and by colour; both are the same by day and by night. */
+/** Form and colour distinguish the peers. They are the same in light and dark mode. */
 const forms: ReadonlyArray<(x: number, y: number) => string> = [
   (x, y) => `<circle cx="${x}" cy="${y}" r="${markSize}"/>`,
   (x, y) => `<rect x="${x - markSize}" y="${y - markSize}" width="${markSize * 2}" height="${markSize * 2}"/>`,
@@ -23,7 +25,7 @@ const forms: ReadonlyArray<(x: number, y: number) => string> = [
 ]
 const colours = ["#3b82c4", "#c8553d", "#7a9a2e", "#a56cc1", "#c9962b", "#2a9d8f", "#8d6e63", "#d16ba5"]
 
-/** The whole file. */
+/** Returns the chart as an SVG file. */
 export const chart = (rows: ReadonlyArray<Row>, caption: string): string => {
   const peers = [...new Set(rows.map(({ peer }) => peer))]
   const top = legendTop + Math.ceil(peers.length / legendColumns) * legendHeight + 24
@@ -76,7 +78,7 @@ const style = `<style>
   }
 </style>`
 
-/** Where a ratio is, on a logarithmic scale; what is beyond its ends stands at them. */
+/** The horizontal position of a ratio. Ratios beyond the scale are at its ends. */
 const position = (ratio: number): number => {
   const [low, high] = [Math.log(ticks[0]!), Math.log(ticks.at(-1)!)]
   const part = (Math.log(ratio) - low) / (high - low)
@@ -92,7 +94,7 @@ const scale = (tick: number, top: number, bottom: number): string => {
   ].join("\n")
 }
 
-/** The median, and a line from the lowest to the highest. */
+/** A form at the median, and a line from the lowest to the highest ratio. */
 const mark = ({ highest, key, lowest, ratio }: Row, peer: number, y: number): string =>
   group(
     peer,

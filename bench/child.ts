@@ -1,6 +1,6 @@
 /**
- * Each side of a comparison runs in a process of its own, so that none inherits the warm code or the garbage of
- * another. Over its channel a process is asked for rounds, and it ends when the other end lets go.
+ * Each side of a comparison runs in its own process, so that no side inherits the compiled code or the garbage of
+ * another. The benchmark requests rounds over the process's channel, and the process ends when the channel closes.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -8,15 +8,15 @@ import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { BenchError, type Contestant, type Round, type Task } from "./rounds.ts"
 
-/** Before a round, after the other contestant has had the machine: not counted. */
+/** Milliseconds of an uncounted run before each round, because the other contestant has had the processor. */
 const settleMs = 30
 
-/** How long a process may take to end by itself. */
+/** Milliseconds for a process to end by itself. */
 const graceMs = 2_000
 
 /**
- * Processes that do rounds of any task (`answer`), for the life of the scope. They begin a round together, and their
- * rates are added up.
+ * Starts processes that run rounds of any task (`answer`), for the life of the scope. They begin a round together, and
+ * their rates are added up.
  */
 export const contestant = (
   clients: number,
@@ -33,11 +33,11 @@ export const contestant = (
     }))
 }
 
-/** A process that others connect to (`serve`), ready to be connected to. */
+/** Starts a server process (`serve`), and waits until clients can connect to it. */
 export const server = (script: URL, ...args: ReadonlyArray<string>): Effect.Effect<void, BenchError, Scope.Scope> =>
   Effect.flatMap(start(script, args), heard)
 
-/** In a child: does a round whenever it is asked to, until its parent lets go. */
+/** In a child: runs a round for each request, until the channel closes. */
 export const answer = <E, R>(rounds: (task: Task) => Round<E, R>): Effect.Effect<void, E, R> =>
   Effect.raceFirst(
     Effect.forever(Effect.flatMap(asked, ({ milliseconds, task }) => {
@@ -47,7 +47,7 @@ export const answer = <E, R>(rounds: (task: Task) => Round<E, R>): Effect.Effect
     letGo
   )
 
-/** In a child: tells the parent that it can be connected to, and stays until the parent lets go. */
+/** In a child: reports that clients can connect, and waits until the channel closes. */
 export const serve: Effect.Effect<void> = Effect.suspend(() => {
   process.send!("ready")
   return letGo
@@ -83,7 +83,7 @@ const start = (script: URL, args: ReadonlyArray<string>): Effect.Effect<ChildPro
       })
   )
 
-/** The next thing that a process says. */
+/** Waits for the next message of a process; fails if the process ends. */
 const heard = (child: ChildProcess): Effect.Effect<number, BenchError> =>
   Effect.callback((resume) => {
     const onMessage = (message: number) => {

@@ -1,4 +1,4 @@
-/** Ours: a client of a manager that is a process of its own. Arguments: path of its socket, and its key. */
+/** Ours: a client of a manager in another process. Arguments: the path of its socket, and its key. */
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ const main = Effect.gen(function*() {
   let rounds = 0
   yield* answer(({ clients, fibers: count, operation }) => (milliseconds) =>
     Effect.scoped(Effect.gen(function*() {
-      // All clients have done the same rounds: they mean the same objects by a name.
+      // All clients have run the same rounds, so they use the same names for the same objects.
       const call = yield* operations[operation]!(`round-${++rounds}`, clients)
       return yield* fibers(count, call)(milliseconds)
     }))

@@ -1,11 +1,11 @@
-/** What is compared with whom, from the files that know. */
+/** All comparisons, collected from the files that define them. */
 import { fewObjects, objects } from "./objects.ts"
 import { pools } from "./pool/comparisons.ts"
 import { processes } from "./processes/comparisons.ts"
 import type { Comparison } from "./rounds.ts"
 
-/** Everything, in this order. */
+/** All comparisons, in this order. */
 export const full: ReadonlyArray<Comparison> = [...objects, ...processes, ...pools]
 
-/** What fits into fifty seconds. */
+/** The comparisons of `--quick`: under fifty seconds. */
 export const quick: ReadonlyArray<Comparison> = fewObjects

@@ -1,6 +1,6 @@
 /**
- * `node --conditions=@effect-multiprocessing/source bench/copies.ts`: what it costs at best to send an array of numbers
- * to the manager and to read it again, by its length. The table of docs/big-arrays.md.
+ * `node --conditions=@effect-multiprocessing/source bench/copies.ts` measures the best time to send an array of numbers
+ * to the manager, and to read it, by its length. It prints the table of docs/big-arrays.md.
  */
 import { SharedRef } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,12 +1,12 @@
 /**
- * Loops that make one call after another until the time is over, as fibers or as promises. A rate counts the calls
- * that were answered, up to the last answer.
+ * Loops that make one call after another until the time is over, as fibers or as promises. A rate counts completed
+ * calls, until the last one has completed.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Round } from "./rounds.ts"
 
-/** The call that fails with it waited for somebody whose round was over: so is this one, and the call does not count. */
+/** A call waited for another client, whose round is over. So is this client's round, and the call does not count. */
 export class RoundOver extends Schema.TaggedError<RoundOver>()("RoundOver", {}) {}
 
 /** Fibers of one process. */
@@ -17,7 +17,8 @@ export const fibers = <E, R>(
 (milliseconds) =>
   Effect.gen(function*() {
     const clock = new RoundClock(milliseconds)
-    // No generator: what it waits for, V8 comes to allocate in its old space, in one process and not in the next.
+    // Not a generator: in some processes V8 allocates the effects that it yields in the old space, which costs an
+    // eighth.
     const loop = (start: number) =>
       Effect.suspend(() => {
         let position = start
@@ -46,10 +47,10 @@ export const promises = (count: number, call: (position: number) => Promise<unkn
     return clock.rate
   })
 
-/** Where each loop starts among the keys, so that they do not walk in step. */
+/** The first key of each loop. They differ, so that the loops do not use the same keys at the same time. */
 const starts = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i * 37)
 
-/** Runs from when it is made. */
+/** Counts calls, from its construction until the time is over. */
 class RoundClock {
   running = true
   calls = 0

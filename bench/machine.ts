@@ -1,20 +1,20 @@
-/** The machine that was measured on, and what ran on it. */
+/** The measured machine, and the versions of its programs. */
 import { spawnSync } from "node:child_process"
 import { cpus, release, totalmem, type as system } from "node:os"
 
-/** What a rate depends on. */
+/** The properties that a rate depends on. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number
   readonly memoryGiB: number
   readonly kernel: string
   readonly node: string
-  /** Absent: not installed. */
+  /** Absent if it is not installed. */
   readonly python: string | undefined
   readonly redis: string | undefined
 }
 
-/** This one. */
+/** This machine. */
 export const machine = (): Machine => ({
   cpu: cpus()[0]?.model ?? "unknown",
   cores: cpus().length,
@@ -25,6 +25,6 @@ export const machine = (): Machine => ({
   redis: version("redis-server")
 })
 
-/** The first number with dots in what a program says of its version. */
+/** The first number with dots in a program's output of its version. */
 const version = (program: string): string | undefined =>
   /\d+(?:\.\d+)+/.exec(spawnSync(program, ["--version"], { encoding: "utf8" }).stdout ?? "")?.[0]

@@ -3,9 +3,9 @@
  *
  * ```text
  *   npm run bench                    everything, about ten minutes
- *   npm run bench -- --quick         the few comparisons that say most, about 45 seconds
- *   npm run bench -- --only queue    those whose key has the text in it; the results are not saved
- *   npm run bench -- --write-docs    everything, and the results go into docs/performance.md
+ *   npm run bench -- --quick         the five most telling comparisons, about 45 seconds
+ *   npm run bench -- --only queue    the comparisons whose key contains the text; their results are not saved
+ *   npm run bench -- --write-docs    everything; writes the results into docs/performance.md
  * ```
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -23,12 +23,12 @@ import { writePage } from "./page.ts"
 import { explanation, type Failed, heading, line, type Report, type Row, save } from "./report.ts"
 import { BenchError, compare, type Comparison, keyOf, type Peer, type Plan } from "./rounds.ts"
 
-/** A client of ours is as fast as it becomes after about a second, when V8 has compiled for good what it runs. */
+/** Our clients reach their full speed after about a second, when V8 has optimized their code. */
 const warmUpMs = 1_500
 const thoroughly: Plan = { pairs: 5, roundMs: 400, warmUpMs }
 const quickly: Plan = { pairs: 5, roundMs: 400, warmUpMs }
 
-/** Where the sockets of a comparison are. */
+/** The folder for the sockets of a comparison. */
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-"))),
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
@@ -36,7 +36,7 @@ const temporaryFolder = Effect.acquireRelease(
 
 const isMissing = ({ needs }: Peer): boolean => needs !== undefined && spawnSync(needs, ["--version"]).status !== 0
 
-/** One comparison. Both sides begin it in new processes: what was measured before has warmed or spoilt neither. */
+/** Runs one comparison. Both sides start in new processes, so earlier comparisons affect neither. */
 const measure = ({ ours, peer, plan, task }: Comparison, usual: Plan) =>
   Effect.gen(function*() {
     const folder = yield* temporaryFolder
@@ -45,7 +45,7 @@ const measure = ({ ours, peer, plan, task }: Comparison, usual: Plan) =>
     return yield* compare(us(task), them(task), { ...usual, ...plan })
   }).pipe(Effect.scoped)
 
-/** Makes the comparisons, and says of each what came out as soon as it is known. One that breaks stops no other. */
+/** Runs the comparisons, and prints each result as soon as it is known. A comparison that fails stops no other. */
 const run = (comparisons: ReadonlyArray<Comparison>, plan: Plan) =>
   Effect.gen(function*() {
     const missing = new Set(comparisons.map(({ peer }) => peer).filter(isMissing))

@@ -1,4 +1,4 @@
-/** Ours: the manager. Arguments: path of its socket, and its key. */
+/** Ours: the manager. Arguments: the path of its socket, and its key. */
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"

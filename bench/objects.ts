@@ -1,4 +1,4 @@
-/** Shared objects: which operations are compared, with whom, and in which shapes. */
+/** The comparisons of shared objects: operations, peers and shapes. */
 import * as Effect from "effect/Effect"
 import { randomBytes, randomUUID } from "node:crypto"
 import { join } from "node:path"
@@ -6,9 +6,9 @@ import { contestant, server } from "./child.ts"
 import { alone, bareEcho, many, nodeRedis, type ObjectPeer, pythonManager, rawPingpong, type Shape } from "./peers.ts"
 import type { Comparison, Start, Task } from "./rounds.ts"
 
-/** A manager in its own process, and clients of it. */
+/** Starts a manager in its own process, and its clients. */
 const clientsOfManager: Start = (folder, clients) => {
-  // Where we are compared with ourselves, two managers are in the folder.
+  // With the peer `one-by-one`, which is ours, too, there are two managers in the folder.
   const endpoint = [join(folder, randomUUID()), randomBytes(32).toString("hex")]
   return Effect.andThen(
     server(new URL("./managerServer.ts", import.meta.url), ...endpoint),
@@ -16,10 +16,10 @@ const clientsOfManager: Start = (folder, clients) => {
   )
 }
 
-/** An operation on a shared object (`operations.ts`), and who else can do it. */
+/** An operation on a shared object (`operations.ts`), and the peers that have it. */
 interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, "plan"> {
   readonly peers: ReadonlyArray<ObjectPeer>
-  /** Where the shapes that a peer is compared in have no meaning. */
+  /** Replaces the shapes of the peers, where those have no meaning. */
   readonly shapes?: ReadonlyArray<Shape>
 }
 
@@ -28,7 +28,7 @@ const compared = ({ peers, plan, shapes, ...task }: Operation): ReadonlyArray<Co
     (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours: clientsOfManager, peer, plan }))
   )
 
-/** Ourselves, item by item. */
+/** Ours, with one call for each item. */
 const oneByOne: ObjectPeer = {
   name: "one-by-one",
   shapes: [alone],
@@ -47,23 +47,23 @@ const operations: ReadonlyArray<Operation> = [
   { operation: "map.set", peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
   { operation: "queue.put+take", calls: 2, peers: [pythonManager, nodeRedis, rawPingpong, bareEcho] },
   { operation: "list.append", peers: [pythonManager, nodeRedis, rawPingpong] },
-  // The release is told, not asked: nobody waits for an answer to it.
+  // One call, not two: a release has no reply to wait for.
   { operation: "lock.lock+unlock", peers: [pythonManager, rawPingpong] },
   {
     operation: "barrier.round",
     peers: [pythonManager],
     shapes: [{ fibers: 1, clients: 8 }],
-    // Eight processes, each with an eighth of the calls to warm up with.
+    // Each of the eight processes makes only an eighth of the calls, so it warms up for longer.
     plan: { warmUpMs: 5_000, roundMs: 1_000 }
   },
   { operation: "object.create", peers: [pythonManager, rawPingpong] },
   { operation: "queue.put+take-100", peers: [oneByOne] }
 ]
 
-/** All of them, in this order. */
+/** All comparisons of shared objects, in this order. */
 export const objects: ReadonlyArray<Comparison> = operations.flatMap(compared)
 
-/** Those that say most. */
+/** The most telling ones. */
 export const fewObjects: ReadonlyArray<Comparison> = [
   ...compared({ operation: "map.set", peers: [nodeRedis], shapes: [many] }),
   ...compared({ operation: "map.get", peers: [nodeRedis], shapes: [many] }),

@@ -1,4 +1,4 @@
-/** What clients do with shared objects: one entry for each operation. `peers/` has them in the words of others. */
+/** The measured operations on shared objects. `peers/` has their equivalents. */
 import {
   type Manager,
   SharedBarrier,
@@ -14,13 +14,13 @@ import type * as Scope from "effect/Scope"
 import { RoundOver } from "./loops.ts"
 import { keyAt, keys, value } from "./workload.ts"
 
-/** A call, the same over and over but for its position. */
+/** A call. Repeated calls differ only in their position. */
 type Call = (position: number) => Effect.Effect<unknown, unknown, Manager.Manager>
 
-/** Opens, by its name, the object of a round, that all clients share; answers the call that they make on it. */
+/** Opens the object of a round by a name that all clients share, and returns the call that they make on it. */
 type Operation = (name: string, clients: number) => Effect.Effect<Call, unknown, Manager.Manager | Scope.Scope>
 
-/** Items of one operation that shows what batches are worth. */
+/** The items of one operation that measures the gain of batches. */
 const batch = Array.from({ length: 100 }, () => value)
 
 const number = (name: string) => SharedRef.make({ name, schema: Schema.Int, initial: 1 })
@@ -35,7 +35,7 @@ const filledMap = (name: string) =>
 
 const queue = (name: string) => SharedQueue.make({ name, item: Schema.String })
 
-/** By name. */
+/** The operations by name. */
 export const operations: Readonly<Record<string, Operation>> = {
   "ref.get": (name) => Effect.map(number(name), (ref) => () => ref.get),
   "ref.set": (name) => Effect.map(number(name), (ref) => (position) => ref.set(position)),
@@ -49,11 +49,11 @@ export const operations: Readonly<Record<string, Operation>> = {
   "barrier.round": (name, parties) =>
     Effect.gen(function*() {
       const barrier = yield* SharedBarrier.make({ name, parties })
-      // Whoever sees that the time is over lets those go who wait for it.
+      // The client that first sees that the time is over releases the clients that wait for it.
       yield* Effect.addFinalizer(() => Effect.ignore(barrier.abort))
       return () => Effect.catchTag(barrier.await, "BarrierBroken", () => Effect.fail(new RoundOver()))
     }),
-  /** It is dropped, too. */
+  /** Also drops the object. */
   "object.create": () => Effect.succeed(() => Effect.scoped(SharedMap.make(texts))),
   "queue.put+take-100": (name) =>
     Effect.map(

@@ -1,4 +1,4 @@
-/** The results in the documents: between two marks of `docs/performance.md`, and as a chart beside it. */
+/** Writes the results into the documentation: between two marks of `docs/performance.md`, and a chart beside it. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { chart } from "./chart.ts"
@@ -11,21 +11,21 @@ const chartFile = fileURLToPath(new URL("../docs/performance.svg", import.meta.u
 const begin = "<!-- written by npm run bench -- --write-docs -->"
 const end = "<!-- until here -->"
 
-/** Writes both files; answers where they are. */
+/** Writes both files, and returns their paths. */
 export const writePage = (report: Report): ReadonlyArray<string> => {
   writeFileSync(chartFile, chart(report.rows, `Ratios of ${dateOf(report)}`))
   writeFileSync(pageFile, withResults(readFileSync(pageFile, "utf8"), results(report)))
   return [pageFile, chartFile]
 }
 
-/** A page with other results between its marks. */
+/** Replaces the results between the marks of a page. */
 export const withResults = (page: string, results: string): string => {
   const [from, to] = [page.indexOf(begin), page.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`the page has no "${begin}" with "${end}" after it`)
   return `${page.slice(0, from)}${begin}\n\n${results}\n\n${page.slice(to)}`
 }
 
-/** What stands between the marks. */
+/** The text between the marks. */
 export const results = (report: Report): string => {
   const { failed, machine, plan, rows, skipped } = report
   const { cores, cpu, kernel, memoryGiB, node, python = "none", redis = "none" } = machine
@@ -34,12 +34,12 @@ export const results = (report: Report): string => {
     `Measured on ${dateOf(report)} with ${cpu}, ${cores} cores, ${memoryGiB} GiB of memory, ${kernel}; Node ${node}, ` +
     `Python ${python}, Redis ${redis}. ${plan.pairs} pairs of rounds of ${plan.roundMs} ms, longer ones where processes start or meet.`,
     "![Ratios as a chart](performance.svg)",
-    "### What one access costs",
-    "Microseconds of one client for one operation: one at a time, and with 256 fibers, whose calls travel together.",
+    "### The cost of one operation",
+    "Microseconds of one client per operation, one at a time, and with 256 fibers whose calls travel together.",
     table(["operation", "ours", "python-manager", "raw-pingpong", "ours, 256 fibers"], costs(rows)),
     "### Every comparison",
     table(columns, rows.map((row) => cells(row))),
-    `Slower than the peer are ${slower.length} of ${rows.length}: ${slower.join(", ")}.`,
+    `Ours is slower than the peer in ${slower.length} of ${rows.length} comparisons: ${slower.join(", ")}.`,
     ...skipped.map(({ peer, reason }) => `Not compared: ${peer} (${reason}).`),
     ...failed.map(({ key, reason }) => `Not compared: \`${key}\` (${reason}).`)
   ].join("\n\n")
@@ -49,7 +49,7 @@ export const results = (report: Report): string => {
 
 const dateOf = ({ date }: Report): string => date.slice(0, 10)
 
-/** Of each operation that one client does one at a time and with many fibers. */
+/** The costs of each operation that is measured both with one fiber and with many. */
 const costs = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<string>> =>
   [...Map.groupBy(rows, ({ task }) => task.operation)].flatMap(([operation, members]) => {
     const at = (shape: string) => members.filter(({ key }) => key.startsWith(`${operation}@${shape}/`))
@@ -65,7 +65,7 @@ const costs = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<string>> =
     return [[operation, ...rates.map((rates) => rates.length === 0 ? "" : rounded(1e6 / median(rates)))]]
   })
 
-/** The first column is words, the others are numbers. */
+/** A table whose first column is text, and whose other columns are numbers. */
 const table = (head: ReadonlyArray<string>, lines: ReadonlyArray<ReadonlyArray<string>>): string => {
   const all = [head, ...lines]
   const widths = head.map((_, column) => Math.max(...all.map((cells) => cells[column]!.length)))

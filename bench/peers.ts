@@ -1,4 +1,4 @@
-/** Those who can do what shared objects do, or a part of it. */
+/** The peers of shared objects: programs with the same operations, or some of them. */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { contestant, server } from "./child.ts"
@@ -6,12 +6,12 @@ import * as PythonManager from "./peers/pythonManager.ts"
 import * as RedisServer from "./peers/redisServer.ts"
 import type { Contestant, Peer, Task } from "./rounds.ts"
 
-/** How many calls at a time, and from how many processes. */
+/** How many calls are in flight, and from how many processes. */
 export type Shape = Pick<Task, "fibers" | "clients">
 
 /** A peer of shared objects. */
 export interface ObjectPeer extends Peer {
-  /** Where a comparison with it says something. */
+  /** The shapes in which a comparison with this peer is meaningful. */
   readonly shapes: ReadonlyArray<Shape>
 }
 
@@ -46,7 +46,7 @@ export const pythonManager: ObjectPeer = {
   start: () => PythonManager.start
 }
 
-/** A server and clients without a manager between them. Their messages are calls: an operation may be several. */
+/** A server and clients without a manager. Each message is one call; an operation may have several. */
 const bare = (name: string, shapes: ReadonlyArray<Shape>, serverFile: URL, clientFile: URL): ObjectPeer => ({
   name,
   shapes,

@@ -1,47 +1,47 @@
-/** The results, for people as lines of a table and for programs as JSON. */
+/** Formats the results: as lines of a table for people, and as JSON for programs. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Machine } from "./machine.ts"
 import type { Plan, Result, Task } from "./rounds.ts"
 
-/** A comparison that was made. */
+/** The result of a comparison. */
 export interface Row extends Result {
   readonly key: string
   readonly task: Task
-  /** Its name. */
+  /** The peer's name. */
   readonly peer: string
 }
 
-/** A peer that is not on this machine, and so none of its comparisons was made. */
+/** A peer that is not installed on this machine, so that its comparisons were skipped. */
 export interface Skipped {
   readonly peer: string
   readonly reason: string
 }
 
-/** A comparison that broke. */
+/** A comparison that failed. */
 export interface Failed {
   readonly key: string
   readonly reason: string
 }
 
-/** Everything a run has to say. */
+/** The results of a run. */
 export interface Report {
   readonly rows: ReadonlyArray<Row>
   readonly skipped: ReadonlyArray<Skipped>
   readonly failed: ReadonlyArray<Failed>
   readonly plan: Plan
   readonly machine: Machine
-  /** As ISO 8601. */
+  /** In ISO 8601. */
   readonly date: string
 }
 
 const file = new URL("./results/latest.json", import.meta.url)
 
-/** What the columns of a table are. */
+/** The heads of a table's columns. */
 export const columns = ["operation@fibersxclients/peer", "ours/s", "theirs/s", "ratio", "min–max"] as const
 
-/** A row's numbers, in the order of the columns. */
+/** The cells of a row, in the order of the columns. */
 export const cells = ({ highest, key, lowest, ours, ratio, theirs }: Row): ReadonlyArray<string> => [
   key,
   rounded(ours),
@@ -50,13 +50,13 @@ export const cells = ({ highest, key, lowest, ours, ratio, theirs }: Row): Reado
   `${lowest.toFixed(2)}–${highest.toFixed(2)}`
 ]
 
-/** The line above the others, for a terminal. */
+/** The head line, for a terminal. */
 export const heading = (width: number): string => aligned(columns, width)
 
-/** A comparison as a line. */
+/** The line of a comparison, for a terminal. */
 export const line = (row: Row, width: number): string => aligned(cells(row), width)
 
-/** What stands below the lines. */
+/** The text below the lines. */
 export const explanation = ({ failed, plan, skipped }: Report): string =>
   [
     `Rates are medians of ${plan.pairs} rounds of ${plan.roundMs} ms, or longer where it says so in bench/. A ratio is ours over`,
@@ -65,7 +65,7 @@ export const explanation = ({ failed, plan, skipped }: Report): string =>
     ...failed.map(({ key, reason }) => `failed: ${key} (${reason})`)
   ].join("\n")
 
-/** Writes the results; answers where. */
+/** Writes the results as JSON, and returns the path. */
 export const save = ({ date, failed, machine, plan, rows, skipped }: Report): string => {
   const path = fileURLToPath(file)
   const results = {
@@ -82,7 +82,7 @@ export const save = ({ date, failed, machine, plan, rows, skipped }: Report): st
   return path
 }
 
-/** Per second, or whatever it counts: whole numbers, but for small ones. */
+/** Formats a rate: as a whole number, or with one decimal below 100. */
 export const rounded = (rate: number): string =>
   rate.toLocaleString("en-US", { maximumFractionDigits: rate < 100 ? 1 : 0 })
 

@@ -1,80 +1,80 @@
 /**
- * A comparison: two contestants take turns (ours, theirs, ours, theirs, ...), so that whatever else the machine does
- * meets both alike. What counts is the ratio within each pair of neighbouring rounds.
+ * A comparison of two contestants in alternating rounds (ours, theirs, ours, theirs, ...), so that other load on the
+ * machine affects both alike. The result is the ratio within each pair of neighbouring rounds.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 
-/** A contestant could not do its round. */
+/** A contestant could not run its round. */
 export class BenchError extends Schema.TaggedError<BenchError>()("BenchError", { issue: Schema.String }) {
   override get message(): string {
     return this.issue
   }
 }
 
-/** What is done in a round. */
+/** The work of a round. */
 export interface Task {
   readonly operation: string
-  /** Calls in flight in each client, each from a fiber of its own or what a peer has in place of one. */
+  /** Calls in flight in each client, each from its own fiber, or from the peer's equivalent of one. */
   readonly fibers: number
-  /** Processes that do it at the same time; their rates are added up. */
+  /** Processes that work at the same time. Their rates are added up. */
   readonly clients: number
-  /** Answers that one operation waits for, one after the other. Default 1. */
+  /** Replies that one operation waits for, one after another. Default 1. */
   readonly calls?: number
 }
 
-/** Does a task over and over for a while; answers how often per second. */
+/** Repeats a task for a number of milliseconds, and returns its rate per second. */
 export type Round<E = never, R = never> = (milliseconds: number) => Effect.Effect<number, E, R>
 
-/** Who does rounds of a task. */
+/** Makes the rounds of a task. */
 export type Contestant = (task: Task) => Round<BenchError>
 
-/** Starts a contestant of so many clients, its sockets in the folder. */
+/** Starts a contestant with this number of clients, and with its sockets in the folder. */
 export type Start = (folder: string, clients: number) => Effect.Effect<Contestant, BenchError, Scope.Scope>
 
-/** Whom we compare ourselves with. */
+/** The other side of a comparison. */
 export interface Peer {
   readonly name: string
-  /** The program without which there is no such peer. */
+  /** The program that the peer needs. */
   readonly needs?: string
   readonly start: Start
 }
 
-/** One task, done by us and by a peer. */
+/** One task, for us and for a peer. */
 export interface Comparison {
   readonly task: Task
   readonly ours: Start
   readonly peer: Peer
-  /** Where it needs other rounds than the rest. */
+  /** Replaces parts of the plan for this comparison. */
   readonly plan?: Partial<Plan> | undefined
 }
 
-/** How a comparison is named in the results: operation@fibersxclients/peer. */
+/** The name of a comparison in the results: operation@fibersxclients/peer. */
 export const keyOf = ({ peer, task }: Comparison): string =>
   `${task.operation}@${task.fibers}x${task.clients}/${peer.name}`
 
-/** How long a comparison takes. */
+/** The length of a comparison. */
 export interface Plan {
-  /** Pairs of rounds. */
+  /** The number of pairs of rounds. */
   readonly pairs: number
   readonly roundMs: number
-  /** Before the first round of each. */
+  /** Milliseconds before the first round of each contestant. */
   readonly warmUpMs: number
 }
 
-/** What came out. Rates are operations per second. */
+/** The result of a comparison. Rates are operations per second. */
 export interface Result {
   /** Medians over the rounds. */
   readonly ours: number
   readonly theirs: number
-  /** Of the pairs' ratios, ours over theirs: the median and the extremes. */
+  /** The pairs' ratios, ours over theirs: the median and the extremes. */
   readonly ratio: number
   readonly lowest: number
   readonly highest: number
 }
 
-/** Lets two contestants take turns. */
+/** Runs a comparison of two contestants. */
 export const compare = (
   ours: Round<BenchError>,
   theirs: Round<BenchError>,
@@ -95,7 +95,7 @@ export const compare = (
     }
   })
 
-/** The middle one. */
+/** The median. */
 export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = (sorted.length - 1) / 2

@@ -7,8 +7,8 @@
  *     [Task2-2] Task2 sees <first> got <second>
  *     Main sees: { main: 55, task1: <first>, task2: <second> }
  *
- * What is better: the names and their types are declared, so a misspelt one does not compile (25_open_names.ts has the
- * open form), and there is no `if __name__ == "__main__"`.
+ * Improvements: the names and their types are declared, so a misspelt name does not compile (25_open_names.ts has the
+ * undeclared form), and no `if __name__ == "__main__"` is needed.
  */
 import { Process, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

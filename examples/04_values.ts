@@ -1,6 +1,6 @@
 /**
- * What a namespace holds: every value of its field's schema, the same in every process. SuperFastPython's tutorial
- * names integers, floating point values, strings and characters (SEED-5, 6, 13, 20).
+ * A namespace holds every value that its field's schema can encode, the same in every process. SuperFastPython's
+ * tutorial names integers, floating point values, strings and characters (SEED-5, 6, 13, 20).
  *
  *     $ npm run example examples/04_values.ts
  *     100 is more than 50
@@ -16,7 +16,7 @@
  *     [Show-1]   value1: 100
  *     [Show-1] }
  *
- * What is better: a list is a value as any other, readonly, and every process sees its contents.
+ * Improvement: a list is a readonly value like any other, and every process sees its contents.
  */
 import { Process, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,6 +1,6 @@
 /**
- * Four processes add to one number: reading, adding and writing back loses updates, and what cures it. The warning of
- * SuperFastPython's namespace tutorial, and its cure with a lock (SEED-11, 12, 22, 60).
+ * Four processes add to one number. Reading, adding and writing back loses updates; three other ways do not. The
+ * warning of SuperFastPython's namespace tutorial, and its remedy with a lock (SEED-11, 12, 22, 60).
  *
  *     $ npm run example examples/05_lost_updates.ts
  *     read, add, write: <fewer> of 2000, exact: false
@@ -8,7 +8,7 @@
  *     update: 2000 of 2000, exact: true
  *     increment: 2000 of 2000, exact: true
  *
- * What is better: `increment` is one call and needs no lock; neither does `update`, for any computation.
+ * Improvement: `increment` is one call and needs no lock. `update` needs none either, for any computation.
  */
 import { Process, SharedLock, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

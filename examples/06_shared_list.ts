@@ -7,7 +7,7 @@
  *     each number once: true
  *     an ordinary list: 0
  *
- * What is better: an item has a schema, and the processes are values until they are run, all at once or a few at a time.
+ * Improvements: an item has a schema, and a process is a value until it is run, all at once or a few at a time.
  */
 import { Process, SharedList, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,6 +1,6 @@
 /**
- * Lock, event, semaphore, barrier and condition among the workers of a pool: what SuperFastPython's tutorial on sharing
- * a data structure calls a manager the preferred way for (SEED-21, 29).
+ * Lock, event, semaphore, barrier and condition among the workers of a pool. SuperFastPython's tutorial on sharing a
+ * data structure calls a manager the preferred way to share them (SEED-21, 29).
  *
  *     $ npm run example examples/07_primitives.ts
  *     four workers wait for the latch
@@ -12,9 +12,10 @@
  *     ~ each arrived in its own place: 0, 1, 2, 3
  *     ~ at most two at a time were at the gate: true
  *
- * A worker's line comes through its owner, who may print its own first (docs/output.md).
+ * A worker's line comes through its owner, which may print its own line first (docs/output.md).
  *
- * What is better: whatever a worker holds when it dies passes on, and who waits for it at a barrier is told.
+ * Improvements: everything that a worker holds when it dies passes on, and parties that wait for it at a barrier get an
+ * error.
  */
 import {
   Pool,

@@ -7,7 +7,7 @@
  *     hold their own pair alone: 1 to 44
  *     are empty: 0
  *
- * With another N there are N processes. With a second number the work is that of a pool with so many workers:
+ * The first argument is N. With a second argument the work is done by a pool with that number of workers:
  *
  *     $ npm run example examples/08_array_of_queues.ts 44 3
  *     44 queues, 3 processes
@@ -26,9 +26,9 @@
  *     hold their own pair alone: 1 to 48
  *     are empty: 0, 49 to 299
  *
- * What is better: a process has one connection, however many objects it is handed, and a queue that nobody uses costs
- * about a kilobyte. So N is bounded by the memory for N processes; here eight run at a time. Each waits for up to a tenth
- * of a second, where the reader's waits for up to a second.
+ * Improvements: a process has one connection, whatever the number of objects that it gets, and an unused queue takes
+ * about a kilobyte. Therefore only the memory for N processes bounds N; here eight run at a time. Each sleeps for up to
+ * a tenth of a second, where the reader's sleeps for up to a second.
  */
 import { Pool, Process, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
@@ -49,11 +49,11 @@ const tasks = Tasks.toLayer({
 
 const [size = 45, workers] = process.argv.slice(2).map(Number)
 
-/** Everything that is in a queue. */
+/** Takes all items of a queue. */
 const drain = <A>(queue: SharedQueue.SharedQueue<A>) =>
   Effect.flatMap(queue.size, (size) => Effect.replicateEffect(queue.take, size))
 
-/** As "0, 3 to 7". */
+/** Formats numbers as "0, 3 to 7". */
 const ranges = (numbers: ReadonlyArray<number>) =>
   numbers
     .filter((n, i) => n - 1 !== numbers[i - 1])

@@ -1,13 +1,13 @@
 /**
- * One queue, many producers and many consumers, and messages that say who sent them: what SuperFastPython's author
- * answers to the reader with the array of queues (SEED-34).
+ * One queue, many producers, many consumers, and messages that name their sender: the reply of SuperFastPython's author
+ * to the reader with the array of queues (SEED-34).
  *
  *     $ npm run example examples/09_tagged_messages.ts
  *     3 producers sent 300 messages, 2 consumers got 300
  *     each exactly once: true
  *     in order per producer: true
  *
- * What is better: the end is said by closing the queue, not by a special message for every consumer.
+ * Improvement: closing the queue ends every consumer, without a special message for each.
  */
 import { Process, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,6 +1,6 @@
 /**
- * Three programs that are started separately share a queue: one serves it, one puts a word in, one takes it out. The
- * remote manager of Python's documentation, to which SuperFastPython's author sends a reader (SEED-31, 32).
+ * Three programs that are started separately share a queue: one serves it, one adds a word, and one takes it. The
+ * remote manager of Python's documentation, to which SuperFastPython's author refers a reader (SEED-31, 32).
  *
  *     $ npm run example examples/10_three_programs.ts serve &
  *     serving
@@ -9,7 +9,8 @@
  *     $ npm run example examples/10_three_programs.ts get
  *     got hello
  *
- * On one machine, for now: the address is a Unix socket. Whoever knows it and the key may connect.
+ * The programs run on one machine, because the address is a Unix socket. Every program with the path and the key may
+ * connect.
  */
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

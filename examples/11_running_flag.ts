@@ -1,6 +1,6 @@
 /**
- * Five workers of a pool go on until a flag in a namespace is false: first by looking again and again, as in the blog
- * post "Manager Namespaces for IPC Between Python Process Pools", then by waiting to be told (SEED-35 to 37, 40, 41).
+ * Five workers of a pool run until a flag in a namespace is false. First they poll it, as in the blog post "Manager
+ * Namespaces for IPC Between Python Process Pools"; then they watch it (SEED-35 to 37, 40, 41).
  *
  *     $ npm run example examples/11_running_flag.ts
  *     ~ [post-1] <a>: Worker started.
@@ -28,10 +28,10 @@
  *     ~ [post-5] <e>: Watcher terminating.
  *     ~ All watchers joined.
  *
- * A worker's line comes through its owner, who may print its own first (docs/output.md).
+ * A worker's line comes through its owner, which may print its own line first (docs/output.md).
  *
- * What is better: who waits costs nothing and is told at once; and `started` lets the main program wait until all five
- * run, where the post sleeps and hopes.
+ * Improvements: a waiting worker sends nothing and is woken at once; and `started` lets the main program wait until all
+ * five run, where the post only sleeps.
  */
 import { Pool, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,6 +1,6 @@
 /**
- * A namespace as a bulletin board: one writes, others read, and a list that was read is a copy. The second program of
- * the blog post "Manager Namespaces for IPC Between Python Process Pools" (SEED-38, 39, 13, 41).
+ * A namespace as a bulletin board: one process writes, others read, and reading a list returns a copy. The second
+ * program of the blog post "Manager Namespaces for IPC Between Python Process Pools" (SEED-38, 39, 13, 41).
  *
  *     $ npm run example examples/12_bulletin_board.ts
  *     testValue (original): original value
@@ -10,8 +10,8 @@
  *     testList (updated): [ 5, 6 ]
  *     posted: 1
  *
- * What is better: what was read is readonly, so a change that would not be shared does not compile; `update` changes
- * the list for everybody, and nothing that another process does at the same time is lost.
+ * Improvements: a value that was read is readonly, so a change that would not be shared does not compile. `update`
+ * changes the list for all processes, and loses no concurrent change of another one.
  */
 import { SharedNamespace } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

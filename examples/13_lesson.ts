@@ -1,5 +1,5 @@
 /**
- * Two processes, one after the other, change what is posted: the lesson on `Namespace` of educative's course "Python
+ * Two processes, one after the other, change a shared item: the lesson on `Namespace` of educative's course "Python
  * Concurrency for Senior Engineering Interviews" (SEED-43, 44, 48, 49).
  *
  *     $ npm run example examples/13_lesson.ts
@@ -7,7 +7,7 @@
  *     [Process2-2] educative
  *     educative is awesome !
  *
- * What is better: there is no port that another program may hold, no start method to choose, and nothing to shut down.
+ * Improvements: there is no port that another program may use, no start method to choose, and nothing to shut down.
  */
 import { Process, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

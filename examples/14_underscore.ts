@@ -1,13 +1,12 @@
 /**
- * A name that begins with an underscore is a name as any other. In the lesson on `Namespace` of educative's course it
- * stays on the proxy: another process fails to read it, or, forked, reads a stale copy (SEED-7, 45, 46).
+ * A name that begins with an underscore is shared like any other. In the lesson on `Namespace` of educative's course it
+ * stays on the proxy: another process cannot read it, or, if forked, reads a stale copy (SEED-7, 45, 46).
  *
  *     $ npm run example examples/14_underscore.ts
  *     [Show-1] { _item: 'shared', item: 'shared too' }
  *     [Show-1] _item: shared
  *
- * What is better: one rule everywhere. There is no name that looks shared and is not, and how a process is started
- * makes no difference.
+ * Improvement: one rule for all names. Every name that looks shared is shared, with every way to start a process.
  */
 import { Process, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,6 +1,6 @@
 /**
- * Four processes count primes, each in its own range, and leave their counts in one shared map; the sum is what one
- * process counts. A use that the overview article on `Manager` names (SEED-52, 53).
+ * Four processes count primes, each in its own range, and store their counts in one shared map. The sum equals the
+ * count of a single process. The overview article on `Manager` names this use (SEED-52, 53).
  *
  *     $ npm run example examples/16_aggregate.ts
  *     counts: [ [ 0, 669 ], [ 5000, 560 ], [ 10000, 525 ], [ 15000, 508 ] ]

@@ -1,13 +1,13 @@
 /**
- * The main program changes a setting while a process works; the process tells what it does now. A use that the overview
- * article on `Manager` names: to share configuration and status (SEED-54).
+ * The main program changes a setting while a process works, and the process reports its status. The overview article on
+ * `Manager` names this use: sharing configuration and status (SEED-54).
  *
  *     $ npm run example examples/17_settings.ts
  *     status: at 10 a second
  *     status: at 20 a second
  *     status: stopped
  *
- * What is better: both sides are told of a change when it happens, and nobody asks in a loop.
+ * Improvement: both sides receive a change when it happens, and neither polls.
  */
 import { Process, SharedNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

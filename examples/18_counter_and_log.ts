@@ -1,6 +1,5 @@
 /**
- * Three processes count their requests together, and write one log: a use that the overview article on `Manager` names
- * (SEED-55).
+ * Three processes share a counter of requests and a log. The overview article on `Manager` names this use (SEED-55).
  *
  *     $ npm run example examples/18_counter_and_log.ts
  *     ~ server-1: request 1 of 2
@@ -11,7 +10,7 @@
  *     ~ server-3: request 2 of 2
  *     6 requests, 6 lines, in order per server: true
  *
- * What is better: the counter needs no lock, and the log is printed while it is written, in the order of the manager.
+ * Improvements: the counter needs no lock, and the log is printed while it is written, in the manager's order.
  */
 import { Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

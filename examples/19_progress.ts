@@ -1,6 +1,6 @@
 /**
- * Three processes post how far they are in a shared map, and the main program watches: a use that the overview article
- * on `Manager` names (SEED-56).
+ * Three processes write their progress into a shared map, and the main program watches it. The overview article on
+ * `Manager` names this use (SEED-56).
  *
  *     $ npm run example examples/19_progress.ts
  *     75 of 300
@@ -9,7 +9,7 @@
  *     300 of 300
  *     [ 'worker-1: 100', 'worker-2: 100', 'worker-3: 100' ]
  *
- * What is better: the main program is told of every step, in order, instead of looking again and again.
+ * Improvement: the main program receives every step, in order, instead of polling.
  */
 import { Process, SharedMap, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,13 +1,13 @@
 /**
- * A pipeline: processes that square numbers hand them to processes that write them out, through queues. A use that the
- * overview article on `Manager` names (SEED-57).
+ * A pipeline: some processes square numbers, others format the squares, and queues connect them. The overview article
+ * on `Manager` names this use (SEED-57).
  *
  *     $ npm run example examples/20_pipeline.ts
  *     20 lines, of 20 numbers
  *     1 squared is 1 … 20 squared is 400
  *
- * What is better: a queue that is closed ends whoever takes from it, so the end travels down the pipeline; and an item
- * whose worker dies in the middle of it goes to another one.
+ * Improvements: closing a queue ends its consumers, so the end travels down the pipeline; and an item whose worker dies
+ * goes to another worker.
  */
 import { Process, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

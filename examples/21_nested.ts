@@ -1,6 +1,7 @@
 /**
- * Nested data in a shared map: as values, which are copied whole, and as shared objects within shared objects, which
- * stay live. What the overview article on `Manager` says it is better at than `Value` and `Array` (SEED-58).
+ * Nested data in a shared map: as values, which are copied as a whole, and as shared objects within shared objects,
+ * which stay live. The overview article names nested data as an advantage of `Manager` over `Value` and `Array`
+ * (SEED-58).
  *
  *     $ npm run example examples/21_nested.ts
  *     { name: 'Ada', tags: [ 'a', 'b' ], score: { wins: 1, losses: 0 } }
@@ -22,7 +23,7 @@ const score = { wins: Schema.Int, losses: Schema.Int }
 /** Players by number. */
 class Players extends SharedMap.Service<Players>()("nested/Players", { key: Schema.Int, value: Player }) {}
 
-/** Scores by number, each a shared object of its own. */
+/** Scores by number; each is a shared object of its own. */
 class Scores extends SharedMap.Service<Scores>()("nested/Scores", {
   key: Schema.Int,
   value: SharedNamespace.schema(score)

@@ -1,5 +1,5 @@
 /**
- * Handles travel: as the payload of a process or of a pool's calls, inside the items of a queue, and in a result.
+ * A handle can be sent in the payload of a process or of a pool's call, in an item of a queue, and in a result.
  * SuperFastPython's namespace tutorial and the overview article on `Manager` name queues and the arguments of pool
  * workers (SEED-9, 10, 62).
  *
@@ -8,8 +8,8 @@
  *     the sender's scope has ended, and the counter is 11
  *     after a hundred calls of a pool it is 111
  *
- * What is better: what travels is counted. In Python the item is useless when its sender has dropped its own proxy
- * before it is taken; here a counter lives as long as something refers to it, an item in a queue included.
+ * Improvement: references are counted, also while they travel. In Python the item is useless if its sender drops its
+ * own proxy before the item is taken. Here a counter lives while anything refers to it, an item in a queue included.
  */
 import { Pool, Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

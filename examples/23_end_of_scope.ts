@@ -1,6 +1,7 @@
 /**
- * A manager lives in a scope. However the scope ends, its process ends, and what is used later fails with an error that
- * says so. The snippets on creating and closing a manager in SuperFastPython's tutorials (SEED-1, 2, 3, 23, 24, 61).
+ * A manager lives in a scope. However the scope ends, the manager's process ends, and later calls fail with an error
+ * that says so. The snippets on creating and closing a manager in SuperFastPython's tutorials
+ * (SEED-1, 2, 3, 23, 24, 61).
  *
  *     $ npm run example examples/23_end_of_scope.ts
  *     inside: 1
@@ -10,7 +11,7 @@
  *     inside: 1
  *     after its interruption: get on Ref #1 was not executed: the scope of this manager was closed. It had no effect
  *
- * What is better: there is no start and no close to forget; and the error is a type, not a broken pipe.
+ * Improvements: there is no start and no close to forget, and the error is typed, not a broken pipe.
  */
 import { SharedRef } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
@@ -19,7 +20,7 @@ import { Console, Effect, Schema } from "effect"
 
 let kept: SharedRef.SharedNumber
 
-/** Begins a manager, uses it, and ends. */
+/** Starts a manager, uses it, and ends its scope with an effect. */
 const useManager = (end: Effect.Effect<void, string>) =>
   Effect.gen(function*() {
     kept = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })

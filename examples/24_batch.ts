@@ -1,6 +1,6 @@
 /**
- * Many calls at once travel together: the overview article on `Manager` advises to reach for shared objects seldom, and
- * to batch (SEED-59, 63).
+ * Concurrent calls travel together. The overview article on `Manager` advises to use shared objects seldom, and to
+ * batch (SEED-59, 63).
  *
  *     $ npm run example examples/24_batch.ts
  *     one after another: <slow> calls a second
@@ -8,8 +8,8 @@
  *     offered at once: 1000 items
  *     set at once: { left: 1, right: 2 }
  *
- * What is better: no operation has a batch form of its own to learn. Calls that are made in the same moment share one
- * frame, whichever they are; `offerAll`, `set` of several fields and `entries` are one call or one frame already.
+ * Improvement: any calls that are made at the same time share a frame, without a batch form. `offerAll`, `set` of
+ * several fields and `entries` are one call in any case.
  */
 import { SharedNamespace, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,13 +1,13 @@
 /**
- * Names that nobody has declared: several processes post what they like, and all of it is seen by all. A
- * `Manager.Namespace` takes any name at any time, as SuperFastPython's tutorial shows (SEED-15), but keeps a name with
- * an underscore to itself (SEED-7, 45, 46).
+ * Undeclared names: several processes set any names, and every process sees all of them. A `Manager.Namespace` takes
+ * any name at any time, as SuperFastPython's tutorial shows (SEED-15), but does not share a name with an underscore
+ * (SEED-7, 45, 46).
  *
  *     $ npm run example examples/25_open_names.ts
  *     Namespace(_item="shared", list=[1,2], main=55, rate=0.1, title="a text")
  *
- * What is better: every name is shared, all can be listed, and several are set in one step. Where the names are known, a
- * `SharedNamespace` is better still: it has their types.
+ * Improvements: every name is shared, the names can be listed, and several are set in one step. For known names use a
+ * `SharedNamespace`, which has their types.
  */
 import { Process, SharedNamespace, SharedOpenNamespace, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"

@@ -1,11 +1,11 @@
 /**
- * A client with a wrong key, one where nobody serves, and one that takes a queue for what it is not: each is told what
- * is wrong. The remote manager of Python's documentation has a key, too (SEED-32).
+ * Three clients fail with a typed error: one has a wrong key, one finds no server, and one opens a queue with another
+ * schema. The remote manager of Python's documentation has a key, too (SEED-32).
  *
  *     $ npm run example examples/26_wrong_key.ts
- *     HandshakeRefused: the manager at <path> refused the connection: the key is not this manager's. Use the key it was started with
+ *     HandshakeRefused: the manager at <path> refused the connection: the key is wrong. Use the key that the manager was started with
  *     ConnectFailed: cannot connect to the manager at <other>: connect ENOENT <other>. Is it running, and is this its address?
- *     SchemaMismatch: "remote/Words" is shared as <text>, not as <number>. Give the two different names, or the same schema
+ *     SchemaMismatch: "remote/Words" is shared as <text>, not as <number>. Use two different names, or the same schema
  */
 import { Manager, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
@@ -14,7 +14,7 @@ import { Console, Effect, Redacted, Schema } from "effect"
 
 const key = Redacted.make("abracadabra")
 
-/** Opens the words of a manager elsewhere, as a queue of such items, and prints why that cannot be. */
+/** Opens the queue of another manager with an item schema, and prints why that fails. */
 const open = <A, I>(endpoint: Manager.Endpoint, item: Schema.Codec<A, I>) =>
   SharedQueue.make({ name: "remote/Words", item }).pipe(
     Effect.scoped,

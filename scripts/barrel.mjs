@@ -1,13 +1,13 @@
-// Writes what each package publishes from the files in its src folder: index.ts, with one namespace export per public
-// module, which is a file whose name begins with a capital, and the `exports` of its package.json, with one entry for
-// each. A deeper file is published only if it is named here. `--check` only says whether they are fresh.
+// Writes the public surface of each package from the files in its src folder: index.ts, with one namespace export for
+// each public module, and the `exports` of package.json, with one entry for each. A file is a public module if its name
+// begins with a capital. A deeper file is public only if it is listed here. `--check` only reports stale files.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const packages = [
-  // A transport from outside of this package is made of Links, so that module is public though it lies deeper.
+  // A transport outside of this package is made of Links, so this deeper module is public.
   { folder: "packages/core", also: ["transport/Link"], entries: { testing: "testing/index" } },
-  // What NodeProcess has for users, NodeManager re-exports.
+  // NodeManager re-exports the public part of NodeProcess.
   { folder: "packages/node", except: ["NodeProcess"] }
 ]
 

@@ -1,6 +1,6 @@
-// Makes `npm test` and the other scripts work on a bare clone: installs the dependencies, among them the Node
-// binary the scripts then run on, when they are missing or differ from package-lock.json. Runs on Node 20, with
-// nothing installed. With nothing to do it takes a few milliseconds and prints nothing.
+// Makes `npm test` and the other scripts work on a bare clone. Installs the dependencies, and with them the Node binary
+// that runs the scripts, when they are missing or differ from package-lock.json. Runs on Node 20 with nothing
+// installed. If there is nothing to do, it takes a few milliseconds and prints nothing.
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "..")
 const binary = join(root, "node_modules", ".bin", process.platform === "win32" ? "node.cmd" : "node")
 const oldestNode = [22, 19]
 
-/** The packages a lock file describes, by folder; undefined when it is missing or cut short. */
+/** The packages of a lock file by folder; undefined if the file is missing or incomplete. */
 const readLock = (path) => {
   try {
     return JSON.parse(readFileSync(join(root, path), "utf8")).packages
@@ -18,14 +18,14 @@ const readLock = (path) => {
   }
 }
 
-/** npm writes node_modules/.package-lock.json as the last step of an install: what is there now. */
+/** The installed packages: npm writes node_modules/.package-lock.json as the last step of an install. */
 const reasonToInstall = () => {
   const installed = readLock("node_modules/.package-lock.json")
   if (installed === undefined) return "dependencies are not installed"
   for (const [folder, wanted] of Object.entries(readLock("package-lock.json"))) {
     if (!folder.startsWith("node_modules/")) continue
     const found = installed[folder]
-    // Binaries for other platforms are optional, and absent.
+    // Binaries for other platforms are optional and absent.
     if (found === undefined && wanted.optional) continue
     if (found?.version !== wanted.version || found?.integrity !== wanted.integrity || found?.link !== wanted.link) {
       return "dependencies differ from package-lock.json"
@@ -37,7 +37,7 @@ const reasonToInstall = () => {
 const install = (reason) => {
   process.stderr.write(`${reason}: running npm ci (once, under a minute)\n`)
   const args = ["ci", "--include=dev", "--include=optional", "--loglevel=error"]
-  // Run the npm that runs this script, on its own Node: the one in node_modules is about to be replaced.
+  // Uses the npm that runs this script, on its own Node, because the install replaces the Node in node_modules.
   const { npm_execpath: npm, npm_node_execpath: node = process.execPath } = process.env
   const options = { cwd: root, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" }
   const result = npm === undefined
@@ -53,7 +53,7 @@ const install = (reason) => {
 const reason = reasonToInstall()
 if (reason !== undefined) install(reason)
 
-// No Node binary is published for this platform: the scripts run on the host's, if it is new enough.
+// No Node binary is published for this platform, so the scripts run on the host's, if it is new enough.
 const [major, minor] = process.versions.node.split(".").map(Number)
 if (!existsSync(binary) && (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1]))) {
   process.stderr.write(`Node ${oldestNode.join(".")} or newer is needed on this platform, this is ${process.version}\n`)

@@ -1,5 +1,5 @@
-// Everything that can be said about the code without running it. Every step runs, whatever the ones before it said;
-// only steps that fail print their output.
+// Checks the code without running it. Every step runs, even after a failed one. Only steps that fail print their
+// output.
 import { spawnSync } from "node:child_process"
 
 const steps = {

@@ -1,4 +1,4 @@
-// Removes build outputs: `tsc -b` keeps those of deleted sources, and `npm pack` would ship them.
+// Removes build outputs. `tsc -b` keeps the outputs of deleted sources, and `npm pack` would ship them.
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 

@@ -1,6 +1,6 @@
-// What a user gets: packs the packages, installs the tarballs in a project outside of the repository, and runs the
-// programs of README.md there on every major Node, as TypeScript and as built JavaScript. One line per step; the
-// exit code is 1 when one has failed. Needs the registry, and leaves nothing behind.
+// Tests the packages as users get them: packs them, installs the tarballs in a project outside of the repository, and
+// runs the programs of README.md there on every major Node, as TypeScript and as built JavaScript. Prints one line for
+// each step; the exit code is 1 if a step failed. Needs the registry, and leaves nothing behind.
 import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -12,7 +12,7 @@ const readJson = (path) => JSON.parse(read(path))
 const { engines, optionalDependencies } = readJson("package.json")
 
 const platform = `${process.platform === "win32" ? "win" : process.platform}-${process.arch}`
-/** The package that has Node for this platform; the newest is what the repository itself runs on. */
+/** The package with Node's binary for this platform. The repository itself runs on its newest version. */
 const [nodePackage, newest] = Object.entries(optionalDependencies).find(([name]) => name.endsWith(`-${platform}`)) ?? []
 const versions = [engines.node.replace(">=", ""), "24.21.0", newest ?? Object.values(optionalDependencies)[0]]
 
@@ -22,11 +22,11 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
 const [consumer, nodes, tarballs] = ["consumer", "nodes", "tarballs"].map((name) => join(folder, name))
 for (const path of [consumer, nodes, tarballs]) mkdirSync(path)
 
-/** The environment of a user: nothing that says where this script, or Node, finds what belongs to the repository. */
+/** The environment of a user, without variables by which Node would find files of the repository. */
 const ours = ["NODE_OPTIONS", "NODE_PATH", "npm_config_local_prefix"]
 const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.includes(name)))
 
-/** Runs a command; answers what it printed, and throws all of it when it fails. */
+/** Runs a command and returns its output; throws with the output when the command fails. */
 const run = (command, args, cwd, timeout = 300_000) => {
   const shell = process.platform === "win32" && !command.endsWith(".exe")
   const options = { cwd, env: environment, shell, encoding: "utf8", timeout, killSignal: "SIGKILL" }
@@ -38,7 +38,7 @@ const run = (command, args, cwd, timeout = 300_000) => {
 const npm = (args, cwd) => run("npm", [...args, "--no-audit", "--no-fund", "--loglevel=error"], cwd)
 const install = (cwd) => npm(["install", "--ignore-scripts", "--strict-peer-deps", "--prefer-offline"], cwd)
 
-/** Does one step and says how it went; answers whether it went well. */
+/** Runs one step and prints its outcome; returns whether it succeeded. */
 const step = (name, action) => {
   const start = performance.now()
   const say = (result) => console.log(`${result} ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`)
@@ -58,7 +58,7 @@ const expect = (what, found, expected) => {
   if (found !== expected) throw new Error(`${what}: expected\n${expected}\nbut found\n${found}`)
 }
 
-// The consumer: the two programs that README.md shows, the examples as the tarball has them, and two programs of its own.
+// The consumer project: the two programs of README.md, the examples from the tarball, and two programs of its own.
 
 const [pool, quickStart] = [...read("README.md").matchAll(/^```ts\n([^]*?)^```\n+^```text\n([^]*?)^```$/gm)]
   .map(([, text, output]) => ({ text, output }))
@@ -113,7 +113,7 @@ const writeConsumer = () => {
 
 const tsc = (...args) => run(join(consumer, "node_modules", ".bin", "tsc"), args, consumer)
 
-/** Whether a version is published for this platform; another answer than yes or no is an error. */
+/** Whether a version is published for this platform. A failed look-up is an error. */
 const isPublished = (version) => {
   if (nodePackage === undefined) return false
   try {
@@ -153,14 +153,14 @@ const prepared = step("build and pack: contents, publint, attw", () => {
   expect("quick start", readFileSync(join(consumer, "examples/01_quickstart/main.ts"), "utf8"), quickStart.text)
 }) && step("tsc: strict, with declarations, the libraries checked, too", () => {
   tsc()
-  // The other file of the workers is named as TypeScript, and must not be found as such.
+  // The entry of the workers is named worker.ts, and only worker.js may exist.
   expect("a TypeScript file among the built", existsSync(join(consumer, "built/two-files/worker.ts")), false)
 }) && step("tsc: the declarations written for it compile by themselves", () => {
   tsc("-p", "tsconfig.declarations.json")
 }) && step("fetch Node", fetchNodes)
 
 if (prepared) {
-  // Where none is published, the Node that runs this.
+  // If none is published, uses the Node that runs this script.
   const runners = fetched.length === 0 ? [process.execPath] : fetched.map(binaryOf)
   for (const node of runners) {
     const version = run(node, ["--version"], consumer).trim()

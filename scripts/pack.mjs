@@ -1,5 +1,5 @@
-// Builds and packs the packages into a folder (a temporary one unless given), and looks at the tarballs as a registry's
-// users would get them: what is in them, what they depend on, and what publint and attw say.
+// Builds and packs the packages into a folder, by default a temporary one. Checks the tarballs as users get them: their
+// files, their dependencies, and the results of publint and attw.
 import { spawnSync } from "node:child_process"
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -7,7 +7,7 @@ import { join } from "node:path"
 
 const root = join(import.meta.dirname, "..")
 
-/** What a package must have besides its sources and their outputs; nothing else may be in it. */
+/** The files of a package besides its sources and their outputs. No other file is allowed. */
 const packages = {
   core: { peers: ["effect"], examples: false },
   node: { peers: ["@effect-multiprocessing/core", "@effect/platform-node", "effect"], examples: true }
@@ -24,7 +24,7 @@ const run = (command, args, cwd = root) => {
 
 const filesOf = (folder, pattern) => globSync(pattern, { cwd: folder }).map((path) => path.replaceAll("\\", "/"))
 
-/** Every file that the package must consist of. Sources go along: declaration maps and stack traces lead to them. */
+/** All files of a package. Sources are included, because declaration maps and stack traces refer to them. */
 const expectedFiles = (name) => {
   const sources = filesOf(join(root, "packages", name, "src"), "**/*.ts")
   const outputs = sources.flatMap((path) =>

@@ -1,5 +1,5 @@
-// Run by npm in a package's folder before `npm pack`, and with `--undo` after it: brings the examples along, which the
-// package has no copy of. Prints nothing, since `npm pack --json` owns the output.
+// npm runs this in a package's folder before `npm pack`, and with `--undo` after it. Copies the examples into the
+// package, which has no copy of its own. Prints nothing, because `npm pack --json` uses the output.
 import { cpSync, rmSync } from "node:fs"
 import { join } from "node:path"
 

@@ -1,13 +1,14 @@
 /**
- * The limit of batching: the same shape as ours and nothing else. Frames that carry every message of a turn, Effect
- * fibers that wait for the answer with their sequence; no schema, no engine, no memory of replies.
+ * The limit of batching: our protocol's shape, and nothing else. A frame carries all messages of one turn of the event
+ * loop, and Effect fibers wait for the reply with their sequence. There is no schema, no engine and no memory of
+ * replies.
  *
  * ```text
- *   frame    size of what follows (u32), then messages
+ *   frame    size of the rest (u32), then messages
  *   message  sequence (u32), size (u32), payload
  * ```
  *
- * Argument: path of the socket.
+ * Argument: the path of the socket.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,7 @@ import { FrameReader, FrameWriter, messageHeaderBytes } from "./frames.ts"
 
 const [path = ""] = process.argv.slice(2)
 
-/** Places for waiting fibers, by sequence: more than there are fibers, so that no two meet. */
+/** Places for waiting fibers, by sequence: more than there are fibers, so that no two share a place. */
 const places = 4_096
 
 const payloads = keys.map((key) => Buffer.from(key + value))
@@ -47,7 +48,7 @@ const main = Effect.gen(function*() {
     }
   })
   socket.on("data", (chunk) => {
-    // The fibers resume while the chunk is read, and what they ask for leaves at its end.
+    // The fibers resume while the chunk is read, and their next messages leave at its end.
     scheduled = true
     reader.push(chunk as Buffer)
     flush()

@@ -1,4 +1,6 @@
-/** Sends each message back, all messages of a turn in one frame. Argument: path of the socket. */
+/**
+ * Sends each message back, with all messages of one turn of the event loop in one frame. Argument: the socket's path.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"

@@ -1,11 +1,11 @@
-/** Frames of the bare prototype (`bareEcho.ts`): written into one buffer, read where they lie. */
+/** Frames of the bare prototype (`bareEcho.ts`), written into one buffer and read without copying. */
 
 const frameHeaderBytes = 4
 
 /** Bytes before the payload of a message: sequence and size. */
 export const messageHeaderBytes = 8
 
-/** Messages of one turn. */
+/** Collects the messages of one turn of the event loop. */
 export class FrameWriter {
   #buffer = Buffer.allocUnsafeSlow(64 * 1024)
   #length = frameHeaderBytes
@@ -14,7 +14,7 @@ export class FrameWriter {
     return this.#length === frameHeaderBytes
   }
 
-  /** Adds a message, its payload a part of other bytes. */
+  /** Adds a message whose payload is a part of other bytes. */
   message(sequence: number, bytes: Buffer, start: number, end: number): void {
     const size = end - start
     const at = this.#length
@@ -27,7 +27,7 @@ export class FrameWriter {
     bytes.copy(this.#buffer, at + messageHeaderBytes, start, end)
   }
 
-  /** The frame, as bytes of its own. */
+  /** The frame as a copy. */
   take(): Buffer {
     this.#buffer.writeUInt32LE(this.#length - frameHeaderBytes, 0)
     const frame = Buffer.from(this.#buffer.subarray(0, this.#length))

@@ -1,6 +1,6 @@
 /**
  * node-redis over a Unix socket, with its own auto-pipelining: commands of one turn of the event loop leave together.
- * Argument: path of the socket.
+ * Argument: the path of the socket.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ const main = Effect.gen(function*() {
     "ref.increment": () => client.incr("ref"),
     "map.get": (position) => client.get(keyAt(position)),
     "map.set": (position) => client.set(keyAt(position), value),
-    // It never blocks the connection: everyone has put one before it takes one.
+    // It never blocks the connection, because each caller adds an item before it takes one.
     "queue.put+take": async () => {
       await client.rPush("queue", value)
       await client.blPop("queue", 0)

@@ -1,4 +1,4 @@
-/** Python's multiprocessing: processes of its own, and the manager that it starts for them. */
+/** Python's multiprocessing: its own processes, and the manager that it starts for them. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -6,15 +6,18 @@ import { createInterface, type Interface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { BenchError, type Contestant } from "../rounds.ts"
 
-/** The program. */
+/** The program's name. */
 export const program = "python3"
 
 const script = fileURLToPath(new URL("./python_manager.py", import.meta.url))
 
-/** Where Python's total rate saturates: its processes have no fibers, so this many stand for any number of them. */
+/**
+ * The number of processes at which Python's total rate saturates. They replace any number of fibers, which Python
+ * lacks.
+ */
 const saturation = 4
 
-/** Starts it, for the life of the scope. Its processes are a group of their own, and end together. */
+/** Starts it, for the life of the scope. Its processes have their own process group, and end together. */
 export const start: Effect.Effect<Contestant, BenchError, Scope.Scope> = Effect.gen(function*() {
   const python = yield* Effect.acquireRelease(
     Effect.sync(() => spawn(program, [script], { detached: true, stdio: ["pipe", "pipe", "inherit"] })),
@@ -31,7 +34,7 @@ export const start: Effect.Effect<Contestant, BenchError, Scope.Scope> = Effect.
   }
 })
 
-/** The next line of its output. */
+/** Waits for the next line of its output. */
 const next = (python: ChildProcess, lines: Interface): Effect.Effect<string, BenchError> =>
   Effect.callback((resume) => {
     const onLine = (line: string) => {

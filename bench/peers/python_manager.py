@@ -1,6 +1,6 @@
 """Operations on objects of one Manager(), by processes that make one call after another.
 
-Each line of the input asks for a round, and is answered with a line, the calls per second of all processes:
+Each line of the input requests a round. The reply is a line with the calls per second of all processes:
 
     echo '{"operation": "map.set", "processes": 4, "seconds": 0.7}' | python3 python_manager.py
 """
@@ -16,12 +16,12 @@ KEYS = [f"key-{i:04}" for i in range(1_000)]
 VALUE = "0123456789abcdef" * 2
 WARM_UP_SECONDS = 0.1
 
-# Its processes have what was made before them: proxies, and the functions that use them.
+# Forked processes inherit the proxies, and the functions that use them.
 fork = multiprocessing.get_context("fork")
 
 
 class Call(NamedTuple):
-    """What is done over and over, and what is done at the end, for those who wait for the caller."""
+    """The repeated step, and the step at the end, which releases the processes that wait for this one."""
 
     step: Callable[[int], object]
     end: Callable[[], object] = lambda: None
@@ -42,7 +42,7 @@ def ref_set(manager, _):
 
 
 def ref_increment(manager, _):
-    """An increment that nobody else's overwrites takes a lock: `value += 1` is a read and a write."""
+    """A lossless increment needs a lock, because `value += 1` is a read and a write."""
     ref = manager.Value("i", 1)
     lock = manager.Lock()
 
@@ -94,7 +94,7 @@ def barrier_round(manager, processes):
 
 
 def object_create(manager, _):
-    """Dropped at once: nobody keeps the proxy."""
+    """The object is dropped at once, because nothing keeps the proxy."""
     return Call(lambda _: manager.dict())
 
 
@@ -127,14 +127,14 @@ def rate(call, start, seconds):
 
 
 def work(warm_up, call, ready, rates, start, seconds):
-    """One process: warms up, waits for the others, counts."""
+    """Runs one process: warms up, waits for the others, counts."""
     rate(warm_up, start, WARM_UP_SECONDS)
     ready.wait()
     rates.put(rate(call, start, seconds))
 
 
 def play(operation, processes, seconds):
-    """A round: the calls per second of all processes."""
+    """Runs a round, and returns the calls per second of all processes."""
     with fork.Manager() as manager:
         prepare = OPERATIONS[operation]
         warm_up, call = prepare(manager, processes), prepare(manager, processes)

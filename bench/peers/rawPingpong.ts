@@ -1,6 +1,6 @@
 /**
- * The limit of one call at a time: 64 bytes there and 64 bytes back over a plain socket, one message in flight, no
- * Effect in between. Argument: path of the socket.
+ * The limit of one call at a time: 64 bytes there and 64 bytes back over a plain socket, with one message in flight and
+ * without Effect. Argument: the path of the socket.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ const [path = ""] = process.argv.slice(2)
 
 const message = Buffer.alloc(64, 1)
 
-/** Messages come back whole: a Unix socket does not split 64 bytes that were written at once. */
+/** A message comes back whole, because a Unix socket does not split 64 bytes that were written at once. */
 const round = (socket: Net.Socket): Round => (milliseconds) =>
   Effect.callback((resume) => {
     let calls = 0

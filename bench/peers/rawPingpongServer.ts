@@ -1,4 +1,4 @@
-/** Sends every byte back. Argument: path of the socket. */
+/** Sends every byte back. Argument: the path of the socket. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"

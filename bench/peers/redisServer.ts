@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { BenchError } from "../rounds.ts"
 
-/** The program. */
+/** The program's name. */
 export const program = "redis-server"
 
 /** Starts it on a Unix socket. */

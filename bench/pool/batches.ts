@@ -1,8 +1,8 @@
-/** Whole batches of tasks, one after the other until the time is over. A rate counts tasks. */
+/** Runs whole batches of tasks, one after another, until the time is over. A rate counts tasks. */
 import * as Effect from "effect/Effect"
 import type { Round } from "../rounds.ts"
 
-/** Does batches of so many tasks, at least one. */
+/** Runs at least one batch of this number of tasks. */
 export const batches = <E, R>(size: number, batch: Effect.Effect<unknown, E, R>): Round<E, R> => (milliseconds) =>
   Effect.gen(function*() {
     const start = performance.now()
@@ -14,8 +14,8 @@ export const batches = <E, R>(size: number, batch: Effect.Effect<unknown, E, R>)
     return tasks / (performance.now() - start) * 1_000
   })
 
-/** What the tasks are given: the same for everyone. */
+/** The payloads of the tasks, the same for all contestants. */
 export const numbers = (size: number): ReadonlyArray<number> => Array.from({ length: size }, (_, i) => i)
 
-/** Workers of every pool. */
+/** The number of workers of every pool. */
 export const workers = 2

@@ -1,2 +1,2 @@
-/** What piscina's threads run. */
+/** The task of piscina's threads. */
 export default (n: number): number => n * n

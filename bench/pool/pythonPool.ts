@@ -1,4 +1,4 @@
-/** Python's Pool.map: a round is a run of the script. */
+/** Python's Pool.map. A round is one run of the script. */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -7,7 +7,7 @@ import { workers } from "./batches.ts"
 
 const script = fileURLToPath(new URL("./python_pool.py", import.meta.url))
 
-/** One run. Its processes are a group of their own, and end together. */
+/** One run. Its processes have their own process group, and end together. */
 export const contestant: Contestant = ({ fibers }) => (milliseconds) =>
   Effect.callback((resume) => {
     const options = [

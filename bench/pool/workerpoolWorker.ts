@@ -1,4 +1,4 @@
-/** What workerpool's threads run. */
+/** The task of workerpool's threads. */
 import { worker } from "workerpool"
 
 worker({ square: (n: number): number => n * n })

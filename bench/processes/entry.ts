@@ -1,4 +1,4 @@
-/** A worker; with an argument, a process that has the same imports, answers at once, and knows of no manager. */
+/** A worker. With an argument it is a process with the same imports that replies at once and uses no manager. */
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as Effect from "effect/Effect"
 import { Tasks } from "./tasks.ts"

@@ -1,4 +1,4 @@
-/** A process started by hand, and waited for with a byte. */
+/** A process that is started without this library; its first byte is the result. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"

@@ -1,4 +1,4 @@
-/** Ours: `Process.spawn`, with a manager that runs already. */
+/** Ours: `Process.spawn`, with a running manager. */
 import { Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

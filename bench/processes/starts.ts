@@ -1,9 +1,9 @@
-/** Starts one process after another until the time is over. Only the time to its first result counts, not its end. */
+/** Starts one process after another until the time is over. The time to the first result counts, not the end. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Round } from "../rounds.ts"
 
-/** How many starts per second. */
+/** Starts per second. */
 export const starts =
   <E, R>(firstResult: Effect.Effect<unknown, E, R | Scope.Scope>): Round<E, Exclude<R, Scope.Scope>> =>
   (milliseconds) =>

@@ -1,8 +1,8 @@
-/** What the processes are asked for: next to nothing. */
+/** The task of the processes, which does almost nothing. */
 import { Task, TaskGroup } from "@effect-multiprocessing/core"
 import * as Schema from "effect/Schema"
 
-/** Answers its argument. */
+/** Returns its argument. */
 export const Echo = Task.make("Echo", { payload: { n: Schema.Int }, success: Schema.Int })
 
 /** The group. */

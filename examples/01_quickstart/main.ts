@@ -2,12 +2,12 @@ import { Process, SharedMap, SharedQueue, Task, TaskGroup } from "@effect-multip
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Effect, Layer, Schema } from "effect"
 
-// What the processes share: a name and a schema each.
+// The shared objects, each with a name and a schema.
 class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Schema.Int }) {}
 class Results extends SharedMap.Service<Results>()("app/Results", { key: Schema.Int, value: Schema.Int }) {}
 const layerShared = Layer.merge(Jobs.layer, Results.layer)
 
-// What another process can be asked to do: payload and result have a schema, too.
+// A task that another process can run. Its payload and its result have schemas, too.
 const Work = Task.make("Work", { payload: { power: Schema.Int }, success: Schema.Int })
 const Tasks = TaskGroup.make("app", { tasks: [Work] })
 
@@ -16,8 +16,8 @@ const tasks = Tasks.toLayer({
     const jobs = yield* Jobs
     const results = yield* Results
     let done = 0
-    // A job is gone once its work has succeeded. When a process dies before that, the job comes back for another one:
-    // so the work must be safe to repeat, as setting a key is.
+    // A job is removed when its work has succeeded. If its process dies before that, another process gets the job.
+    // Therefore the work must be safe to repeat, as setting a key is.
     yield* jobs.processAll((n) => Effect.as(results.set(n, n ** power), ++done))
     return done
   }, Effect.orDie)
@@ -34,5 +34,5 @@ const main = Effect.gen(function*() {
   yield* Console.log(`the squares add up to ${(yield* results.entries).reduce((sum, [, square]) => sum + square, 0)}`)
 }).pipe(Effect.provide(layerShared), Effect.scoped)
 
-// One file is enough: it is the main program, and the same file is what the workers run.
+// One file is enough: it is the main program, and the workers run the same file.
 NodeManager.runMain(main, { tasks })

@@ -1,4 +1,4 @@
-/** Results for a person. */
+/** Formats results for people. */
 
 /** The most frequent words, in two columns. */
 export const top = (totals: ReadonlyMap<string, number>, size: number): string =>

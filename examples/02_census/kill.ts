@@ -1,9 +1,9 @@
-/** Killing a worker on purpose, in the middle of its work. */
+/** Kills a worker on purpose, in the middle of its work. */
 import { Manager } from "@effect-multiprocessing/core"
 import { Effect } from "effect"
 import { Files } from "./shared.ts"
 
-/** What a killed worker held. */
+/** The killed worker, and how many deliveries it held. */
 export interface Killed {
   readonly name: string
   readonly pid: number
@@ -11,8 +11,8 @@ export interface Killed {
 }
 
 /**
- * Kills the first worker that is found holding a delivery. It is frozen while one looks, so that what it is seen to
- * hold is what it dies with.
+ * Kills the first worker that holds a delivery. The worker is frozen during the check, so it dies with exactly the
+ * deliveries that were counted.
  */
 export const killOne = Effect.fnUntraced(
   function*(workers: ReadonlyArray<{ readonly worker: string; readonly pid: number }>) {
@@ -20,7 +20,7 @@ export const killOne = Effect.fnUntraced(
     for (let i = 0;; i = (i + 1) % workers.length) {
       const { pid, worker } = workers[i]!
       process.kill(pid, "SIGSTOP")
-      // What it had sent before it froze is read before the second look.
+      // The manager reads the messages that the worker sent before it froze; only then is the second copy exact.
       yield* manager.inspect
       const { objects } = yield* manager.inspect
       const queue = objects.find((object) => object.name === Files.key)

@@ -16,7 +16,7 @@ import { Board, Count, type Counted, countFile, Files, layerShared, Results, Tas
 
 class BadUsage extends Data.TaggedError("BadUsage")<{ readonly message: string }> {}
 
-/** The program ran, and what it counted is not what there is. */
+/** The exit code when the program has run and its counts are wrong. */
 const exitNotVerified = 2
 
 const usage = "usage: npm run demo [-- FOLDER] [--workers N] [--kill] [--sabotage]"
@@ -36,7 +36,7 @@ const options = Effect.try({
   catch: (error) => new BadUsage({ message: error instanceof Error ? error.message : usage })
 })
 
-/** Every file below a folder, in a fixed order. */
+/** Lists every file below a folder, in a fixed order. */
 const filesBelow = Effect.fnUntraced(function*(folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -51,14 +51,14 @@ const filesBelow = Effect.fnUntraced(function*(folder: string) {
   return files
 })
 
-/** Counts with a pool; answers every file's result and who was killed on the way. */
+/** Counts with a pool; returns every file's result, and the worker that was killed. */
 const census = Effect.fnUntraced(function*(files: ReadonlyArray<string>, size: number, kill: boolean) {
   const queue = yield* Files
   const results = yield* Results
   const board = yield* Board
   const pool = yield* Pool.make(Tasks, { name: "worker", size })
   const progress = yield* NodeProgress.make({ total: files.length, unit: "files" })
-  // Each worker takes files until the board says stop. When it dies its file comes back to the queue, and its task
+  // Each worker takes files until `running` is false. When it dies, its file comes back to the queue, and its task
   // begins again in the process that replaces it.
   const retry = Schedule.recurs(1).pipe(Schedule.tap(({ input }) => progress.note(String(input))))
   const counting = yield* Effect.forEach(
@@ -86,7 +86,7 @@ const census = Effect.fnUntraced(function*(files: ReadonlyArray<string>, size: n
   return { results: new Map(yield* results.entries), killed }
 })
 
-/** The workers that a pool began with. */
+/** The first workers of a pool. */
 const workersOf = (pool: Pool.Pool<typeof Tasks.tasks>, size: number) =>
   pool.events.pipe(
     Stream.filter((event) => event._tag === "WorkerStarted"),

@@ -1,30 +1,30 @@
-/** What the processes of the census share, and the task that its workers run. */
+/** The shared objects of the census, and the task of its workers. */
 import { SharedMap, SharedNamespace, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import { identifiers } from "./count.ts"
 
-/** What is known of one file. */
+/** The result for one file. */
 export const Counted = Schema.Struct({
   counts: Schema.Record(Schema.String, Schema.Int),
-  /** Why it could not be read; absent if it could. */
+  /** Why the file could not be read; absent if it could. */
   unreadable: Schema.optional(Schema.String),
-  /** More than 1: the delivery came back from a worker that had died. */
+  /** More than 1 if the delivery came back from a worker that died. */
   attempt: Schema.Int
 })
 
-/** Files to be counted. */
+/** The files to be counted. */
 export class Files extends SharedQueue.Service<Files>()("census/Files", { item: Schema.String, capacity: 64 }) {}
 
-/** The results, by file. A file that is counted twice has one result. */
+/** The results by file. A file that was counted twice has one result. */
 export class Results extends SharedMap.Service<Results>()("census/Results", { key: Schema.String, value: Counted }) {}
 
-/** The bulletin board: workers run while `running` is true; `finished` changes whenever a file is done. */
+/** Workers run while `running` is true; `finished` counts the files that are done. */
 export class Board extends SharedNamespace.Service<Board>()("census/Board", {
   fields: { running: Schema.Boolean, finished: Schema.Int },
   initial: { running: true, finished: 0 }
 }) {}
 
-/** Everything that is shared. */
+/** All shared objects. */
 export const layerShared = Layer.mergeAll(Files.layer, Results.layer, Board.layer)
 
 /** Reads and counts one file. */
@@ -36,13 +36,13 @@ export const countFile = Effect.fnUntraced(function*(file: string, attempt: numb
   )
 })
 
-/** Counts files until the board says stop. */
+/** Counts files until `running` is false. */
 export const Count = Task.make("Count", { payload: {} })
 
 /** The tasks of the census. */
 export const Tasks = TaskGroup.make("census", { tasks: [Count] })
 
-/** What they do. */
+/** The handlers of the tasks. */
 export const tasks = Tasks.toLayer({
   Count: Effect.fn(function*() {
     const files = yield* Files

@@ -21,7 +21,7 @@ const page = Effect.gen(function*() {
 })
 
 const server = createServer((_, response) => {
-  // Whoever has gone needs no answer: the effect is interrupted, and the worker ended.
+  // When the client disconnects, the effect is interrupted and the worker is ended.
   const gone = new AbortController()
   response.once("close", () => gone.abort())
   runtime.runPromise(page, { signal: gone.signal }).then(

@@ -3,6 +3,6 @@ import { Schema } from "effect"
 
 export class Visits extends SharedRef.Service<Visits>()("web/Visits", { schema: Schema.Int, initial: 0 }) {}
 
-/** Work that would hold up every other request if it were done in the process of the server. */
+/** A computation that would block every other request in the server's own process. */
 export const Sum = Task.make("Sum", { payload: { terms: Schema.Int }, success: Schema.Number })
 export const Tasks = TaskGroup.make("web", { tasks: [Sum] })

@@ -73,7 +73,7 @@ export const barrierSuite = suite("SharedBarrier", (it, runs) => {
       yield* Fiber.join(impatient)
       const error = yield* Fiber.join(waiting)
       assert.deepStrictEqual(yield* Effect.flip(barrier.await), error)
-      assert.include(error.message, "it did not wait any longer")
+      assert.include(error.message, "its wait was interrupted")
       yield* barrier.reset
       assert.isFalse((yield* barrier.status).isBroken)
     }).pipe(Effect.scoped))
@@ -85,7 +85,7 @@ export const barrierSuite = suite("SharedBarrier", (it, runs) => {
       assert.isFalse((yield* barrier.status).isBroken)
       yield* Effect.exit(Effect.scoped(Effect.andThen(barrier.register, Effect.fail("no"))))
       const error = yield* Effect.flip(barrier.await)
-      assert.include(error.message, "what it had registered for has failed")
+      assert.include(error.message, "the scope that it was registered in failed")
     }).pipe(Effect.scoped))
 
   it.effect("has no room for more registered parties than it has", () =>

@@ -110,6 +110,6 @@ export const lockSuite = suite("SharedLock", (it) => {
       const waiter = yield* Effect.forkChild(Effect.flip(lock.withLock(Effect.void)), { startImmediately: true })
       yield* Remote.directory(connection).call("delete", [lock[Remote.TypeId].target.id], () => Exit.void)
       assert.strictEqual((yield* Fiber.join(holder))._tag, "LockLost")
-      assert.include((yield* Fiber.join(waiter)).message, "was deleted while acquire waited")
+      assert.include((yield* Fiber.join(waiter)).message, "was removed while acquire waited")
     }).pipe(Effect.scoped))
 })

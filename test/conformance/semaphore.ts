@@ -152,7 +152,7 @@ export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
       for (const use of [semaphore.withPermits(3)(Effect.void), semaphore.withPermitsIfAvailable(3)(Effect.void)]) {
         const error = yield* Effect.flip(use)
         assert.strictEqual(error._tag, "TooManyPermits")
-        assert.include(error.message, "has 2 permits, and never more")
+        assert.include(error.message, "has 2 permits in all: a request for more would wait forever")
       }
     }).pipe(Effect.scoped))
 
@@ -169,7 +169,7 @@ export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
       const lost = yield* Fiber.join(holder)
       assert.strictEqual(lost._tag, "PermitsLost")
       assert.include(lost.message, "2 permits of Semaphore")
-      assert.include((yield* Fiber.join(waiter)).message, "was deleted while acquire waited")
+      assert.include((yield* Fiber.join(waiter)).message, "was removed while acquire waited")
     }).pipe(Effect.scoped))
 
   it.effect("can be opened by name with the same number of permits only, and travels as a value", () =>

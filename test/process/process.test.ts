@@ -55,7 +55,7 @@ describe("a process", () => {
         yield* Effect.repeat(round.status, { until: (status) => status.waiting === (waits ? 2 : 1) })
         yield* party.kill()
         const broken = yield* Fiber.join(waiting)
-        assert.include(broken.message, `was broken by party ${waits} (pid ${party.pid}): it has gone`)
+        assert.include(broken.message, `was broken by party ${waits} (pid ${party.pid}): its connection ended`)
         yield* round.reset
       }
     }).pipe(Effect.scoped, Effect.provide(layer)))
@@ -132,7 +132,7 @@ describe("a process", () => {
   it.live("cannot be started for a manager in memory", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 1 }))
-      assert.include(error.message, "use NodeManager.layer")
+      assert.include(error.message, "Use NodeManager.layer")
     }).pipe(Effect.provide(Layer.merge(Manager.layerMemory, platform))))
 
   it.live("cannot be started from an entry that is not there, and both names are told", () =>

@@ -311,7 +311,7 @@ describe("using", () => {
     Effect.gen(function*() {
       const { as } = yield* setUp()
       const queue = yield* Effect.scoped(as(SharedQueue.make({ item: Schema.Int })))
-      says(yield* Effect.flip(queue.offer(1)), "ObjectNotFound", "offer", "does not exist any more")
+      says(yield* Effect.flip(queue.offer(1)), "ObjectNotFound", "offer on", "no longer exists")
       says(yield* Effect.flip(queue.take), "ObjectNotFound", "take")
     }))
 
@@ -450,7 +450,7 @@ describe("when the manager is gone", () => {
           ) === 3)
         yield* end(memory, cut)
         const errors = yield* Effect.forEach(waiting, (fiber) => Effect.flip(Fiber.join(fiber)))
-        says(errors[0]!, "OutcomeUnknown", "take", `Queue "queue"`, "do not repeat")
+        says(errors[0]!, "OutcomeUnknown", "take", `Queue "queue"`, "read the state before you repeat it")
         says(errors[1]!, "OutcomeUnknown", "takeLease", `Queue "queue"`)
         says(errors[2]!, "NotExecuted", "changes", `Ref "ref"`)
         const loss = yield* Effect.flip(Fiber.join(held))

@@ -1,9 +1,10 @@
 /**
- * Every bound of a manager, with its reason. Going over one is a typed error that names it, never silence.
+ * Every bound of a manager, with its default and its reason. A call that would exceed a bound fails with a typed error
+ * that names the bound (docs/limits.md has the table, and the bounds that delay instead of failing).
  */
 import type { EngineLimits } from "./engine/State.ts"
 
-/** The bounds of a manager and its connections. */
+/** The bounds of a manager and its connections: numbers, of bytes, of milliseconds, or of what the name counts. */
 export interface Limits extends EngineLimits {
   readonly frameBytesMax: number
   readonly handshakeBytesMax: number
@@ -15,36 +16,36 @@ export interface Limits extends EngineLimits {
   readonly watchCredit: number
 }
 
-/** The defaults. */
+/** The default of every bound. `ManagerOptions.limits` overrides them one by one. */
 export const defaults: Limits = {
-  /** One message, and so one value: what a manager is willing to hold in memory for one call. */
+  /** Bytes of one message, and so of one value: the memory that a manager spends on one call. */
   frameBytesMax: 16 * 1024 * 1024,
-  /** A handshake message is some hundred bytes; a stranger gets no more memory than this. */
+  /** Bytes of a handshake message. One has a few hundred; an unauthenticated peer gets no more memory than this. */
   handshakeBytesMax: 4 * 1024,
-  /** A peer that has not proved the key by then is gone: idle sockets must not pile up (R-12). */
+  /** Milliseconds for the handshake. A peer that is slower is disconnected: idle sockets must not pile up (R-12). */
   handshakeMs: 5_000,
-  /** Connections in the middle of the handshake; many clients may start together (R-17). */
+  /** Connections that are in the handshake at a time. Many clients may start together (R-17). */
   unauthenticatedMax: 1_024,
-  /** One process is one session: more than this on one machine is a runaway spawner. */
+  /** Sessions of one manager. A process is one session: more than this on one machine is a runaway spawner. */
   sessionsMax: 4_096,
-  /** Calls of one session that were sent and are neither answered nor parked; later ones wait in the client (S-8). */
+  /** Calls of one session that are sent and neither answered nor parked. Further calls wait in the client (S-8). */
   inFlightMax: 16_384,
-  /** Bytes queued to a reader that does not read: beyond it the server stops reading its requests (S-12). */
+  /** Bytes queued for a client that does not read. Beyond it the server defers the client's requests (S-12). */
   outboundBytesMax: 8 * 1024 * 1024,
-  /** Events in flight per subscription before the watcher gets a fresh snapshot instead (S-29). */
+  /** Changes in flight for one subscription. A watcher that is further behind gets a new snapshot instead (S-29). */
   watchCredit: 256,
-  /** Shared objects of one manager: an idle one costs about a kilobyte. */
+  /** Shared objects of one manager. An idle one takes about a kilobyte. */
   objectsMax: 1_000_000,
-  /** Calls that wait on one object, over all its lanes. */
+  /** Calls that wait for one object. */
   waitersPerObjectMax: 100_000,
-  /** Every change is told to every watcher. */
+  /** Watchers of one object. The manager sends every change to each of them. */
   watchersPerObjectMax: 10_000,
-  /** Calls that take effect together in one step, which nobody can interrupt. */
+  /** Calls of one request. They take effect together in one step, and no other request runs meanwhile. */
   callsPerRequestMax: 256,
-  /** Names are kept in memory and shown to people. */
+  /** Characters of a name. The manager keeps names in memory, and messages show them. */
   nameLengthMax: 512,
-  /** Locks nested in one another around one call (S-21). */
+  /** Nested holds (of locks, permits and conditions) around one call (S-21). */
   guardMax: 16,
-  /** How many dropped references there are between two searches for cycles: each search visits every object (S-23). */
+  /** Dropped references between two searches for cycles. Each search visits every object (S-23). */
   traceEveryDrops: 1_024
 }

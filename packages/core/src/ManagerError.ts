@@ -1,15 +1,15 @@
 /**
- * What can go wrong between a program and its manager, whatever the kind of object.
+ * Failures between a program and its manager, for every kind of object.
  *
- * One error, `ManagerError`, with a reason that says who, what, whether data is safe and what to do:
- * `Effect.catchReason("ManagerError", "OutcomeUnknown", …)` catches one of them. The situations of a kind (a closed
- * queue, a lost lock) are errors of their own beside it.
+ * There is one error, `ManagerError`. Its `reason` names the object and the operation, and says whether the data is
+ * safe and what to do. `Effect.catchReason("ManagerError", "OutcomeUnknown", …)` catches a single reason. Situations of
+ * one kind, such as a closed queue or a lost lock, are separate errors in the module of that kind.
  */
 import * as Schema from "effect/Schema"
 
 const call = { object: Schema.String, operation: Schema.String }
 
-/** No connection to the manager could be made. Nothing was sent. */
+/** The client could not connect to the manager. Nothing was sent. */
 export class ConnectFailed extends Schema.TaggedError<ConnectFailed>()("ConnectFailed", {
   address: Schema.String,
   issue: Schema.String
@@ -19,7 +19,7 @@ export class ConnectFailed extends Schema.TaggedError<ConnectFailed>()("ConnectF
   }
 }
 
-/** No manager could be started. Nothing is left of it. */
+/** The manager's process or its socket could not be started. No process, socket or file remains. */
 export class StartFailed extends Schema.TaggedError<StartFailed>()("StartFailed", {
   address: Schema.String,
   issue: Schema.String
@@ -30,14 +30,15 @@ export class StartFailed extends Schema.TaggedError<StartFailed>()("StartFailed"
 }
 
 const refusals = {
-  WrongKey: "the key is not this manager's. Use the key it was started with",
-  WrongVersion: "it speaks another version of the protocol. Use the same release on both sides",
-  TooManySessions: "it has as many sessions as it admits (sessionsMax)",
-  Malformed: "it did not understand the handshake",
-  NotAManager: "what answers there is not a manager"
+  WrongKey: "the key is wrong. Use the key that the manager was started with",
+  WrongVersion: "its protocol version differs. Use the same release on both sides",
+  TooManySessions:
+    "it has no free session. Raise limits.sessionsMax where the manager is made, or connect fewer clients",
+  Malformed: "it could not read the handshake. Use the same release on both sides",
+  NotAManager: "the peer is not a manager. Check the address"
 } as const
 
-/** The manager, or whatever answered, would not have this client. Nothing was sent. */
+/** The peer at this address refused the handshake, or is not a manager. No call was sent. */
 export class HandshakeRefused extends Schema.TaggedError<HandshakeRefused>()("HandshakeRefused", {
   address: Schema.String,
   why: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "Malformed", "NotAManager"])
@@ -47,52 +48,52 @@ export class HandshakeRefused extends Schema.TaggedError<HandshakeRefused>()("Ha
   }
 }
 
-/** The connection ended before this call was sent: it had no effect and can be made again on a new manager. */
+/** The connection ended before this call was sent. The call had no effect; it can be repeated on a new manager. */
 export class NotExecuted extends Schema.TaggedError<NotExecuted>()("NotExecuted", { ...call, why: Schema.String }) {
   override get message(): string {
     return `${this.operation} on ${this.object} was not executed: ${this.why}. It had no effect`
   }
 }
 
-/** The connection ended while this call was under way: it took effect once, or not at all. */
+/** The connection ended after this call was sent, before its reply. The call took effect once, or not at all. */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
   ...call,
   why: Schema.String
 }) {
   override get message(): string {
     return `the outcome of ${this.operation} on ${this.object} is unknown: ${this.why}. ` +
-      "It took effect once or not at all; do not repeat it blindly"
+      "It took effect once or not at all: read the state before you repeat it"
   }
 }
 
-/** The object is gone: deleted, or nothing referred to it any more. The call had no effect. */
+/** The object no longer exists: it was removed, or its last reference was dropped. The call had no effect. */
 export class ObjectNotFound extends Schema.TaggedError<ObjectNotFound>()("ObjectNotFound", call) {
   override get message(): string {
-    return `${this.operation}: ${this.object} does not exist any more. An object without a name lives while a scope ` +
-      "or a stored value refers to it; one with a name until it is deleted"
+    return `${this.operation} on ${this.object}: the object no longer exists. The call had no effect. An unnamed object ` +
+      "lives while a scope, a stored value or a waiting call refers to it: keep its scope open while you use it"
   }
 }
 
-/** The object was deleted while this call waited for it. The call had no effect. */
+/** The object was removed (`Manager.remove`) while this call waited. The call had no effect. */
 export class ObjectDeleted extends Schema.TaggedError<ObjectDeleted>()("ObjectDeleted", call) {
   override get message(): string {
-    return `${this.object} was deleted while ${this.operation} waited. It had no effect`
+    return `${this.object} was removed while ${this.operation} waited. The call had no effect`
   }
 }
 
-/** A bound would be exceeded (`Limits`). The call had no effect. */
+/** The call would exceed a bound of `Limits`. The call had no effect. */
 export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExceeded", {
   ...call,
   limit: Schema.String,
   max: Schema.Number
 }) {
   override get message(): string {
-    return `${this.operation} on ${this.object} would exceed ${this.limit} = ${this.max}. It had no effect; ` +
-      `set limits.${this.limit} where the manager is made if that is meant`
+    return `${this.operation} on ${this.object} would exceed ${this.limit} = ${this.max}. The call had no effect. ` +
+      `To allow it, raise limits.${this.limit} where the manager is made`
   }
 }
 
-/** A value does not match the schema on its way out. Nothing was sent. */
+/** A value of this call does not encode with its schema. Nothing was sent. */
 export class ValueNotEncoded extends Schema.TaggedError<ValueNotEncoded>()("ValueNotEncoded", {
   ...call,
   issue: Schema.String
@@ -102,35 +103,35 @@ export class ValueNotEncoded extends Schema.TaggedError<ValueNotEncoded>()("Valu
   }
 }
 
-/** What the manager holds does not match the schema of this program. It stays where it was. */
+/** A value in the manager does not decode with this program's schema. The value stays in the manager, unchanged. */
 export class ValueNotDecoded extends Schema.TaggedError<ValueNotDecoded>()("ValueNotDecoded", {
   ...call,
   issue: Schema.String
 }) {
   override get message(): string {
     return `${this.operation} on ${this.object}: the value does not decode: ${this.issue}. ` +
-      "It is safe in the manager; do the programs that share it have the same schema?"
+      "It is safe in the manager. Use the same schema in every program that shares it"
   }
 }
 
-/** A handle of another manager, or of one that has ended. Nothing was sent. */
+/** The object belongs to another manager, or to one that has ended. Nothing was sent. */
 export class ForeignHandle extends Schema.TaggedError<ForeignHandle>()("ForeignHandle", { ...call }) {
   override get message(): string {
-    return `${this.operation} on ${this.object}: this handle belongs to another manager`
+    return `${this.operation} on ${this.object}: this handle belongs to another manager. Nothing was sent`
   }
 }
 
-/** The manager does not know what was asked, or not with such arguments. The call had no effect. */
+/** The manager does not have this operation, or does not accept these arguments. The call had no effect. */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", {
   ...call,
   issue: Schema.String
 }) {
   override get message(): string {
-    return `${this.operation} on ${this.object} was refused: ${this.issue}. It had no effect`
+    return `${this.operation} on ${this.object} was refused: ${this.issue}. The call had no effect`
   }
 }
 
-/** Why a call failed. */
+/** The reasons of a `ManagerError`, as a schema. */
 export const ManagerErrorReason = Schema.Union([
   ConnectFailed,
   StartFailed,
@@ -146,10 +147,10 @@ export const ManagerErrorReason = Schema.Union([
   InvalidRequest
 ])
 
-/** Why a call failed. */
+/** A reason of a `ManagerError`. */
 export type ManagerErrorReason = typeof ManagerErrorReason.Type
 
-/** The infrastructure failed a call: `reason` says how, and whether it had an effect. */
+/** The connection or the manager failed a call. `reason` says how, and whether the call had an effect. */
 export class ManagerError extends Schema.TaggedError<ManagerError>()("ManagerError", {
   reason: ManagerErrorReason
 }) {
@@ -158,7 +159,7 @@ export class ManagerError extends Schema.TaggedError<ManagerError>()("ManagerErr
   }
 }
 
-/** A name is used for an object of another kind or of other items (S-26, S-27). Nothing was changed. */
+/** The name belongs to an object of another kind, or with another schema (S-26, S-27). Nothing was changed. */
 export class SchemaMismatch extends Schema.TaggedError<SchemaMismatch>()("SchemaMismatch", {
   name: Schema.String,
   existing: Schema.String,
@@ -166,17 +167,18 @@ export class SchemaMismatch extends Schema.TaggedError<SchemaMismatch>()("Schema
 }) {
   override get message(): string {
     return `"${this.name}" is shared as ${this.existing}, not as ${this.requested}. ` +
-      "Give the two different names, or the same schema"
+      "Use two different names, or the same schema"
   }
 }
 
-/** A name is used for an object with other options (S-27). Nothing was changed. */
+/** The name belongs to an object with other options (S-27). Nothing was changed. */
 export class OptionsMismatch extends Schema.TaggedError<OptionsMismatch>()("OptionsMismatch", {
   name: Schema.String,
   existing: Schema.String,
   requested: Schema.String
 }) {
   override get message(): string {
-    return `"${this.name}" was opened with ${this.existing}, not with ${this.requested}. All who open a name must agree`
+    return `"${this.name}" was opened with ${this.existing}, not with ${this.requested}. ` +
+      "Every program that opens the name must use the same options"
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Processes: one task in a process of its own, with a typed result.
+ * Processes: one task in its own process, with a typed result.
  *
- * The payload and the result travel through the manager, as two shared objects that only the two sides know: so a
- * payload may hold handles, and a result that was given is not lost when the process dies right after it.
+ * The payload and the result are two shared objects in the manager that only the two processes know. Therefore both may
+ * contain handles, and a result survives the death of the process that stored it.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -20,100 +20,111 @@ import type * as Task from "./Task.ts"
 import * as TaskGroup from "./TaskGroup.ts"
 import type { Link } from "./transport/Link.ts"
 
-/** The process could not be started. Nothing ran. */
+/** The process could not be started. The task did not run. */
 export class SpawnError extends Schema.TaggedError<SpawnError>()("SpawnError", {
   task: Schema.String,
   issue: Schema.String
 }) {
   override get message(): string {
-    return `cannot start a process for ${this.task}: ${this.issue}. Nothing ran`
+    return `cannot start a process for ${this.task}: ${this.issue}. The task did not run`
   }
 }
 
-/** The process ended without a result: it was killed, crashed or left. What it had shared before stands. */
+/** The process was killed, crashed or exited before it stored a result. Its earlier changes to shared objects stand. */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", {
   task: Schema.String,
   name: Schema.String,
   pid: Schema.Int,
   code: Schema.NullOr(Schema.Int),
   signal: Schema.NullOr(Schema.String),
-  /** The last lines it wrote to its standard error. */
+  /** The last lines of its standard error: at most 20, of 500 characters each. */
   lastLines: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const how = this.signal === null ? `with code ${this.code}` : `by ${this.signal}`
     const lines = this.lastLines.map((line) => `\n  ${line}`).join("")
-    return `${this.name} (pid ${this.pid}) ended ${how} before ${this.task} had a result.` +
-      (lines === "" ? "" : ` Its last words:${lines}`)
+    return `${this.name} (pid ${this.pid}) ended ${how} before ${this.task} had a result. ` +
+      `Its changes to shared objects stand${lines === "" ? "" : `. Its last lines on standard error:${lines}`}`
   }
 }
 
-/** A running task in a process of its own. */
+/** A task that runs in its own process. Made by `spawn`. */
 export interface Process<out A, out E> {
   readonly pid: number
+  /** Shown in its output, in `inspect` and in errors. */
   readonly name: string
   /**
-   * Waits for the task's result.
+   * Waits for the task's result and returns it. Fails with the task's own error, or with `ProcessExited` when the
+   * process ended without a result.
    *
-   * **Cancellation** Interruptible; the process goes on until its scope ends. **On disconnect** `ManagerError`.
+   * **Fairness** Every waiter is resumed when the result arrives. **Cancellation** Interruptible; the process runs on
+   * until its scope ends. **On disconnect** `ManagerError`.
    */
   readonly result: Effect.Effect<A, E | ProcessExited | ManagerError>
-  /** Whether the process runs. True a moment ago is no promise. */
+  /** Whether the process runs. It may have ended by the time this returns. */
   readonly isRunning: Effect.Effect<boolean>
-  /** Ends the process: its finalizers run first, and after the grace it is killed with its children. */
+  /**
+   * Ends the process and waits until it has ended: the task is interrupted and its finalizers run; after the grace the
+   * process and its children are killed.
+   *
+   * **Fairness** Each process has its own grace. **Cancellation** Not interruptible; bounded by the grace.
+   * **On disconnect** No effect: it needs no manager.
+   */
   readonly end: Effect.Effect<void>
-  /** Sends a signal to the process alone, `SIGKILL` by default. */
+  /** Sends a signal to this process only, not to its children. Default `SIGKILL`. No effect after its end. */
   readonly kill: (signal?: Signal) => Effect.Effect<void>
 }
 
-/** What a process can be told by the system. */
+/** The signals that `kill` sends. */
 export type Signal = "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGSTOP" | "SIGCONT"
 
-/** How a process is started. */
+/** Options of `spawn` and `run`. */
 export interface SpawnOptions {
   /** Shown in its output, in `inspect` and in errors. Default: the task's tag and a number. */
   readonly name?: string | undefined
   /** How long its finalizers may take before it is killed. Default 5 seconds. */
   readonly grace?: Duration.Input | undefined
   /**
-   * Options of the runtime itself, after those that this program was started with: of Node, `--inspect-wait` to
-   * wait for a debugger, or `--max-old-space-size=512`, a bound on its memory in MiB. Default: none.
+   * Options of the JavaScript runtime, appended to those of this program. For Node, `--inspect-wait` waits for a
+   * debugger, and `--max-old-space-size=512` bounds the heap, in MiB. Default: none.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
 }
 
-/** What a platform is told when it starts a process. */
+/** Arguments of a `ProcessSpawner`, the platform's part of `spawn`. */
 export interface StartOptions {
-  /** For messages. */
+  /** The task's tag, for messages. */
   readonly task: string
   readonly name: string
   readonly grace: Duration.Input
-  /** Options of the runtime itself, after those that this program was started with. */
+  /** Options of the JavaScript runtime, appended to those of this program. */
   readonly execArgv: ReadonlyArray<string>
 }
 
-/** A process as the platform sees it. */
+/** A process as the platform sees it: without a task and a result. */
 export interface Spawned {
   readonly pid: number
+  /** Waits until the process has ended and its output has been read. */
   readonly exit: Effect.Effect<{ readonly code: number | null; readonly signal: string | null }>
   readonly isRunning: Effect.Effect<boolean>
+  /** The last lines of its standard error. */
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
   readonly kill: Process<never, never>["kill"]
 }
 
-/** A process with a link to its owner, which ends with either. */
+/** A process with a link to its owner. The link ends when either process does. */
 export interface Linked extends Spawned {
   readonly link: Link
 }
 
-/** Starts worker processes of the program that is running: `NodeManager` provides it. */
+/** Starts worker processes of the running program. `NodeManager.runMain` and `NodeManager.layerSpawner` provide it. */
 export class ProcessSpawner extends Context.Service<ProcessSpawner, {
-  /** Starts a worker for an assignment. When the scope ends it is ended, finalizers first, then killed. */
+  /** Starts a worker for an assignment. When the scope ends, its finalizers run; after the grace it is killed. */
   readonly spawn: (
     assignment: string,
     options: StartOptions
   ) => Effect.Effect<Spawned, SpawnError, Manager | Scope.Scope>
-  /** As `spawn`, with a link besides: what is sent before the worker reads is kept for it. */
+  /** As `spawn`, with a link to the worker. The link keeps bytes that are sent before the worker reads. */
   readonly spawnLinked: (
     assignment: string,
     options: StartOptions
@@ -121,8 +132,12 @@ export class ProcessSpawner extends Context.Service<ProcessSpawner, {
 }>()("@effect-multiprocessing/core/ProcessSpawner") {}
 
 /**
- * Starts a task in a process of its own, for the life of the scope: when it ends, by success, failure or
- * interruption, the process is ended.
+ * Starts a task in its own process, for the life of the scope. When the scope ends, by success, failure or
+ * interruption, the process is ended as by `end`. Fails with `SpawnError` when no process could be started.
+ *
+ * **Fairness** Processes start side by side; `spawn` returns as soon as its own has started. **Cancellation**
+ * Interruptible; a process that had started is ended. **On disconnect** `ManagerError`; a process that had started is
+ * ended.
  */
 export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, T extends Tasks[number]>(
   group: TaskGroup.TaskGroup<Id, Tasks>,
@@ -175,7 +190,12 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
     })
   )
 
-/** Starts a task in a process of its own and waits for its result; interrupting it ends the process. */
+/**
+ * Starts a task in its own process, waits for its result, and ends the process.
+ *
+ * **Fairness** As `spawn`. **Cancellation** Interruptible; the process is ended. **On disconnect** `ManagerError`; the
+ * process is ended.
+ */
 export const run = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, T extends Tasks[number]>(
   group: TaskGroup.TaskGroup<Id, Tasks>,
   task: T,
@@ -187,18 +207,24 @@ export const run = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, T 
   Manager | ProcessSpawner | Exclude<Task.CallerServices<T>, Scope.Scope>
 > => Effect.scoped(Effect.flatMap(spawn(group, task, payload, options), (process) => process.result))
 
-/** What a worker was started for. */
+/** This worker was started for a task that it has no handler for. The task did not run. */
 export class UnknownTask extends Schema.TaggedError<UnknownTask>()("UnknownTask", {
   group: Schema.String,
   task: Schema.String
 }) {
   override get message(): string {
-    return `this program does not serve the task ${this.group}/${this.task}: is it among the tasks given to runMain, ` +
-      "and is the worker's entry the same program?"
+    return `this program does not serve the task ${this.group}/${this.task}. Give the layer of its group to runMain as ` +
+      "tasks, and check that the worker's entry is the same program"
   }
 }
 
-/** Does in a worker what its owner has asked for in `spawn`, and leaves the result with the manager. */
+/**
+ * Runs, in a worker, the task that its owner asked for with `spawn`, and stores the result in the manager. Called by
+ * `NodeManager.runMain`.
+ *
+ * **Fairness** One assignment for each process. **Cancellation** Interruptible; an interrupted task stores no result.
+ * **On disconnect** `ManagerError`; the result is lost.
+ */
 export const serve = (
   assignment: string
 ): Effect.Effect<void, ManagerError | UnknownTask, Manager> =>
@@ -207,7 +233,7 @@ export const serve = (
       readonly group: string
       readonly task: string
     }
-    // Which groups are served is known by name only: the assignment says which one is meant.
+    // The type does not say which groups are served: the assignment names the group.
     const context = yield* Effect.context<TaskGroup.Handlers<string>>()
     const runnable = Context.getOrUndefined(context, TaskGroup.handlersOf(group))?.get(tag)
     if (runnable === undefined) return yield* new UnknownTask({ group, task: tag })
@@ -215,7 +241,7 @@ export const serve = (
     const { input, output } = yield* Effect.orDie(Schema.decodeUnknownEffect(assignmentOf(task))(handles))
     const payload = yield* input.get
     const exit = yield* Effect.exit(run(payload, { attempt: 1 }))
-    // An interrupted task has no result: its owner has gone, or learns that the process exited.
+    // An interrupted task has no result: its owner is gone, or gets `ProcessExited`.
     if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) yield* output.set(Option.some(exit))
     // Handlers and codecs have their services; the handles in an assignment need the manager only.
   }) as Effect.Effect<void, ManagerError | UnknownTask, Manager>)
@@ -224,7 +250,7 @@ export const serve = (
 
 const spawned = new WeakMap<ProcessSpawner["Service"], number>()
 
-/** Numbers the processes of a program, for their names: each run of a simulated one counts anew. */
+/** Numbers the processes of a program, for their names. Each run of a simulated program starts from 1. */
 const numberOf = (spawner: ProcessSpawner["Service"]): number => {
   const number = (spawned.get(spawner) ?? 0) + 1
   spawned.set(spawner, number)
@@ -234,7 +260,7 @@ const numberOf = (spawner: ProcessSpawner["Service"]): number => {
 const outcome = <T extends Task.Any>(task: T) =>
   Schema.Option(Schema.Exit(task.success, task.error, Schema.Defect({ includeStack: true })))
 
-/** The two objects of an assignment, as handles. */
+/** The two shared objects of an assignment, as handles. */
 const assignmentOf = <T extends Task.Any>(task: T) =>
   Schema.Struct({ input: SharedRef.schema(task.payload), output: SharedRef.schema(outcome(task)) })
 
@@ -247,7 +273,7 @@ const resultOf = <T extends Task.Any>(
   Effect.gen(function*() {
     const given = yield* Effect.raceFirst(
       output.until(Option.isSome),
-      // What was given before the end counts, however the process ended.
+      // A result that was stored before the end counts, however the process ended.
       Effect.andThen(process.exit, output.get)
     )
     if (Option.isSome(given)) return yield* given.value

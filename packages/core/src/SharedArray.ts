@@ -1,10 +1,11 @@
 /**
- * An array of numbers between processes: Python's `Array`, kept by the manager. Its type and length are fixed; every
- * method is one step of the manager.
+ * A shared array of numbers: Python's `Array`, kept by the manager. Its type and length are fixed, and every method is
+ * one atomic step of the manager.
  *
- * Indexes count from 0, and below 0 from the end: -1 is the last element. A number that the type cannot hold is refused
- * with `OutOfBounds`, never cut: a fraction or one out of range for integers, and for all types what JSON has no form
- * for, `NaN` and the infinities. Numbers are rounded to `float32` if that is the type.
+ * Indexes count from 0; a negative index counts from the end, so -1 is the last element. `OutOfBounds` refuses a number
+ * that the element type cannot represent, where a typed array would truncate it: a fraction or an out-of-range number
+ * for an integer type, and `NaN` and the infinities for every type, because JSON cannot write them. `float32` elements
+ * are rounded to that precision.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,37 +36,49 @@ const types = {
 
 export type { ElementType } from "./engine/kinds/array.ts"
 
-/** The typed array of a type of elements. */
+/** The JavaScript typed array of an element type. */
 export type TypedArrayOf<T extends ElementType> = ReturnType<typeof types[T]["from"]>
 
-/** An array of numbers between processes. */
+/**
+ * A shared array of numbers.
+ *
+ * Every method but `modifyAt` is one call, which never waits for other processes. **Cancellation** An interrupted write
+ * took effect once or not at all. **On disconnect** `ManagerError`, whose reason says whether it took effect. A call
+ * that fails has changed nothing.
+ */
 export interface SharedArray<T extends ElementType> extends Shared.Shared {
+  /** The fixed number of elements. */
   readonly length: Effect.Effect<number, ManagerError>
+  /** Returns the element at an index. */
   readonly get: (index: number) => Effect.Effect<number, IndexOutOfRange | ManagerError>
-  /** All elements, of one instant. */
+  /** Returns all elements as one atomic copy, in one reply. Too many for a frame fail with `LimitExceeded`. */
   readonly toArray: Effect.Effect<TypedArrayOf<T>, ManagerError>
-  /** The elements from `start` to before `end`, of one instant. Default `end`: to the end. */
+  /**
+   * Returns the elements from `start` up to, but not including, `end`, as one atomic copy. Default `end`: the length.
+   */
   readonly slice: (start: number, end?: number) => Effect.Effect<TypedArrayOf<T>, ManagerError>
+  /** Replaces the element at an index. */
   readonly set: (index: number, value: number) => Effect.Effect<void, IndexOutOfRange | OutOfBounds | ManagerError>
-  /** Sets the elements from an index on, in one step: all of them, or none if there is no room or one does not fit. */
+  /** Replaces the elements from an index on, in one step: all, or none if one is out of range or out of bounds. */
   readonly setSlice: (
     index: number,
     values: Iterable<number>
   ) => Effect.Effect<void, IndexOutOfRange | OutOfBounds | ManagerError>
-  /** Sets all elements from `start` to before `end` to one number. Default: all there are. */
+  /** Sets the elements from `start` up to, but not including, `end` to one number. Default: all elements. */
   readonly fill: (value: number, start?: number, end?: number) => Effect.Effect<void, OutOfBounds | ManagerError>
-  /** Adds to an element and answers the sum: atomic, nothing is lost. */
+  /** Adds to an element, atomically, and returns the sum. */
   readonly add: (index: number, by: number) => Effect.Effect<number, IndexOutOfRange | OutOfBounds | ManagerError>
-  /** Adds to each element from an index on, in one step, and answers the sums. */
+  /** Adds to each element from an index on, in one step, and returns the sums. */
   readonly addSlice: (
     index: number,
     by: Iterable<number>
   ) => Effect.Effect<TypedArrayOf<T>, IndexOutOfRange | OutOfBounds | ManagerError>
   /**
-   * Replaces an element by what `f` makes of it, and answers what `f` answers. `f` is pure and may run again (S-28).
+   * Replaces an element by the second part of `f`'s result, and returns the first part. `f` must be pure: it runs again
+   * after a conflict, that is when the element has changed since `f` was given it (S-28).
    *
-   * **Fairness** From its first conflict on an updater waits for its turn at the array, first come first served.
-   * **Cancellation** Interruptible at any point; then the element was replaced once or not at all. **On disconnect**
+   * **Fairness** After its first conflict an updater waits, in FIFO order, for a reservation of the whole array.
+   * **Cancellation** Interruptible at any point; the element was then replaced once or not at all. **On disconnect**
    * `ManagerError`, whose reason says which.
    */
   readonly modifyAt: <B>(
@@ -74,12 +87,12 @@ export interface SharedArray<T extends ElementType> extends Shared.Shared {
   ) => Effect.Effect<B, IndexOutOfRange | OutOfBounds | ManagerError>
 }
 
-/** What an array is made with. */
+/** Options of an array. All programs that open a name must agree on `type` and `length`. */
 export interface Options<T extends ElementType> {
   readonly type: T
-  /** How many elements there are, now and always: at most 16,777,216. */
+  /** The fixed number of elements, at most 16,777,216. */
   readonly length: number
-  /** The first elements, as many. Default all 0. Whoever opens the name first sets them (S-27). */
+  /** The elements of a new array, exactly `length` of them. Default: all 0. Ignored when the name exists (S-27). */
   readonly initial?: Iterable<number> | undefined
 }
 
@@ -100,22 +113,25 @@ const creation = <T extends ElementType>(
   initial: () => Exit.succeed(initial === undefined ? [] : [cell(JSON.stringify([...initial]))])
 })
 
-/** Names an array as a service: `class Sums extends SharedArray.Service<Sums>()("app/Sums", { type: "float64", length: 8 }) {}`. */
+/**
+ * Declares a named array as a service:
+ * `class Sums extends SharedArray.Service<Sums>()("app/Sums", { type: "float64", length: 8 }) {}`.
+ */
 export const Service =
   <Self>() => <const Id extends string, const T extends ElementType>(id: Id, options: Options<T>) =>
     Shared.service<Self>()(id, facade(options.type), creation(options))
 
-/** Opens an array by name, or makes one without a name, for the life of the scope. */
+/** Opens a named array, or makes an unnamed one, for the life of the scope. */
 export const make = <const T extends ElementType>(
   options: Options<T> & { readonly name?: string | undefined }
 ): Effect.Effect<SharedArray<T>, Shared.OpenError, Manager | Scope.Scope> =>
   Shared.open(facade(options.type), creation(options), options.name)
 
-/** An array's handle as a value. */
+/** The schema of an array's handle, for arrays inside payloads, items and values. */
 export const schema = <const T extends ElementType>(type: T): Shared.HandleSchema<SharedArray<T>, never> =>
   Shared.handleSchema(facade(type))
 
-/** Whether something is an array. */
+/** Whether a value is a `SharedArray`. */
 export const isSharedArray = (u: unknown): u is SharedArray<ElementType> => Shared.isShared(kind)(u)
 
 // internals
@@ -133,7 +149,7 @@ const whenRefused = (
   ...whenUnfit
 })
 
-/** Goes on with numbers of which JSON has a form for each: the manager is sent no others. */
+/** Refuses numbers that JSON cannot write, before anything is sent. */
 const finite = <A, E>(
   remote: ArrayRemote,
   values: Iterable<number>,
@@ -146,7 +162,7 @@ const finite = <A, E>(
   })
 
 const proxy = <T extends ElementType>(remote: ArrayRemote, type: T): SharedArray<T> => {
-  // Which of the constructors it is, the compiler does not follow.
+  // The compiler does not relate the constructor to T.
   const typed = (numbers: ReadonlyArray<number>) => Exit.succeed(types[type].from(numbers) as TypedArrayOf<T>)
   const set = (index: number, values: Iterable<number>) =>
     finite(remote, values, (numbers) => remote.call("set", [index, ...numbers], () => Exit.void, whenRefused(index)))

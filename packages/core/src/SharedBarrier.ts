@@ -1,8 +1,8 @@
 /**
- * A barrier between processes: so many parties, of which each waits for all, again and again (S-15).
+ * A shared barrier: a fixed number of parties wait for each other, round after round (S-15).
  *
- * It breaks when one of those who wait is gone, so that nobody waits for a party that will not come; and it says who
- * broke it.
+ * The barrier breaks when a waiting or registered party is lost, because the others would wait forever for a party that
+ * does not come. The error names the process that broke it.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,67 +15,75 @@ import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 
-/** The barrier is broken: not all parties will come. Nobody waits at it; `reset` makes it whole. */
+/** The barrier is broken: not every party will come. No party waits at it until `reset` makes it usable again. */
 export class BarrierBroken extends Schema.TaggedError<BarrierBroken>()("BarrierBroken", {
   barrier: Schema.String,
-  /** The process that broke it. */
+  /** The name of the process that broke it first. */
   by: Schema.String,
   pid: Schema.Number,
+  /** What that process did, as a clause. */
   why: Schema.String
 }) {
   override get message(): string {
-    return `${this.barrier} was broken by ${this.by} (pid ${this.pid}): ${this.why}. Nobody waits at it; reset it once ` +
-      "all parties are to begin again"
+    return `${this.barrier} was broken by ${this.by} (pid ${this.pid}): ${this.why}. No party waits at it: call reset ` +
+      "before the parties start again"
   }
 }
 
-/** As many parties are registered as the barrier has. */
+/** Every party of the barrier is registered already. Nothing was changed. */
 export class BarrierFull extends Schema.TaggedError<BarrierFull>()("BarrierFull", {
   barrier: Schema.String,
   parties: Schema.Number
 }) {
   override get message(): string {
-    return `${this.barrier} has its ${this.parties} registered parties. Make it with more, or register once in each`
+    return `${this.barrier} already has its ${this.parties} registered parties. Register each party once, or make the ` +
+      "barrier with more parties"
   }
 }
 
-/** A barrier at an instant. */
+/** The state of a barrier, as one atomic copy. */
 export interface Status {
+  /** How many parties the barrier was made for. */
   readonly parties: number
+  /** How many parties of the current round wait. */
   readonly waiting: number
   readonly registered: number
   readonly isBroken: boolean
 }
 
-/** A barrier between processes. */
+/** A shared barrier. */
 export interface SharedBarrier extends Shared.Shared {
   /**
-   * Waits until all parties wait; answers the place of this one among them, in order of arrival, from 0. A barrier is
-   * used again at once: the next arrival belongs to the next generation.
+   * Waits until all parties wait, and returns this party's place in the order of arrival, from 0. The barrier is ready
+   * for the next round at once: the next arrival belongs to the next generation.
    *
-   * **Fairness** All parties go in the step in which the last one arrives.
+   * **Fairness** All parties are released in the step in which the last one arrives.
    *
-   * **Cancellation** Interruptible, by a timeout too: that breaks the barrier for the others, who count on this party.
+   * **Cancellation** Interruptible, by a timeout too. An interrupted wait breaks the barrier for the other parties.
    *
-   * **On disconnect** `ManagerError`; for the others `BarrierBroken`, which names the process that is gone.
+   * **On disconnect** `ManagerError`. The other parties fail with `BarrierBroken`, which names the lost process.
    */
   readonly await: Effect.Effect<number, BarrierBroken | ManagerError>
   /**
-   * Is a party for the life of the scope: its death breaks the barrier even while it does not wait, and so does a scope
-   * that ends with a failure or an interruption. Without it only those count who wait.
+   * Registers this process as a party for the life of the scope. The death of a registered party breaks the barrier
+   * even while the party does not wait, and so does a scope that ends with a failure or an interruption. The loss of an
+   * unregistered party is noticed only while it waits.
+   *
+   * **Fairness** Never waits. **Cancellation** Interruptible; then nothing is registered. **On disconnect**
+   * `ManagerError`; the barrier breaks if the party was registered.
    */
   readonly register: Effect.Effect<void, BarrierFull | ManagerError, Scope.Scope>
-  /** Breaks the barrier: whoever waits, and whoever comes until `reset`, fails with `BarrierBroken`. */
+  /** Breaks the barrier: every waiting party, and every arrival until `reset`, fails with `BarrierBroken`. */
   readonly abort: Effect.Effect<void, ManagerError>
-  /** Makes the barrier whole. Whoever waits fails with `BarrierBroken`. */
+  /** Makes the barrier usable again. Every waiting party fails with `BarrierBroken`. */
   readonly reset: Effect.Effect<void, ManagerError>
-  /** How many parties there are, wait and are registered, and whether it is broken. */
+  /** Returns the state of the barrier, as one atomic copy. */
   readonly status: Effect.Effect<Status, ManagerError>
 }
 
-/** What a barrier is made with. */
+/** Options of a barrier. All programs that open a name must agree on them. */
 export interface Options {
-  /** How many wait for each other, at least 1. */
+  /** How many parties wait for each other: a whole number of at least 1. */
   readonly parties: number
 }
 
@@ -98,32 +106,35 @@ const facade: Shared.Facade<SharedBarrier, typeof barrier> = {
   })
 }
 
-/** Names a barrier as a service: `class Round extends SharedBarrier.Service<Round>()("app/Round", { parties: 4 }) {}`. */
+/**
+ * Declares a named barrier as a service:
+ * `class Round extends SharedBarrier.Service<Round>()("app/Round", { parties: 4 }) {}`.
+ */
 export const Service = <Self>() => <const Id extends string>(id: Id, options: Options) =>
   Shared.service<Self>()(id, facade, { options })
 
-/** Opens a barrier by name, or makes one without a name, for the life of the scope. */
+/** Opens a named barrier, or makes an unnamed one, for the life of the scope. */
 export const make = (
   { name, parties }: Options & { readonly name?: string | undefined }
 ): Effect.Effect<SharedBarrier, Shared.OpenError, Manager | Scope.Scope> =>
   Shared.open(facade, { options: { parties } }, name)
 
-/** A barrier's handle as a value. */
+/** The schema of a barrier's handle, for barriers inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)
 
-/** Whether something is a barrier. */
+/** Whether a value is a `SharedBarrier`. */
 export const isSharedBarrier = (u: unknown): u is SharedBarrier => Shared.isShared(kind)(u)
 
 // internals
 
 const reasons: Readonly<Record<BreakReason, string>> = {
-  cancelled: "it did not wait any longer",
-  "session ended": "it has gone",
-  deadline: "its time was over",
-  "fenced out": "it had lost its lock",
-  aborted: "it aborted it",
-  reset: "it reset it",
-  "a party failed": "what it had registered for has failed"
+  cancelled: "its wait was interrupted",
+  "session ended": "its connection ended",
+  deadline: "its deadline passed",
+  "fenced out": "it waited under a lock that it had lost",
+  aborted: "it called abort",
+  reset: "it called reset",
+  "a party failed": "the scope that it was registered in failed"
 }
 
 const whenBroken: Refusals<"BarrierBroken", BarrierBroken> = {
@@ -143,7 +154,7 @@ const register = (
       const scope = yield* Effect.scope
       const [party] = yield* remote.callOwned(restore, "register", [], (reply) => Exit.succeed(reply), whenFull)
       yield* Scope.addFinalizerExit(scope, (exit) =>
-        // Told, not asked: a frozen manager holds nobody up.
+        // Sent without waiting for a reply: a frozen manager delays no scope's end.
         Effect.sync(() => remote.tell("leave", [party, Exit.isFailure(exit) ? 1 : 0])))
     })
   )

@@ -1,9 +1,9 @@
 /**
- * A condition between processes: a lock, and a place to wait for what others change under it (S-15). Python's
+ * A shared condition: a lock, and a wait set of fibers that wait for changes made under that lock (S-15). Python's
  * `Condition`; Effect has none.
  *
- * For waiting until a single value or map is as it should be, `until` needs no lock. A condition is for a state that is
- * spread over several objects, and for waking a given number of those who wait.
+ * Use a condition when the awaited state is spread over several objects, or to wake a given number of waiters. To wait
+ * for a single value or map, `until` is enough and needs no lock.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,45 +19,54 @@ import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 
-/** This fiber does not hold the condition's lock, or another one that stands under the same hold waits. No effect. */
+/**
+ * This fiber does not hold the condition's lock, or another fiber under the same `withLock` is in `wait` and has given
+ * the lock up. The call had no effect.
+ */
 export class NotHeld extends Schema.TaggedError<NotHeld>()("NotHeld", {
   condition: Schema.String,
   operation: Schema.String
 }) {
   override get message(): string {
-    return `${this.operation} on ${this.condition}: its lock is not held here. Call it inside withLock. It had no effect`
+    return `${this.operation} on ${this.condition}: this fiber does not hold its lock. Call it inside withLock. ` +
+      "The call had no effect"
   }
 }
 
-/** A condition between processes. */
+/** A shared condition: the methods of its lock (`Locking`), and those below, which are called inside `withLock`. */
 export interface SharedCondition extends Locking, Shared.Shared {
   /**
-   * Gives the lock up, waits for a notification, and takes the lock again, all inside `withLock`. Answers the hold as it
-   * is from then on: its token has grown. Giving up and beginning to wait are one step, in which no notification is
-   * missed; nobody is woken that was not notified.
+   * Releases the lock, waits for a notification, and acquires the lock again. Returns the new hold, whose token is
+   * larger. Releasing and beginning to wait are one step of the manager, so no notification is missed. There are no
+   * spurious wake-ups.
    *
-   * Others may have had the lock in between, so look again at what you waited for, or use `waitFor`. A fiber that stands
-   * under the same `withLock` and calls this manager meanwhile is refused.
+   * Another process may have held the lock before this one got it back: check the state again, or use `waitFor`. While
+   * the lock is released, calls to this manager by other fibers under the same `withLock` are refused.
    *
-   * **Fairness** Notifications wake who has waited longest. Who is woken stands in line for the lock with all others.
+   * **Fairness** A notification wakes the longest waiter. A woken waiter queues for the lock with all others, in FIFO
+   * order.
    *
-   * **Cancellation** Interruptible. An interrupted wait takes the lock again before it ends, so that what follows inside
-   * `withLock` runs under it; a notification on its way goes to the next. If the lock cannot be had within a second, or
-   * the manager does not answer, it is lost: `withLock` fails with `LockLost`.
+   * **Cancellation** Interruptible. An interrupted wait acquires the lock again before it ends, so that the rest of the
+   * `withLock` body runs under the lock. A notification that it had received goes to the next waiter. If the lock is
+   * not acquired within a second, it is lost: `withLock` fails with `LockLost`.
    *
    * **On disconnect** `ManagerError`, and `withLock` fails with `LockLost`.
    */
   readonly wait: Effect.Effect<Hold, NotHeld | ManagerError>
-  /** Waits until a check, made under the lock, answers `true`: now, and after each notification. */
+  /**
+   * Waits until `check` returns `true`. The check runs under the lock, at once and after each notification.
+   *
+   * **Fairness**, **Cancellation** and **On disconnect** as `wait`.
+   */
   readonly waitFor: <E, R>(
     check: Effect.Effect<boolean, E, R>
   ) => Effect.Effect<void, E | NotHeld | ManagerError, R>
   /**
-   * Wakes those who have waited longest, at most `most` of them; answers how many it were. Inside `withLock`: they go on
-   * when the lock is released. With nobody waiting it has no effect; a notification is not kept.
+   * Wakes the longest waiters, at most `most` of them, and returns how many were woken. They continue once this fiber
+   * has released the lock. Without waiters the call has no effect: a notification is not stored. Never waits.
    */
   readonly notify: (most: number) => Effect.Effect<number, NotHeld | ManagerError>
-  /** Wakes all who wait; answers how many it were. */
+  /** Wakes all waiters, and returns how many were woken. */
   readonly notifyAll: Effect.Effect<number, NotHeld | ManagerError>
 }
 
@@ -89,18 +98,18 @@ const facade: Shared.Facade<SharedCondition, typeof condition> = {
   }
 }
 
-/** Names a condition as a service: `class Ready extends SharedCondition.Service<Ready>()("app/Ready") {}`. */
+/** Declares a named condition as a service: `class Ready extends SharedCondition.Service<Ready>()("app/Ready") {}`. */
 export const Service = <Self>() => <const Id extends string>(id: Id) => Shared.service<Self>()(id, facade, {})
 
-/** Opens a condition by name, or makes one without a name, for the life of the scope. */
+/** Opens a named condition, or makes an unnamed one, for the life of the scope. */
 export const make = (
   options?: { readonly name?: string | undefined }
 ): Effect.Effect<SharedCondition, Shared.OpenError, Manager | Scope.Scope> => Shared.open(facade, {}, options?.name)
 
-/** A condition's handle as a value. */
+/** The schema of a condition's handle, for conditions inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)
 
-/** Whether something is a condition. */
+/** Whether a value is a `SharedCondition`. */
 export const isSharedCondition = (u: unknown): u is SharedCondition => Shared.isShared(kind)(u)
 
 // internals
@@ -109,7 +118,7 @@ const whenNotHeld = (operation: string): Refusals<"NotHeld", NotHeld> => ({
   NotHeld: (_, condition) => new NotHeld({ condition, operation })
 })
 
-/** The hold that the running fiber stands under, if nobody waits with it. */
+/** The hold of the running fiber. Fails if there is none, or if a `wait` of another fiber has suspended it. */
 const current = (remote: ConditionRemote, operation: string): Effect.Effect<Held<unknown>, NotHeld> =>
   Effect.flatMap(heldOf(remote), (held) =>
     held?.isCurrent === true
@@ -117,8 +126,8 @@ const current = (remote: ConditionRemote, operation: string): Effect.Effect<Held
       : Effect.fail(new NotHeld({ condition: remote.target.description, operation })))
 
 /**
- * The call runs in a fiber of its own, so that its cancellation and the taking back of the lock together have one
- * second, and an interruption does not wait for both (S-10).
+ * The call runs in its own fiber. Cancelling it and acquiring the lock again have one second together; an interruption
+ * that waited for both in turn would need two (S-10).
  */
 const waitUnder = (remote: ConditionRemote): SharedCondition["wait"] =>
   Effect.uninterruptibleMask((restore) =>
@@ -136,7 +145,7 @@ const waitUnder = (remote: ConditionRemote): SharedCondition["wait"] =>
     })
   )
 
-/** S-15: an interrupted wait ends with the lock held again, or lost. */
+/** S-15: after an interrupted wait the lock is held again, or lost. */
 const takeBack = (
   remote: ConditionRemote,
   held: Held<unknown>,
@@ -145,7 +154,7 @@ const takeBack = (
   Effect.gen(function*() {
     const taking = yield* detached(Effect.gen(function*() {
       yield* Fiber.interrupt(waiting)
-      // It may have the lock already, and with it a notification that nobody will hear of.
+      // The wait may have ended already: it has the lock, and a notification that goes to the next waiter.
       if (!held.isSuspended) return remote.tell("decline", [held.token])
       yield* Effect.uninterruptibleMask((restore) => remote.callOwned(restore, "acquire", [], renewed(remote, held)))
     }))
@@ -154,7 +163,7 @@ const takeBack = (
     taking.interruptUnsafe()
   })
 
-/** A new token for a hold; one that nobody stands under any more is given back. */
+/** Renews the hold with a new token. If its body has ended, the lock is released instead. */
 const renewed =
   (remote: ConditionRemote, held: Held<unknown>) =>
   ([token, abandoned]: readonly [token: number, abandoned: number]): Exit.Exit<Hold, NotHeld> => {
@@ -163,7 +172,7 @@ const renewed =
     return Exit.fail(new NotHeld({ condition: remote.target.description, operation: "wait" }))
   }
 
-/** The manager refused to let it wait, and the lock was not given up. */
+/** Whether the manager refused the wait before it released the lock. */
 const hadNoEffect = (error: NotHeld | ManagerError): boolean =>
   error._tag === "ManagerError" && (error.reason._tag === "LimitExceeded" || error.reason._tag === "InvalidRequest")
 

@@ -1,6 +1,6 @@
 /**
- * A latch between processes: Effect's `Latch`, Python's `Event`. Closed it makes everybody wait, open it lets everybody
- * through.
+ * A shared latch: Effect's `Latch`, Python's `Event`. While it is closed every waiter waits; while it is open nobody
+ * waits.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,24 +10,24 @@ import type { ManagerError } from "./ManagerError.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as Shared from "./proxy/Shared.ts"
 
-/** A latch between processes. It begins closed. */
+/** A shared latch. A new latch is closed. Every method but `await` and `whenOpen` is one call that never waits. */
 export interface SharedLatch extends Shared.Shared {
   /**
-   * Waits until the latch is open, or released.
+   * Waits until the latch is opened or released.
    *
-   * **Fairness** Nobody waits for anybody else: all go in the step in which it opens. **Cancellation** Interruptible.
-   * **On disconnect** `ManagerError`.
+   * **Fairness** All waiters are released in the step in which the latch opens. **Cancellation** Interruptible; the
+   * manager forgets the waiter. **On disconnect** `ManagerError`.
    */
   readonly await: Effect.Effect<void, ManagerError>
-  /** Lets through those who wait and those who come. Answers whether it was closed. */
+  /** Opens the latch: releases all waiters, and later ones do not wait. Returns whether it was closed. */
   readonly open: Effect.Effect<boolean, ManagerError>
-  /** Makes those wait who come. Answers whether it was open. */
+  /** Closes the latch: later waiters wait. Returns whether it was open. */
   readonly close: Effect.Effect<boolean, ManagerError>
-  /** Lets through those who wait now, and stays closed. Answers whether it was closed. */
+  /** Releases the current waiters without opening the latch. Returns whether it was closed. */
   readonly release: Effect.Effect<boolean, ManagerError>
-  /** Whether it is open. True a moment ago is no promise. */
+  /** Whether the latch is open. It may have changed by the time this returns. */
   readonly isOpen: Effect.Effect<boolean, ManagerError>
-  /** Runs an effect once the latch lets it through; waits as `await` does. */
+  /** Waits as `await` does, then runs an effect. **Fairness**, **Cancellation** and **On disconnect** as `await`. */
   readonly whenOpen: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ManagerError, R>
 }
 
@@ -50,16 +50,16 @@ const facade: Shared.Facade<SharedLatch, typeof latch> = {
   }
 }
 
-/** Names a latch as a service: `class Go extends SharedLatch.Service<Go>()("app/Go") {}`. */
+/** Declares a named latch as a service: `class Go extends SharedLatch.Service<Go>()("app/Go") {}`. */
 export const Service = <Self>() => <const Id extends string>(id: Id) => Shared.service<Self>()(id, facade, {})
 
-/** Opens a latch by name, or makes one without a name, for the life of the scope. */
+/** Opens a named latch, or makes an unnamed one, for the life of the scope. */
 export const make = (
   options?: { readonly name?: string | undefined }
 ): Effect.Effect<SharedLatch, Shared.OpenError, Manager | Scope.Scope> => Shared.open(facade, {}, options?.name)
 
-/** A latch's handle as a value. */
+/** The schema of a latch's handle, for latches inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)
 
-/** Whether something is a latch. */
+/** Whether a value is a `SharedLatch`. */
 export const isSharedLatch = (u: unknown): u is SharedLatch => Shared.isShared(kind)(u)

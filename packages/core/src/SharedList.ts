@@ -1,9 +1,8 @@
 /**
- * A list between processes: Python's `list`, with every step atomic, batches for what would be many calls, and a
- * stream over its items of one instant.
+ * A shared list: Python's `list`, with atomic methods, batch methods, and a stream over a consistent copy of its items.
  *
- * Indexes count from 0, and below 0 from the end: -1 is the last item. Bounds of slices outside of the list mean its
- * ends. Items are equal when their encodings are (S-25).
+ * Indexes count from 0; a negative index counts from the end, so -1 is the last item. Slice bounds outside of the list
+ * are clamped to its ends. Two items are equal when their canonical encodings are (S-25).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -28,61 +27,78 @@ import * as ValueCodec from "./proxy/ValueCodec.ts"
 
 export { IndexOutOfRange } from "./proxy/bounds.ts"
 
-/** What happened to a list. */
+/** An element of `changes`: a snapshot, or the effect of one call. */
 export type ListChange<A> =
-  /** All items: first, and whenever the reader had fallen behind. */
+  /** All items. The first element of the stream, and again whenever the reader has fallen behind. */
   | { readonly _tag: "Snapshot"; readonly items: ReadonlyArray<A> }
-  /** From `start` on, `removed` items were replaced by `items`. */
+  /** `removed` items from index `start` on were replaced by `items`. */
   | { readonly _tag: "Spliced"; readonly start: number; readonly removed: number; readonly items: ReadonlyArray<A> }
   | { readonly _tag: "Reversed" }
   | { readonly _tag: "Sorted"; readonly descending: boolean }
 
-/** A list between processes. Each method is one step of the manager: nobody sees a part of it. */
+/**
+ * A shared list. Every method is one atomic step of the manager: no other process sees a part of it.
+ *
+ * Every method but `modifyAt`, `stream`, `changes` and `until` is one call, which never waits for other processes.
+ * **Cancellation** An interrupted change took effect once or not at all. **On disconnect** `ManagerError`, whose reason
+ * says whether it took effect.
+ */
 export interface SharedList<in out A> extends Shared.Shared {
+  /** Returns the number of items. */
   readonly size: Effect.Effect<number, ManagerError>
+  /** Returns the item at an index, or `None` if the index is out of range. */
   readonly get: (index: number) => Effect.Effect<Option.Option<A>, ManagerError>
-  /** All items, of one instant, in one reply; `stream` for more than a frame holds. */
+  /** Returns all items as one atomic copy, in one reply. Use `stream` for more than a frame holds. */
   readonly toArray: Effect.Effect<Array<A>, ManagerError>
-  /** The items from `start` to before `end`, of one instant. Default `end`: to the end. */
+  /** Returns the items from `start` up to, but not including, `end`, as one atomic copy. Default `end`: the size. */
   readonly slice: (start: number, end?: number) => Effect.Effect<Array<A>, ManagerError>
   /**
-   * All items, of the instant at which the stream begins, whatever changes meanwhile. Pages are asked for as they are
-   * pulled; until the stream ends, the manager keeps the references to what they will hold.
+   * Streams all items of the moment at which the stream begins; later changes are not seen. Each page of 64 Ki
+   * characters is requested when it is pulled. Until the stream ends, the manager keeps the items of the remaining
+   * pages.
    *
-   * **Cancellation** Interruptible; the manager then forgets the rest. **On disconnect** `ManagerError`.
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the manager then drops the remaining
+   * pages. **On disconnect** The stream fails with `ManagerError`.
    */
   readonly stream: Stream.Stream<A, ManagerError>
-  /** The first position of a value, between two bounds if they are given. */
+  /** Returns the index of the first item equal to a value, between `start` and `end` if they are given, or `None`. */
   readonly indexOf: (value: A, start?: number, end?: number) => Effect.Effect<Option.Option<number>, ManagerError>
+  /** Whether an item equals a value. */
   readonly includes: (value: A) => Effect.Effect<boolean, ManagerError>
-  /** How many items are equal to a value. */
+  /** Returns how many items equal a value. */
   readonly count: (value: A) => Effect.Effect<number, ManagerError>
 
-  /** Adds an item at the end; answers the new size. */
+  /** Adds an item at the end, and returns the new size. */
   readonly append: (value: A) => Effect.Effect<number, ManagerError>
-  /** Adds items at the end in one step; answers the new size. */
+  /** Adds items at the end in one step, and returns the new size. */
   readonly appendAll: (values: Iterable<A>) => Effect.Effect<number, ManagerError>
-  /** Adds an item before the one at an index; outside of the list: at its end, or its start. */
+  /** Inserts an item before the one at an index. An index outside of the list is clamped to its ends. */
   readonly insert: (index: number, value: A) => Effect.Effect<void, ManagerError>
+  /** Replaces the item at an index. */
   readonly set: (index: number, value: A) => Effect.Effect<void, IndexOutOfRange | ManagerError>
-  /** Replaces the items from `start` to before `end` by any number of others, in one step. */
+  /** Replaces the items from `start` up to, but not including, `end` by any number of others, in one step. */
   readonly replaceSlice: (start: number, end: number, values: Iterable<A>) => Effect.Effect<void, ManagerError>
-  /** Removes the last item and answers it. What must not be lost belongs into a `SharedQueue`. */
+  /**
+   * Removes the last item and returns it, or `None` if the list is empty. The item is lost if the caller is interrupted
+   * before the reply; use a `SharedQueue` for items that must not be lost.
+   */
   readonly pop: Effect.Effect<Option.Option<A>, ManagerError>
-  /** Removes an item and answers it. */
+  /** Removes the item at an index and returns it. The item is lost if the caller is interrupted before the reply. */
   readonly removeAt: (index: number) => Effect.Effect<A, IndexOutOfRange | ManagerError>
-  /** Removes the first item that is equal to a value; whether there was one. */
+  /** Removes the first item that equals a value, and returns whether there was one. */
   readonly remove: (value: A) => Effect.Effect<boolean, ManagerError>
-  /** Removes the items from `start` to before `end`. Default `end`: to the end. */
+  /** Removes the items from `start` up to, but not including, `end`. Default `end`: the size. */
   readonly removeSlice: (start: number, end?: number) => Effect.Effect<void, ManagerError>
+  /** Removes all items. */
   readonly clear: Effect.Effect<void, ManagerError>
+  /** Reverses the order of the items. */
   readonly reverse: Effect.Effect<void, ManagerError>
   /**
-   * Replaces the item at an index by what `f` makes of it, and answers what `f` answers. `f` is pure and may run again:
-   * what counts is that the item there is still equal to the one that `f` was given (S-28).
+   * Replaces the item at an index by the second part of `f`'s result, and returns the first part. `f` must be pure: it
+   * runs again after a conflict, that is when the item at the index no longer equals the one `f` was given (S-28).
    *
-   * **Fairness** From its first conflict on an updater waits for its turn at the list, first come first served.
-   * **Cancellation** Interruptible at any point; then the item was replaced once or not at all. **On disconnect**
+   * **Fairness** After its first conflict an updater waits, in FIFO order, for a reservation of the whole list.
+   * **Cancellation** Interruptible at any point; the item was then replaced once or not at all. **On disconnect**
    * `ManagerError`, whose reason says which.
    */
   readonly modifyAt: <B>(
@@ -90,37 +106,47 @@ export interface SharedList<in out A> extends Shared.Shared {
     f: (current: A) => readonly [B, A]
   ) => Effect.Effect<B, IndexOutOfRange | ManagerError>
 
-  /** A snapshot, then every change in order; a reader that falls behind gets a new snapshot (S-29). */
+  /**
+   * Streams a snapshot, then every change in order. A reader that falls more than `watchCredit` changes behind gets a
+   * new snapshot instead of the changes it missed (S-29).
+   *
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * The stream fails with `ManagerError`.
+   */
   readonly changes: Stream.Stream<ListChange<A>, ManagerError>
   /**
-   * Waits until the items satisfy the predicate, and answers them. The predicate must not keep the array, which changes
-   * with the list.
+   * Waits until the items satisfy the predicate, and returns them. The predicate runs in this process, on one array
+   * that is updated in place: it must not keep the array.
    *
-   * **Cancellation** Interruptible. **On disconnect** `ManagerError`.
+   * **Fairness** A waiter delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * `ManagerError`.
    */
   readonly until: (is: Predicate.Predicate<ReadonlyArray<A>>) => Effect.Effect<ReadonlyArray<A>, ManagerError>
 }
 
-/** A list whose items the manager can sort: numbers and bigints by size (`NaN` first), strings by code unit. */
+/** A list that the manager can sort: numbers and bigints by size (`NaN` first), strings by code unit. */
 export interface OrderedList<in out A> extends SharedList<A> {
+  /** Sorts the items in ascending order, in one step. */
   readonly sort: Effect.Effect<void, ManagerError>
+  /** Sorts the items in descending order, in one step. */
   readonly sortDescending: Effect.Effect<void, ManagerError>
 }
 
-/** Whether a schema is exactly of a type, on the wire too. */
+/** Whether a schema's type and encoding are exactly this type. */
 type IsExactly<S extends Schema.Constraint, T> = [S["Type"], T, S["Encoded"], T] extends [T, S["Type"], T, S["Encoded"]]
   ? true
   : false
 
-/** The list of an item schema: ordered if it is exactly a number, a bigint or a string, in type and on the wire. */
+/** The list of an item schema: an `OrderedList` if its type and encoding are exactly `number`, `bigint` or `string`. */
 export type ListOf<S extends Schema.Constraint> = true extends
   IsExactly<S, number> | IsExactly<S, bigint> | IsExactly<S, string> ? OrderedList<S["Type"]>
   : SharedList<S["Type"]>
 
-/** What a list is made with. */
+/** Options of a list. All programs that open a name must agree on `item`. */
 export interface Options<S extends Schema.Top> {
+  /** The schema of the items. */
   readonly item: S
-  /** The first items. Default none. Whoever opens the name first sets them; later ones are not compared (S-27). */
+  /** The items of a new list. Default none. Ignored when the name exists (S-27). */
   readonly initial?: Iterable<S["Type"]> | undefined
 }
 
@@ -137,7 +163,7 @@ const facade = <S extends Schema.Top>(
 ): Shared.Facade<ListOf<S> & Shared.Shared, typeof list, Codec<S>, Services<S>> => ({
   kind,
   values: { fingerprint: ValueCodec.fingerprint(item), codecs: ValueCodec.make(item) },
-  // Every list has `sort`; `ListOf` shows it where the items have an order.
+  // Every list has `sort`; the type `ListOf` shows it where the items have an order.
   proxy: (remote, codec) => proxy<S["Type"]>(remote, codec) as unknown as ListOf<S> & Shared.Shared
 })
 
@@ -148,26 +174,29 @@ const creation = <S extends Schema.Top>(
   initial: (codec) => all(Array.from(initial, codec.encodeCanonical))
 })
 
-/** Names a list as a service: `class Log extends SharedList.Service<Log>()("app/Log", { item: Schema.String }) {}`. */
+/**
+ * Declares a named list as a service:
+ * `class Log extends SharedList.Service<Log>()("app/Log", { item: Schema.String }) {}`.
+ */
 export const Service = <Self>() => <const Id extends string, S extends Schema.Top>(id: Id, options: Options<S>) =>
   Shared.service<Self>()(id, facade(options.item), creation(options))
 
-/** Opens a list by name, or makes one without a name, for the life of the scope. */
+/** Opens a named list, or makes an unnamed one, for the life of the scope. */
 export const make = <S extends Schema.Top>(
   options: Options<S> & { readonly name?: string | undefined }
 ): Effect.Effect<ListOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.item), creation(options), options.name)
 
-/** A list's handle as a value. */
+/** The schema of a list's handle, for lists inside payloads, items and values. */
 export const schema = <S extends Schema.Top>(item: S): Shared.HandleSchema<ListOf<S>, Services<S>> =>
   Shared.handleSchema(facade(item))
 
-/** Whether something is a list. */
+/** Whether a value is a `SharedList`. */
 export const isSharedList = (u: unknown): u is SharedList<unknown> => Shared.isShared(kind)(u)
 
 // internals
 
-/** What the manager is told of an item schema: see `engine/kinds/list.ts`. */
+/** The item order that the manager is given as an option: see `engine/kinds/list.ts`. */
 const orderOf = (item: Schema.Top): string => {
   const [type, encoded] = [Schema.toType(item), Schema.toEncoded(item)].map(
     ({ ast }) => SchemaRepresentation.toRepresentation(ast).representation._tag
@@ -179,7 +208,7 @@ const orders: Readonly<Record<string, string>> = { Number: "number", BigInt: "bi
 
 const whenNotOrdered: Refusals<"NotOrdered", ManagerError> = {
   NotOrdered: (_, object) => {
-    const issue = "its items are no plain numbers, bigints or strings, in type and on the wire"
+    const issue = "its item schema is not exactly a number, bigint or string, in type and encoding"
     return new ManagerError({ reason: new InvalidRequest({ object, operation: "sort", issue }) })
   }
 }
@@ -263,7 +292,7 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
   }
 }
 
-/** Compares the item itself: equal items are equal text. */
+/** The version of an item is its text: equal items have equal text. */
 const modifiable = <A>(
   remote: ListRemote,
   codec: ValueCodec.ValueCodec<A>,
@@ -311,7 +340,7 @@ const decodeAll = <A>(
   codec: ValueCodec.ValueCodec<A>,
   parts: ReadonlyArray<Argument>
 ): Exit.Exit<Array<A>, ManagerError> =>
-  // A list says nothing but items where it says several.
+  // A list that replies with several values replies with items only.
   Exit.map(all(parts.map((part) => remote.decode(operation, codec, part as Cell))), (items) => [...items])
 
 const changed = <A>(
@@ -328,20 +357,20 @@ const changed = <A>(
   )
 }
 
-/** Does to a copy of the items what was done to the list. */
+/** Applies a change of the list to a copy of its items. */
 const apply = <A>(items: Array<A>, change: ListChange<A>): void => {
   if (change._tag === "Reversed") items.reverse()
   else if (change._tag === "Sorted") items.sort((a, b) => change.descending ? compare(b, a) : compare(a, b))
   else {
     const { removed, start } = change._tag === "Snapshot" ? { start: 0, removed: items.length } : change
     const tail = items.splice(start).slice(removed)
-    // One by one: a call takes fewer arguments than there may be items.
+    // One by one: `push(...items)` fails for more items than a call may have arguments.
     for (const item of change.items) items.push(item)
     for (const item of tail) items.push(item)
   }
 }
 
-/** The order of the manager (`engine/kinds/list.ts`), of items that have one: not-a-number before all. */
+/** The manager's order of items (`engine/kinds/list.ts`): `NaN` comes first. */
 const compare = (a: unknown, b: unknown): number => {
   const [left, right] = [a as number, b as number]
   return left < right ? -1 : left > right ? 1 : Number(right !== right) - Number(left !== left)

@@ -1,8 +1,8 @@
 /**
- * A lock between processes: Effect's one-permit `Semaphore`, fenced (S-20 to S-22).
+ * A shared lock: Effect's one-permit `Semaphore`, fenced (S-20 to S-22).
  *
  * Inside `withLock` every call to this manager carries the hold. A holder that has lost its lock cannot write through
- * it: the manager, which owns both the lock and the data, refuses the call in the same step.
+ * it: the manager owns both the lock and the data, and refuses the call in the step in which it would take effect.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -14,7 +14,7 @@ import * as Shared from "./proxy/Shared.ts"
 
 export { AlreadyHeld, type Hold, LockLost } from "./proxy/locking.ts"
 
-/** A lock between processes. */
+/** A shared lock: the methods of `Locking`. */
 export interface SharedLock extends Locking, Shared.Shared {}
 
 const kind = "Lock"
@@ -24,20 +24,20 @@ const facade: Shared.Facade<SharedLock, typeof lock> = {
   proxy: (remote) => ({ ...locking(remote), [Shared.TypeId]: remote })
 }
 
-/** Names a lock as a service: `class Gate extends SharedLock.Service<Gate>()("app/Gate") {}`. */
+/** Declares a named lock as a service: `class Gate extends SharedLock.Service<Gate>()("app/Gate") {}`. */
 export const Service = <Self>() => <const Id extends string>(id: Id) => Shared.service<Self>()(id, facade, {})
 
-/** Opens a lock by name, or makes one without a name, for the life of the scope. */
+/** Opens a named lock, or makes an unnamed one, for the life of the scope. */
 export const make = (
   options?: { readonly name?: string | undefined }
 ): Effect.Effect<SharedLock, Shared.OpenError, Manager | Scope.Scope> => Shared.open(facade, {}, options?.name)
 
-/** A lock's handle as a value. */
+/** The schema of a lock's handle, for locks inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)
 
-/** Whether something is a lock. */
+/** Whether a value is a `SharedLock`. */
 export const isSharedLock = (u: unknown): u is SharedLock => Shared.isShared(kind)(u)
 
-/** Runs an effect without the holds around it: for work that may outlive the lock it was started under (S-21). */
+/** Runs an effect without the holds around it. Use it for a fiber that may outlive the `withLock` around it (S-21). */
 export const unguarded = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(self, Guard, [])

@@ -1,6 +1,6 @@
 /**
- * A map between processes: a `HashMap` in a `SubscriptionRef`, changed entry by entry or several in one step. Iterates
- * in order of first insertion. Numbers can also be added to, in the manager (S-25).
+ * A shared map: Python's `dict`, or a `HashMap` in a `SubscriptionRef` whose entries change one by one or several in
+ * one step. Entries are in the order of their first insertion. The manager itself can add to number values (S-25).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -22,32 +22,45 @@ import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
-/** What happened to a map, in one step. */
+/** An element of `changes`: a snapshot, or the effect of one call. */
 export type MapChange<K, V> =
-  /** All entries: first, and whenever the reader had fallen behind. */
+  /** All entries. The first element of the stream, and again whenever the reader has fallen behind. */
   | { readonly _tag: "Snapshot"; readonly entries: ReadonlyArray<readonly [K, V]> }
   | { readonly _tag: "Set"; readonly entries: ReadonlyArray<readonly [K, V]> }
   | { readonly _tag: "Removed"; readonly keys: ReadonlyArray<K> }
   | { readonly _tag: "Cleared" }
 
-/** A map between processes. Keys are equal when their encodings are. */
+/**
+ * A shared map. Two keys are equal when their encodings are.
+ *
+ * Every method but `modify`, `stream`, `changes` and the `until…` methods is one call, which never waits for other
+ * processes. **Cancellation** An interrupted change took effect once or not at all. **On disconnect** `ManagerError`,
+ * whose reason says whether it took effect.
+ */
 export interface SharedMap<in out K, in out V> extends Shared.Shared {
+  /** Returns the value of a key, or `None`. */
   readonly get: (key: K) => Effect.Effect<Option.Option<V>, ManagerError>
+  /** Whether a key has an entry. */
   readonly has: (key: K) => Effect.Effect<boolean, ManagerError>
+  /** Sets the value of a key. */
   readonly set: (key: K, value: V) => Effect.Effect<void, ManagerError>
-  /** Sets entries in one step: nobody sees a part of them. Of two with one key the later counts. */
+  /** Sets several entries in one step: no other process sees a part of them. For a repeated key the last entry wins. */
   readonly setAll: (entries: Iterable<readonly [K, V]>) => Effect.Effect<void, ManagerError>
-  /** Sets the entry if there is none; answers the value that is there after that. */
+  /** Sets the entry if the key has none, and returns the value that the key has then. */
   readonly getOrSet: (key: K, value: V) => Effect.Effect<V, ManagerError>
-  /** Removes the entry and answers its value. */
+  /** Removes the entry of a key and returns its value, or `None` if there was none. */
   readonly remove: (key: K) => Effect.Effect<Option.Option<V>, ManagerError>
-  /** Removes the entries of these keys in one step, and answers how many there were. */
+  /** Removes the entries of these keys in one step, and returns how many entries there were. */
   readonly removeAll: (keys: Iterable<K>) => Effect.Effect<number, ManagerError>
-  /** Removes the entry that was inserted last, and answers it. */
+  /** Removes the entry that was inserted last and returns it, or `None` if the map is empty. */
   readonly removeLast: Effect.Effect<Option.Option<readonly [K, V]>, ManagerError>
   /**
-   * Replaces an entry by what `f` makes of it, or removes it with `Option.none()`; answers what `f` answers. `f` is
-   * pure and may run again. Fairness, cancellation and disconnect as for `SharedRef.modify` (S-28).
+   * Replaces the value of a key by the second part of `f`'s result, or removes the entry if that is `None`; returns the
+   * first part. `f` must be pure: it runs again after a conflict, that is when the entry has changed meanwhile (S-28).
+   *
+   * **Fairness** After its first conflict an updater waits, in FIFO order, for a reservation of the whole map.
+   * **Cancellation** Interruptible at any point; the entry was then replaced once or not at all. **On disconnect**
+   * `ManagerError`, whose reason says which.
    */
   readonly modify: <B>(
     key: K,
@@ -55,54 +68,81 @@ export interface SharedMap<in out K, in out V> extends Shared.Shared {
   ) => Effect.Effect<B, ManagerError>
   /** Removes every entry, in one step. */
   readonly clear: Effect.Effect<void, ManagerError>
+  /** Returns the number of entries. */
   readonly size: Effect.Effect<number, ManagerError>
-  /** All keys, of one instant. */
+  /** Returns all keys as one atomic copy, in order of insertion. */
   readonly keys: Effect.Effect<ReadonlyArray<K>, ManagerError>
-  /** All values, of one instant. */
+  /** Returns all values as one atomic copy, in the order of their keys. */
   readonly values: Effect.Effect<ReadonlyArray<V>, ManagerError>
-  /** All entries, of one instant. For a map that is too large for one reply see `stream`. */
+  /** Returns all entries as one atomic copy, in one reply. Use `stream` for more than a frame holds. */
   readonly entries: Effect.Effect<ReadonlyArray<readonly [K, V]>, ManagerError>
   /**
-   * All entries that there are when the stream begins, read page by page: changes after that are not seen. However
-   * slowly it is read, nobody is held up.
+   * Streams all entries of the moment at which the stream begins; later changes are not seen. Each page of 64 Ki
+   * characters is requested when it is pulled.
    *
-   * **On disconnect** The stream fails with `ManagerError`.
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the manager then drops the remaining
+   * pages. **On disconnect** The stream fails with `ManagerError`.
    */
   readonly stream: Stream.Stream<readonly [K, V], ManagerError>
-  /** A snapshot, then every change in order; a reader that falls behind gets a new snapshot (S-29). */
+  /**
+   * Streams a snapshot, then every change in order. A reader that falls more than `watchCredit` changes behind gets a
+   * new snapshot instead of the changes it missed (S-29).
+   *
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * The stream fails with `ManagerError`.
+   */
   readonly changes: Stream.Stream<MapChange<K, V>, ManagerError>
   /**
-   * Waits until the entries satisfy the predicate, and answers them (see `SharedRef.until`). The predicate runs after
-   * each change, on one map that goes on changing: it must not keep it.
+   * Waits until the entries satisfy the predicate, and returns them. The predicate runs in this process, on one map
+   * that is updated in place: it must not keep the map. It may miss a state that lasts for one change only; `untilHas`
+   * and the like do not.
+   *
+   * **Fairness** A waiter delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * `ManagerError`.
    */
   readonly until: (is: Predicate.Predicate<ReadonlyMap<K, V>>) => Effect.Effect<ReadonlyMap<K, V>, ManagerError>
   /**
-   * Waits until there is an entry of this key, and answers its value. The manager looks at every change and sends one
-   * message: an entry that is there for one change only is not missed (S-29).
+   * Waits until the key has an entry, and returns its value. The manager checks the condition after every change and
+   * sends one message when it holds, so an entry that exists for one change only is not missed (S-29).
    *
-   * **Fairness** Waiting holds up nobody; all who wait for the same go at once. **Cancellation** Interruptible; the
-   * manager forgets the call. **On disconnect** `ManagerError`.
+   * **Fairness** A waiter delays nobody; all that wait for the same condition are released in one step.
+   * **Cancellation** Interruptible; the manager forgets the call. **On disconnect** `ManagerError`.
    */
   readonly untilHas: (key: K) => Effect.Effect<V, ManagerError>
-  /** Waits until there is no entry of this key. Otherwise as `untilHas`. */
+  /** Waits until the key has no entry. **Fairness**, **Cancellation** and **On disconnect** as `untilHas`. */
   readonly untilRemoved: (key: K) => Effect.Effect<void, ManagerError>
-  /** Waits until the entry of this key has a value, which are compared as they are encoded. Otherwise as `untilHas`. */
+  /**
+   * Waits until the key has this value, compared by encoding. **Fairness**, **Cancellation** and **On disconnect** as
+   * `untilHas`.
+   */
   readonly untilEquals: (key: K, value: V) => Effect.Effect<void, ManagerError>
-  /** Waits until there are at least so many entries, and answers how many there are. Otherwise as `untilHas`. */
+  /**
+   * Waits until there are at least `minimum` entries, and returns how many there are. **Fairness**, **Cancellation**
+   * and **On disconnect** as `untilHas`.
+   */
   readonly untilSizeAtLeast: (minimum: number) => Effect.Effect<number, ManagerError>
-  /** Waits until there are at most so many entries, and answers how many there are. Otherwise as `untilHas`. */
+  /**
+   * Waits until there are at most `maximum` entries, and returns how many there are. **Fairness**, **Cancellation** and
+   * **On disconnect** as `untilHas`.
+   */
   readonly untilSizeAtMost: (maximum: number) => Effect.Effect<number, ManagerError>
 }
 
-/** A map of numbers: Python's `Counter`. */
+/** A map whose values are numbers, to which the manager can add: Python's `Counter`. */
 export interface SharedNumberMap<in out K> extends SharedMap<K, number> {
-  /** Adds 1 to the entry, from 0 if there is none, and answers the sum: atomic, nothing is lost. */
+  /** Adds 1 to the value of a key, atomically, and returns the sum. A missing entry counts as 0. */
   readonly increment: (key: K) => Effect.Effect<number, Field.OutOfBounds | ManagerError>
-  /** Adds to the entry, from 0 if there is none, and answers the sum. */
+  /** Adds to the value of a key, atomically, and returns the sum. A missing entry counts as 0. */
   readonly add: (key: K, by: number) => Effect.Effect<number, Field.OutOfBounds | ManagerError>
-  /** Waits until the entry is there and at least this number, and answers it. Otherwise as `untilHas`. */
+  /**
+   * Waits until the key has a value of at least `minimum`, and returns it. **Fairness**, **Cancellation** and
+   * **On disconnect** as `untilHas`.
+   */
   readonly untilAtLeast: (key: K, minimum: number) => Effect.Effect<number, ManagerError>
-  /** Waits until the entry is there and at most this number, and answers it. Otherwise as `untilHas`. */
+  /**
+   * Waits until the key has a value of at most `maximum`, and returns it. **Fairness**, **Cancellation** and
+   * **On disconnect** as `untilHas`.
+   */
   readonly untilAtMost: (key: K, maximum: number) => Effect.Effect<number, ManagerError>
 }
 
@@ -113,9 +153,11 @@ export type MapOf<K extends Schema.Top, V extends Schema.Top> = Field.IfNumber<
   SharedMap<K["Type"], V["Type"]>
 >
 
-/** What a map is made with. */
+/** Options of a map. All programs that open a name must agree on them. */
 export interface Options<K extends Schema.Top, V extends Schema.Top> {
+  /** The schema of the keys. */
   readonly key: K
+  /** The schema of the values. */
   readonly value: V
 }
 
@@ -138,7 +180,7 @@ const facade = <K extends Schema.Top, V extends Schema.Top>(
     fingerprint: `${ValueCodec.fingerprint(key)} → ${ValueCodec.fingerprint(value)}`,
     codecs: Effect.all({ key: ValueCodec.make(key), value: ValueCodec.make(value) })
   },
-  // `proxy` gives every map arithmetic; MapOf shows it where the values' schema is a number.
+  // `proxy` gives every map arithmetic; the type MapOf shows it where the values' schema is a number.
   proxy: (remote, codecs) => proxy(remote, codecs) as unknown as MapOf<K, V>
 })
 
@@ -146,23 +188,26 @@ const creation = <K extends Schema.Top, V extends Schema.Top>({ value }: Options
   options: { values: Field.arithmeticOption(value) }
 })
 
-/** Names a map as a service. */
+/**
+ * Declares a named map as a service:
+ * `class Ages extends SharedMap.Service<Ages>()("app/Ages", { key: Name, value: Age }) {}`.
+ */
 export const Service =
   <Self>() => <const Id extends string, K extends Schema.Top, V extends Schema.Top>(id: Id, options: Options<K, V>) =>
     Shared.service<Self>()(id, facade(options), creation(options))
 
-/** Opens a map by name, or makes one without a name, for the life of the scope. */
+/** Opens a named map, or makes an unnamed one, for the life of the scope. */
 export const make = <K extends Schema.Top, V extends Schema.Top>(
   options: Options<K, V> & { readonly name?: string | undefined }
 ): Effect.Effect<MapOf<K, V>, Shared.OpenError, Manager | Scope.Scope | Services<K, V>> =>
   Shared.open(facade(options), creation(options), options.name)
 
-/** A map's handle as a value. */
+/** The schema of a map's handle, for maps inside payloads, items and values. */
 export const schema = <K extends Schema.Top, V extends Schema.Top>(
   options: Options<K, V>
 ): Shared.HandleSchema<MapOf<K, V>, Services<K, V>> => Shared.handleSchema(facade(options))
 
-/** Whether something is a map. */
+/** Whether a value is a `SharedMap`. */
 export const isSharedMap = (u: unknown): u is SharedMap<unknown, unknown> => Shared.isShared(kind)(u)
 
 // internals
@@ -188,7 +233,7 @@ const proxy = <K, V>(
     )
   const entries = (operation: string) => (parts: ReadonlyArray<Argument>) =>
     decodeEntries(remote, operation, codecs, parts)
-  /** Of a map whose values are numbers, which is all that shows this. */
+  /** The calls of a number entry. Only `SharedNumberMap`, whose values are numbers, shows them. */
   const number = <E>(key: K, use: (entry: Field.Arithmetic) => Effect.Effect<number, E>) =>
     keyed(
       "add",
@@ -288,7 +333,7 @@ const decodeEntries = <K, V>(
       () => remote.decode(operation, codecs.value, parts[i * 2 + 1] as Cell)
     )))
 
-/** A step sets entries, or removes some, or all: then it has no parts. */
+/** A step sets entries, or removes some, or removes all: then it has no parts. */
 const changed = <K, V>(
   remote: MapRemote,
   codecs: Codecs<K, V>,
@@ -305,7 +350,9 @@ const changed = <K, V>(
   )
 }
 
-/** The entries after each change that satisfies the predicate. The map that it is asked about is changed in place. */
+/**
+ * The entries after each change, if they satisfy the predicate. The predicate gets one map, which is updated in place.
+ */
 const matching = <K, V, E>(
   changes: Stream.Stream<MapChange<K, V>, E>,
   is: Predicate.Predicate<ReadonlyMap<K, V>>

@@ -1,6 +1,6 @@
 /**
- * Several named values between processes, each a ref of its own, read and written together or one by one: Python's
- * `Namespace`, declared. With names that nobody declares: `SharedOpenNamespace`.
+ * A shared namespace: Python's `Namespace` with declared fields. Each field is a ref of its own; several fields are
+ * read or written in one step. For names that are unknown before the program runs, use `SharedOpenNamespace`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -25,24 +25,41 @@ export type Fields = Readonly<Record<string, Schema.Top>>
 /** The values of a namespace's fields. */
 export type Values<F extends Fields> = { readonly [K in keyof F]: F[K]["Type"] }
 
-/** Several named values between processes. */
+/**
+ * A shared namespace.
+ *
+ * `get` and `set` are one call each, which never waits for other processes. **Cancellation** An interrupted `set` took
+ * effect once or not at all. **On disconnect** `ManagerError`, whose reason says whether it took effect.
+ */
 export interface SharedNamespace<F extends Fields> extends Shared.Shared {
-  /** Each field as a ref; a number's can be added to. */
+  /** The fields by name, each with the methods of a `SharedRef`. Number fields have those of a `SharedNumber`. */
   readonly fields: { readonly [K in keyof F]: Field.FieldOf<F[K]> }
-  /** All values, of one instant. */
+  /** Returns all values as one atomic copy. */
   readonly get: Effect.Effect<Values<F>, ManagerError>
-  /** Sets some values in one step: nobody sees a part of them. */
+  /** Sets the given fields in one step: no other process sees a part of them. */
   readonly set: (values: Partial<Values<F>>) => Effect.Effect<void, ManagerError>
-  /** All values now, then again whenever one of them changes. A reader that falls behind skips to the current ones. */
+  /**
+   * Streams all current values, then all values again after every change. A reader that falls behind skips to the
+   * current values (S-29).
+   *
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * The stream fails with `ManagerError`.
+   */
   readonly changes: Stream.Stream<Values<F>, ManagerError>
-  /** Waits until the values satisfy the predicate, and answers them (see `SharedRef.until`). */
+  /**
+   * Waits until the values satisfy the predicate, and returns them. The predicate runs in this process, as that of
+   * `SharedRef.until`.
+   *
+   * **Fairness** A waiter delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * `ManagerError`.
+   */
   readonly until: (is: Predicate.Predicate<Values<F>>) => Effect.Effect<Values<F>, ManagerError>
 }
 
-/** What a namespace is made with. */
+/** Options of a namespace. All programs that open a name must agree on `fields`. */
 export interface Options<F extends Fields> {
   readonly fields: F
-  /** The first values. Whoever opens the name first sets them (S-27). */
+  /** The values of a new namespace. Ignored when the name exists (S-27). */
   readonly initial: Values<F>
 }
 
@@ -60,7 +77,7 @@ const facade = <F extends Fields>(
     kind,
     values: {
       fingerprint: names.map((name) => `${name}: ${ValueCodec.fingerprint(fields[name]!)}`).join(", "),
-      // The services of a mapped type's members are those of its union, which TypeScript does not follow.
+      // The services of a mapped type's members are those of their union; TypeScript cannot derive that.
       codecs: Effect.all(
         Object.fromEntries(names.map((name) => [name, ValueCodec.make(fields[name]!)]))
       ) as Effect.Effect<Codecs, never, Services<F>>
@@ -75,30 +92,33 @@ const creation = <F extends Fields>({ fields, initial }: Options<F>): Shared.Cre
 })
 
 /**
- * The names in the one order that the values have, too: whatever order they are written in, an object's keys come with
- * those that look like numbers first, by size.
+ * The field names in the order of the values. An object lists its integer-like keys first, by size, however they were
+ * written, so the names pass through an object, too.
  */
 const namesOf = (fields: Fields): ReadonlyArray<string> =>
   Object.keys(Object.fromEntries(Object.keys(fields).sort().map((name) => [name, true])))
 
-/** Names a namespace as a service. */
+/**
+ * Declares a named namespace as a service:
+ * `class Board extends SharedNamespace.Service<Board>()("app/Board", options) {}`.
+ */
 export const Service = <Self>() => <const Id extends string, const F extends Fields>(id: Id, options: Options<F>) =>
   Shared.service<Self>()(id, facade(options.fields), creation(options))
 
-/** Opens a namespace by name, or makes one without a name, for the life of the scope. */
+/** Opens a named namespace, or makes an unnamed one, for the life of the scope. */
 export const make = <const F extends Fields>(
   options: Options<F> & { readonly name?: string | undefined }
 ): Effect.Effect<SharedNamespace<F>, Shared.OpenError, Manager | Scope.Scope | Services<F>> =>
   Shared.open(facade(options.fields), creation(options), options.name)
 
-/** A namespace's handle as a value. */
+/** The schema of a namespace's handle, for namespaces inside payloads, items and values. */
 export const schema = <const F extends Fields>(fields: F): Shared.HandleSchema<SharedNamespace<F>, Services<F>> =>
   Shared.handleSchema(facade(fields))
 
-/** Whether something is a namespace. */
+/** Whether a value is a `SharedNamespace`. */
 export const isSharedNamespace = (u: unknown): u is SharedNamespace<Fields> => Shared.isShared(kind)(u)
 
-/** Values as people read them, by name: `Namespace(main=55, task1=0.25)`. */
+/** Formats values for people, sorted by name: `Namespace(main=55, task1=0.25)`. */
 export const render = (values: Readonly<Record<string, unknown>>): string =>
   `Namespace(${Object.keys(values).sort().map((name) => `${name}=${format(values[name])}`).join(", ")})`
 
@@ -127,7 +147,7 @@ const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): Sh
   }
 }
 
-/** Names and values in turn, over what is known already. */
+/** Merges alternating names and cells into the values that are known already. */
 const decoded = <F extends Fields>(
   remote: Field.RecordRemote,
   operation: string,

@@ -1,6 +1,6 @@
 /**
- * Named values between processes that nobody declares: whoever sets a name makes it, and all see it. Python's
- * `Namespace` as it is; with known names use `SharedNamespace`. A name is any text, one with an underscore, too.
+ * A shared namespace without declared names, as Python's `Namespace`: setting a name creates it. A name is any text;
+ * one that begins with an underscore is shared like any other. For names known in advance, use `SharedNamespace`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,72 +21,116 @@ import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
-/** Nobody has set the field, or it was removed. */
+/** The field was never set, or it was removed. Nothing was changed. */
 export class FieldNotSet extends Schema.TaggedError<FieldNotSet>()("FieldNotSet", {
   namespace: Schema.String,
   field: Schema.String
 }) {
   override get message(): string {
-    return `${this.namespace} has no ${JSON.stringify(this.field)}: nobody has set it, or it was removed`
+    return `${this.namespace} has no field ${JSON.stringify(this.field)}: it was never set, or it was removed`
   }
 }
 
-/** The values by name. */
+/** The values of all set names. */
 export type Values<A> = Readonly<Record<string, A>>
 
-/** One name of an open namespace, whether it is set or not. */
+/**
+ * One name of an open namespace, set or not.
+ *
+ * `get`, `set` and `remove` are one call each, which never waits for other processes. **Cancellation** An interrupted
+ * change took effect once or not at all. **On disconnect** `ManagerError`, whose reason says whether it took effect.
+ */
 export interface OpenField<in out A> {
+  /** Returns the value. */
   readonly get: Effect.Effect<A, FieldNotSet | ManagerError>
+  /** Sets the value, and creates the name if it is not set. */
   readonly set: (value: A) => Effect.Effect<void, ManagerError>
-  /** Removes the value (Python's `del`); answers whether there was one. */
+  /** Removes the value (Python's `del`), and returns whether there was one. */
   readonly remove: Effect.Effect<boolean, ManagerError>
   /**
-   * Replaces the value by what `f` makes of it, or removes it with `Option.none()`; answers what `f` answers. Fairness,
-   * cancellation and disconnect as for `SharedRef.modify` (S-28).
+   * Replaces the value by the second part of `f`'s result, or removes it if that is `None`; returns the first part. `f`
+   * must be pure: it runs again after a conflict, that is when the field has changed meanwhile (S-28).
+   *
+   * **Fairness** After its first conflict an updater waits, in FIFO order, for a reservation of the whole namespace.
+   * **Cancellation** Interruptible at any point; the value was then replaced once or not at all. **On disconnect**
+   * `ManagerError`, whose reason says which.
    */
   readonly modify: <B>(
     f: (current: Option.Option<A>) => readonly [B, Option.Option<A>]
   ) => Effect.Effect<B, ManagerError>
-  /** The value now, then after every change of it, as `SharedRef.changes`; none while it is not set. */
+  /**
+   * Streams the current value, then the value after every change of this field; `None` while it is not set. A reader
+   * that falls behind skips to the current value (S-29).
+   *
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * The stream fails with `ManagerError`.
+   */
   readonly changes: Stream.Stream<Option.Option<A>, ManagerError>
-  /** Waits until the field is set and satisfies the predicate, and answers it (see `SharedRef.until`). */
+  /**
+   * Waits until the field is set and its value satisfies the predicate, and returns the value. The predicate runs in
+   * this process, as that of `SharedRef.until`.
+   *
+   * **Fairness** A waiter delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * `ManagerError`.
+   */
   readonly until: (is: Predicate.Predicate<A>) => Effect.Effect<A, ManagerError>
   /**
-   * Waits until the field is set, and answers its value. The manager looks at every change and sends one message: a
-   * value that is there for one change only is not missed (S-29).
+   * Waits until the field is set, and returns its value. The manager checks the condition after every change and sends
+   * one message when it holds, so a value that exists for one change only is not missed (S-29).
    *
-   * **Fairness** Waiting holds up nobody; all who wait for the same go at once. **Cancellation** Interruptible; the
-   * manager forgets the call. **On disconnect** `ManagerError`.
+   * **Fairness** A waiter delays nobody; all that wait for the same condition are released in one step.
+   * **Cancellation** Interruptible; the manager forgets the call. **On disconnect** `ManagerError`.
    */
   readonly untilSet: Effect.Effect<A, ManagerError>
-  /** Waits until the field is not set. Otherwise as `untilSet`. */
+  /** Waits until the field is not set. **Fairness**, **Cancellation** and **On disconnect** as `untilSet`. */
   readonly untilRemoved: Effect.Effect<void, ManagerError>
-  /** Waits until the field is set and equals a value, as they are encoded. Otherwise as `untilSet`. */
+  /**
+   * Waits until the field has this value, compared by encoding. **Fairness**, **Cancellation** and **On disconnect** as
+   * `untilSet`.
+   */
   readonly untilEquals: (value: A) => Effect.Effect<void, ManagerError>
 }
 
-/** One name of an open namespace of numbers. What is added to a field that is not set is added to 0. */
+/** One name of an open namespace of numbers. For `add` and `increment` a field that is not set counts as 0. */
 export interface OpenNumberField extends OpenField<number>, Field.Arithmetic {}
 
-/** Named values between processes that nobody declares. */
+/**
+ * A shared namespace without declared names.
+ *
+ * `get`, `set`, `names` and `clear` are one call each, which never waits for other processes. **Cancellation** An
+ * interrupted change took effect once or not at all. **On disconnect** `ManagerError`, whose reason says whether it
+ * took effect.
+ */
 export interface SharedOpenNamespace<in out A> extends Shared.Shared {
-  /** One name, as a ref: set or not. */
+  /** The field of a name, set or not. Makes no call. */
   readonly field: (name: string) => OpenField<A>
-  /** All values, of one instant. */
+  /** Returns all values as one atomic copy. */
   readonly get: Effect.Effect<Values<A>, ManagerError>
-  /** Sets some values in one step: nobody sees a part of them. */
+  /** Sets the given names in one step: no other process sees a part of them. */
   readonly set: (values: Values<A>) => Effect.Effect<void, ManagerError>
-  /** The names that are set, sorted. */
+  /** Returns the names that are set, sorted. */
   readonly names: Effect.Effect<ReadonlyArray<string>, ManagerError>
   /** Removes every name, in one step. */
   readonly clear: Effect.Effect<void, ManagerError>
-  /** All values now, then again after every change. A reader that falls behind skips to the current ones. */
+  /**
+   * Streams all current values, then all values again after every change. A reader that falls behind skips to the
+   * current values (S-29).
+   *
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * The stream fails with `ManagerError`.
+   */
   readonly changes: Stream.Stream<Values<A>, ManagerError>
-  /** Waits until the values satisfy the predicate, and answers them (see `SharedRef.until`). */
+  /**
+   * Waits until the values satisfy the predicate, and returns them. The predicate runs in this process, as that of
+   * `SharedRef.until`.
+   *
+   * **Fairness** A waiter delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * `ManagerError`.
+   */
   readonly until: (is: Predicate.Predicate<Values<A>>) => Effect.Effect<Values<A>, ManagerError>
 }
 
-/** Numbers between processes whose names nobody declares. */
+/** An open namespace whose values are numbers, to which the manager can add. */
 export interface SharedOpenNumberNamespace extends SharedOpenNamespace<number> {
   readonly field: (name: string) => OpenNumberField
 }
@@ -98,9 +142,9 @@ export type OpenNamespaceOf<S extends Schema.Top> = Field.IfNumber<
   SharedOpenNamespace<S["Type"]>
 >
 
-/** What an open namespace is made with. */
+/** Options of an open namespace. All programs that open a name must agree on them. */
 export interface Options<S extends Schema.Top> {
-  /** Of every value; for values of several types a union. */
+  /** The schema of every value. For values of several types, a union. */
   readonly value: S
 }
 
@@ -115,7 +159,7 @@ const facade = <S extends Schema.Top>(
 ): Shared.Facade<OpenNamespaceOf<S>, typeof openNamespace, Codec<S>, Services<S>> => ({
   kind,
   values: { fingerprint: ValueCodec.fingerprint(value), codecs: ValueCodec.make(value) },
-  // `proxy` gives every field arithmetic; OpenNamespaceOf shows it where the schema is a number.
+  // `proxy` gives every field arithmetic; the type OpenNamespaceOf shows it where the schema is a number.
   proxy: (remote, codec) => proxy(remote, codec) as unknown as OpenNamespaceOf<S>
 })
 
@@ -123,21 +167,24 @@ const creation = <S extends Schema.Top>({ value }: Options<S>) => ({
   options: { values: Field.arithmeticOption(value) }
 })
 
-/** Names an open namespace as a service. */
+/**
+ * Declares a named open namespace as a service:
+ * `class Board extends SharedOpenNamespace.Service<Board>()("app/Board", options) {}`.
+ */
 export const Service = <Self>() => <const Id extends string, S extends Schema.Top>(id: Id, options: Options<S>) =>
   Shared.service<Self>()(id, facade(options.value), creation(options))
 
-/** Opens an open namespace by name, or makes one without a name, for the life of the scope. */
+/** Opens a named open namespace, or makes an unnamed one, for the life of the scope. */
 export const make = <S extends Schema.Top>(
   options: Options<S> & { readonly name?: string | undefined }
 ): Effect.Effect<OpenNamespaceOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.value), creation(options), options.name)
 
-/** An open namespace's handle as a value. */
+/** The schema of an open namespace's handle, for open namespaces inside payloads, items and values. */
 export const schema = <S extends Schema.Top>(value: S): Shared.HandleSchema<OpenNamespaceOf<S>, Services<S>> =>
   Shared.handleSchema(facade(value))
 
-/** Whether something is an open namespace. */
+/** Whether a value is a `SharedOpenNamespace`. */
 export const isSharedOpenNamespace = (u: unknown): u is SharedOpenNamespace<unknown> => Shared.isShared(kind)(u)
 
 // internals
@@ -152,7 +199,7 @@ const proxy = <A>(remote: OpenRemote, codec: ValueCodec.ValueCodec<A>): SharedOp
       () => new Map<string, A>(),
       (known, { event, parts }) =>
         Exit.map(decoded(remote, "changes", codec, parts), (entries) => {
-          // A change without parts has removed every name.
+          // A change without parts removed every name.
           if (event !== "change" || parts.length === 0) known.clear()
           for (const part of parts) if (typeof part === "string") known.delete(part)
           for (const [name, value] of entries) known.set(name, value)
@@ -173,7 +220,7 @@ const proxy = <A>(remote: OpenRemote, codec: ValueCodec.ValueCodec<A>): SharedOp
   }
 }
 
-/** The names and values among the parts; a name that was removed is not among them. */
+/** The names and decoded values among the parts, without names that were removed. */
 const decoded = <A>(
   remote: OpenRemote,
   operation: string,

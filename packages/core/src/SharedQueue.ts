@@ -1,8 +1,8 @@
 /**
- * A queue between processes: Effect's bounded `Queue`, whose deliveries survive their consumer (S-17 to S-19).
+ * A shared queue: Effect's bounded `Queue`, whose deliveries survive the death of their consumer (S-17 to S-19).
  *
- * Work that must finish uses `process`: the item is gone only when the work has succeeded, and comes back with a
- * higher attempt when its worker dies. A plain `take` hands the item over for good.
+ * Use `process` for work that must finish: the item is removed only when the work has succeeded, and returns to the
+ * queue with a higher attempt when its worker dies. A plain `take` removes the item on delivery.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -21,40 +21,48 @@ import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
-/** The queue was closed: nothing more can be offered, and it is empty. A failed offer had no effect. */
+/**
+ * The queue is closed. An offer fails with it at once, and had no effect. A taker fails with it only when the queue is
+ * empty and no delivery may still come back.
+ */
 export class QueueClosed extends Schema.TaggedError<QueueClosed>()("QueueClosed", { queue: Schema.String }) {
   override get message(): string {
     return `${this.queue} is closed`
   }
 }
 
-/** The lease had ended before the work was acknowledged: the item may be delivered again, or already was. */
+/** The lease ended before the work was acknowledged. The item may be delivered again, or already was. */
 export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
   queue: Schema.String,
   lease: Schema.Number
 }) {
   override get message(): string {
-    return `lease ${this.lease} of ${this.queue} is not held: it was settled before, or by nobody of this session`
+    return `lease ${this.lease} of ${this.queue} is not held: it was already settled, or belongs to another session. ` +
+      "Unless this process settled it, the item may be delivered again"
   }
 }
 
-/** What is known of a delivery besides its item. */
+/** A delivery, besides its item. */
 export interface Delivery {
-  /** 1 at first; one more for each delivery that failed, or whose worker died. */
+  /** 1 for the first delivery, and one more for each delivery that failed or whose process died. */
   readonly attempt: number
 }
 
-/** A delivered item that must be settled. What is not settled when the scope ends is given back. */
+/** A delivered item that must be settled by `ack` or `nack`. An unsettled item is given back when the scope ends. */
 export interface Lease<out A> extends Delivery {
   readonly item: A
-  /** The work is done: the item is gone. */
+  /** Acknowledges the work: the item is removed for good. */
   readonly ack: Effect.Effect<void, LeaseLost | ManagerError>
-  /** The work failed: the item comes back with one more attempt, or becomes a dead letter. */
+  /**
+   * Reports a failure: the item returns to the queue with one more attempt, or becomes a dead letter. The first 500
+   * characters of the reason are kept.
+   */
   readonly nack: (reason: string) => Effect.Effect<void, LeaseLost | ManagerError>
 }
 
-/** An item that failed `attempts` times, or could not be decoded. */
+/** An item that failed `attempts` times, or that did not decode. */
 export interface DeadLetter<out A> {
+  /** A failure if the item does not decode with this program's schema. */
   readonly item: Exit.Exit<A, ManagerError>
   readonly attempts: number
   readonly reason: string
@@ -74,13 +82,19 @@ export class OfferedInPart extends Schema.TaggedError<OfferedInPart>()("OfferedI
   }
 }
 
-/** A queue between processes. */
+/**
+ * A shared queue.
+ *
+ * Methods without the paragraphs **Fairness**, **Cancellation** and **On disconnect** are one call, which never waits
+ * for other processes: an interrupted one took effect once or not at all, and after a disconnect the reason of
+ * `ManagerError` says whether it did.
+ */
 export interface SharedQueue<in out A> extends Shared.Shared {
   /**
-   * Adds an item; waits while the queue is full.
+   * Adds an item at the end; waits while the queue is full.
    *
-   * **Fairness** First come first served. **Cancellation** Interruptible while it waits; then nothing was added.
-   * **On disconnect** `ManagerError`, whose reason says whether the item was added.
+   * **Fairness** FIFO. **Cancellation** Interruptible while it waits; nothing was added then. **On disconnect**
+   * `ManagerError`, whose reason says whether the item was added.
    */
   readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError>
   /**
@@ -92,21 +106,21 @@ export interface SharedQueue<in out A> extends Shared.Shared {
    * does not encode fails before any is added.
    */
   readonly offerAll: (values: Iterable<A>) => Effect.Effect<Array<A>, OfferedInPart | ManagerError>
-  /** Adds an item if that need not wait; answers whether it did (Python's `put_nowait`). */
+  /** Adds an item if there is room, and returns whether it did (Python's `put_nowait`). */
   readonly offerIfRoom: (value: A) => Effect.Effect<boolean, QueueClosed | ManagerError>
   /**
-   * Takes the first item, waits for one, and runs `f` on it: acknowledged when `f` succeeds, given back when it fails
-   * (one more attempt), is interrupted (the same attempt) or its process dies (one more attempt).
+   * Waits for the first item and runs `f` on it. The item is removed when `f` has succeeded. It returns to its old
+   * place with one more attempt when `f` fails or the process dies, and with the same attempt when `f` is interrupted.
    *
-   * **Fairness** First come first served. **Cancellation** Interruptible at any point; the item comes back to its old
-   * place. **On disconnect** `ManagerError`; the item comes back in the manager.
+   * **Fairness** FIFO. **Cancellation** Interruptible at any point; the item returns to its old place.
+   * **On disconnect** `ManagerError`; the manager puts the item back.
    */
   readonly process: <B, E, R>(
     f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
   ) => Effect.Effect<B, E | QueueClosed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
   /**
-   * Processes items as they come, one after another, until the queue is closed and drained. The first failure of `f`
-   * ends it, `QueueClosed` of another queue included; for several at a time run it several times.
+   * Processes one item after another until the queue is closed and drained. The first failure of `f` ends it, and so
+   * does a `QueueClosed` of another queue. To process several items at a time, run it several times.
    *
    * **Fairness**, **Cancellation** and **On disconnect** as `process`.
    */
@@ -114,52 +128,63 @@ export interface SharedQueue<in out A> extends Shared.Shared {
     f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
   ) => Effect.Effect<void, E | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
   /**
-   * Takes the first item, waits for one. It is the caller's once this effect has succeeded: what the process then
-   * loses is lost.
+   * Waits for the first item, removes it and returns it. Once this effect has succeeded the item is gone from the
+   * manager: if the process then dies, the item is lost.
    *
-   * **Fairness** First come first served. **Cancellation** Interruptible while it waits; an item under way goes back
-   * to its old place. **On disconnect** `ManagerError`; an item under way stays in the queue.
+   * **Fairness** FIFO. **Cancellation** Interruptible while it waits; an item that was on its way returns to its old
+   * place. **On disconnect** `ManagerError`; an item that was on its way returns to its old place.
    */
   readonly take: Effect.Effect<A, QueueClosed | ManagerError>
-  /** As `take`, but nothing where that would wait or find the queue closed (Python's `get_nowait`). */
+  /** As `take`, but returns `None` where `take` would wait or fail with `QueueClosed` (Python's `get_nowait`). */
   readonly poll: Effect.Effect<Option.Option<A>, ManagerError>
-  /** Items as they are taken, one for each that is asked for; ends when the queue is closed and drained. */
+  /**
+   * Streams items by repeated `take`, one for each that is pulled. The stream ends when the queue is closed and
+   * drained.
+   *
+   * **Fairness**, **Cancellation** and **On disconnect** as `take`.
+   */
   readonly stream: Stream.Stream<A, ManagerError>
-  /** As `take`, and the item must be settled while the scope lives. */
+  /**
+   * Waits for the first item and leases it: it must be settled, by `ack` or `nack`, before the scope ends. An unsettled
+   * item returns to its old place when the scope ends.
+   *
+   * **Fairness**, **Cancellation** and **On disconnect** as `process`.
+   */
   readonly takeLease: Effect.Effect<Lease<A>, QueueClosed | ManagerError, Scope.Scope>
-  /** No more offers, those that wait fail; takers drain what is left. */
+  /** Closes the queue: waiting and later offers fail with `QueueClosed`, and takers drain the remaining items. */
   readonly close: Effect.Effect<void, ManagerError>
-  /** Drops every item that waits to be taken, and answers how many these were. What is being worked on is not among them. */
+  /** Drops all queued items, and returns how many there were. Items that are leased are not queued. */
   readonly clear: Effect.Effect<number, ManagerError>
-  /** Items that wait to be taken. */
+  /** Returns the number of queued items. Items that are leased are not queued. */
   readonly size: Effect.Effect<number, ManagerError>
-  /** Whether no item waits to be taken. */
+  /** Whether no item is queued. */
   readonly isEmpty: Effect.Effect<boolean, ManagerError>
   /** Whether `offer` would wait. */
   readonly isFull: Effect.Effect<boolean, ManagerError>
   /**
-   * Waits until no item waits to be taken. The manager looks at every change and sends one message: a moment is enough
+   * Waits until no item is queued. The manager checks after every change and sends one message, so a moment is enough
    * (S-29).
    *
-   * **Fairness** Waiting holds up nobody; all who wait for this go at once. **Cancellation** Interruptible; the manager
-   * forgets the call. **On disconnect** `ManagerError`.
+   * **Fairness** A waiter delays nobody; all that wait for this are released in one step. **Cancellation**
+   * Interruptible; the manager forgets the call. **On disconnect** `ManagerError`.
    */
   readonly untilEmpty: Effect.Effect<void, ManagerError>
   /**
-   * Waits until every item that was accepted has been settled: taken, worked on with success, dropped, or given up as a
-   * dead letter (Python's `join`). Otherwise as `untilEmpty`.
+   * Waits until every accepted item is settled: removed by `take`, processed with success, dropped by `clear`, or a
+   * dead letter (Python's `join`). **Fairness**, **Cancellation** and **On disconnect** as `untilEmpty`.
    */
   readonly untilSettled: Effect.Effect<void, ManagerError>
-  /** What could not be worked on, oldest first. */
+  /** Returns the dead letters, oldest first. */
   readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter<A>>, ManagerError>
 }
 
-/** What a queue is made with. */
+/** Options of a queue. All programs that open a name must agree on them. */
 export interface Options<S extends Schema.Top> {
+  /** The schema of the items. */
   readonly item: S
-  /** Items that wait or are leased before `offer` waits. Default 1024. `Infinity`: never. */
+  /** How many items may be queued or leased before `offer` waits. Default 1024; `Infinity` for no bound. */
   readonly capacity?: number | undefined
-  /** Deliveries that may fail before an item is a dead letter. Default 5. */
+  /** How many deliveries of an item may fail before it becomes a dead letter. Default 5. */
   readonly attempts?: number | undefined
 }
 
@@ -181,28 +206,30 @@ const creation = <S extends Schema.Top>({ attempts = 5, capacity = 1_024 }: Opti
   options: { capacity, attempts }
 })
 
-/** Names a queue as a service: `class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Job }) {}`. */
+/**
+ * Declares a named queue as a service: `class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Job }) {}`.
+ */
 export const Service = <Self>() => <const Id extends string, S extends Schema.Top>(id: Id, options: Options<S>) =>
   Shared.service<Self>()(id, facade(options.item), creation(options))
 
-/** Opens a queue by name, or makes one without a name, for the life of the scope. */
+/** Opens a named queue, or makes an unnamed one, for the life of the scope. */
 export const make = <S extends Schema.Top>(
   options: Options<S> & { readonly name?: string | undefined }
 ): Effect.Effect<SharedQueue<S["Type"]>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.item), creation(options), options.name)
 
-/** A queue's handle as a value. */
+/** The schema of a queue's handle, for queues inside payloads, items and values. */
 export const schema = <S extends Schema.Top>(item: S): Shared.HandleSchema<SharedQueue<S["Type"]>, Services<S>> =>
   Shared.handleSchema(facade(item))
 
-/** Whether something is a queue. */
+/** Whether a value is a `SharedQueue`. */
 export const isSharedQueue = (u: unknown): u is SharedQueue<unknown> => Shared.isShared(kind)(u)
 
 // internals
 
 const whenClosed: Refusals<"QueueClosed", QueueClosed> = { QueueClosed: (_, queue) => new QueueClosed({ queue }) }
 
-/** The end of `processAll`: told apart from `QueueClosed` of another queue, with which `f` may fail. */
+/** Ends `processAll`. Not `QueueClosed`, with which `f` may fail because of another queue. */
 class Drained {
   readonly _tag = "Drained"
 }
@@ -263,16 +290,16 @@ const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], 
 /** Offers of one `offerAll` that wait at the same time: few beside `waitersPerObjectMax`, which all share. */
 const waitingMax = 1_000
 
-/** How long the texts of the items are that travel in one call. */
+/** Characters of item texts in one call, at most. */
 const batchLength = 256 * 1024
 
-/** What a part costs besides its text, at most. */
+/** Characters that a part takes besides its text, at most. */
 const batchOverhead = 16
 
-/** Three bytes are enough for each unit of a text; one more is for what stands around it. */
+/** Bytes for each character: three for UTF-8, and one for the frame's overhead. */
 const bytesOfLength = 4
 
-/** As many of the cells from a position on as one call may have; at least one. */
+/** The cells from a position on that fit into one call; at least one. */
 const batch = (cells: ReadonlyArray<Cell>, start: number, lengthMax: number): ReadonlyArray<Cell> => {
   let end = start
   for (let length = 0; end < cells.length; end++) {
@@ -304,7 +331,7 @@ const offerAll = <A>(
         onSuccess: (accepted) => accepted === some.length ? from(start + accepted) : oneByOne(start + accepted)
       })
     }
-    // At once: they travel in one frame and wait in the order in which they were given. None is interrupted because of
+    // Concurrently, so that the offers share a frame. They wait in the order of the items. None is interrupted because of
     // another, so it is known of each whether it was added.
     const oneByOne = (start: number): Effect.Effect<Array<A>, OfferedInPart | ManagerError> =>
       Effect.flatMap(
@@ -348,13 +375,13 @@ const lease = <A, E>(
     "reject"
   )
 
-/** Gives an item back because of how the work on it ended; an interruption is not the item's fault (S-19). */
+/** Gives an item back after its work has not succeeded. An interruption does not count as a failed attempt (S-19). */
 const giveBack = (remote: QueueRemote, id: GrantId, cause: Cause.Cause<unknown>): void =>
   Cause.hasInterrupts(cause)
     ? remote.tell("giveBack", [id, 0, ""])
     : remote.tell("giveBack", [id, 1, reason(cause)])
 
-/** How much of a failure is kept with an item. */
+/** Characters of a failure that are kept with an item. */
 const reasonLength = 500
 
 const reason = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).slice(0, reasonLength)
@@ -372,9 +399,9 @@ const process = <A, B, E, R, Closed>(
       return restore(Effect.tap(work, () => done)).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
-            // After an acknowledgement that was interrupted or refused this finds no lease, and is refused in turn.
+            // After an interrupted or refused `ack` there may be no lease any more: the manager then refuses this call.
             if (Exit.isFailure(exit)) giveBack(remote, id, exit.cause)
-            // Handles in an item belong to the scope in which it is worked on (S-24).
+            // Handles in an item belong to the scope of its processing (S-24).
             remote.connection.dropHandles([cell])
           })
         )

@@ -1,5 +1,5 @@
 /**
- * A value between processes: Effect's `SubscriptionRef`. A number can also be added to, in the manager (S-25).
+ * A shared value: Effect's `SubscriptionRef`, Python's `Value`. The manager itself can add to a number (S-25).
  */
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,19 +13,19 @@ import * as ValueCodec from "./proxy/ValueCodec.ts"
 
 export { OutOfBounds } from "./proxy/Field.ts"
 
-/** A value between processes. */
+/** A shared value: the methods of `Field`. */
 export interface SharedRef<in out A> extends Field.Field<A>, Shared.Shared {}
 
-/** A number between processes. */
+/** A shared number: the methods of `Field` and `Arithmetic`. */
 export interface SharedNumber extends Field.NumberField, Shared.Shared {}
 
 /** The ref of a schema: a `SharedNumber` if its type and encoding are exactly `number`. */
 export type RefOf<S extends Schema.Top> = Field.FieldOf<S> & Shared.Shared
 
-/** What a ref is made with. */
+/** Options of a ref. All programs that open a name must agree on `schema`. */
 export interface Options<S extends Schema.Top> {
   readonly schema: S
-  /** The first value. Whoever opens the name first sets it; later ones are not compared (S-27). */
+  /** The value of a new ref. Ignored when the name exists (S-27). */
   readonly initial: S["Type"]
 }
 
@@ -41,7 +41,7 @@ type Codec<S extends Schema.Top> = ValueCodec.ValueCodec<S["Type"]>
 const facade = <S extends Schema.Top>(schema: S): Shared.Facade<RefOf<S>, typeof ref, Codec<S>, Services<S>> => ({
   kind,
   values: { fingerprint: ValueCodec.fingerprint(schema), codecs: ValueCodec.make(schema) },
-  // `make` gives every field arithmetic; RefOf shows it where the schema is a number.
+  // `make` gives every field arithmetic; the type RefOf shows it where the schema is a number.
   proxy: (remote, codec) => ({ ...Field.make(remote, field, codec), [Shared.TypeId]: remote }) as unknown as RefOf<S>
 })
 
@@ -50,19 +50,22 @@ const creation = <S extends Schema.Top>({ initial, schema }: Options<S>): Shared
   initial: (codec) => Exit.map(codec.encodeCanonical(initial), (cell) => [cell])
 })
 
-/** Names a ref as a service: `class Done extends SharedRef.Service<Done>()("app/Done", { schema: Schema.Int, initial: 0 }) {}`. */
+/**
+ * Declares a named ref as a service:
+ * `class Done extends SharedRef.Service<Done>()("app/Done", { schema: Schema.Int, initial: 0 }) {}`.
+ */
 export const Service = <Self>() => <const Id extends string, S extends Schema.Top>(id: Id, options: Options<S>) =>
   Shared.service<Self>()(id, facade(options.schema), creation(options))
 
-/** Opens a ref by name, or makes one without a name, for the life of the scope. */
+/** Opens a named ref, or makes an unnamed one, for the life of the scope. */
 export const make = <S extends Schema.Top>(
   options: Options<S> & { readonly name?: string | undefined }
 ): Effect.Effect<RefOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.schema), creation(options), options.name)
 
-/** A ref's handle as a value. */
+/** The schema of a ref's handle, for refs inside payloads, items and values. */
 export const schema = <S extends Schema.Top>(value: S): Shared.HandleSchema<RefOf<S>, Services<S>> =>
   Shared.handleSchema(facade(value))
 
-/** Whether something is a ref. */
+/** Whether a value is a `SharedRef`. */
 export const isSharedRef = (u: unknown): u is SharedRef<unknown> => Shared.isShared(kind)(u)

@@ -1,8 +1,8 @@
 /**
- * Permits between processes: Effect's `Semaphore`, first come first served and fenced (S-13, S-21).
+ * A shared semaphore: Effect's `Semaphore`, in FIFO order and fenced (S-13, S-21).
  *
- * At most so many permits are held at a time, over all processes. Inside `withPermits` every call to this manager
- * carries the hold: who has lost its permits cannot write as if it had them.
+ * All processes together hold at most `permits` permits. Inside `withPermits` every call to this manager carries the
+ * hold, so a holder that has lost its permits cannot write as if it still had them.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,63 +16,64 @@ import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 
-/** More permits than the semaphore has: it would wait for ever. Nothing was acquired. */
+/** The request needs more permits than the semaphore was made with. Nothing was acquired. */
 export class TooManyPermits extends Schema.TaggedError<TooManyPermits>()("TooManyPermits", {
   semaphore: Schema.String,
   permits: Schema.Number
 }) {
   override get message(): string {
-    return `${this.semaphore} has ${this.permits} permits, and never more`
+    return `${this.semaphore} has ${this.permits} permits in all: a request for more would wait forever. ` +
+      "Nothing was acquired"
   }
 }
 
-/** The permits were lost while the body ran: the semaphore was deleted, or the connection ended. */
+/** The permits were lost while the body ran: the semaphore was removed, or the connection ended. */
 export class PermitsLost extends Schema.TaggedError<PermitsLost>()("PermitsLost", {
   semaphore: Schema.String,
   permits: Schema.Number
 }) {
   override get message(): string {
-    return `${this.permits} permits of ${this.semaphore} were lost while they were held: the body was interrupted, and ` +
-      "every later write of it to this manager is refused. What it wrote before the loss stands"
+    return `${this.permits} permits of ${this.semaphore} were lost while they were held: the body was interrupted. ` +
+      "Its writes to this manager before the loss stand, and later ones are refused"
   }
 }
 
-/** Permits between processes. */
+/** A shared semaphore. */
 export interface SharedSemaphore extends Shared.Shared {
   /**
-   * Runs an effect while holding that many permits; gives them back however the effect ends. Not re-entrant and not
-   * aware of it: who takes permits while holding some may wait for itself, as with Effect's.
+   * Acquires `permits` permits, runs an effect, and releases them however the effect ends. Not re-entrant: a fiber that
+   * acquires more permits while it holds some may wait for itself, as with Effect's semaphore.
    *
-   * **Fairness** First come first served: a small request does not overtake a large one.
+   * **Fairness** FIFO: a small request does not overtake a large one.
    *
-   * **Cancellation** Interruptible while it waits: it leaves its place, and a grant under way is given back. While the
-   * body runs, its interruption gives the permits back after its finalizers.
+   * **Cancellation** Interruptible while it waits: the request leaves the queue, and permits that were already granted
+   * are released. Interrupting the body releases the permits after the body's finalizers.
    *
-   * **On disconnect** While waiting: `ManagerError`. While holding: the body is interrupted and `PermitsLost` fails the
-   * effect; the manager has the permits back.
+   * **On disconnect** While waiting: `ManagerError`. While holding: the body is interrupted and the effect fails with
+   * `PermitsLost`; the manager takes the permits back.
    */
   readonly withPermits: (
     permits: number
   ) => <A, E, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TooManyPermits | PermitsLost | ManagerError, R>
-  /** As `withPermits(1)`. */
+  /** The same as `withPermits(1)`. **Fairness**, **Cancellation** and **On disconnect** as `withPermits`. */
   readonly withPermit: <A, E, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TooManyPermits | PermitsLost | ManagerError, R>
-  /** As `withPermits` if they are there and nobody waits for some; else answers `None` at once. */
+  /** As `withPermits` if the permits are free and nobody waits for any; otherwise returns `None` without waiting. */
   readonly withPermitsIfAvailable: (
     permits: number
   ) => <A, E, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<Option.Option<A>, E | TooManyPermits | PermitsLost | ManagerError, R>
-  /** Permits that nobody holds. So many a moment ago is no promise. */
+  /** Returns how many permits are free. Others may have acquired them by the time this returns. */
   readonly available: Effect.Effect<number, ManagerError>
 }
 
-/** What a semaphore is made with. */
+/** Options of a semaphore. All programs that open a name must agree on them. */
 export interface Options {
-  /** A whole number from 1 up. */
+  /** How many permits there are in all: a whole number of at least 1. */
   readonly permits: number
 }
 
@@ -83,7 +84,7 @@ const facade: Shared.Facade<SharedSemaphore, typeof semaphore> = {
   proxy: (remote) => {
     const withPermits: SharedSemaphore["withPermits"] = (permits) => (self) =>
       Effect.uninterruptibleMask((restore) =>
-        // Who waits for permits is never answered without them.
+        // A reply to `acquire` always grants the permits.
         Effect.flatMap(
           acquire(remote, restore, "acquire", permits),
           (held) => holding(remote, restore, held!, self)
@@ -105,20 +106,23 @@ const facade: Shared.Facade<SharedSemaphore, typeof semaphore> = {
   }
 }
 
-/** Names a semaphore as a service: `class Slots extends SharedSemaphore.Service<Slots>()("app/Slots", { permits: 3 }) {}`. */
+/**
+ * Declares a named semaphore as a service:
+ * `class Slots extends SharedSemaphore.Service<Slots>()("app/Slots", { permits: 3 }) {}`.
+ */
 export const Service = <Self>() => <const Id extends string>(id: Id, { permits }: Options) =>
   Shared.service<Self>()(id, facade, { options: { permits } })
 
-/** Opens a semaphore by name, or makes one without a name, for the life of the scope. */
+/** Opens a named semaphore, or makes an unnamed one, for the life of the scope. */
 export const make = (
   { name, permits }: Options & { readonly name?: string | undefined }
 ): Effect.Effect<SharedSemaphore, Shared.OpenError, Manager | Scope.Scope> =>
   Shared.open(facade, { options: { permits } }, name)
 
-/** A semaphore's handle as a value. */
+/** The schema of a semaphore's handle, for semaphores inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)
 
-/** Whether something is a semaphore. */
+/** Whether a value is a `SharedSemaphore`. */
 export const isSharedSemaphore = (u: unknown): u is SharedSemaphore => Shared.isShared(kind)(u)
 
 // internals
@@ -134,7 +138,7 @@ const acquire = (
   permits: number
 ): Effect.Effect<Held<PermitsLost> | undefined, TooManyPermits | ManagerError> =>
   remote.callOwned(restore, operation, [permits], ([token]) =>
-    // `tryAcquire` replies with nothing when it got nothing.
+    // `tryAcquire` replies without a token when it acquired nothing.
     Exit.succeed(
       token === undefined
         ? undefined

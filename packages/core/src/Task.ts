@@ -1,5 +1,5 @@
 /**
- * A task: work that can run in another process, by name, with a schema for what goes in and what comes back.
+ * A task: a named unit of work that another process can run, with schemas for its payload, result and error.
  */
 import * as Schema from "effect/Schema"
 
@@ -11,7 +11,7 @@ export type PayloadSchema<P extends PayloadInput> = P extends Schema.Top ? P
   : P extends Schema.Struct.Fields ? Schema.Struct<P>
   : never
 
-/** A task, without what it does: that is said by `TaskGroup.toLayer`. */
+/** A task's declaration. Its handler is given to `TaskGroup.toLayer`. */
 export interface Task<
   out Tag extends string,
   out Payload extends Schema.Top,
@@ -27,18 +27,21 @@ export interface Task<
 /** Any task. */
 export interface Any extends Task<string, Schema.Top, Schema.Top, Schema.Top> {}
 
-/** Services needed to send a payload and to read a result. */
+/** Services that the caller's codecs need, to send a payload and to read a result. */
 export type CallerServices<T extends Any> =
   | T["payload"]["EncodingServices"]
   | T["payload"]["DecodingServices"]
   | ResultServices<T>
 
-/** Services needed to carry a result. */
+/** Services that the codecs of a result need. */
 export type ResultServices<T extends Any> =
   | T["success"]["DecodingServices" | "EncodingServices"]
   | T["error"]["DecodingServices" | "EncodingServices"]
 
-/** Defines a task. Without `success` it answers nothing, without `error` it cannot fail. */
+/**
+ * Declares a task. `payload` is a schema, or the fields of a struct. Without `success` the task returns nothing,
+ * without `error` it cannot fail. The `tag` is unique in its group.
+ */
 export const make = <
   const Tag extends string,
   P extends PayloadInput,
@@ -49,7 +52,7 @@ export const make = <
   options: { readonly payload: P; readonly success?: S; readonly error?: E }
 ): Task<Tag, PayloadSchema<P>, S, E> => ({
   tag,
-  // A schema stands for itself, fields for their struct, as the type says.
+  // As `PayloadSchema` says: a schema is the payload's, fields become a struct.
   payload: (Schema.isSchema(options.payload) ? options.payload : Schema.Struct(options.payload)) as PayloadSchema<P>,
   success: (options.success ?? Schema.Void) as S,
   error: (options.error ?? Schema.Never) as E

@@ -1,23 +1,23 @@
 /**
- * A group of tasks and what they do: the program's list of everything that other processes may be asked to run.
+ * A group of tasks, and the layer of their handlers: everything that a program's workers can be asked to run.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Task from "./Task.ts"
 
-/** What a task is told besides its payload. */
+/** The second argument of a handler. */
 export interface TaskContext {
-  /** 1 at first; one more for each run of this task that ended without a result. */
+  /** 1 in the first run, and one more for each run whose worker crashed (`Pool`, with `retry`). */
   readonly attempt: number
 }
 
-/** The handlers of a group as a service: what `toLayer` provides and a worker needs. */
+/** The handlers of a group, as a service. `toLayer` provides it, and a worker needs it. */
 export interface Handlers<in out Id extends string> {
   readonly "~@effect-multiprocessing/core/Handlers": Id
 }
 
-/** What a task does. */
+/** The implementation of a task: runs in the worker. */
 export type Handler<T extends Task.Any, R> = (
   payload: T["payload"]["Type"],
   context: TaskContext
@@ -32,18 +32,23 @@ type ServicesOf<H> = {
   readonly [K in keyof H]: H[K] extends (...args: ReadonlyArray<never>) => infer F ? Effect.Services<F> : never
 }[keyof H]
 
-/** A group of tasks. */
+/** A group of tasks. Made by `make`. */
 export interface TaskGroup<in out Id extends string, out Tasks extends ReadonlyArray<Task.Any>> {
   readonly id: Id
   readonly tasks: Tasks
-  /** Says what each task does; a missing handler does not compile. Their services are taken when the layer is built. */
+  /**
+   * The layer of the handlers, one for each task; a missing handler does not compile. The handlers' services are taken
+   * once, when the layer is built in a worker.
+   */
   readonly toLayer: <const H, R>(
-    // R is no service: written `unknown`, it would be inferred as what some handlers need, and nothing provides that.
+    // R is a free type parameter. As `unknown` it would be inferred as services that nothing provides.
     handlers: H & HandlersOf<Tasks, NoInfer<R>>
   ) => Layer.Layer<Handlers<Id>, never, ServicesOf<H>>
 }
 
-/** Makes a group. Its id and its tasks' tags are how a worker finds what to run: they must be the same on both sides. */
+/**
+ * Makes a group. A worker finds a handler by the group's id and the task's tag, so both must be equal on both sides.
+ */
 export const make = <const Id extends string, const Tasks extends ReadonlyArray<Task.Any>>(
   id: Id,
   options: { readonly tasks: Tasks }
@@ -66,12 +71,12 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
     )
 })
 
-/** A task and what it does, with its services. */
+/** A task and its handler, whose services are provided. */
 export interface Runnable {
   readonly task: Task.Any
   readonly run: Handler<Task.Any, never>
 }
 
-/** The key of a group's handlers. */
+/** The service key of a group's handlers. */
 export const handlersOf = <Id extends string>(id: Id): Context.Key<Handlers<Id>, ReadonlyMap<string, Runnable>> =>
   Context.Service<Handlers<Id>, ReadonlyMap<string, Runnable>>(`@effect-multiprocessing/core/TaskGroup/${id}`)

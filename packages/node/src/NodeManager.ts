@@ -1,12 +1,12 @@
 /**
- * Managers on Node. Which layer provides the manager decides the deployment; the program does not change.
+ * Managers on Node. The layer that provides the manager decides the deployment; the program does not change.
  *
- * | layer         | the manager is                                   | for                                     |
- * | ------------- | ------------------------------------------------ | --------------------------------------- |
- * | `layer`       | a child process                                  | programs with worker processes (default) |
- * | `layerServer` | in this process, on a Unix socket                | one process less                        |
- * | `layerClient` | elsewhere on this machine                        | programs started separately             |
- * | `layerWorker` | the one of the process that started this one     | entries of workers                      |
+ * | layer         | the manager                        | use it for                               |
+ * | ------------- | ---------------------------------- | ---------------------------------------- |
+ * | `layer`       | a child process                    | programs with worker processes (default) |
+ * | `layerServer` | in this process, on a Unix socket  | one process less, or several programs    |
+ * | `layerClient` | another program on this machine    | programs that are started separately     |
+ * | `layerWorker` | the manager of this worker's owner | workers that do not use `runMain`        |
  */
 import { type Limits, Manager, ManagerError, Pool, Process } from "@effect-multiprocessing/core"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -24,21 +24,30 @@ import { layerSpawner } from "./NodeProcess.ts"
 
 export { layerSpawner } from "./NodeProcess.ts"
 
-/** How a manager is made. */
+/** Options of `layerWith`. */
 export interface Options {
-  /** Bounds other than the defaults (`Limits.defaults`). */
+  /** Bounds that replace those of `Limits.defaults`. */
   readonly limits?: Partial<Limits.Limits> | undefined
-  /** A file that gets a line of JSON for every state change, for certification. Slow: one write each. */
+  /** The path of a file that gets one line of JSON for every state change, for certification. Slow: one write each. */
   readonly journal?: string | undefined
 }
 
-/** How a manager inside this process is made. */
+/** Options of `layerServer`. */
 export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "journal" | "key"> {
-  /** The path of the Unix socket. Default: one in a private folder. A stale socket there is replaced. */
+  /**
+   * The path of the Unix socket. Default: a new one in a folder that only this user can enter. A socket at the path
+   * that no process listens on is replaced.
+   */
   readonly path?: string | undefined
 }
 
-/** A manager in a child process, with the options given. Ended with the layer's scope, and when this process dies. */
+/**
+ * A manager in a child process. The process ends with the layer's scope, and when this process dies. Building the layer
+ * fails with `StartFailed` when the process does not listen within 30 seconds.
+ *
+ * **Fairness** Does not wait for other programs. **Cancellation** Building can be interrupted; the process is then
+ * ended. **On disconnect** Every pending and every later call fails with `ManagerError`. The layer does not reconnect.
+ */
 export const layerWith = (options: Options): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
   Layer.effect(
     Manager.Manager,
@@ -48,10 +57,16 @@ export const layerWith = (options: Options): Layer.Layer<Manager.Manager, Manage
     })
   ).pipe(Layer.provide(layerPlatform))
 
-/** A manager in a child process: the default. */
+/** `layerWith` without options: the manager that `runMain` uses by default. */
 export const layer: Layer.Layer<Manager.Manager, ManagerError.ManagerError> = Layer.suspend(() => layerWith({}))
 
-/** A manager inside this process, that other processes can reach. */
+/**
+ * A manager inside this process, on a Unix socket that other processes can reach. Building the layer fails with
+ * `StartFailed` when the socket cannot be bound.
+ *
+ * **Fairness** Does not wait for other programs. **Cancellation** Building can be interrupted. **On disconnect** The
+ * manager ends with this process; the calls of its clients then fail with `ManagerError`.
+ */
 export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
   Layer.effect(
     Manager.Manager,
@@ -64,40 +79,54 @@ export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Ma
     })
   ).pipe(Layer.provide(layerPlatform))
 
-/** A manager elsewhere on this machine, by its socket and key. */
+/**
+ * A connection to the manager of another program on this machine, by its socket and key. `name` is shown in `inspect`
+ * and in errors. Building the layer fails with `ConnectFailed` or `HandshakeRefused`.
+ *
+ * **Fairness** A connection that a busy listener does not accept at once is retried for two seconds. **Cancellation**
+ * Building can be interrupted. **On disconnect** Every pending and every later call fails with `ManagerError`. The
+ * layer does not reconnect.
+ */
 export const layerClient = (
   endpoint: Manager.Endpoint & { readonly name?: string | undefined }
 ): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
   Layer.effect(Manager.Manager, Endpoint.connect(endpoint, endpoint.name ?? "client"))
 
-/** In a worker: the manager of the process that started it. Elsewhere it fails. */
+/**
+ * In a worker, a connection to the manager of its owner. Elsewhere it fails with `ConnectFailed`. **Fairness**,
+ * **Cancellation** and **On disconnect** as `layerClient`.
+ */
 export const layerWorker: Layer.Layer<Manager.Manager, ManagerError.ManagerError> = Layer.suspend(() => {
   const worker = workerEnvironment()
   if (worker !== undefined) return layerClient({ ...worker.endpoint, name: worker.name })
   const reason = new ManagerError.ConnectFailed({
     address: "the owner",
-    issue: "this process was not started as a worker"
+    issue: "this process was not started as a worker of another program"
   })
   return Layer.effect(Manager.Manager, Effect.fail(new ManagerError.ManagerError({ reason })))
 })
 
-/** What `runMain` is given. */
+/** Options of `runMain`. */
 export interface RunOptions<ROut, E> {
-  /** The handlers of every task this program may be asked to run: `TaskGroup.toLayer`. */
+  /** The handlers of every task that workers of this program run: the merged layers of `TaskGroup.toLayer`. */
   readonly tasks?:
     | Layer.Layer<ROut, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices>
     | undefined
   /** The manager of the main program. Default: `layer`, a child process. */
   readonly manager?: Layer.Layer<Manager.Manager, ManagerError.ManagerError> | undefined
-  /** The file that workers run. Default: the file of this program. */
+  /** The file that workers run; it must call `runMain` with the same tasks. Default: the file of this program. */
   readonly entry?: URL | undefined
 }
 
 /**
- * Runs a program of one file: `main` when it is started by a person, its tasks when it is started as a worker.
+ * Runs a program. In a process that a person started it runs `main`; in a worker it runs the task that the worker was
+ * started for. One file is therefore both the main program and its workers.
  *
- * Ctrl-C and SIGTERM interrupt `main` once; its scopes end in order, workers first, the manager last. Ctrl-C once more,
- * half a second later or after that, ends everything at once. A failure is printed and the exit code is 1.
+ * A failure of `main` is printed, and the exit code is 1.
+ *
+ * **Cancellation** Ctrl-C and SIGTERM interrupt `main` once. Its scopes then end in order: the workers first, the
+ * manager last. A second Ctrl-C at least half a second after the first ends everything at once. **On disconnect** Calls
+ * to the manager fail with `ManagerError`; `main` goes on.
  */
 export const runMain = <A, E, ROut = never, ET = never>(
   main: Effect.Effect<A, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices>,
@@ -117,7 +146,7 @@ export const runMain = <A, E, ROut = never, ET = never>(
     : Process.serve(assignment)
   const served = serve.pipe(
     Effect.provide(Layer.provideMerge(tasks, Layer.merge(layerWorker, platform))),
-    // On standard error, whose last lines are kept for the owner.
+    // On standard error: the owner keeps its last lines for `ProcessExited`.
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
   process.on("SIGTERM", endsAnyway)
@@ -126,12 +155,12 @@ export const runMain = <A, E, ROut = never, ET = never>(
 
 // internals
 
-/** Signals closer to one another are one: a terminal and a program like npm may both send it. */
+/** Signals within this time count as one: the terminal and npm may both send a Ctrl-C. */
 const oneInterruptMs = 500
 
 /**
- * Whoever presses Ctrl-C again does not want to wait for finalizers any longer. Workers and the manager notice the end
- * of their lifelines.
+ * A second Ctrl-C exits without waiting for finalizers. Workers and the manager notice the end of their lifelines and
+ * end, too.
  */
 const endOnSecondInterrupt = Effect.acquireRelease(
   Effect.sync(() => {
@@ -148,15 +177,15 @@ const endOnSecondInterrupt = Effect.acquireRelease(
 )
 
 /**
- * The owner asks a worker to end as soon as it has the result, and the runtime hears that only until the task is done:
- * the signal would then end the worker at once, in the middle of what `endWorker` is still writing. One that cannot
- * write is killed after its grace.
+ * A handler of SIGTERM that does nothing. The owner sends SIGTERM as soon as it has the result, and the runtime stops
+ * handling the signal when the task is done: without a handler the signal would kill the worker while `endWorker` still
+ * writes. A worker that cannot write is killed after its grace.
  */
 const endsAnyway = (): void => {}
 
 /**
- * Whatever user code has left open: the result is with the manager, and the worker is done. What it has written and its
- * owner has not read yet would be lost with it.
+ * Exits although user code may have left handles open: the manager has the result. First waits until the pipes are
+ * flushed, because output that the owner has not read yet would be lost.
  */
 const endWorker: Runtime.Teardown = (exit) =>
   Runtime.defaultTeardown(exit, (code) => {
@@ -165,7 +194,7 @@ const endWorker: Runtime.Teardown = (exit) =>
 
 let taken: { readonly worker: Environment.WorkerEnvironment | undefined } | undefined
 
-/** Read once: it is gone from the environment after that. */
+/** Reads the environment once: reading removes the variable. */
 const workerEnvironment = (): Environment.WorkerEnvironment | undefined => {
   taken ??= { worker: Environment.take<Environment.WorkerEnvironment>() }
   return taken.worker

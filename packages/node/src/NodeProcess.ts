@@ -1,5 +1,5 @@
 /**
- * Worker processes on Node: the program that is running, started once more as a worker.
+ * Worker processes on Node: a worker is the running program, started again with an assignment.
  */
 import { Manager, Process } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
@@ -11,9 +11,10 @@ import * as ChildProcess from "./childProcess.ts"
 import * as Environment from "./environment.ts"
 
 /**
- * Provides `Process.spawn` and `Pool.make`. The entry is the file a worker runs, which must call `NodeManager.runMain`;
- * by default the one this program was started with. A `.ts` entry that is not there is looked for as `.js`, since `tsc`
- * does not rewrite such URLs.
+ * Provides the `ProcessSpawner` that `Process.spawn` and `Pool.make` need. `entry` is the file that workers run; it
+ * must call `NodeManager.runMain`. Default: the file that this program was started with. If a `.ts` entry does not
+ * exist, the `.js` file beside it is used, because `tsc` does not rewrite such URLs. A missing entry fails `spawn` with
+ * `SpawnError`.
  */
 export const layerSpawner = (
   entry: URL | string = process.argv[1] ?? ""
@@ -31,7 +32,9 @@ export const layerSpawner = (
         for (const candidate of [file, built]) {
           if (yield* Effect.orElseSucceed(fs.exists(candidate), () => false)) return candidate
         }
-        const issue = file === built ? `its entry ${file} does not exist` : `neither ${file} nor ${built} exists`
+        const issue = file === built
+          ? `the worker's entry ${file} does not exist`
+          : `the worker's entry is missing: neither ${file} nor ${built} exists`
         return yield* new Process.SpawnError({ task, issue })
       })
 
@@ -39,7 +42,7 @@ export const layerSpawner = (
         function*(assignment: string, { execArgv, grace, name, task }: Process.StartOptions, linked: boolean) {
           const { endpoint } = yield* Manager.Manager
           if (endpoint === undefined) {
-            const issue = "other processes cannot reach a manager in memory; use NodeManager.layer"
+            const issue = "workers cannot reach a manager in memory. Use NodeManager.layer"
             return yield* new Process.SpawnError({ task, issue })
           }
           const resolved = yield* resolve(task)

@@ -1,5 +1,5 @@
 /**
- * Progress for a person: on a terminal a bar that redraws, elsewhere a line for each tenth of the way.
+ * Progress for people: a redrawn bar on a terminal, and elsewhere one line for each tenth of the total.
  *
  * ```text
  *   [##############................] 286/572 files, 124 files/s, 3 s left
@@ -11,27 +11,27 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/** What is shown, and where. */
+/** Options of `make` and `show`. */
 export interface Options {
-  /** How much there is to do: a whole number of at least 1. */
+  /** The number of units to be done: a whole number of at least 1. */
   readonly total: number
-  /** What is counted. Default "tasks". */
+  /** The plural noun of the units. Default "tasks". */
   readonly unit?: string | undefined
-  /** Whether lines can be redrawn. Default: whether standard output is a terminal. */
+  /** Whether to draw a bar. Default: whether standard output is a terminal. */
   readonly terminal?: boolean | undefined
-  /** Where the text goes. Default: standard output. */
+  /** Writes the text. Default: to standard output. */
   readonly write?: ((text: string) => void) | undefined
 }
 
-/** Progress that is being shown. */
+/** A progress display. Made by `make`. */
 export interface Progress {
-  /** So much is done. */
+  /** Shows that `done` units are done. */
   readonly set: (done: number) => Effect.Effect<void>
-  /** A line of its own, above the bar. */
+  /** Prints a line above the bar. */
   readonly note: (text: string) => Effect.Effect<void>
 }
 
-/** Shows progress for the life of the scope; a bar ends with its line. */
+/** Shows progress for the life of the scope. When the scope ends, the bar is drawn a last time and its line ends. */
 export const make = (
   { terminal = process.stdout.isTTY, total, unit = "tasks", write = toStandardOutput }: Options
 ): Effect.Effect<Progress, never, Scope.Scope> =>
@@ -87,9 +87,11 @@ export const make = (
   })
 
 /**
- * Shows how much is done as a stream tells it, until that ends or everything is done.
+ * Shows the numbers of a stream as units done. Ends when the stream ends, or when `total` is reached. Fails as the
+ * stream does.
  *
- * **Cancellation** Interruptible; a bar ends with its line.
+ * **Fairness** Pulls the stream as fast as it draws. **Cancellation** Interruptible; the bar's line ends. **On
+ * disconnect** As the stream.
  */
 export const show = <E, R>(done: Stream.Stream<number, E, R>, options: Options): Effect.Effect<void, E, R> =>
   Effect.flatMap(make(options), ({ set }) =>
@@ -104,13 +106,13 @@ export const show = <E, R>(done: Stream.Stream<number, E, R>, options: Options):
 /** Characters of the bar. */
 const width = 30
 
-/** Between two drawings of the bar: more of them nobody sees. */
+/** Milliseconds between two drawings of the bar: people do not see more of them. */
 const redrawMs = 50
 
-/** Lines on the way, where nothing can be redrawn. */
+/** Lines in all, where no bar is drawn. */
 const parts = 10
 
-/** To the beginning of the line, which is erased. */
+/** Returns to the beginning of the line and erases it. */
 const redraw = "\r\u001b[K"
 
 const toStandardOutput = (text: string): void => {

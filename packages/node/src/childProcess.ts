@@ -1,9 +1,9 @@
 /**
- * Child processes of this package: the same Node, the same conditions, a group of their own, and a life that ends with
- * ours. The only file that knows Effect's unstable process modules.
+ * Child processes of this package: the same Node with the same conditions, each in its own process group, none
+ * outliving its owner. The only file that imports Effect's unstable process modules.
  *
- * The child's standard input is its lifeline: nothing is ever written to it, and its end tells the child that its owner
- * is gone, however that happened (R-6).
+ * The child's standard input is its lifeline. Nothing is ever written to it; its end tells the child that the owner is
+ * gone, for whatever reason (R-6).
  */
 import type { Link } from "@effect-multiprocessing/core"
 import * as Console from "effect/Console"
@@ -21,16 +21,16 @@ import type { DuplexOptions } from "node:stream"
 import * as NetLink from "./netLink.ts"
 import * as PipeLink from "./pipeLink.ts"
 
-/** How a child is started. */
+/** Options of `start`. */
 export interface StartOptions {
-  /** Tags its output. */
+  /** Prefixes each line of its output. */
   readonly name: string
-  /** The file to run, and Node's own options before it. */
+  /** Node's own options, then the file to run. */
   readonly args: ReadonlyArray<string>
   readonly environment: Record<string, Redacted.Redacted<string>>
-  /** Between asking it to end and killing it. */
+  /** The time between SIGTERM and SIGKILL. */
   readonly grace: Duration.Input
-  /** Give it a link to its owner (`ownerLink`). */
+  /** Whether the child gets a link to its owner (`ownerLink`). */
   readonly linked?: boolean | undefined
 }
 
@@ -43,59 +43,59 @@ export interface Exit {
 /** A running child. */
 export interface Child {
   readonly pid: number
-  /** Waits for its end, and for the rest of its output. */
+  /** Waits until the child has ended and its output has been read. */
   readonly exit: Effect.Effect<Exit>
   readonly isRunning: Effect.Effect<boolean>
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
-  /** The owner's end of its link, if it was given one; else it leads nowhere. */
+  /** The owner's end of the link. Without `linked` it is connected to nothing. */
   readonly link: Link.Link
-  /** Signals the child alone, not its group. */
+  /** Signals the child only, not its process group. */
   readonly kill: (signal?: NodeJS.Signals) => Effect.Effect<void>
 }
 
-/** Lines of standard error that are kept for the report of a crash, and how much of each. */
+/** Lines of standard error that are kept for the report of a crash, and characters of each. */
 const keptLines = 20
 const keptLineLength = 500
 
-/** A line of Node's own stack, as when its memory is full: twenty of these would leave no room for what it says. */
+/** A line of V8's native stack, as after "heap out of memory". Twenty of them would displace the message itself. */
 const isAddress = (line: string): boolean => /^ *\d+: 0x[0-9a-f]+ /.test(line)
 
 /** The file descriptor of the child's link. */
 const linkFd = 3
 
-/** In a child that was started with one: the link to its owner. */
+/** In a child that was started with `linked`: the link to its owner. */
 export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.suspend(() => {
-  // With this mark Node tells of every drain, also of a single message's.
+  // With this mark Node emits `drain` after every write, even of a single message.
   const options: Net.SocketConstructorOpts & DuplexOptions = { fd: linkFd, writableHighWaterMark: 1 }
   return NetLink.fromSocket(new Net.Socket(options))
 })
 
-/** How long the output of a child that has ended may still be read: its own children may hold the pipe open. */
+/** How long to read on after a child's end. Its own children may hold the pipe open for longer. */
 const drainMs = 1_000
 
-/** Starts a child for the life of the scope; then it is asked to end, and after the grace killed with its group. */
+/** Starts a child for the life of the scope. At its end the child gets SIGTERM; after the grace its group is killed. */
 export const start = (
   options: StartOptions
 ): Effect.Effect<Child, PlatformError.PlatformError, ChildProcessSpawner | Scope.Scope> =>
   Effect.gen(function*() {
     const spawner = yield* ChildProcessSpawner
     let output: Fiber.Fiber<unknown> | undefined
-    // Added first, so run last: after its end, what the child has said has been heard.
+    // Added first, so run last: when the scope has ended, the child's output has been read.
     yield* Effect.addFinalizer(() =>
       output === undefined ? Effect.void : Effect.timeoutOption(Fiber.await(output), drainMs)
     )
     const handle = yield* spawner.spawn(ChildProcess.make(process.execPath, options.args, {
       env: options.environment,
       extendEnv: true,
-      // A group of its own: Ctrl-C in a terminal reaches only the program that was started there, which then ends its
-      // children in order; and the children's own children can be ended with them.
+      // An own process group, for two reasons: Ctrl-C in a terminal reaches only the program that was started there,
+      // which then ends its children in order; and a child can be killed together with its own children.
       detached: true,
       killSignal: "SIGTERM",
       forceKillAfter: options.grace,
       additionalFds: options.linked === true ? { [`fd${linkFd}`]: { type: "duplex" } } : {}
     }))
     const lines: Array<string> = []
-    // Detached: the scope that ends the child must not stop listening to it first.
+    // Detached: the scope that ends the child must not stop reading its output first.
     const listening = output = yield* Effect.forkDetach(Effect.all([
       forward(handle.stdout, (line) => Console.log(`[${options.name}] ${line}`)),
       forward(handle.stderr, (line) => {
@@ -122,7 +122,7 @@ const forward = (
   print: (line: string) => Effect.Effect<void>
 ): Effect.Effect<void> => stream.pipe(Stream.decodeText, Stream.splitLines, Stream.runForEach(print), Effect.ignore)
 
-/** The spawner tells a signal only in the text of an error. */
+/** The spawner reports a signal only in the text of an error. */
 const exitOf = (handle: ChildProcessHandle): Effect.Effect<Exit> =>
   handle.exitCode.pipe(
     Effect.map((code): Exit => ({ code, signal: null })),
@@ -132,15 +132,15 @@ const exitOf = (handle: ChildProcessHandle): Effect.Effect<Exit> =>
   )
 
 /**
- * Node's options that a child of the same program needs: conditions and loaders. The debugger's port only one process
- * can have: a child takes any that is free, whatever makes it listen.
+ * Node's options that a child of the same program needs: conditions and loaders. Only one process can use the
+ * debugger's port, so a child gets any free port, whatever makes it listen.
  */
 export const nodeOptions = (): ReadonlyArray<string> => [
   ...process.execArgv.filter((option) => !isInspect(option)),
   "--inspect-port=0"
 ]
 
-/** When this process is debugged its workers can be, too; each prints where. */
+/** If this process listens for a debugger its workers do, too; each prints its port. */
 export const inspectOptions = (): ReadonlyArray<string> => process.execArgv.some(isInspect) ? ["--inspect"] : []
 
 const isInspect = (option: string): boolean => /^--inspect(?:-brk|-wait)?(?:=|$)/.test(option)

@@ -1,5 +1,5 @@
 /**
- * Unix sockets: listening on one and connecting to one. The only file that knows Effect's unstable socket modules.
+ * Unix sockets: listening and connecting. The only file that imports Effect's unstable socket modules.
  */
 import { type Link, Manager, type ManagerError } from "@effect-multiprocessing/core"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
@@ -17,18 +17,18 @@ import type * as Scope from "effect/Scope"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import * as NetLink from "./netLink.ts"
 
-/** A server, as far as a listener needs it. */
+/** The server whose links come from a listener. */
 type Serving = Effect.Success<ReturnType<typeof Manager.makeServer>>
 
-/** Node's own cryptography: the same functions as WebCrypto's, without a promise each. */
+/** Node's own cryptography: the functions of WebCrypto, without a promise for each call. */
 export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Layer.provideMerge(
   NodeCrypto.layerMac,
   NodeCrypto.layerSecureRandom
 )
 
 /**
- * A path for a socket in a folder of its own that only this user can enter. The last of the folders for such folders
- * is there and writable where the whole file system of a container is not. Fails with the reason, for people.
+ * A path for a socket, in a new folder that only this user can enter, for the life of the scope. `/dev/shm` comes last:
+ * it is writable in a container whose file system is read-only. Fails with the reason, as text for people.
  */
 export const makePath: Effect.Effect<string, string, FileSystem.FileSystem | Scope.Scope> = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
@@ -40,24 +40,24 @@ export const makePath: Effect.Effect<string, string, FileSystem.FileSystem | Sco
     issues.push(`in ${directory} (${reasonOf(made.failure)})`)
   }
   return yield* Effect.fail(
-    `no folder can be made ${issues.join(" or ")}. Set TMPDIR to a folder that can be written to`
+    `cannot make a folder for it ${issues.join(" or ")}. Set TMPDIR to a writable folder`
   )
 })
 
-/** Bytes that the path of a Unix socket may have, where it may have the fewest: 107 on Linux, 103 on macOS. */
+/** Bytes of a Unix socket's path, at most: 107 on Linux, 103 on macOS, which has the smallest limit. */
 const pathBytesMax = process.platform === "linux" ? 107 : 103
 
-/** In a deep temporary folder there is no room for a socket (R-20). */
+/** Whether a socket's path in this folder stays below the limit: a deep temporary folder has no room (R-20). */
 const hasRoom = (folder: string): boolean => folder.length <= 60
 
 const reasonOf = (error: PlatformError.PlatformError | SocketServerError): string =>
   error instanceof Error ? String(error.cause ?? error.message).replace(/^Error: /, "") : String(error)
 
-/** Whether there is a socket at a path. */
+/** Whether a file exists at a path. */
 export const exists = (path: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.orElseSucceed(fs.exists(path), () => false))
 
-/** Serves a manager on a Unix socket, for the life of the scope. Fails with the reason, for people. */
+/** Serves a manager on a Unix socket, for the life of the scope. Fails with the reason, as text for people. */
 export const listen = (
   server: Serving,
   path: string
@@ -65,7 +65,9 @@ export const listen = (
   Effect.gen(function*() {
     const bytes = new TextEncoder().encode(path).length
     if (bytes > pathBytesMax) {
-      return yield* Effect.fail(`the path of a Unix socket may have ${pathBytesMax} bytes, this one has ${bytes}`)
+      return yield* Effect.fail(
+        `the path of a Unix socket may have ${pathBytesMax} bytes, this one has ${bytes}. Use a shorter path`
+      )
     }
     const fs = yield* FileSystem.FileSystem
     const bind = NodeSocketServer.make({ path, backlog: 1_024 })
@@ -74,7 +76,7 @@ export const listen = (
         stale ? Effect.andThen(Effect.ignore(fs.remove(path)), bind) : Effect.fail(error))).pipe(
         Effect.mapError(reasonOf)
       )
-    // The listener gives every handler its own socket; its type does not say so.
+    // The listener provides each handler with its own socket; the type of `run` does not say so.
     const serve = listener.run(() =>
       Effect.scoped(
         NodeSocket.NetSocket.use((socket) =>
@@ -83,24 +85,24 @@ export const listen = (
       ) as Effect.Effect<void>
     )
     yield* Effect.forkScoped(serve)
-    // Added last, so run first: the clients are told before their connections are cut (S-12).
+    // Added last, so run first: the clients get a goodbye before their connections are cut (S-12).
     yield* Effect.addFinalizer(() => server.close)
   })
 
-/** A socket that nobody listens on: its owner was killed (R-7). */
+/** Whether no process listens on a socket, because its owner was killed (R-7). */
 const isStale = (path: string): Effect.Effect<boolean> =>
   Effect.scoped(NetLink.connect(path)).pipe(
     Effect.as(false),
     Effect.catch(({ reason }) => Effect.succeed(reason.includes("ECONNREFUSED")))
   )
 
-/** Connects to a manager that listens on a Unix socket. */
+/** Connects to a manager that listens on a Unix socket, for the life of the scope. */
 export const connect = (
   endpoint: Manager.Endpoint,
   name: string
 ): Effect.Effect<Manager.Manager["Service"], ManagerError.ManagerError, Scope.Scope> => {
   const { key, path } = endpoint
-  // Many clients that start together may find the listener's queue full for a moment (R-17).
+  // When many clients start together, the listener's queue may be full for a moment (R-17).
   const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: "2 seconds" }))
   const open = Effect.retry(NetLink.connect(path), { schedule, while: isBusy })
   return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(

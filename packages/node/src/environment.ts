@@ -1,19 +1,20 @@
 /**
- * What a started process is told by the one that started it. The key travels in the environment of the spawn, never
- * in arguments or handles, and is taken out before any user code runs: its own children do not inherit it.
+ * The environment variable that carries an owner's instructions to the process it starts. The manager's key travels in
+ * it, never in arguments or handles. The started process removes the variable before user code runs, so its own
+ * children do not inherit the key.
  */
 import type { Limits, Manager } from "@effect-multiprocessing/core"
 import * as Redacted from "effect/Redacted"
 
-/** For the manager process. */
+/** The instructions of a manager process. */
 export interface ManagerEnvironment {
   readonly endpoint: Manager.Endpoint
   readonly limits: Partial<Limits.Limits> | undefined
-  /** File that gets one line of JSON for every index. */
+  /** The path of a file that gets one line of JSON for every index. */
   readonly journal: string | undefined
 }
 
-/** For a worker process. */
+/** The instructions of a worker process. */
 export interface WorkerEnvironment {
   readonly endpoint: Manager.Endpoint
   readonly name: string
@@ -22,7 +23,7 @@ export interface WorkerEnvironment {
 
 const variable = "EFFECT_MULTIPROCESSING"
 
-/** The environment variable for a process to be started. */
+/** Instructions as an environment variable. */
 export const encode = (
   environment: ManagerEnvironment | WorkerEnvironment
 ): Record<string, Redacted.Redacted<string>> => {
@@ -30,12 +31,12 @@ export const encode = (
   return { [variable]: Redacted.make(JSON.stringify({ ...environment, endpoint: { path, key: Redacted.value(key) } })) }
 }
 
-/** Takes what this process was told out of its environment. */
+/** Reads this process's instructions and removes them from its environment; absent if it was not started with any. */
 export const take = <E extends ManagerEnvironment | WorkerEnvironment>(): E | undefined => {
   const text = process.env[variable]
   delete process.env[variable]
   if (text === undefined) return undefined
-  // Written by `encode` of the same release: the process that started this one runs the same program.
+  // Written by `encode` of the same release: the owner runs the same program.
   const { endpoint, ...rest } = JSON.parse(text)
   return { ...rest, endpoint: { path: endpoint.path, key: Redacted.make(endpoint.key) } }
 }

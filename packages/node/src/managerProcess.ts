@@ -1,5 +1,5 @@
 /**
- * The manager as a child process: started with a key and a socket of its own, ended with its owner.
+ * The manager as a child process, with its own key and socket. It ends with its owner.
  */
 import { type Limits, type Manager, ManagerError } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
@@ -11,13 +11,13 @@ import * as ChildProcess from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Environment from "./environment.ts"
 
-/** How long a manager may take to start. Ten seconds were too few for a machine with ten times the work it can do. */
+/** Milliseconds for the start. Ten seconds were too few on a machine with a load average of thirty. */
 const startMs = 30_000
 
-/** Between two looks at whether the manager listens. */
+/** Milliseconds between two checks whether the manager listens. */
 const lookMs = 5
 
-/** Starts a manager and connects to it. What it says when it cannot start stands in the error. */
+/** Starts a manager and connects to it. The error contains the output of a manager that could not start. */
 export const start = (options: {
   readonly endpoint: Manager.Endpoint
   readonly limits: Partial<Limits.Limits> | undefined

@@ -22,55 +22,72 @@ export type RecordRemote = Remote<typeof ref | typeof namespace | typeof map | t
 
 /** One value that processes share, read and written as a whole. */
 export interface Field<in out A> {
+  /** Returns the value. One call, which never waits for other processes. */
   readonly get: Effect.Effect<A, ManagerError>
+  /**
+   * Replaces the value. One call, which never waits for other processes. **Cancellation** An interrupted `set` took
+   * effect once or not at all. **On disconnect** `ManagerError`, whose reason says which.
+   */
   readonly set: (value: A) => Effect.Effect<void, ManagerError>
   /**
-   * Replaces the value by what `f` makes of it and answers what `f` answers. `f` is pure and may run again (S-28).
+   * Replaces the value by the second part of `f`'s result, and returns the first part. `f` must be pure: it runs again
+   * after a conflict, that is when the value has changed since `f` was given it (S-28).
    *
-   * **Fairness** From its first conflict on an updater waits for its turn, first come first served: n contending
-   * updaters need a constant number of calls each. **Cancellation** Interruptible at any point; then the value was
-   * replaced once or not at all. **On disconnect** `ManagerError`, whose reason says which.
+   * **Fairness** After its first conflict an updater waits, in FIFO order, for a reservation of the whole object. So n
+   * contending updaters need a constant number of calls each. **Cancellation** Interruptible at any point; the value
+   * was then replaced once or not at all. **On disconnect** `ManagerError`, whose reason says which.
    */
   readonly modify: <B>(f: (current: A) => readonly [B, A]) => Effect.Effect<B, ManagerError>
-  /** As `modify`, and answers the new value. */
+  /**
+   * Replaces the value by `f`'s result, and returns the new value. **Fairness**, **Cancellation** and **On disconnect**
+   * as `modify`.
+   */
   readonly update: (f: (current: A) => A) => Effect.Effect<A, ManagerError>
   /**
-   * The value now, then every value it gets, in order. A reader that falls behind skips to the current value; it
-   * never misses the last one (S-29).
+   * Streams the current value, then every later value, in order. A reader that falls behind skips to the current value,
+   * and never misses the last one (S-29).
    *
-   * **On disconnect** The stream fails with `ManagerError`.
+   * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * The stream fails with `ManagerError`.
    */
   readonly changes: Stream.Stream<A, ManagerError>
   /**
-   * Waits until the value satisfies the predicate, and answers it. Runs on the changes, without polling; sees levels,
-   * not edges: a value that came and went between two looks may be missed. What can be said with `untilEquals`, or for
-   * a number with `untilAtLeast` and `untilAtMost`, costs less and misses nothing.
+   * Waits until the value satisfies the predicate, and returns it. The predicate runs in this process, on `changes`,
+   * without polling. It sees levels, not edges: it may miss a value that was replaced quickly. `untilEquals`, and for
+   * numbers `untilAtLeast` and `untilAtMost`, cost less and miss nothing.
    *
-   * **Cancellation** Interruptible. **On disconnect** `ManagerError`.
+   * **Fairness** A waiter delays nobody. **Cancellation** Interruptible; the subscription ends. **On disconnect**
+   * `ManagerError`.
    */
   readonly until: {
     <B extends A>(is: Predicate.Refinement<A, B>): Effect.Effect<B, ManagerError>
     (is: Predicate.Predicate<A>): Effect.Effect<A, ManagerError>
   }
   /**
-   * Waits until the value equals another one, as their canonical encodings do. The manager looks at every change and
-   * sends one message: a value that is there for one change only is not missed (S-29).
+   * Waits until the value equals this one, compared by canonical encoding. The manager checks the condition after every
+   * change and sends one message when it holds, so a value that exists for one change only is not missed (S-29).
    *
-   * **Fairness** Waiting holds up nobody; all who wait for the same go at once. **Cancellation** Interruptible; the
-   * manager forgets the call. **On disconnect** `ManagerError`.
+   * **Fairness** A waiter delays nobody; all that wait for the same condition are released in one step.
+   * **Cancellation** Interruptible; the manager forgets the call. **On disconnect** `ManagerError`.
    */
   readonly untilEquals: (value: A) => Effect.Effect<void, ManagerError>
 }
 
-/** What the manager can do with a number itself (S-25). */
+/** The operations on a number that the manager performs itself (S-25). */
 export interface Arithmetic {
-  /** Adds 1 and answers the sum: atomic, nothing is lost. */
+  /** Adds 1, atomically, and returns the sum. One call, which never waits for other processes. */
   readonly increment: Effect.Effect<number, OutOfBounds | ManagerError>
-  /** Adds and answers the sum. */
+  /** Adds, atomically, and returns the sum. One call, which never waits for other processes. */
   readonly add: (by: number) => Effect.Effect<number, OutOfBounds | ManagerError>
-  /** Waits until the number is at least this one, and answers it. Otherwise as `untilEquals`. */
+  /**
+   * Waits until the number is at least `minimum`, and returns it. **Fairness**, **Cancellation** and **On disconnect**
+   * as `Field.untilEquals`.
+   */
   readonly untilAtLeast: (minimum: number) => Effect.Effect<number, ManagerError>
-  /** Waits until the number is at most this one, and answers it. Otherwise as `untilEquals`. */
+  /**
+   * Waits until the number is at most `maximum`, and returns it. **Fairness**, **Cancellation** and **On disconnect**
+   * as `Field.untilEquals`.
+   */
   readonly untilAtMost: (maximum: number) => Effect.Effect<number, ManagerError>
 }
 
@@ -85,7 +102,7 @@ export type IfNumber<S extends Schema.Constraint, Then, Else> = [S["Type"], numb
 /** The field of a schema: with arithmetic if it is a number's. */
 export type FieldOf<S extends Schema.Constraint> = IfNumber<S, NumberField, Field<S["Type"]>>
 
-/** The number would not match its schema, or the type of its array. It is unchanged. */
+/** The number would not match its schema, or the type of its array. Nothing was changed. */
 export class OutOfBounds extends Schema.TaggedError<OutOfBounds>()("OutOfBounds", {
   object: Schema.String,
   result: Schema.Number

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import type { Refusals } from "./Remote.ts"
 
-/** There is nothing at this index. Nothing was changed. */
+/** The list or array has nothing at this index. Nothing was changed. */
 export class IndexOutOfRange extends Schema.TaggedError<IndexOutOfRange>()("IndexOutOfRange", {
   object: Schema.String,
   index: Schema.Number,

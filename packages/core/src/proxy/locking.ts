@@ -14,69 +14,73 @@ import type { Remote, Restore } from "./Remote.ts"
 /** A lock as a client knows it: a `Lock`, or the lock of a `Condition`. */
 export type LockRemote = Remote<typeof lock | typeof condition>
 
-/** This fiber already holds the lock: it would wait for itself for ever. Nothing was acquired. */
+/** This fiber already holds the lock, so it would wait for itself forever. Nothing was acquired. */
 export class AlreadyHeld extends Schema.TaggedError<AlreadyHeld>()("AlreadyHeld", { lock: Schema.String }) {
   override get message(): string {
-    return `${this.lock} is already held by this fiber. A SharedLock is not re-entrant: take it once, around all that needs it`
+    return `${this.lock} is already held by this fiber. A SharedLock is not re-entrant: acquire it once, around all ` +
+      "code that needs it"
   }
 }
 
 /**
- * The lock was lost while the body ran: it was deleted, the connection ended, or a wait for a notification could not
- * bring it back. What the body wrote before stands.
+ * The lock was lost while the body ran: it was removed, the connection ended, or a condition's `wait` could not acquire
+ * it again. The body's writes before the loss stand; later ones are refused.
  */
 export class LockLost extends Schema.TaggedError<LockLost>()("LockLost", {
   lock: Schema.String,
   token: Schema.Number
 }) {
   override get message(): string {
-    return `${this.lock} was lost while it was held (token ${this.token}): the body was interrupted, and every later ` +
-      "write of it to this manager is refused. What it wrote before the loss stands"
+    return `${this.lock} was lost while it was held (token ${this.token}): the body was interrupted. ` +
+      "Its writes to this manager before the loss stand, and later ones are refused"
   }
 }
 
-/** A hold, while the body of `withLock` runs. */
+/** One acquisition of a lock, while the body of `withHold` runs. */
 export interface Hold {
-  /** Grows with every acquisition of the lock, within an epoch of the manager: a fencing token for outside resources. */
+  /** A fencing token for other resources: grows with every acquisition of the lock within one epoch. */
   readonly token: number
+  /** The start time of the manager, in milliseconds. Compare tokens of two managers by epoch first. */
   readonly epoch: number
-  /** The previous holder's session ended while it held: what the lock guards may be half done (R-1). */
+  /**
+   * Whether a holder's session ended while it held the lock: the objects that it protects may be half changed (R-1).
+   */
   readonly abandoned: boolean
 }
 
-/** Something that one at a time can hold. */
+/** The methods of a lock. */
 export interface Locking {
   /**
-   * Runs an effect while holding the lock; releases it however the effect ends.
+   * Acquires the lock, runs an effect, and releases the lock however the effect ends.
    *
-   * **Fairness** First come first served; waiters that are gone are skipped at no cost.
+   * **Fairness** FIFO. Waiters that are gone cost the others nothing.
    *
-   * **Cancellation** Interruptible while it waits: it leaves its place, and a grant under way is given back. While the
-   * body runs, its interruption releases the lock after its finalizers.
+   * **Cancellation** Interruptible while it waits: the request leaves the queue, and a lock that was already granted
+   * passes on. Interrupting the body releases the lock after the body's finalizers.
    *
-   * **On disconnect** While waiting: `ManagerError`. While holding: the body is interrupted and `LockLost` fails the
-   * effect. The next holder is told that the lock was abandoned.
+   * **On disconnect** While waiting: `ManagerError`. While holding: the body is interrupted and the effect fails with
+   * `LockLost`; the next holder finds `abandoned` set.
    */
   readonly withLock: <A, E, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | AlreadyHeld | LockLost | ManagerError, R>
-  /** As `withLock`, and the body is given the hold. */
+  /** As `withLock`; the body gets the hold. **Fairness**, **Cancellation** and **On disconnect** as `withLock`. */
   readonly withHold: <A, E, R>(
     body: (hold: Hold) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | AlreadyHeld | LockLost | ManagerError, R>
-  /** As `withLock` if the lock is free, which it is not while somebody waits for it; else answers `None` at once. */
+  /** As `withLock` if the lock is free and nobody waits for it; otherwise returns `None` without waiting. */
   readonly withLockIfAvailable: <A, E, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<Option.Option<A>, E | AlreadyHeld | LockLost | ManagerError, R>
-  /** Whether somebody holds the lock. True a moment ago is no promise. */
+  /** Whether the lock is held. It may have changed by the time this returns. */
   readonly isHeld: Effect.Effect<boolean, ManagerError>
 }
 
-/** A lock's operations as its users see them. */
+/** The methods of a lock, made of its remote operations. */
 export const locking = (remote: LockRemote): Locking => {
   const withHold: Locking["withHold"] = (body) =>
     Effect.uninterruptibleMask((restore) =>
-      // Who waits for the lock is never answered without it.
+      // A reply to `acquire` always grants the lock.
       Effect.flatMap(acquire(remote, restore, "acquire"), (acquired) => holding(remote, restore, acquired!, body))
     )
   return {

@@ -1,5 +1,5 @@
 /**
- * The program of a manager process: serves until its owner is gone or asks it to end.
+ * The program of a manager process. It serves until its owner has ended, or sends it SIGTERM.
  */
 import { Manager } from "@effect-multiprocessing/core"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -12,12 +12,12 @@ import * as NodePath from "node:path"
 import * as Endpoint from "../endpoint.ts"
 import * as Environment from "../environment.ts"
 
-/** The owner's end of the lifeline has closed: it has ended, or was killed. */
+/** Waits until the owner's end of the lifeline closes: the owner has ended, or was killed. */
 const ownerGone = Effect.callback<void>((resume) => {
   process.stdin.once("close", () => resume(Effect.void)).once("error", () => resume(Effect.void)).resume()
 })
 
-/** Appends to a file, one line for every index, each on its way to the disk before the next input is read (S-31). */
+/** A journal that appends one line for every index to a file, each written before the next input is read (S-31). */
 const openJournal = (path: string) =>
   Effect.map(
     Effect.acquireRelease(Effect.sync(() => NodeFs.openSync(path, "a")), (file) =>
@@ -31,7 +31,7 @@ const main = Effect.gen(function*() {
   if (environment === undefined) return yield* Effect.die("this program is started by NodeManager.layer")
   const { endpoint, limits } = environment
   const fs = yield* FileSystem.FileSystem
-  // The owner removes the folder, unless it was killed.
+  // An owner that was killed has not removed the folder.
   yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(NodePath.dirname(endpoint.path), { recursive: true })))
   const journal = environment.journal === undefined ? undefined : yield* openJournal(environment.journal)
   const server = yield* Manager.makeServer({ key: endpoint.key, limits, journal })

@@ -1,9 +1,9 @@
 /**
- * Loaded before the program of a worker: a thread that ends the worker when its owner is gone.
+ * A thread that kills a worker whose owner has ended. It is loaded before the worker's program.
  *
- * A worker in a busy loop cannot notice anything on its own thread. This one watches the lifeline, which is the
- * worker's standard input, gives the worker a moment to end by itself, and then kills its whole group, so that what
- * the worker had started goes with it.
+ * A worker in a busy loop cannot notice the end of its owner on its own thread. This thread watches the lifeline, which
+ * is the worker's standard input. When it closes, the worker has a second to end by itself; then its process group is
+ * killed, and with it every process that the worker had started.
  */
 import { existsSync } from "node:fs"
 import { enableCompileCache } from "node:module"
@@ -11,12 +11,12 @@ import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { isMainThread, Worker } from "node:worker_threads"
 
-/** How long a worker may take to end by itself. */
+/** Milliseconds for a worker to end by itself. */
 const graceMs = 1_000
 
 if (isMainThread) {
-  // Every worker loads the same modules: the first one leaves them compiled for the others, where Node keeps such. Node
-  // would also make the folder for temporary files, which is not for this package to make.
+  // Every worker loads the same modules, so the first one compiles them for all, in Node's compile cache. Enabling the
+  // cache would create a missing folder for temporary files, which this package must not do.
   if (existsSync(tmpdir())) enableCompileCache()
   new Worker(new URL(import.meta.url), { execArgv: [], stdin: false }).unref()
 } else {
