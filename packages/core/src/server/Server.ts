@@ -190,14 +190,14 @@ export const make = (
     /** One session, from its first message to its end step (S-11). */
     const run = (link: Link, frames: Frames.Frames, { label, session, welcome }: Admitted) => {
       const shell = new SessionShell(session, link, engine, step, limits)
-      link.onDrain = () => runTurn(() => shell.resume())
       const handler: Frames.FrameHandler = {
         onFrame: (frame) => shell.receive(frame),
         onTurnEnd: () =>
           runTurn(() => {
             told.add(shell)
             shell.turn()
-          })
+          }),
+        onDrain: () => runTurn(() => shell.resume())
       }
       // Whoever hears this speaks at once: by then somebody must listen.
       const ready = () => link.send(Handshake.frame(Handshake.Verdict, welcome))
