@@ -13,7 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
-import type { Argument, Cell } from "./engine/Value.ts"
+import { type Argument, bytesMaxOf, type Cell } from "./engine/Value.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { all, encoded } from "./proxy/exits.ts"
 import type { Manager } from "./proxy/Manager.ts"
@@ -245,21 +245,15 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
 
 const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
 
-/** How long the texts of the items are that travel in one call. */
-const batchLength = 256 * 1024
+/** The bytes of the items that travel in one call, at most. */
+const batchBytes = 768 * 1024
 
-/** What a part costs besides its text, at most. */
-const batchOverhead = 16
-
-/** Three bytes are enough for each unit of a text; one more is for what stands around it. */
-const bytesOfLength = 4
-
-/** As many of the cells from a position on as one call may have; at least one. */
-const batch = (cells: ReadonlyArray<Cell>, start: number, lengthMax: number): ReadonlyArray<Cell> => {
+/** The cells from a position on that travel in one call; at least one. */
+const batch = (cells: ReadonlyArray<Cell>, start: number, bytesMax: number): ReadonlyArray<Cell> => {
   let end = start
-  for (let length = 0; end < cells.length; end++) {
-    length += cells[end]!.text.length + batchOverhead * (1 + cells[end]!.handles.length)
-    if (length > lengthMax && end > start) break
+  for (let bytes = 0; end < cells.length; end++) {
+    bytes += bytesMaxOf(cells[end]!)
+    if (bytes > bytesMax && end > start) break
   }
   return cells.slice(start, end)
 }
@@ -269,12 +263,11 @@ const offerAll = <A>(
   codec: ValueCodec.ValueCodec<A>,
   values: ReadonlyArray<A>
 ): Effect.Effect<Array<A>, ManagerError> => {
-  const { frameBytesMax } = remote.connection.agreement.limits
-  const lengthMax = Math.min(batchLength, Math.floor(frameBytesMax / bytesOfLength))
+  const bytesMax = Math.min(batchBytes, remote.connection.argumentBytesMax)
   return Effect.flatMapEager(all(values.map((value) => remote.encode("offerAll", codec, value))), (cells) => {
     const from = (start: number): Effect.Effect<Array<A>, ManagerError> => {
       if (start === cells.length) return Effect.succeed([])
-      const some = batch(cells, start, lengthMax)
+      const some = batch(cells, start, bytesMax)
       return Effect.matchEffect(remote.call("offerAll", some, ([accepted]) => Exit.succeed(accepted), whenClosed), {
         onFailure: (error) => error._tag === "QueueClosed" ? Effect.succeed(values.slice(start)) : Effect.fail(error),
         onSuccess: (accepted) => accepted === some.length ? from(start + accepted) : oneByOne(start + accepted)
