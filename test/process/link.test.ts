@@ -1,11 +1,74 @@
-/** The pipe between an owner and its child, with a real child at the other end. */
+/** Links over real sockets: between a manager and its client, and between an owner and its child. */
 import * as ChildProcess from "#node/childProcess.ts"
+import { makePath } from "#node/endpoint.ts"
+import * as NetLink from "#node/netLink.ts"
+import { Manager, SharedRef } from "@effect-multiprocessing/core"
 import { NodeServices } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Redacted, Schema } from "effect"
+import * as Net from "node:net"
 import { waitUntil } from "./harness.ts"
 
-/** Answers what it is told, and once more when it is told that nothing more comes; then it ends. */
+/** Both ends of a Unix socket, paused. */
+const socketPair = Effect.gen(function*() {
+  const path = yield* makePath
+  const ends: Array<Net.Socket> = []
+  const listener = yield* Effect.acquireRelease(
+    Effect.sync(() => Net.createServer({ pauseOnConnect: true }, (end) => ends.push(end)).listen(path)),
+    (listener) => Effect.sync(() => listener.close())
+  )
+  yield* waitUntil("the socket is listened on", () => listener.listening)
+  const client = Net.connect(path).pause()
+  yield* waitUntil("they are connected", () => ends.length === 1 && !client.connecting)
+  return { client, server: ends[0]! }
+})
+
+it.live("a link over a socket tells of its drain, however few bytes were pending", () =>
+  Effect.gen(function*() {
+    const { client, server } = yield* socketPair
+    const link = yield* NetLink.fromSocket(server)
+    let drains = 0
+    yield* Effect.forkScoped(link.read({ onBytes: () => {}, onDrain: () => drains++ }))
+    yield* Effect.yieldNow
+    while (link.pendingBytes() === 0) link.send(new Uint8Array(1_000))
+    assert.isBelow(link.pendingBytes(), server.writableHighWaterMark)
+    assert.strictEqual(drains, 0)
+    client.resume()
+    yield* waitUntil("it has drained", () => drains > 0)
+    assert.strictEqual(link.pendingBytes(), 0)
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+it.live("requests that were deferred because their client did not read run once it reads again (S-12)", () =>
+  Effect.gen(function*() {
+    const ends = yield* socketPair
+    const key = Redacted.make("the key of this test")
+    const server = yield* Manager.makeServer({ key, limits: { outboundBytesMax: 1 } })
+    yield* Effect.forkScoped(Effect.flatMap(NetLink.fromSocket(ends.server), server.serve))
+    const manager = yield* Manager.makeConnected(NetLink.fromSocket(ends.client), {
+      address: "a socket",
+      key,
+      label: { name: "slow", pid: 0 }
+    })
+    const text = "x".repeat(1024 * 1024)
+    const ref = yield* Effect.provideService(
+      SharedRef.make({ schema: Schema.String, initial: text }),
+      Manager.Manager,
+      manager
+    )
+    ends.client.pause()
+    const first = yield* Effect.forkChild(ref.get)
+    yield* waitUntil("its reply is pending", () => ends.server.writableLength > 0)
+    const heard = ends.server.bytesRead
+    const others = yield* Effect.forEach([1, 2, 3, 4], () => Effect.forkChild(ref.get))
+    yield* waitUntil("the others have arrived", () => ends.server.bytesRead > heard)
+    ends.client.resume()
+    assert.deepStrictEqual(
+      yield* Effect.forEach([first, ...others], Fiber.join),
+      Array.from({ length: 5 }, () => text)
+    )
+  }).pipe(Effect.scoped, Effect.provide([Manager.layerCrypto, NodeServices.layer])))
+
+/** Echoes what it hears, says one word more when it hears that nothing more comes, and ends. */
 const echo = `
   import { Socket } from "node:net"
   process.on("SIGTERM", () => {})
@@ -13,7 +76,7 @@ const echo = `
   owner.on("data", (bytes) => owner.write(bytes)).on("end", () => owner.end("bye"))
 `
 
-it.live("what a child says after its owner has closed their link is heard, and so is its end", () =>
+it.live("the words of a child after its owner has closed their link are heard, and so is its end", () =>
   Effect.gen(function*() {
     let heard = ""
     const reading = yield* Effect.scoped(Effect.gen(function*() {
@@ -24,7 +87,10 @@ it.live("what a child says after its owner has closed their link is heard, and s
         grace: "10 seconds",
         linked: true
       })
-      const reading = yield* Effect.forkDetach(link.read((bytes) => heard += new TextDecoder().decode(bytes)))
+      const reading = yield* Effect.forkDetach(link.read({
+        onBytes: (bytes) => heard += new TextDecoder().decode(bytes),
+        onDrain: () => {}
+      }))
       link.send(new TextEncoder().encode("hello, "))
       yield* waitUntil("it answers", () => heard === "hello, ")
       return reading

@@ -29,17 +29,14 @@ export const record = (link: Link.Link, path: string) =>
           link.send(bytes)
         },
         pendingBytes: link.pendingBytes,
-        read: (onBytes) =>
-          link.read((bytes) => {
-            write(1, bytes)
-            onBytes(bytes)
-          }),
-        get onDrain() {
-          return link.onDrain
-        },
-        set onDrain(onDrain) {
-          link.onDrain = onDrain
-        }
+        read: ({ onBytes, onDrain }) =>
+          link.read({
+            onBytes: (bytes) => {
+              write(1, bytes)
+              onBytes(bytes)
+            },
+            onDrain
+          })
       }
     }
   )
@@ -54,13 +51,12 @@ export const play = (path: string, client: string): Recorder => {
   const link = recorder.listen({
     send: () => {},
     pendingBytes: () => 0,
-    read: (onBytes) => {
+    read: ({ onBytes }) => {
       hear = onBytes
       return Effect.never
-    },
-    onDrain: () => {}
+    }
   })
-  void link.read(() => {})
+  void link.read({ onBytes: () => {}, onDrain: () => {} })
   for (let at = 0; at + headerBytes <= wireLog.length;) {
     const length = wireLog.readUInt32LE(at + 9)
     const bytes = wireLog.subarray(at + headerBytes, at + headerBytes + length)

@@ -6,6 +6,7 @@ import type { JournalEntry } from "#core/engine/Inputs.ts"
 import { Monitor } from "#core/engine/Invariants.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
+import type { Commit } from "#core/server/Gate.ts"
 import * as Server from "#core/server/Server.ts"
 import type { Link } from "#core/transport/Link.ts"
 import * as MemoryLink from "#core/transport/MemoryLink.ts"
@@ -24,6 +25,7 @@ export interface MemoryOptions {
   /** Kinds beyond the standard ones. */
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
   readonly journal?: ((entry: JournalEntry) => void) | undefined
+  readonly commit?: Commit | undefined
   /** Whether every step is judged, which costs the whole state each time. Default true. */
   readonly judged?: boolean | undefined
 }
@@ -67,6 +69,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
         kinds: [...kinds, ...options.kinds ?? []],
         key,
         journal: options.journal,
+        commit: options.commit,
         limits: { ...Limits.defaults, ...options.limits },
         monitor: options.judged === false ? undefined : (engine, outputs) => monitor.observe(engine, outputs)
       }),

@@ -7,19 +7,23 @@ import type { Link } from "#core/transport/Link.ts"
 /** An end whose bytes pile up while it is held, as when the other side does not read. */
 export class Holdable {
   #inner: Link | undefined
-  #link: Link | undefined
+  #drained = () => {}
   #held = false
   #pending: Array<Uint8Array<ArrayBuffer>> = []
 
   readonly wrap = (inner: Link): Link => {
     this.#inner = inner
-    return this.#link = {
+    return {
       ...inner,
       send: (bytes) => {
         if (this.#held) this.#pending.push(bytes)
         else inner.send(bytes)
       },
-      pendingBytes: () => this.pendingBytes
+      pendingBytes: () => this.pendingBytes,
+      read: (reader) => {
+        this.#drained = reader.onDrain
+        return inner.read(reader)
+      }
     }
   }
 
@@ -37,7 +41,7 @@ export class Holdable {
     const pending = this.#pending
     this.#pending = []
     for (const bytes of pending) this.#inner?.send(bytes)
-    if (pending.length > 0) this.#link?.onDrain()
+    if (pending.length > 0) this.#drained()
   }
 }
 

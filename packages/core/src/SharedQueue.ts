@@ -13,7 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
-import type { Argument, Cell } from "./engine/Value.ts"
+import { type Argument, bytesMaxOf, type Cell } from "./engine/Value.ts"
 import { ManagerError } from "./ManagerError.ts"
 import { all, encoded } from "./proxy/exits.ts"
 import type { Manager } from "./proxy/Manager.ts"
@@ -290,21 +290,15 @@ const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], 
 /** Offers of one `offerAll` that wait at the same time: few beside `waitersPerObjectMax`, which all share. */
 const waitingMax = 1_000
 
-/** Characters of item texts in one call, at most. */
-const batchLength = 256 * 1024
+/** The bytes of the items that travel in one call, at most. */
+const batchBytes = 768 * 1024
 
-/** Characters that a part takes besides its text, at most. */
-const batchOverhead = 16
-
-/** Bytes for each character: three for UTF-8, and one for the frame's overhead. */
-const bytesOfLength = 4
-
-/** The cells from a position on that fit into one call; at least one. */
-const batch = (cells: ReadonlyArray<Cell>, start: number, lengthMax: number): ReadonlyArray<Cell> => {
+/** The cells from a position on that travel in one call; at least one. */
+const batch = (cells: ReadonlyArray<Cell>, start: number, bytesMax: number): ReadonlyArray<Cell> => {
   let end = start
-  for (let length = 0; end < cells.length; end++) {
-    length += cells[end]!.text.length + batchOverhead * (1 + cells[end]!.handles.length)
-    if (length > lengthMax && end > start) break
+  for (let bytes = 0; end < cells.length; end++) {
+    bytes += bytesMaxOf(cells[end]!)
+    if (bytes > bytesMax && end > start) break
   }
   return cells.slice(start, end)
 }
@@ -314,8 +308,7 @@ const offerAll = <A>(
   codec: ValueCodec.ValueCodec<A>,
   values: ReadonlyArray<A>
 ): Effect.Effect<Array<A>, OfferedInPart | ManagerError> => {
-  const { frameBytesMax } = remote.connection.agreement.limits
-  const lengthMax = Math.min(batchLength, Math.floor(frameBytesMax / bytesOfLength))
+  const bytesMax = Math.min(batchBytes, remote.connection.argumentBytesMax)
   return Effect.flatMapEager(all(values.map((value) => remote.encode("offerAll", codec, value))), (cells) => {
     const failed = (added: number, cause: ManagerError) =>
       Effect.fail(
@@ -325,7 +318,7 @@ const offerAll = <A>(
       )
     const from = (start: number): Effect.Effect<Array<A>, OfferedInPart | ManagerError> => {
       if (start === cells.length) return Effect.succeed([])
-      const some = batch(cells, start, lengthMax)
+      const some = batch(cells, start, bytesMax)
       return Effect.matchEffect(remote.call("offerAll", some, ([accepted]) => Exit.succeed(accepted), whenClosed), {
         onFailure: (error) => error._tag === "QueueClosed" ? Effect.succeed(values.slice(start)) : failed(start, error),
         onSuccess: (accepted) => accepted === some.length ? from(start + accepted) : oneByOne(start + accepted)

@@ -17,7 +17,6 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
-import type { DuplexOptions } from "node:stream"
 import * as NetLink from "./netLink.ts"
 import * as PipeLink from "./pipeLink.ts"
 
@@ -64,11 +63,9 @@ const isAddress = (line: string): boolean => /^ *\d+: 0x[0-9a-f]+ /.test(line)
 const linkFd = 3
 
 /** In a child that was started with `linked`: the link to its owner. */
-export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.suspend(() => {
-  // With this mark Node emits `drain` after every write, even of a single message.
-  const options: Net.SocketConstructorOpts & DuplexOptions = { fd: linkFd, writableHighWaterMark: 1 }
-  return NetLink.fromSocket(new Net.Socket(options))
-})
+export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.suspend(() =>
+  NetLink.fromSocket(new Net.Socket({ fd: linkFd }))
+)
 
 /** How long to read on after a child's end. Its own children may hold the pipe open for longer. */
 const drainMs = 1_000

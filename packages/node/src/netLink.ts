@@ -1,7 +1,7 @@
 /**
- * A link straight over a socket of Node's: what arrives is handed over in the turn in which Node reads it, and what is
- * sent is written at once. Neither a fiber nor a queue stands in between; that is most of what a single call can save
- * over `Link.fromSocket`.
+ * A link straight over a socket of Node's: bytes are handed over in the turn in which Node reads them, and sent bytes
+ * are written at once. Neither a fiber nor a queue stands in between; for a single call that is most of the difference
+ * to `Link.fromSocket`.
  */
 import { Link } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
@@ -9,10 +9,10 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 
-/** Hears what a socket reads, once it may; answers how to stop that. */
+/** Hands over the bytes that a socket reads, from now on; returns a function that stops that. */
 type Listen = (onBytes: (bytes: Uint8Array) => void) => () => void
 
-/** A link over a socket that is open, for the life of the scope; closing it lets out what was sent. */
+/** A link over an open socket, for the life of the scope. It closes after the sent bytes have gone out. */
 export const fromSocket = (socket: Net.Socket): Effect.Effect<Link.Link, never, Scope.Scope> =>
   make(socket, (onBytes) => {
     socket.on("data", onBytes)
@@ -24,40 +24,49 @@ const make = (socket: Net.Socket, listen: Listen): Effect.Effect<Link.Link, neve
     Effect.sync((): Link.Link => {
       let failure: Error | undefined
       socket.on("error", (error) => failure = error)
-      socket.on("drain", () => link.onDrain())
       const closed = () => Effect.fail(new Link.LinkClosed({ reason: failure?.message ?? "the other side ended it" }))
-      const link: Link.Link = {
+      let drained = () => {}
+      let isBehind = false
+      // Not by the event "drain": Node emits it only after more has been pending than the socket's high water mark.
+      const written = (error?: Error | null) => {
+        if (!isBehind || error || socket.writableLength > 0) return
+        isBehind = false
+        drained()
+      }
+      return {
         send: (bytes) => {
-          if (socket.writable) socket.write(bytes)
+          if (!socket.writable) return
+          socket.write(bytes, written)
+          isBehind ||= socket.writableLength > 0
         },
         pendingBytes: () => socket.writableLength,
-        read: (onBytes) =>
+        read: ({ onBytes, onDrain }) =>
           Effect.callback((resume) => {
             if (socket.destroyed) return resume(closed())
+            drained = onDrain
             const onData = (chunk: Uint8Array) => {
               const handed = Result.try(() => onBytes(chunk))
               if (Result.isFailure(handed)) resume(Effect.die(handed.failure))
             }
             const onClose = () => resume(closed())
             const stop = listen(onData)
-            // They come paused, so that nothing is read before somebody listens.
+            // Sockets come paused, so that no byte is read before there is a listener.
             socket.once("close", onClose).resume()
             return Effect.sync(() => {
               socket.pause().off("close", onClose)
               stop()
+              drained = () => {}
             })
-          }),
-        onDrain: () => {}
+          })
       }
-      return link
     }),
     () => Effect.sync(() => socket.destroySoon())
   )
 
-/** The most that is read at once. */
+/** The most bytes that are read at once. */
 const readBytes = 64 * 1024
 
-/** Opens a Unix socket. What it reads comes in the same memory each time, which Node else would allocate for each read. */
+/** Opens a Unix socket. Each read uses the same memory: by default Node allocates memory for each. */
 export const connect = (path: string): Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {

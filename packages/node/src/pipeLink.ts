@@ -1,4 +1,4 @@
-/** The owner's end of the pipe to a child: a socket pair that nobody else can reach, so it needs neither address nor key. */
+/** The owner's end of the pipe to a child: a socket pair that no other process can reach, so it needs neither address nor key. */
 import { Link } from "@effect-multiprocessing/core"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -8,8 +8,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /**
- * A link over a duplex file descriptor of a child. Closing it tells the child that nothing more comes; what the child
- * says until its own end can still be read.
+ * A link over a duplex file descriptor of a child. Closing it tells the child that nothing more comes; the bytes that
+ * the child writes until its own end can still be read.
  */
 export const fromHandle = (
   handle: ChildProcessHandle,
@@ -19,12 +19,17 @@ export const fromHandle = (
     const outgoing = yield* Queue.unbounded<Uint8Array, Cause.Done>()
     yield* Effect.addFinalizer(() => Queue.end(outgoing))
     let pendingBytes = 0
+    let drained = () => {}
+    const taken = (bytes: Uint8Array) => {
+      pendingBytes -= bytes.length
+      if (pendingBytes === 0) drained()
+    }
     yield* Stream.fromQueue(outgoing).pipe(
-      Stream.tap((bytes) => Effect.sync(() => pendingBytes -= bytes.length)),
+      Stream.tap((bytes) => Effect.sync(() => taken(bytes))),
       Stream.run(handle.getInputFd(fd)),
-      // A failed write also ends what is read, which is where the end of a link is told.
+      // A failed write also ends the reading, and the reading tells the end of the link.
       Effect.ignore,
-      // Ended with the queue, or with the child: an interruption would end what is read, too.
+      // Ends with the queue or with the child. An interruption would end the reading, too.
       Effect.forkDetach
     )
     return {
@@ -33,11 +38,13 @@ export const fromHandle = (
         Queue.offerUnsafe(outgoing, bytes)
       },
       pendingBytes: () => pendingBytes,
-      read: (onBytes) =>
-        Stream.runForEach(handle.getOutputFd(fd), (bytes) => Effect.sync(() => onBytes(bytes))).pipe(
+      read: ({ onBytes, onDrain }) =>
+        Effect.suspend(() => {
+          drained = onDrain
+          return Stream.runForEach(handle.getOutputFd(fd), (bytes) => Effect.sync(() => onBytes(bytes)))
+        }).pipe(
           Effect.mapError(({ message }) => new Link.LinkClosed({ reason: message })),
           Effect.andThen(new Link.LinkClosed({ reason: "the other side ended it" }))
-        ),
-      onDrain: () => {}
+        )
     } satisfies Link.Link
   })

@@ -1,4 +1,4 @@
-import type { Argument } from "#core/engine/Value.ts"
+import { type Argument, bytesMaxOf } from "#core/engine/Value.ts"
 import { Reader, Writer } from "#core/protocol/Bytes.ts"
 import { FrameSplitter, headerBytes } from "#core/protocol/Frame.ts"
 import {
@@ -116,6 +116,17 @@ describe("what is written is read", () => {
     const writer = new ServerWriter()
     for (const message of said) assert.isTrue(writer.write(message, Infinity))
     assert.deepStrictEqual(fromServer(writer.take()), said)
+  })
+
+  it.prop("in no more bytes than an argument may take", [Arguments], ([args]) => {
+    const writer = new ClientWriter()
+    for (const argument of [...args, ...odd]) {
+      const before = writer.bytes
+      writer.request(1, 2, 3, [], [], Infinity)
+      const without = writer.bytes
+      writer.request(1, 2, 3, [], [argument], Infinity)
+      assert.isAtMost(writer.bytes - without - (without - before), bytesMaxOf(argument))
+    }
   })
 
   it("nothing of a message that would be too large", () => {

@@ -18,10 +18,10 @@ const dial = (memory: Memory.Memory) =>
     let reading = false
     const end: Link = {
       ...pair.server,
-      read: (onBytes) =>
+      read: (reader) =>
         Effect.suspend(() => {
           reading = true
-          return Effect.ensuring(pair.server.read(onBytes), Effect.sync(() => reading = false))
+          return Effect.ensuring(pair.server.read(reader), Effect.sync(() => reading = false))
         })
     }
     const served = yield* Effect.forkChild(Effect.scoped(memory.server.serve(end)))

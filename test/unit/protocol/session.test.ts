@@ -1,10 +1,12 @@
 /** A session on the wire, spoken by hand: what ends it, and that nothing of a broken frame has an effect. */
+import { queue as queueKind } from "#core/engine/kinds/queue.ts"
+import { cell } from "#core/engine/Value.ts"
 import { headerBytes } from "#core/protocol/Frame.ts"
 import { ClientWriter } from "#core/protocol/Message.ts"
 import * as Remote from "#core/proxy/Remote.ts"
-import { Manager } from "@effect-multiprocessing/core"
+import { Manager, SharedQueue } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Fiber, Schema } from "effect"
 import * as Memory from "../../support/Memory.ts"
 import * as raw from "../../support/raw.ts"
 
@@ -59,6 +61,37 @@ it.live("nothing of a frame has an effect if any of it is malformed", () =>
     yield* Memory.until("the link is ended", ended)
     const { manager } = yield* memory.connect()
     assert.deepStrictEqual((yield* manager.inspect).objects.map(({ name }) => name), ["lock"])
+  }))
+
+it.live("an item that fits into no reply is refused to everyone that waits for it, in the turn of its offer", () =>
+  Effect.gen(function*() {
+    const frameBytesMax = 2_000
+    const memory = yield* Memory.make({ limits: { frameBytesMax } })
+    const { state } = memory.server.engine
+    const { manager } = yield* memory.connect()
+    const queue = yield* Effect.provideService(
+      SharedQueue.make({ name: "jobs", item: Schema.String }),
+      Manager.Manager,
+      manager
+    )
+    const jobs = state.objects.get(state.names.get("jobs")!)!
+    const operation = (name: keyof typeof queueKind.operations) => Object.keys(queueKind.operations).indexOf(name)
+    const { client } = yield* memory.dial()
+    yield* raw.session(client)
+    // This one says nothing when it is refused, which would be a turn of its own.
+    const writer = new ClientWriter()
+    writer.request(1, jobs.id, operation("takeLease"), [], [], frameBytesMax)
+    client.send(writer.take())
+    yield* Memory.until("the first waits", () => jobs.waiting === 1)
+    const second = yield* Effect.forkChild(Effect.flip(Effect.scoped(queue.takeLease)))
+    yield* Memory.until("the second waits", () => jobs.waiting === 2)
+    const fits = (length: number) =>
+      writer.request(2, jobs.id, operation("offer"), [], [cell(JSON.stringify("x".repeat(length)))], frameBytesMax)
+    for (let length = frameBytesMax; !fits(length); length--);
+    client.send(writer.take())
+    assert.include((yield* Fiber.join(second)).message, "frameBytesMax")
+    assert.strictEqual(state.grants.size, 0)
+    assert.strictEqual(jobs.state.items.length, 1)
   }))
 
 it.live("what was said before a goodbye in one frame still counts", () =>

@@ -47,8 +47,11 @@ export interface Agreement {
 /** How long an interrupted fiber waits for the manager to say how its call ended (S-10). */
 export const settleTimeoutMs = 1_000
 
-/** What was sent must fit into a reply, which may say a little more about it. */
+/** A value that was sent must fit into a reply, which may have that many bytes more than its request. */
 const replyBytes = 64
+
+/** The share of a frame that arguments may fill; the rest is for what stands around them in a request or a reply. */
+const argumentShare = 3 / 4
 
 /** How much is told of why a reply was rejected. */
 const reasonLength = 500
@@ -120,6 +123,11 @@ export class Connection {
   /** The operations of a kind, by name: those that this manager has. */
   operationsOf(kind: string): ReadonlyMap<string, OperationInfo> {
     return this.#operations.get(kind) ?? noOperations
+  }
+
+  /** The bytes that the arguments of one call may have together (`bytesMaxOf`). */
+  get argumentBytesMax(): number {
+    return Math.floor(this.agreement.limits.frameBytesMax * argumentShare)
   }
 
   /** Calls that have not ended, for tests. */

@@ -26,6 +26,20 @@ const noHandles: ReadonlyArray<ObjectId> = []
 /** A cell that bears no handle. */
 export const cell = (text: string): Cell => ({ text, handles: noHandles })
 
+/** A UTF-16 code unit takes at most three bytes of UTF-8. */
+export const unitBytesMax = 3
+
+/** The bytes of an argument in a message besides its text, and the bytes of each of its handles, at most. */
+const partBytesMax = 16
+
+/** The bytes of an argument in a message (`protocol/Message.ts`), at most. */
+export const bytesMaxOf = (argument: Argument): number =>
+  typeof argument === "string"
+    ? partBytesMax + unitBytesMax * argument.length
+    : isCell(argument)
+    ? partBytesMax * (1 + argument.handles.length) + unitBytesMax * argument.text.length
+    : partBytesMax
+
 /** Whether an argument is a stored value rather than a plain word or number. */
 export const isCell = (argument: Argument | undefined): argument is Cell =>
   typeof argument === "object" && argument !== null

@@ -12,6 +12,7 @@
  *          ─► Done job, microseconds, outcome
  * ```
  */
+import { unitBytesMax } from "../engine/Value.ts"
 import type { Reader, Writer } from "../protocol/Bytes.ts"
 import { FrameWriter } from "../protocol/Frame.ts"
 
@@ -23,8 +24,8 @@ export const textLengthMax = 32 * 1024 * 1024
 /** A frame is sent when it has grown to this size, in the middle of a turn: the other side works while more is written. */
 export const flushBytes = 8 * 1024
 
-/** A unit of text takes at most three bytes; before the last message of a frame there may be others. */
-export const frameBytesMax = 3 * textLengthMax + 2 * flushBytes
+/** The texts of one job, and the messages that may stand before them in a frame. */
+export const frameBytesMax = unitBytesMax * textLengthMax + 2 * flushBytes
 
 /** Values as text, or the id of the shared object that holds them, since there are handles in them (`Loan.ts`). */
 export type Parcel =

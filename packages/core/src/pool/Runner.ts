@@ -64,7 +64,6 @@ export class Runner {
     this.#context = context
     this.#clock = clock
     this.#dispatcher = dispatcher
-    link.onDrain = () => this.#turn()
   }
 
   /** Tells the owner that jobs may come. */
@@ -86,6 +85,11 @@ export class Runner {
 
   /** Every frame that arrived in this turn has been read. */
   readonly onTurnEnd = (): void => {
+    this.#turn()
+  }
+
+  /** What was said is in the owner's hands: the next job may start. */
+  readonly onDrain = (): void => {
     this.#turn()
   }
 

@@ -12,11 +12,8 @@ import type { Argument } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { Remote } from "./Remote.ts"
 
-/** A page is so large that its call does not count, and so small that the manager and others are not held up by it. */
-const pageSize = 64 * 1024
-
-/** Three bytes are enough for each unit of a page's size; one more is for what stands around it. */
-const bytesOfSize = 4
+/** Large enough that the round trip for a page does not count, small enough that a page delays no other client. */
+const pageBytes = 192 * 1024
 
 // oxlint-disable-next-line typescript/no-explicit-any -- of whatever state: only its operations matter
 type Scannable = Kind<any, ReturnType<typeof operations>>
@@ -29,20 +26,20 @@ type Scannable = Kind<any, ReturnType<typeof operations>>
 export const pages = <A>(
   remote: Remote<Scannable>,
   decode: (parts: ReadonlyArray<Argument>) => Exit.Exit<ReadonlyArray<A>, ManagerError>,
-  size = pageSize
+  bytes = pageBytes
 ): Stream.Stream<A, ManagerError> => {
-  const sizeMax = Math.min(size, Math.floor(remote.connection.agreement.limits.frameBytesMax / bytesOfSize))
+  const bytesMax = Math.min(bytes, remote.connection.argumentBytesMax)
   return Stream.unwrap(Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const scope = yield* Effect.scope
-      const [scan, ...first] = yield* remote.callOwned(restore, "scan", [sizeMax], (reply) => Exit.succeed(reply))
+      const [scan, ...first] = yield* remote.callOwned(restore, "scan", [bytesMax], (reply) => Exit.succeed(reply))
       if (scan !== 0) yield* Scope.addFinalizer(scope, Effect.sync(() => remote.tell("endScan", [scan])))
       const pageFrom = (start: number) =>
         start === 0
           ? Effect.map(decode(first), (items) => ({ items, parts: first.length, more: scan !== 0 }))
           : remote.call(
             "page",
-            [scan, start, sizeMax],
+            [scan, start, bytesMax],
             ([more, ...parts]) => Exit.map(decode(parts), (items) => ({ items, parts: parts.length, more: more === 1 }))
           )
       return Stream.paginate(0, (start) =>

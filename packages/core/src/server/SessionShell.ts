@@ -1,14 +1,13 @@
 /**
- * One session as the server sees it: messages in, outputs out, and what it must wait for.
+ * One session as the server sees it: messages in, outputs out, and flow control between them.
  *
- * Flow control (S-8, S-12): requests over the limit of remembered replies, or while the client does not read what it
- * was sent, are deferred here; acknowledgements and cancels never are. A client that keeps to the window it was told
- * cannot have more than that window deferred; one that does not is ended.
+ * Flow control (S-8, S-12): a request is deferred while the session is at its limit of remembered replies, or while its
+ * client does not read the sent bytes. Acknowledgements and cancels are never deferred. A client that keeps to its
+ * window cannot have more than that window deferred; a client that does not is ended.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { Engine } from "../engine/Engine.ts"
-import type { Input, Output, SessionId } from "../engine/Inputs.ts"
+import type { Input, Output, RequestInput, SessionId } from "../engine/Inputs.ts"
 import type { Limits } from "../Limits.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { type FromClient, type FromServer, readFromClient, ServerWriter } from "../protocol/Message.ts"
@@ -16,38 +15,46 @@ import type { Link } from "../transport/Link.ts"
 
 type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
 
-/** A frame is sent when it has grown to this size: the client works on it while the rest is written. */
+/** A frame that has grown to this size is sent within the turn: the client works on it while the rest is written. */
 const flushBytes = 2 * 1024
+
+/** The engine, as far as one session needs it. */
+export interface SessionEngine {
+  /** Applies one input. */
+  readonly step: (input: Input) => void
+  /** The number of replies that are remembered until this session acknowledges them (S-8). */
+  readonly remembered: () => number
+  /** Whether a request only gives back something that was granted: no limit may hold it up (S-8). */
+  readonly settles: (request: RequestInput) => boolean
+}
 
 /** The server's end of one session. */
 export class SessionShell {
-  /** Done when the client has said goodbye, or must go. */
+  /** Done when the client has said goodbye, or when the server ends it. */
   readonly left: Deferred.Deferred<void> = Deferred.makeUnsafe()
   readonly #session: SessionId
   readonly #link: Link
-  readonly #engine: Engine
-  readonly #step: Engine["step"]
   readonly #limits: Limits
+  readonly #engine: SessionEngine
   readonly #writer = new ServerWriter()
   #deferred: Array<Deferrable> = []
-  /** How many of them are requests. */
+  /** The number of requests among them. */
   #requests = 0
-  /** What the turn that is being read brings, in order. */
+  /** The messages that have arrived in this turn, in order. */
   #inbox: Array<FromClient> = []
-  /** Whether the frame says something that somebody waits for. */
+  /** Whether the frame has a message that its client waits for. */
   #isAwaited = false
-  /** How many calls the frame says wait from now on. */
+  /** The number of `Parked` messages in the frame. */
   #parked = 0
 
-  constructor(session: SessionId, link: Link, engine: Engine, step: Engine["step"], limits: Limits) {
+  constructor(session: SessionId, link: Link, limits: Limits, engine: SessionEngine) {
     this.#session = session
     this.#link = link
-    this.#engine = engine
-    this.#step = step
     this.#limits = limits
+    this.#engine = engine
   }
 
-  /** Reads one frame; false if it is not of this protocol. Nothing of a malformed frame has an effect. */
+  /** Reads one frame; false if it breaks the protocol. No message of a malformed frame has an effect. */
   receive(frame: Uint8Array): boolean {
     const reader = new Reader(frame)
     const messages: Array<FromClient> = []
@@ -57,23 +64,24 @@ export class SessionShell {
     return true
   }
 
-  /** Applies what was read; what its acknowledgements make room for runs in the same turn (S-9). */
+  /** Applies the messages of this turn. Deferred requests that now have room run in the same turn (S-9). */
   turn(): void {
     const inbox = this.#inbox
     this.#inbox = []
     for (const message of inbox) {
       if (message._tag === "Request" || message._tag === "Watch") this.#request(message)
       else if ((message._tag === "Cancel" || message._tag === "Unwatch") && this.#undefer(message.sequence)) continue
-      // In its place: what was acknowledged before it has been received (S-9).
+      // In its place: acknowledgements that stand before it count (S-9).
       else if (message._tag === "Goodbye") this.#leave()
-      else this.#step(message)
+      else this.#engine.step(message)
     }
     this.resume()
+    this.endTurn()
   }
 
   /** Applies deferred requests, as far as the limits allow by now. */
   resume(): void {
-    while (this.#deferred.length > 0 && this.#mayRun()) this.#step(this.#forget(0))
+    while (this.#deferred.length > 0 && this.#mayRun()) this.#engine.step(this.#forget(0))
   }
 
   /** Adds an output to the frame of this turn. */
@@ -85,29 +93,29 @@ export class SessionShell {
   }
 
   /**
-   * Sends the frame of this turn. That a call waits makes room in the client's window (S-8) and is news to nobody else:
-   * it goes with the next frame, unless half of the window is such calls.
+   * Sends the frame of this turn. A frame of `Parked` messages alone stays for the next turn: no fiber waits for them,
+   * they only make room in the client's window (S-8). It is sent when they make up half of the window.
    */
   endTurn(): void {
     if (this.#isAwaited || this.#parked * 2 >= this.#limits.inFlightMax) this.flush()
   }
 
-  /** Sends what there is to send. */
+  /** Sends the frame, unless it is empty. */
   flush(): void {
     this.#isAwaited = false
     this.#parked = 0
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
   }
 
-  /** Tells the client that the server ends this session; what it holds stays held until it has gone (S-12). */
+  /** Tells the client that the server ends this session. The client keeps its holds until it has gone (S-12). */
   close(reason: string): void {
     this.#say({ _tag: "Closing", reason })
     this.flush()
   }
 
   #request(input: Deferrable): void {
-    if (this.#deferred.length === 0 && this.#mayRun()) return this.#step(input)
-    if (input._tag === "Request" && this.#engine.settles(input)) return this.#step(input)
+    if (this.#deferred.length === 0 && this.#mayRun()) return this.#engine.step(input)
+    if (input._tag === "Request" && this.#engine.settles(input)) return this.#engine.step(input)
     this.#deferred.push(input)
     // A client counts its calls, not its subscriptions.
     if (input._tag === "Watch" || ++this.#requests <= this.#limits.inFlightMax) return
@@ -116,13 +124,11 @@ export class SessionShell {
   }
 
   #mayRun(): boolean {
-    const session = this.#engine.state.sessions.get(this.#session)
-    return session === undefined ||
-      session.requests.size - session.parked < this.#limits.inFlightMax &&
-        this.#link.pendingBytes() < this.#limits.outboundBytesMax
+    return this.#engine.remembered() < this.#limits.inFlightMax &&
+      this.#link.pendingBytes() < this.#limits.outboundBytesMax
   }
 
-  /** Cancels a request that has not reached the engine. */
+  /** Cancels a request that has not reached the engine; false if there is none. */
   #undefer(sequence: number): boolean {
     const position = this.#deferred.findIndex((input) => input.sequence === sequence)
     if (position < 0) return false
@@ -132,7 +138,7 @@ export class SessionShell {
   }
 
   #forget(position: number): Deferrable {
-    // Only called with the position of one.
+    // The callers pass a position that is taken.
     const input = this.#deferred.splice(position, 1)[0]!
     if (input._tag === "Request") this.#requests--
     return input
@@ -141,13 +147,13 @@ export class SessionShell {
   #tooLarge(output: Output): void {
     const { frameBytesMax } = this.#limits
     if (output._tag === "Reply") {
-      // What the client cannot be told it must not hold, and not watch.
-      this.#step({ _tag: "Cancel", session: this.#session, sequence: output.sequence })
-      this.#step({ _tag: "Unwatch", session: this.#session, sequence: output.sequence })
+      // The client cannot be told of the grant or the subscription, so it must not have it.
+      this.#engine.step({ _tag: "Cancel", session: this.#session, sequence: output.sequence })
+      this.#engine.step({ _tag: "Unwatch", session: this.#session, sequence: output.sequence })
       const outcome = { _tag: "Failure", error: "LimitExceeded", details: ["frameBytesMax", frameBytesMax] } as const
       this.#say({ ...output, outcome })
     } else if (output._tag === "Event") {
-      this.#step({ _tag: "Unwatch", session: this.#session, sequence: output.sequence })
+      this.#engine.step({ _tag: "Unwatch", session: this.#session, sequence: output.sequence })
       this.#say({ ...output, event: "ended", parts: ["LimitExceeded", "frameBytesMax", frameBytesMax] })
     }
   }

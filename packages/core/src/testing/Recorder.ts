@@ -61,17 +61,14 @@ export class Recorder {
         link.send(bytes)
       },
       pendingBytes: link.pendingBytes,
-      read: (onBytes) =>
-        link.read((bytes) => {
-          fromServer(bytes)
-          onBytes(bytes)
-        }),
-      get onDrain() {
-        return link.onDrain
-      },
-      set onDrain(onDrain) {
-        link.onDrain = onDrain
-      }
+      read: ({ onBytes, onDrain }) =>
+        link.read({
+          onBytes: (bytes) => {
+            fromServer(bytes)
+            onBytes(bytes)
+          },
+          onDrain
+        })
     }
   }
 

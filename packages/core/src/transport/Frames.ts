@@ -10,12 +10,14 @@ import type * as Scope from "effect/Scope"
 import { FrameSplitter } from "../protocol/Frame.ts"
 import { type Link, LinkClosed } from "./Link.ts"
 
-/** Who gets the frames after the handshake. */
+/** Gets the frames after the handshake. */
 export interface FrameHandler {
-  /** One frame, lent for the call. False: it is not what was agreed, and the link cannot be trusted any more. */
+  /** One frame, lent for the call. False: the frame breaks the protocol, and the link is not read any further. */
   readonly onFrame: (frame: Uint8Array) => boolean
   /** Every frame that arrived in this turn has been handed over. */
   readonly onTurnEnd: () => void
+  /** The link has taken every pending byte. Absent: the handler never waits for that. */
+  readonly onDrain?: () => void
 }
 
 /** A link, frame by frame. */
@@ -56,7 +58,7 @@ export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frame
       }
       handler.onTurnEnd()
     }
-    yield* link.read(onBytes).pipe(
+    yield* link.read({ onBytes, onDrain: () => handler.onDrain?.() }).pipe(
       Effect.catch((error) => Effect.sync(() => end(error.reason))),
       Effect.catchCause((cause) => Deferred.failCause(closed, cause)),
       Effect.forkScoped

@@ -1,8 +1,8 @@
 /**
  * A link: one duplex of bytes between a client and a manager, in order and without loss until it closes.
  *
- * The seam for every transport. Sending never waits and never fails: what the other side does not read piles up in
- * `pendingBytes`, and whoever sends decides when that is too much (S-12).
+ * The seam for every transport. Sending never waits and never fails: bytes that the other side does not read pile up in
+ * `pendingBytes`, and the sender decides how many are too many (S-12).
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -18,15 +18,21 @@ export class LinkClosed extends Schema.TaggedError<LinkClosed>()("LinkClosed", {
   }
 }
 
-/** One end of a duplex of bytes. Closing its scope closes it, after what was sent has gone out. */
+/** Hears a link. */
+export interface LinkReader {
+  /** Bytes have arrived. They are lent for the call. */
+  readonly onBytes: (bytes: Uint8Array) => void
+  /** `pendingBytes` was above zero and has fallen to zero. */
+  readonly onDrain: () => void
+}
+
+/** One end of a duplex of bytes. The end of its scope closes it, after the sent bytes have gone out. */
 export interface Link {
   readonly send: (bytes: Uint8Array<ArrayBuffer>) => void
-  /** Bytes sent that the transport has not taken yet. */
+  /** Sent bytes that the transport has not taken yet. */
   readonly pendingBytes: () => number
-  /** Reads until the link ends. The bytes are lent for the call. */
-  readonly read: (onBytes: (bytes: Uint8Array) => void) => Effect.Effect<never, LinkClosed>
-  /** Called whenever `pendingBytes` has fallen to zero. */
-  onDrain: () => void
+  /** Reads until the link ends. A link has one reader at a time. */
+  readonly read: (reader: LinkReader) => Effect.Effect<never, LinkClosed>
 }
 
 /** A link over an Effect socket: Unix socket, TCP, TLS or whatever else can make one. */
@@ -36,6 +42,7 @@ export const fromSocket = (socket: Socket.Socket): Effect.Effect<Link, LinkClose
     const writer = yield* socket.writer
     let queue: Array<Uint8Array<ArrayBuffer>> = []
     let pendingBytes = 0
+    let drained = () => {}
     let wake: (() => void) | undefined
 
     const write = Effect.suspend(() => {
@@ -49,13 +56,13 @@ export const fromSocket = (socket: Socket.Socket): Effect.Effect<Link, LinkClose
       queue = []
       return Effect.map(writer.writeAll([first, ...rest]), () => {
         pendingBytes -= bytes
-        if (pendingBytes === 0) link.onDrain()
+        if (pendingBytes === 0) drained()
       })
     })
-    // A failed write also fails the reader, which is where the end of a link is told.
+    // A failed write also fails the reader, and the reader tells the end of the link.
     yield* Effect.forkScoped(Effect.ignore(Effect.forever(write, { disableYield: true })))
 
-    const link: Link = {
+    return {
       send: (bytes) => {
         queue.push(bytes)
         pendingBytes += bytes.length
@@ -64,16 +71,17 @@ export const fromSocket = (socket: Socket.Socket): Effect.Effect<Link, LinkClose
         waiting?.()
       },
       pendingBytes: () => pendingBytes,
-      read: (onBytes) =>
-        Effect.map(reader.pull, (chunks) => {
-          for (const chunk of chunks) onBytes(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk)
-        }).pipe(
-          Effect.forever({ disableYield: true }),
-          Effect.mapError((error) => new LinkClosed({ reason: describe(error) }))
-        ),
-      onDrain: () => {}
+      read: ({ onBytes, onDrain }) =>
+        Effect.suspend(() => {
+          drained = onDrain
+          return Effect.map(reader.pull, (chunks) => {
+            for (const chunk of chunks) onBytes(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk)
+          }).pipe(
+            Effect.forever({ disableYield: true }),
+            Effect.mapError((error) => new LinkClosed({ reason: describe(error) }))
+          )
+        })
     }
-    return link
   })
 
 const describe = (error: Socket.SocketError): string =>

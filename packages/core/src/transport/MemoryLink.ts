@@ -5,7 +5,7 @@
  * which is how the simulator makes a bad network of it.
  */
 import * as Effect from "effect/Effect"
-import { type Link, LinkClosed } from "./Link.ts"
+import { type Link, LinkClosed, type LinkReader } from "./Link.ts"
 
 /** How a pair of ends delivers. */
 export interface MemoryLinkOptions {
@@ -28,8 +28,8 @@ export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
   const toServer = pipe(options, "server")
   const toClient = pipe(options, "client")
   return {
-    client: { ...toServer.sender, read: toClient.read, onDrain: () => {} },
-    server: { ...toClient.sender, read: toServer.read, onDrain: () => {} },
+    client: { ...toServer.sender, read: toClient.read },
+    server: { ...toClient.sender, read: toServer.read },
     cut: (reason) => {
       toServer.cut(reason)
       toClient.cut(reason)
@@ -66,13 +66,14 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
         chunks.push(bytes)
         schedule(deliver)
       },
+      // Nothing is pending, so nothing drains.
       pendingBytes: () => 0
     },
-    read: (handler: (bytes: Uint8Array) => void) =>
+    read: (reader: LinkReader) =>
       Effect.callback<never, LinkClosed>((resume) => {
         if (closed !== undefined) return resume(Effect.fail(closed))
         onClosed = (error) => resume(Effect.fail(error))
-        onBytes = handler
+        onBytes = reader.onBytes
         if (chunks.length > 0) schedule(deliver)
         return Effect.sync(() => {
           onBytes = undefined

@@ -7,29 +7,21 @@
  */
 import { type At, type Grant, type GrantId, operationsOf, ready, refuse } from "../Operation.ts"
 import { count } from "../Parameter.ts"
-import { type Argument, type Cell, isCell } from "../Value.ts"
+import { type Argument, bytesMaxOf, type Cell, isCell } from "../Value.ts"
 
 /** The part of a kind's state that scans need. */
 export interface Scans {
   readonly scans: Map<GrantId, ReadonlyArray<Argument>>
 }
 
-/** What a part costs besides its text, at most. */
-const partSize = 16
-
-const sizeOf = (part: Argument): number =>
-  isCell(part)
-    ? part.text.length + partSize * (1 + part.handles.length)
-    : partSize + (typeof part === "string" ? part.length : 0)
-
-/** The first parts, in whole groups, as long as they are no larger than `sizeMax`, but at least one group. */
-const firstPage = (parts: Iterable<Argument>, group: number, sizeMax: number) => {
+/** The first parts, in whole groups, that take at most `bytesMax` in a message; at least one group. */
+const firstPage = (parts: Iterable<Argument>, group: number, bytesMax: number) => {
   const page: Array<Argument> = []
-  let size = 0
+  let bytes = 0
   let whole = 0
   for (const part of parts) {
-    size += sizeOf(part)
-    if (size > sizeMax && whole > 0) return { page: page.slice(0, whole), isLast: false }
+    bytes += bytesMaxOf(part)
+    if (bytes > bytesMax && whole > 0) return { page: page.slice(0, whole), isLast: false }
     if (page.push(part) % group === 0) whole = page.length
   }
   return { page, isLast: true }
@@ -47,33 +39,30 @@ const end = (state: Scans, scan: GrantId, at: At): void => {
   state.scans.delete(scan)
 }
 
-/**
- * The operations of scans over `all` that a state holds, in groups that no page tears apart. The size of a page is
- * that of its texts in code units, and a little for each part: three times as many bytes are enough for it.
- */
+/** The operations of scans over `all` that a state holds, in groups that no page tears apart. */
 export const operations = <State extends Scans>(all: (state: State) => Iterable<Argument>, group: number) => {
   const { change, grant, read } = operationsOf<State>()
   return {
-    /** The size of a page. Replies with the scan and its first page; the scan is 0 if that was all. */
+    /** The bytes that a page may have. Replies with the scan and its first page; the scan is 0 if that was all. */
     scan: grant({
       parameters: [count],
-      decide: (state, [size]) => {
-        const { isLast, page } = firstPage(all(state), group, size)
+      decide: (state, [bytesMax]) => {
+        const { isLast, page } = firstPage(all(state), group, bytesMax)
         // Not by `answer`: a call takes fewer arguments than a page may have parts.
         return isLast ? { _tag: "Answer", reply: [0, ...page] } : ready
       },
-      apply: (state, [size], at): readonly [scan: GrantId, ...page: ReadonlyArray<Argument>] => {
+      apply: (state, [bytesMax], at): readonly [scan: GrantId, ...page: ReadonlyArray<Argument>] => {
         const parts = Array.from(all(state))
         for (const part of parts) if (isCell(part)) at.retain(part)
         state.scans.set(at.index, parts)
-        return [at.index, ...firstPage(parts, group, size).page]
+        return [at.index, ...firstPage(parts, group, bytesMax).page]
       }
     }),
-    /** Scan, position of the first part, size. Replies 1 if more follows, and the page. */
+    /** Scan, position of the first part, bytes that the page may have. Replies 1 if more follows, and the page. */
     page: read(
       [count, count, count],
-      (state, [scan, start, size]): readonly [more: number, ...page: ReadonlyArray<Argument>] => {
-        const { isLast, page } = firstPage(from(state.scans.get(scan)!, start), group, size)
+      (state, [scan, start, bytesMax]): readonly [more: number, ...page: ReadonlyArray<Argument>] => {
+        const { isLast, page } = firstPage(from(state.scans.get(scan)!, start), group, bytesMax)
         return [isLast ? 0 : 1, ...page]
       },
       { decide: (state, [scan], at) => isHeld(state, scan, at) ? ready : refuse("NotHeld", scan) }

@@ -1,5 +1,5 @@
 /** Scans, as they should behave: what an object held at one instant, page by page. */
-import { type Argument, isCell } from "../../engine/Value.ts"
+import { type Argument, bytesMaxOf } from "../../engine/Value.ts"
 import { type Answer, type Call, type Granted, notHeld, type Reply } from "./Model.ts"
 
 /** The scans of one object. */
@@ -55,18 +55,14 @@ export class ScanModel {
   }
 
   /** Whole groups, while they fit; at least one. */
-  #page(parts: Reply, start: number, sizeMax: Argument | undefined): Reply {
+  #page(parts: Reply, start: number, bytesMax: Argument | undefined): Reply {
     let end = start
-    let size = 0
+    let bytes = 0
     while (end < parts.length) {
-      size += parts.slice(end, end + this.#group).reduce((sum: number, part) => sum + sizeOf(part), 0)
-      if (size > Number(sizeMax) && end > start) break
+      bytes += parts.slice(end, end + this.#group).reduce((sum: number, part) => sum + bytesMaxOf(part), 0)
+      if (bytes > Number(bytesMax) && end > start) break
       end += this.#group
     }
     return parts.slice(start, end)
   }
 }
-
-const sizeOf = (part: Argument): number =>
-  16 +
-  (isCell(part) ? part.text.length + 16 * part.handles.length : String(typeof part === "string" ? part : "").length)

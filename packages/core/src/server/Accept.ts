@@ -1,0 +1,159 @@
+/**
+ * Accepting links: the server's side of the handshake (`protocol/Handshake.ts`), then the session, from its first
+ * message to its end.
+ */
+import * as Cause from "effect/Cause"
+import type { CryptoError } from "effect/crypto/CryptoError"
+import type * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { SessionId } from "../engine/Inputs.ts"
+import type { Client } from "../engine/Operation.ts"
+import type { Limits } from "../Limits.ts"
+import * as Handshake from "../protocol/Handshake.ts"
+import * as Frames from "../transport/Frames.ts"
+import { type Link, LinkClosed } from "../transport/Link.ts"
+import type { EngineHost } from "./EngineHost.ts"
+import { type SessionEngine, SessionShell } from "./SessionShell.ts"
+
+/** Whom to accept, and whose sessions they get. */
+export interface AcceptOptions {
+  readonly host: EngineHost
+  readonly key: Handshake.ManagerKey
+  readonly limits: Limits
+}
+
+/** A client that has proved the key. */
+interface Admitted {
+  readonly session: SessionId
+  readonly label: Client
+  readonly welcome: typeof Handshake.Welcome.Type
+}
+
+/** Makes the function that serves one link until it ends. */
+export const make = (
+  { host, key, limits }: AcceptOptions
+): Effect.Effect<
+  (link: Link) => Effect.Effect<void, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope>,
+  never,
+  SecureRandom.SecureRandom
+> =>
+  Effect.gen(function*() {
+    const random = yield* SecureRandom.SecureRandom
+    const instance = Handshake.hexadecimal(yield* random.randomBytes(16))
+    let sessions = 0
+    let unauthenticated = 0
+
+    /** The handshake of one link, up to the verdict, which is sent if it is a refusal. */
+    const examine = Effect.fnUntraced(function*(link: Link, frames: Frames.Frames) {
+      const challenge = {
+        magic: Handshake.magic,
+        version: Handshake.protocolVersion,
+        nonce: Handshake.hexadecimal(yield* random.randomBytes(32))
+      } as const
+      const refuse = (reason: (typeof Handshake.Refused.Type)["reason"]) => {
+        link.send(Handshake.frame(Handshake.Verdict, Handshake.Refused.make({ reason })))
+        return new LinkClosed({ reason })
+      }
+      link.send(Handshake.frame(Handshake.Challenge, challenge))
+      const response = yield* frames.next.pipe(
+        Effect.flatMap(Handshake.read(Handshake.Response)),
+        Effect.catchTag("SchemaError", () => Effect.failSync(() => refuse("Malformed")))
+      )
+      if (response.version !== Handshake.protocolVersion) return yield* refuse("WrongVersion")
+      const transcript = Handshake.transcript(challenge, response)
+      if (!Handshake.sameProof(yield* Handshake.prove(key, "client", transcript), response.proof)) {
+        return yield* refuse("WrongKey")
+      }
+      if (host.shells.size >= limits.sessionsMax) return yield* refuse("TooManySessions")
+      const proof = yield* Handshake.prove(key, "server", transcript)
+      const session = ++sessions
+      const welcome = Handshake.Welcome.make({
+        proof,
+        session,
+        epoch: host.engine.state.epoch,
+        instance,
+        operations: host.engine.operationTable,
+        limits
+      })
+      return { session, label: { name: response.name, pid: response.pid }, welcome }
+    })
+
+    const admit = (link: Link, frames: Frames.Frames) =>
+      Effect.suspend(() => {
+        if (unauthenticated >= limits.unauthenticatedMax) {
+          return Effect.fail(new LinkClosed({ reason: "too many connections are in the handshake" }))
+        }
+        unauthenticated++
+        return examine(link, frames).pipe(
+          Effect.timeout(limits.handshakeMs),
+          Effect.ensuring(Effect.sync(() => unauthenticated--))
+        )
+      })
+
+    const turn = (inputs: () => void) => Effect.sync(() => host.turn(inputs))
+
+    /** One session. Its last input is its end step, however it ends (S-11). */
+    const run = (link: Link, frames: Frames.Frames, ready: () => void, { label, session }: Admitted) => {
+      const shell = new SessionShell(session, link, limits, engineOf(host, session))
+      const handler: Frames.FrameHandler = {
+        onFrame: (frame) => shell.receive(frame),
+        onTurnEnd: () => host.turn(() => shell.turn()),
+        onDrain: () => host.turn(() => shell.resume())
+      }
+      return Effect.acquireUseRelease(
+        turn(() => {
+          host.shells.set(session, shell)
+          host.step({ _tag: "Open", session, label })
+        }),
+        () =>
+          Effect.raceAllFirst([
+            frames.handOver(limits.frameBytesMax, handler, ready),
+            Deferred.await(shell.left),
+            // A server that has stopped serves no session.
+            Deferred.await(host.defect)
+          ]),
+        () =>
+          turn(() => {
+            host.shells.delete(session)
+            host.step({ _tag: "End", session })
+          })
+      )
+    }
+
+    return (link) =>
+      Effect.gen(function*() {
+        // Beyond the handshake, which tells nothing of the state, every frame passes the gate.
+        const guarded = host.gate.guard(link)
+        const frames = yield* Frames.make(guarded, limits.handshakeBytesMax)
+        const admitted = yield* admit(link, frames)
+        // The client speaks as soon as it hears this: by then the session must listen.
+        const ready = () => link.send(Handshake.frame(Handshake.Verdict, admitted.welcome))
+        yield* run(guarded, frames, ready, admitted)
+        // The server has ended the session: the client shall hear why before the link closes.
+        yield* Effect.raceFirst(host.gate.released, Deferred.await(host.defect))
+      }).pipe(
+        Effect.catchTags({
+          LinkClosed: () => Effect.void,
+          TimeoutError: () => Effect.void
+        }),
+        Effect.catchCause((cause: Cause.Cause<CryptoError>) =>
+          Cause.hasInterruptsOnly(cause) ?
+            Effect.failCause(cause as Cause.Cause<never>) :
+            Effect.asVoid(Deferred.failCause(host.defect, Cause.die(Cause.squash(cause))))
+        )
+      )
+  })
+
+// internals
+
+const engineOf = ({ engine, step }: EngineHost, id: SessionId): SessionEngine => ({
+  step,
+  remembered: () => {
+    const session = engine.state.sessions.get(id)
+    return session === undefined ? 0 : session.requests.size - session.parked
+  },
+  settles: (request) => engine.settles(request)
+})

@@ -1,0 +1,126 @@
+/** One session's flow control (S-8, S-12), with an engine that only writes down its inputs. */
+import type { Input } from "#core/engine/Inputs.ts"
+import { Reader } from "#core/protocol/Bytes.ts"
+import { headerBytes } from "#core/protocol/Frame.ts"
+import { ClientWriter, type FromServer, readFromServer } from "#core/protocol/Message.ts"
+import { SessionShell } from "#core/server/SessionShell.ts"
+import { defaults } from "@effect-multiprocessing/core/Limits"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+
+const session = 7
+const settling = 99
+
+/** A session over a link whose pending bytes, and over an engine whose remembered replies, the test sets. */
+const setUp = () => {
+  const inputs: Array<Input> = []
+  const said: Array<FromServer> = []
+  const given = { pendingBytes: 0, remembered: 0 }
+  const link = {
+    send: (frame: Uint8Array) => {
+      const reader = new Reader(frame.subarray(headerBytes))
+      while (!reader.done) said.push(readFromServer(reader, session))
+    },
+    pendingBytes: () => given.pendingBytes,
+    read: () => Effect.never
+  }
+  const shell = new SessionShell(session, link, { ...defaults, inFlightMax: 4, outboundBytesMax: 100 }, {
+    step: (input) => {
+      inputs.push(input)
+      if (input._tag === "Request") given.remembered++
+      if (input._tag === "Acknowledge") given.remembered -= input.to - input.from + 1
+    },
+    remembered: () => given.remembered,
+    settles: ({ calls }) => calls[0]?.operation === settling
+  })
+  /** Says something in one turn. */
+  const hear = (say: (writer: ClientWriter) => void) => {
+    const writer = new ClientWriter()
+    say(writer)
+    assert.isTrue(shell.receive(writer.take().subarray(headerBytes)))
+    shell.turn()
+  }
+  const ran = () => inputs.flatMap((input) => input._tag === "Request" ? [input.sequence] : [])
+  return { shell, hear, inputs, ran, said, given, hasLeft: () => Deferred.isDoneUnsafe(shell.left) }
+}
+
+const request = (writer: ClientWriter, sequence: number, operation = 0) =>
+  writer.request(sequence, 1, operation, [], [], 1_000)
+
+const requests = (from: number, to: number) => (writer: ClientWriter) => {
+  for (let sequence = from; sequence <= to; sequence++) request(writer, sequence)
+}
+
+describe("a session", () => {
+  it("runs requests up to the limit of remembered replies, and the next ones as soon as these are acknowledged", () => {
+    const { hear, ran } = setUp()
+    hear(requests(1, 6))
+    assert.deepStrictEqual(ran(), [1, 2, 3, 4])
+    hear((writer) => writer.acknowledge(1, 1))
+    assert.deepStrictEqual(ran(), [1, 2, 3, 4, 5])
+    hear((writer) => {
+      request(writer, 7)
+      writer.acknowledge(2, 4)
+    })
+    assert.deepStrictEqual(ran(), [1, 2, 3, 4, 5, 6, 7])
+  })
+
+  it("runs none while its client does not read, and all once the link has drained", () => {
+    const { given, hear, ran, shell } = setUp()
+    given.pendingBytes = 100
+    hear(requests(1, 3))
+    assert.deepStrictEqual(ran(), [])
+    given.pendingBytes = 0
+    shell.resume()
+    assert.deepStrictEqual(ran(), [1, 2, 3])
+  })
+
+  it("lets requests that only give back overtake, and everything that is no request", () => {
+    const { given, hear, inputs } = setUp()
+    given.pendingBytes = 100
+    hear((writer) => {
+      request(writer, 1)
+      request(writer, 2, settling)
+      writer.cancel(9)
+      writer.drop(1, 1)
+      writer.credit(3, 1)
+    })
+    assert.deepStrictEqual(inputs.map(({ _tag }) => _tag), ["Request", "Cancel", "Drop", "Credit"])
+  })
+
+  it("withdraws a deferred request itself, says so at the end of the turn, and never runs it", () => {
+    const { given, hear, inputs, said, shell } = setUp()
+    given.pendingBytes = 100
+    hear(requests(1, 2))
+    hear((writer) => writer.cancel(1))
+    assert.deepStrictEqual(said, [{ _tag: "Cancelled", session, sequence: 1, fate: "withdrawn" }])
+    given.pendingBytes = 0
+    shell.resume()
+    assert.deepStrictEqual(inputs.map((input) => "sequence" in input && input.sequence), [2])
+  })
+
+  it("is ended, and told why, when more requests than its window are deferred", () => {
+    const { given, hasLeft, hear, said } = setUp()
+    given.pendingBytes = 100
+    hear(requests(1, 4))
+    assert.isFalse(hasLeft())
+    hear(requests(5, 5))
+    assert.isTrue(hasLeft())
+    assert.deepStrictEqual(said, [{ _tag: "Closing", reason: "more than 4 calls in flight (inFlightMax)" }])
+  })
+
+  it("tells with its next frame that calls wait, or when they make up half of the window", () => {
+    const { said, shell } = setUp()
+    const parked = (sequence: number) => ({ _tag: "Parked", session, sequence }) as const
+    shell.tell(parked(1))
+    shell.endTurn()
+    assert.deepStrictEqual(said, [])
+    shell.tell({ _tag: "Revoked", session, grant: 5 })
+    shell.endTurn()
+    assert.deepStrictEqual(said.map(({ _tag }) => _tag), ["Parked", "Revoked"])
+    shell.tell(parked(2))
+    shell.tell(parked(3))
+    shell.endTurn()
+    assert.strictEqual(said.length, 4)
+  })
+})
