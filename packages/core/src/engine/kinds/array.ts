@@ -8,7 +8,7 @@ import { kindOf } from "../Kind.ts"
 import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, number, word } from "../Parameter.ts"
 import type { Cell } from "../Value.ts"
-import * as Turn from "./turn.ts"
+import * as Turn from "./reservation.ts"
 
 interface State extends Turn.Turns {
   readonly items: Items

@@ -9,7 +9,7 @@ import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../O
 import { count, integer, value, word } from "../Parameter.ts"
 import type { Argument, Cell } from "../Value.ts"
 import * as Scan from "./scan.ts"
-import * as Turn from "./turn.ts"
+import * as Turn from "./reservation.ts"
 
 /** What the manager knows of its items that lets it sort them. */
 type Order = keyof typeof keys | ""

@@ -11,7 +11,7 @@ import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse,
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
 import { type Argument, type Cell, cell } from "../Value.ts"
 import * as Scan from "./scan.ts"
-import * as Turn from "./turn.ts"
+import * as Turn from "./reservation.ts"
 
 interface Entry {
   readonly word: string

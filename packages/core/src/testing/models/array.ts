@@ -1,7 +1,7 @@
 /** A fixed number of numbers of one type. */
 import type { Argument } from "../../engine/Value.ts"
 import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
-import { TurnModel } from "./turn.ts"
+import { TurnModel } from "./reservation.ts"
 
 /** What becomes of a number that an array of the type is given. */
 const cut: Readonly<Record<string, (n: number) => number>> = {

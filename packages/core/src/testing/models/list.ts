@@ -2,7 +2,7 @@
 import type { Argument, Cell } from "../../engine/Value.ts"
 import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
 import { ScanModel } from "./scan.ts"
-import { TurnModel } from "./turn.ts"
+import { TurnModel } from "./reservation.ts"
 
 class ListModel implements Model {
   readonly unguarded = new Set(["endTurn", "endScan"])

@@ -5,7 +5,7 @@
 import { type Argument, cell } from "../../engine/Value.ts"
 import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
 import { ScanModel } from "./scan.ts"
-import { TurnModel } from "./turn.ts"
+import { TurnModel } from "./reservation.ts"
 
 interface Entry {
   readonly value: Argument
