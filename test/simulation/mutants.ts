@@ -76,7 +76,7 @@ const changed = (at: At, change: Partial<At>): At => ({
 const uncompared = ({ decide }: AnyOperation): Partial<AnyOperation> => ({
   decide: (state, args, at) => {
     const decision = decide(state, args, at)
-    return decision._tag === "Answer" && state.turn === undefined ? ready : decision
+    return decision._tag === "Answer" && state.reservation === undefined ? ready : decision
   }
 })
 
@@ -326,7 +326,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         kind.operations.scan === undefined ? kind : {
           ...kind,
           revoke: (state, grant, reason, at) => {
-            if (reason !== "session ended" || grant.id === state.turn) kind.revoke?.(state, grant, reason, at)
+            if (reason !== "session ended" || grant.id === state.reservation) kind.revoke?.(state, grant, reason, at)
           }
         }
       )
@@ -441,14 +441,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       decide: (state) => state.items.length === state.head ? ready : wait
     }))
   },
-  "turn-kept": {
-    bug: "a turn that was given back is still taken (S-28)",
+  "reservation-kept": {
+    bug: "a reservation that was given back is still held (S-28)",
     actions: ["modify", "increment"],
     options: {
       kinds: kinds.map((kind) =>
-        kind.operations.endTurn === undefined ? kind : {
+        kind.operations.endReservation === undefined ? kind : {
           ...kind,
-          operations: { ...kind.operations, endTurn: { ...kind.operations.endTurn, apply: () => [] } }
+          operations: { ...kind.operations, endReservation: { ...kind.operations.endReservation, apply: () => [] } }
         }
       )
     }

@@ -128,10 +128,10 @@ describe("certify", () => {
     book.read(number, "get", ["value"], [one, 0])
     const added = book.change(number, "add", ["value", 1], [2])
     book.read(number, "get", ["value"], [two, added])
-    book.read(number, "compareAndSet", ["value", 0, one, 0], [0, two, added])
-    const turn = book.journal.length + 1
-    book.change(number, "turn", ["value"], [turn, two, added], 3)
-    book.change(number, "compareAndSet", ["value", added, one, turn], [1, null, 0], 3)
+    book.read(number, "compareAndSet", ["value", 0, one, 0], [two, added])
+    const reservation = book.journal.length + 1
+    book.change(number, "reserve", ["value"], [reservation, two, added], 3)
+    book.change(number, "compareAndSet", ["value", added, one, reservation], [], 3)
     const scores = book.open("Map")
     const set = book.change(scores, "set", ["\"a\"", one], [])
     book.read(scores, "setIfAbsent", ["\"a\"", two], [one, set])

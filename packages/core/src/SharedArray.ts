@@ -14,9 +14,10 @@ import type { array, ElementType } from "./engine/kinds/array.ts"
 import { cell } from "./engine/Value.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { type IndexOutOfRange, theEnd, whenOutOfRange, whole } from "./proxy/bounds.ts"
+import { encoded } from "./proxy/exits.ts"
 import { OutOfBounds } from "./proxy/Field.ts"
 import type { Manager } from "./proxy/Manager.ts"
-import { type Modifiable, modify } from "./proxy/modify.ts"
+import { type Entry, modify } from "./proxy/modify.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 
@@ -150,24 +151,25 @@ const whenRefused = (
 })
 
 /** Refuses numbers that JSON cannot write, before anything is sent. */
-const finite = <A, E>(
-  remote: ArrayRemote,
-  values: Iterable<number>,
-  use: (numbers: ReadonlyArray<number>) => Effect.Effect<A, E>
-): Effect.Effect<A, E | OutOfBounds> =>
-  Effect.suspend((): Effect.Effect<A, E | OutOfBounds> => {
-    const numbers = [...values]
-    const wrong = numbers.find((n) => !Number.isFinite(n))
-    return wrong === undefined ? use(numbers) : Effect.fail(unfit(remote.target.description, wrong))
-  })
+const finite = (remote: ArrayRemote, values: Iterable<number>): Exit.Exit<ReadonlyArray<number>, OutOfBounds> => {
+  const numbers = [...values]
+  const wrong = numbers.find((n) => !Number.isFinite(n))
+  return wrong === undefined ? Exit.succeed(numbers) : Exit.fail(unfit(remote.target.description, wrong))
+}
 
 const proxy = <T extends ElementType>(remote: ArrayRemote, type: T): SharedArray<T> => {
   // The compiler does not relate the constructor to T.
   const typed = (numbers: ReadonlyArray<number>) => Exit.succeed(types[type].from(numbers) as TypedArrayOf<T>)
   const set = (index: number, values: Iterable<number>) =>
-    finite(remote, values, (numbers) => remote.call("set", [index, ...numbers], () => Exit.void, whenRefused(index)))
+    encoded(
+      () => finite(remote, values),
+      (numbers) => remote.call("set", [index, ...numbers], () => Exit.void, whenRefused(index))
+    )
   const add = (index: number, by: Iterable<number>) =>
-    finite(remote, by, (numbers) => remote.call("add", [index, ...numbers], typed, whenRefused(index)))
+    encoded(
+      () => finite(remote, by),
+      (numbers) => remote.call("add", [index, ...numbers], typed, whenRefused(index))
+    )
   const slice = (start: number, end = theEnd) => remote.call("slice", [start, whole(end)], typed)
 
   return {
@@ -179,40 +181,32 @@ const proxy = <T extends ElementType>(remote: ArrayRemote, type: T): SharedArray
     set: (index, value) => set(index, [value]),
     setSlice: set,
     fill: (value, start = 0, end = theEnd) =>
-      finite(remote, [value], () => remote.call("fill", [value, start, whole(end)], () => Exit.void, whenUnfit)),
+      encoded(
+        () => finite(remote, [value]),
+        () => remote.call("fill", [value, start, whole(end)], () => Exit.void, whenUnfit)
+      ),
     add: (index, by) => Effect.map(add(index, [by]), ([sum]) => sum!),
     addSlice: add,
-    modifyAt: (index, f) => modify(modifiable(remote, index), f)
+    modifyAt: (index, f) => modify(entry(remote, index), f)
   }
 }
 
 const get = (remote: ArrayRemote, index: number) =>
   remote.call("get", [index], ([element]) => Exit.succeed(element), whenOutOfRange(index))
 
-/** Compares the element itself. */
-const modifiable = (
+/** The element at an index, to be modified: a compare-and-set compares the element itself. */
+const entry = (
   remote: ArrayRemote,
   index: number
-): Modifiable<number, IndexOutOfRange | OutOfBounds | ManagerError> => {
-  const versioned = (element: number) => ({ value: element, version: element })
+): Entry<number, IndexOutOfRange | OutOfBounds | ManagerError, number, number, number, readonly [element: number]> => {
+  const current = (element: number) => ({ value: element, expected: element })
   return {
-    get: Effect.map(get(remote, index), versioned),
-    compareAndSet: (expected, next, turn) =>
-      finite(remote, [next], () =>
-        remote.call(
-          "compareAndSet",
-          [index, expected, next, turn],
-          ([done, current]) => Exit.succeed(done === 1 ? undefined : versioned(current)),
-          whenRefused(index)
-        )),
-    turn: (restore) =>
-      remote.callOwned(
-        restore,
-        "turn",
-        [index],
-        ([turn, element]) => Exit.succeed({ ...versioned(element), turn }),
-        whenOutOfRange(index)
-      ),
-    endTurn: (turn) => remote.tell("endTurn", [turn])
+    remote,
+    key: index,
+    get: Effect.map(get(remote, index), current),
+    encode: (value) => Exit.map(finite(remote, [value]), () => value),
+    decode: ([element]) => Exit.succeed(current(element)),
+    isSame: Object.is,
+    refusals: whenRefused(index)
   }
 }

@@ -19,7 +19,7 @@ import { IndexOutOfRange, theEnd, whenOutOfRange, whole } from "./proxy/bounds.t
 import { all, encoded } from "./proxy/exits.ts"
 import { first } from "./proxy/first.ts"
 import type { Manager } from "./proxy/Manager.ts"
-import { type Modifiable, modify, type Versioned } from "./proxy/modify.ts"
+import { type Current, type Entry, modify } from "./proxy/modify.ts"
 import { pages } from "./proxy/pages.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
@@ -280,7 +280,7 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
     removeSlice: (start, end = theEnd) => Effect.asVoid(splice("removeSlice", start, end, [])),
     clear: Effect.asVoid(splice("clear", 0, theEnd, [])),
     reverse: remote.call("reverse", [], () => Exit.void),
-    modifyAt: (index, f) => modify(modifiable(remote, codec, index), f),
+    modifyAt: (index, f) => modify(entry(remote, codec, index), f),
     changes,
     until: (is) =>
       first(Stream.mapAccum(changes, (): Array<A> => [], (items, change) => {
@@ -292,45 +292,25 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
   }
 }
 
-/** The version of an item is its text: equal items have equal text. */
-const modifiable = <A>(
+/** The item at an index, to be modified. Its version is its text: equal items have equal text. */
+const entry = <A>(
   remote: ListRemote,
   codec: ValueCodec.ValueCodec<A>,
   index: number
-): Modifiable<A, IndexOutOfRange | ManagerError, string> => {
-  const refusals = whenOutOfRange(index)
-  const versioned = (item: Cell) =>
-    Exit.map(remote.decode("modifyAt", codec, item), (value) => ({ value, version: item.text }))
+): Entry<A, IndexOutOfRange | ManagerError, number, Cell, Cell, readonly [item: Cell]> => {
+  const current = (item: Cell): Exit.Exit<Current<A, Cell>, IndexOutOfRange | ManagerError> =>
+    Exit.map(remote.decode("modifyAt", codec, item), (value) => ({ value, expected: cell(item.text) }))
   return {
-    get: remote.call(
-      "get",
-      [index],
-      ([item, size]): Exit.Exit<Versioned<A, string>, IndexOutOfRange | ManagerError> =>
-        item === null
-          ? Exit.fail(new IndexOutOfRange({ object: remote.target.description, index, size }))
-          : versioned(item)
-    ),
-    compareAndSet: (version, next, turn) =>
-      Effect.flatMap(
-        remote.encodeCanonical("modifyAt", codec, next),
-        (encoded) =>
-          remote.call(
-            "compareAndSet",
-            [index, cell(version), encoded, turn],
-            ([, current]) => current === null ? Exit.succeed(undefined) : versioned(current),
-            refusals
-          )
-      ),
-    turn: (restore) =>
-      remote.callOwned(
-        restore,
-        "turn",
-        [index],
-        ([turn, item]) => Exit.map(versioned(item), (current) => ({ ...current, turn })),
-        refusals,
-        "endTurn"
-      ),
-    endTurn: (turn) => remote.tell("endTurn", [turn])
+    remote,
+    key: index,
+    get: remote.call("get", [index], ([item, size]) =>
+      item === null
+        ? Exit.fail(new IndexOutOfRange({ object: remote.target.description, index, size }))
+        : current(item)),
+    encode: (value) => remote.encodeCanonical("modifyAt", codec, value),
+    decode: ([item]) => current(item),
+    isSame: (left, right) => left.text === right.text,
+    refusals: whenOutOfRange(index)
   }
 }
 

@@ -16,7 +16,7 @@ import { all, both, encoded } from "./proxy/exits.ts"
 import * as Field from "./proxy/Field.ts"
 import { first } from "./proxy/first.ts"
 import type { Manager } from "./proxy/Manager.ts"
-import { modifiable, modify } from "./proxy/modify.ts"
+import { modify } from "./proxy/modify.ts"
 import { pages } from "./proxy/pages.ts"
 import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
@@ -285,15 +285,7 @@ const proxy = <K, V>(
       [],
       (parts) => Exit.map(entries("removeLast")(parts), ([entry]) => Option.fromUndefinedOr(entry))
     ),
-    modify: (key, f) =>
-      keyed("modify", key, (text) =>
-        modify(
-          modifiable<Option.Option<V>>(remote, text, {
-            encode: Option.match({ onNone: () => Exit.succeed(null), onSome: (value) => encode("modify", value) }),
-            decode: (cell) => found("modify")([cell])
-          }),
-          f
-        )),
+    modify: (key, f) => keyed("modify", key, (text) => modify(Field.optionalEntry(remote, text, codecs.value), f)),
     clear: remote.call("clear", [], () => Exit.void),
     size: remote.call("size", [], ([size]) => Exit.succeed(size)),
     keys: remote.call("words", [], (texts) => all(texts.map((text) => decodeKey("keys", text)))),

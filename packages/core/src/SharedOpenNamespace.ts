@@ -16,7 +16,7 @@ import { all, both } from "./proxy/exits.ts"
 import * as Field from "./proxy/Field.ts"
 import { first } from "./proxy/first.ts"
 import type { Manager } from "./proxy/Manager.ts"
-import { modifiable, modify } from "./proxy/modify.ts"
+import { modify } from "./proxy/modify.ts"
 import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
@@ -241,13 +241,7 @@ const field = <A>(
 ): OpenField<A> & Field.Arithmetic => {
   const optional = (operation: string) => (cell: Cell | null) =>
     cell === null ? Exit.succeed(Option.none<A>()) : Exit.map(remote.decode(operation, codec, cell), Option.some)
-  const parts = modifiable<Option.Option<A>>(remote, name, {
-    encode: Option.match({
-      onNone: () => Exit.succeed(null),
-      onSome: (value) => remote.encodeCanonical("modify", codec, value)
-    }),
-    decode: optional("modify")
-  })
+  const entry = Field.optionalEntry(remote, name, codec)
   const changes = Stream.mapEffect(Field.cells(remote, name), optional("changes"))
   return {
     get: remote.call("get", [name], ([cell]): Exit.Exit<A, FieldNotSet | ManagerError> =>
@@ -256,7 +250,7 @@ const field = <A>(
         : remote.decode("get", codec, cell)),
     set: Field.set(remote, name, codec),
     remove: remote.call("remove", [name], ([cell]) => Exit.succeed(cell !== null)),
-    modify: (f) => modify(parts, f),
+    modify: (f) => modify(entry, f),
     changes,
     until: (is) => Effect.map(first(Stream.filter(changes, (value) => Option.exists(value, is))), Option.getOrThrow),
     untilSet: remote.call("untilHas", [name], ([cell]) => remote.decode("untilSet", codec, cell!)),

@@ -50,7 +50,7 @@ describe("modify under contention needs a constant number of requests each (S-28
       assert.isAtMost(tally.of("Request") - before, fibers / 2 * 6)
     }))
 
-  it.live("goes on past an updater whose connection dies in its turn", () =>
+  it.live("goes on past an updater whose connection dies while it has a reservation", () =>
     Effect.gen(function*() {
       const { as, memory, waiting } = yield* setUp()
       const open = SharedRef.make({ name: "ref", schema: Schema.Int, initial: 0 })
@@ -61,7 +61,7 @@ describe("modify under contention needs a constant number of requests each (S-28
         Array.from({ length: 8 }, () => theirs.update((n) => n + 1)),
         { concurrency: "unbounded" }
       )))
-      yield* Memory.until("updaters wait for their turn", () => waiting() > 0)
+      yield* Memory.until("updaters wait for a reservation", () => waiting() > 0)
       const updating = yield* Effect.forkChild(ref.update((n) => n + 100))
       dying.cut("killed")
       assert.isAtLeast(yield* Fiber.join(updating), 100)

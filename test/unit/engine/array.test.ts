@@ -51,7 +51,19 @@ describe("an array", () => {
   })
 })
 
-const names = ["size", "get", "slice", "set", "set", "fill", "add", "add", "compareAndSet", "turn", "endTurn"] as const
+const names = [
+  "size",
+  "get",
+  "slice",
+  "set",
+  "set",
+  "fill",
+  "add",
+  "add",
+  "compareAndSet",
+  "reserve",
+  "endReservation"
+] as const
 
 const seed = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffff_ffff }))
 
@@ -77,8 +89,8 @@ describe("any sequence of calls to an array", () => {
         fill: () => [number(), index(), index()],
         add: () => [index(), ...more()],
         compareAndSet: () => [index(), number(), number(), random.pick([0, held()])],
-        turn: () => [index()],
-        endTurn: () => [held()]
+        reserve: () => [index()],
+        endReservation: () => [held()]
       }[operation]()
       const sequence = client.call(array, operation, args)
       if (random.chance(0.1)) client.cancel(sequence)

@@ -30,9 +30,9 @@ describe("a lane (S-13)", () => {
     const harness = new EngineHarness()
     const [holder, waiter, mistaken] = [harness.open(), harness.open(), harness.open()]
     const ref = holder.make("Ref", "ref", { value: "" }, value(1))
-    holder.get(ref, "turn", ["value"])
-    waiter.call(ref, "turn", ["value"])
-    assert.isFalse(mistaken.waits(mistaken.call(ref, "turn", ["nothing"])))
+    holder.get(ref, "reserve", ["value"])
+    waiter.call(ref, "reserve", ["value"])
+    assert.isFalse(mistaken.waits(mistaken.call(ref, "reserve", ["nothing"])))
   })
 
   it("moves on when its head is cancelled or dies, at no cost to those behind it", () => {

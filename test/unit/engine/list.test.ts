@@ -1,4 +1,4 @@
-/** Lists on the engine: bounds, equality, turns and scans side by side, and steps of any size. */
+/** Lists on the engine: bounds, equality, reservations and scans side by side, and steps of any size. */
 import type { Argument } from "#core/engine/Value.ts"
 import { Random } from "#core/testing/Random.ts"
 import { certify } from "@effect-multiprocessing/core/testing"
@@ -46,27 +46,27 @@ describe("a list", () => {
   it("compares the item itself, wherever it has come from: an equal one is as good (S-28)", () => {
     const { items, list, main, other } = setUp(5, 6, 5)
     other.get(list, "removeAt", [0])
-    assert.deepStrictEqual(texts(main.get(list, "compareAndSet", [0, value(5), value(1), 0])), [0, "6"])
+    assert.deepStrictEqual(texts(main.get(list, "compareAndSet", [0, value(5), value(1), 0])), ["6"])
     other.get(list, "reverse")
-    assert.deepStrictEqual(main.get(list, "compareAndSet", [0, value(5), value(1), 0]), [1, null])
+    assert.deepStrictEqual(main.get(list, "compareAndSet", [0, value(5), value(1), 0]), [])
     assert.strictEqual(items(), "1,6")
   })
 
-  it("refuses a turn for an item that is not there any more when it comes", () => {
+  it("refuses to reserve for an item that is gone when the reservation comes", () => {
     const { list, main, other } = setUp(1)
-    const [turn] = main.get(list, "turn", [0]) as ReadonlyArray<number>
-    const waiting = other.call(list, "turn", [0])
+    const [reservation] = main.get(list, "reserve", [0]) as ReadonlyArray<number>
+    const waiting = other.call(list, "reserve", [0])
     main.get(list, "splice", [0, 1])
-    main.get(list, "endTurn", [turn!])
+    main.get(list, "endReservation", [reservation!])
     assert.strictEqual(other.answer(waiting), "IndexOutOfRange 0")
   })
 
-  it("lends turns and scans to one session side by side, and takes neither for the other", () => {
+  it("grants reservations and scans to one session side by side, and takes neither for the other", () => {
     const { harness, list, main } = setUp(1, 2, 3)
-    const [turn] = main.get(list, "turn", [0]) as ReadonlyArray<number>
+    const [reservation] = main.get(list, "reserve", [0]) as ReadonlyArray<number>
     const [scan] = main.get(list, "scan", [1]) as ReadonlyArray<number>
-    assert.strictEqual(main.get(list, "endTurn", [scan!]), `NotHeld ${scan}`)
-    assert.strictEqual(main.get(list, "endScan", [turn!]), `NotHeld ${turn}`)
+    assert.strictEqual(main.get(list, "endReservation", [scan!]), `NotHeld ${scan}`)
+    assert.strictEqual(main.get(list, "endScan", [reservation!]), `NotHeld ${reservation}`)
     harness.time(10_000)
     assert.deepStrictEqual(texts(main.get(list, "page", [scan!, 1, 1])), [1, "2"])
     main.end()
@@ -141,8 +141,8 @@ const names = [
   "reverse",
   "sort",
   "compareAndSet",
-  "turn",
-  "endTurn",
+  "reserve",
+  "endReservation",
   "scan",
   "page",
   "endScan"
@@ -174,8 +174,8 @@ describe("any sequence of calls to a list", () => {
         reverse: () => [],
         sort: () => [random.below(2)],
         compareAndSet: () => [index(), item(), item(), random.pick([0, held()])],
-        turn: () => [index()],
-        endTurn: () => [held()],
+        reserve: () => [index()],
+        endReservation: () => [held()],
         scan: () => [random.below(60)],
         page: () => [held(), random.below(4), random.below(60)],
         endScan: () => [held()]

@@ -71,7 +71,7 @@ describe("a closed record", () => {
     const namespace = main.make("Namespace", "fields", { a: "integer" }, value(1))
     const before = harness.hash
     for (
-      const [operation, ...args] of [["set", value(1)], ["add", 1], ["turn"], [
+      const [operation, ...args] of [["set", value(1)], ["add", 1], ["reserve"], [
         "compareAndSet",
         0,
         value(1),
@@ -112,7 +112,7 @@ describe("who waits for a condition (S-29)", () => {
     set("a", 2)
     assert.strictEqual(harness.engine.state.index, index + 1)
     assert.deepStrictEqual(calls.map((call) => other.waits(call)), [true, true, false])
-    main.get(map, "turn", ["a"])
+    main.get(map, "reserve", ["a"])
     assert.strictEqual(harness.object(map).waiting, 2)
   })
 

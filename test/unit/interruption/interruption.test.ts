@@ -351,23 +351,27 @@ describe("interrupted at any step", () => {
       })
   })
 
-  interrupted("modify of an entry that others want leaves its turn to them (S-28)", (base) =>
-    Effect.gen(function*() {
-      const open = SharedMap.make({ name: "map", key: Schema.String, value: Schema.Int })
-      const [map, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
-      yield* map.clear
-      const add = (to: typeof map) => to.modify("key", (n) => [0, Option.some(Option.getOrElse(n, () => 0) + 1)])
-      const contending = yield* Effect.forkDetach(Effect.all([add(others), add(others)], { concurrency: 2 }))
-      return { base, map, others: Fiber.join(contending), program: add(map) }
-    }), {
-    program: ({ program }) => program,
-    check: ({ map }, exit) =>
+  interrupted(
+    "modify of an entry that others want leaves its reservation to them (S-28)",
+    (base) =>
       Effect.gen(function*() {
-        const sum = Option.getOrThrow(yield* map.get("key"))
-        if (Exit.isSuccess(exit)) assert.strictEqual(sum, 3)
-        else assert.include([2, 3], sum)
-      })
-  })
+        const open = SharedMap.make({ name: "map", key: Schema.String, value: Schema.Int })
+        const [map, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+        yield* map.clear
+        const add = (to: typeof map) => to.modify("key", (n) => [0, Option.some(Option.getOrElse(n, () => 0) + 1)])
+        const contending = yield* Effect.forkDetach(Effect.all([add(others), add(others)], { concurrency: 2 }))
+        return { base, map, others: Fiber.join(contending), program: add(map) }
+      }),
+    {
+      program: ({ program }) => program,
+      check: ({ map }, exit) =>
+        Effect.gen(function*() {
+          const sum = Option.getOrThrow(yield* map.get("key"))
+          if (Exit.isSuccess(exit)) assert.strictEqual(sum, 3)
+          else assert.include([2, 3], sum)
+        })
+    }
+  )
 
   interrupted("await at a latch leaves no waiter", (base) =>
     Effect.gen(function*() {
@@ -407,28 +411,32 @@ describe("interrupted at any step", () => {
     check: ({ barrier }) => Effect.map(barrier.status, ({ registered }) => assert.strictEqual(registered, 0))
   })
 
-  interrupted("modifyAt of an item that others move leaves its turn to them (S-28)", (base) =>
-    Effect.gen(function*() {
-      const open = SharedList.make({ name: "list", item: Schema.Int })
-      const [list, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
-      yield* list.replaceSlice(0, Infinity, [0, 0])
-      const add = (to: typeof list) => to.modifyAt(0, (n) => [0, n + 1])
-      const contending = yield* Effect.forkDetach(
-        Effect.all([add(others), others.reverse, add(others)], { concurrency: 3 })
-      )
-      return { base, list, others: Fiber.join(contending), program: add(list) }
-    }), {
-    program: ({ program }) => program,
-    check: ({ list }, exit) =>
+  interrupted(
+    "modifyAt of an item that others move leaves its reservation to them (S-28)",
+    (base) =>
       Effect.gen(function*() {
-        const [first = 0, second = 0] = yield* list.toArray
-        if (Exit.isSuccess(exit)) assert.strictEqual(first + second, 3)
-        else assert.include([2, 3], first + second)
-      })
-  })
+        const open = SharedList.make({ name: "list", item: Schema.Int })
+        const [list, others] = [yield* asMain(base)(open), yield* asOther(base)(open)]
+        yield* list.replaceSlice(0, Infinity, [0, 0])
+        const add = (to: typeof list) => to.modifyAt(0, (n) => [0, n + 1])
+        const contending = yield* Effect.forkDetach(
+          Effect.all([add(others), others.reverse, add(others)], { concurrency: 3 })
+        )
+        return { base, list, others: Fiber.join(contending), program: add(list) }
+      }),
+    {
+      program: ({ program }) => program,
+      check: ({ list }, exit) =>
+        Effect.gen(function*() {
+          const [first = 0, second = 0] = yield* list.toArray
+          if (Exit.isSuccess(exit)) assert.strictEqual(first + second, 3)
+          else assert.include([2, 3], first + second)
+        })
+    }
+  )
 
   interrupted(
-    "modifyAt of an element that others add to leaves its turn to them (S-28)",
+    "modifyAt of an element that others add to leaves its reservation to them (S-28)",
     (base) =>
       Effect.gen(function*() {
         const open = SharedArray.make({ name: "array", type: "int32", length: 1 })

@@ -4,16 +4,17 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import * as Stream from "effect/Stream"
-import type { map, namespace, openNamespace, ref } from "../engine/kinds/record.ts"
+import type { Found, map, namespace, openNamespace, ref } from "../engine/kinds/record.ts"
 import type { Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { all, encoded } from "./exits.ts"
 import { first } from "./first.ts"
-import { modifiable, modify } from "./modify.ts"
+import { type Entry, modify } from "./modify.ts"
 import type { Refusals, Remote } from "./Remote.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 
@@ -119,7 +120,7 @@ export class OutOfBounds extends Schema.TaggedError<OutOfBounds>()("OutOfBounds"
 export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>): Field<A> & Arithmetic => {
   // The fields of a closed record are always there.
   const decode = (operation: string) => (cell: Cell | null) => remote.decode(operation, codec, cell!)
-  const parts = modifiable(remote, name, {
+  const field = entry(remote, name, {
     encode: (value: A) => remote.encodeCanonical("modify", codec, value),
     decode: decode("modify")
   })
@@ -127,9 +128,9 @@ export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>
   return {
     get: remote.call("get", [name], ([cell]) => remote.decode("get", codec, cell!)),
     set: set(remote, name, codec),
-    modify: (f) => modify(parts, f),
+    modify: (f) => modify(field, f),
     update: (f) =>
-      modify(parts, (current) => {
+      modify(field, (current) => {
         const next = f(current)
         return [next, next]
       }),
@@ -163,6 +164,37 @@ export const arithmeticOption = (schema: Schema.Top): string => {
 // ---------------------------------------------------------------------------------------------------------------
 // calls to one entry, of a closed record or an open one
 // ---------------------------------------------------------------------------------------------------------------
+
+/** How a program sees an entry: as its value, or as nothing. */
+interface EntryCodec<A> {
+  readonly encode: (value: A) => Exit.Exit<Cell | null, ManagerError>
+  readonly decode: (cell: Cell | null) => Exit.Exit<A, ManagerError>
+}
+
+/** An entry, to be modified: a compare-and-set compares its version. */
+export const entry = <A>(
+  remote: RecordRemote,
+  word: string,
+  { decode, encode }: EntryCodec<A>
+): Entry<A, ManagerError, string, number, Cell | null, Found> => {
+  const current = ([cell, version]: Found) => Exit.map(decode(cell), (value) => ({ value, expected: version }))
+  return { remote, key: word, get: remote.call("get", [word], current), encode, decode: current, isSame: Object.is }
+}
+
+/** As `entry`, for one that may not be there. */
+export const optionalEntry = <A>(
+  remote: RecordRemote,
+  word: string,
+  codec: ValueCodec<A>
+): Entry<Option.Option<A>, ManagerError, string, number, Cell | null, Found> =>
+  entry(remote, word, {
+    encode: Option.match({
+      onNone: () => Exit.succeed(null),
+      onSome: (value) => remote.encodeCanonical("modify", codec, value)
+    }),
+    decode: (cell) =>
+      cell === null ? Exit.succeed(Option.none()) : Exit.map(remote.decode("modify", codec, cell), Option.some)
+  })
 
 /** Replaces an entry's value. */
 export const set = <A>(remote: RecordRemote, word: string, codec: ValueCodec<A>): Field<A>["set"] => (value) =>

@@ -1,89 +1,96 @@
 /**
- * Read-modify-write with fair progress (S-28): a compare-and-set first, and from the first conflict on a turn.
+ * Read-modify-write with fair progress (S-28): a compare-and-set first, and from the first conflict on a reservation.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Kind } from "../engine/Kind.ts"
+import type { operations } from "../engine/kinds/reservation.ts"
 import type { GrantId } from "../engine/Operation.ts"
-import type { Cell } from "../engine/Value.ts"
+import type { Argument } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
-import type { RecordRemote } from "./Field.ts"
-import type { Restore } from "./Remote.ts"
+import type { Refusals, Remote } from "./Remote.ts"
 
-/** A value and what a compare-and-set expects of it: the version, or the value as it is stored. */
-export interface Versioned<A, V = number> {
+/** An entry as a program knows it: its value, and what a compare-and-set expects of it. */
+export interface Current<A, Expected> {
   readonly value: A
-  readonly version: V
+  readonly expected: Expected
 }
 
-/** The calls that `modify` is made of. */
-export interface Modifiable<A, E, V = number> {
-  readonly get: Effect.Effect<Versioned<A, V>, E>
-  /** Answers what is there instead, if the version has changed. The turn is 0 if there is none. */
-  readonly compareAndSet: (version: V, next: A, turn: GrantId) => Effect.Effect<Versioned<A, V> | undefined, E>
-  readonly turn: (restore: Restore) => Effect.Effect<Versioned<A, V> & { readonly turn: GrantId }, E>
-  readonly endTurn: (turn: GrantId) => void
+/** A kind whose entries can be modified. */
+type Modifiable<
+  Key extends Argument,
+  Expected extends Argument,
+  Next extends Argument,
+  Found extends ReadonlyArray<Argument>
+> =
+  // oxlint-disable-next-line typescript/no-explicit-any -- of whatever state: only its operations matter
+  Kind<any, ReturnType<typeof operations<any, Key, Expected, Next, Found, string, string>>>
+
+/** One entry of an object, and how its values are written and read. */
+export interface Entry<
+  A,
+  E,
+  Key extends Argument,
+  Expected extends Argument,
+  Next extends Argument,
+  Found extends ReadonlyArray<Argument>
+> {
+  readonly remote: Remote<Modifiable<Key, Expected, Next, Found>>
+  readonly key: Key
+  readonly get: Effect.Effect<Current<A, Expected>, E>
+  readonly encode: (value: A) => Exit.Exit<Next, E>
+  readonly decode: (found: Found) => Exit.Exit<Current<A, Expected>, E>
+  readonly isSame: (left: Expected, right: Expected) => boolean
+  readonly refusals?: Refusals<string, E>
 }
 
-/** Replaces a value by what `f` makes of it, which is pure and may run again; answers what `f` answers. */
-export const modify = <A, B, E, V>(
-  object: Modifiable<A, E, V>,
+/** Replaces an entry's value by what `f` makes of it and returns what `f` returns. `f` is pure and may run again. */
+export const modify = <
+  A,
+  B,
+  E,
+  Key extends Argument,
+  Expected extends Argument,
+  Next extends Argument,
+  Found extends ReadonlyArray<Argument>
+>(
+  { decode, encode, get, isSame, key, refusals, remote }: Entry<A, E, Key, Expected, Next, Found>,
   f: (current: A) => readonly [B, A]
-): Effect.Effect<B, E> => {
-  const attempt = (current: Versioned<A, V>, turn: GrantId, again: (now: Versioned<A, V>) => Effect.Effect<B, E>) =>
+): Effect.Effect<B, E | ManagerError> => {
+  type Now = Current<A, Expected>
+  type Result = Effect.Effect<B, E | ManagerError>
+  const isConflict = (reply: readonly [] | Found): reply is Found => reply.length > 0
+  const attempt = ({ expected, value }: Now, reservation: GrantId, again: (now: Now) => Result): Result =>
     Effect.suspend(() => {
-      const [result, next] = f(current.value)
-      return Effect.flatMap(
-        object.compareAndSet(current.version, next, turn),
-        (now) => now === undefined ? Effect.succeed(result) : again(now)
-      )
+      const [result, next] = f(value)
+      const replaced = Effect.flatMapEager(encode(next), (next) =>
+        remote.call(
+          "compareAndSet",
+          [key, expected, next, reservation],
+          (reply) => isConflict(reply) ? decode(reply) : Exit.succeed(undefined),
+          refusals
+        ))
+      return Effect.flatMap(replaced, (now) => now === undefined ? Effect.succeed(result) : again(now))
     })
-  const inTurn: Effect.Effect<B, E> = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(object.turn(restore), ({ turn, ...first }) => {
-      const loop = (current: Versioned<A, V>): Effect.Effect<B, E> =>
-        attempt(current, turn, (now) =>
-          // Refused, though nothing has changed: the turn is over (it has a deadline), and somebody else has it.
-          now.version === current.version ? inTurn : loop(now))
-      return Effect.onExit(restore(loop(first)), (exit) =>
+  const reserved: Result = Effect.uninterruptibleMask((restore) => {
+    const reserving = remote.callOwned(
+      restore,
+      "reserve",
+      [key],
+      ([reservation, ...found]) => Exit.map(decode(found), (now) => ({ now, reservation })),
+      refusals,
+      "endReservation"
+    )
+    return Effect.flatMap(reserving, ({ now, reservation }) => {
+      const loop = (current: Now): Result =>
+        attempt(current, reservation, (now) =>
+          // Refused, though nothing has changed: the reservation is over (it has a deadline), and another updater has one.
+          isSame(now.expected, current.expected) ? reserved : loop(now))
+      return Effect.onExit(restore(loop(now)), (exit) =>
         Effect.sync(() => {
-          if (Exit.isFailure(exit)) object.endTurn(turn)
+          if (Exit.isFailure(exit)) remote.tell("endReservation", [reservation])
         }))
     })
-  )
-  return Effect.flatMap(object.get, (first) => attempt(first, 0, () => inTurn))
-}
-
-/** An entry of a record as a program knows it: its value, or that it is not there. */
-export interface EntryCodec<A> {
-  readonly encode: (value: A) => Exit.Exit<Cell | null, ManagerError>
-  readonly decode: (cell: Cell | null) => Exit.Exit<A, ManagerError>
-}
-
-/** The calls that modify an entry of a record. */
-export const modifiable = <A>(
-  remote: RecordRemote,
-  word: string,
-  codec: EntryCodec<A>
-): Modifiable<A, ManagerError> => {
-  const versioned = (cell: Cell | null, version: number) =>
-    Exit.map(codec.decode(cell), (value) => ({ value, version }))
-  return {
-    get: remote.call("get", [word], ([cell, version]) => versioned(cell, version)),
-    compareAndSet: (version, next, turn) =>
-      Effect.flatMapEager(
-        codec.encode(next),
-        (cell) =>
-          remote.call("compareAndSet", [word, version, cell, turn], ([done, current, version]) =>
-            done === 1 ? Exit.succeed(undefined) : versioned(current, version))
-      ),
-    turn: (restore) =>
-      remote.callOwned(
-        restore,
-        "turn",
-        [word],
-        ([turn, cell, version]) => Exit.map(versioned(cell, version), (current) => ({ ...current, turn })),
-        undefined,
-        "endTurn"
-      ),
-    endTurn: (turn) => remote.tell("endTurn", [turn])
-  }
+  })
+  return Effect.flatMap(get, (now) => attempt(now, 0, () => reserved))
 }

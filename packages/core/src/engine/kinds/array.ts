@@ -5,12 +5,12 @@
  * are those that JSON has no form for: a floating point number is rounded to its type's precision, nothing else.
  */
 import { kindOf } from "../Kind.ts"
-import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
+import { answer, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, number, word } from "../Parameter.ts"
 import type { Cell } from "../Value.ts"
-import * as Turn from "./turn.ts"
+import * as Reservation from "./reservation.ts"
 
-interface State extends Turn.Turns {
+interface State extends Reservation.Reservable {
   readonly items: Items
   readonly type: ElementType
 }
@@ -34,7 +34,7 @@ const types = {
 /** At most 128 MiB. */
 const lengthMax = 16 * 1024 * 1024
 
-const { change, grant, read } = operationsOf<State, "turns">()
+const { change, read } = operationsOf<State>()
 
 /** Whether a type can hold a number. */
 const fits = (type: ElementType, n: number): boolean => {
@@ -111,29 +111,16 @@ const operations = {
       return [...state.items.subarray(start, start + numbers.length)]
     }
   }),
-  /** Index, expected number, new number, turn or 0. Replies 1, or 0 with the number that is there. */
-  compareAndSet: change({
-    parameters: [integer, number, number, count],
-    decide: (state, [index, expected, next, turn], at) => {
-      const refused = outside(state, index) ?? unfit(state, [next])
-      if (refused !== undefined) return refused
-      const current = state.items.at(index)!
-      return Turn.mustYield(state, turn, at) || current !== expected ? answer(0, current) : ready
-    },
-    apply: (state, [index, , next, turn], at: At): readonly [done: number, current: number] => {
-      put(state, index, [next])
-      Turn.end(state, turn, at)
-      return [1, next]
-    }
-  }),
-  /** Waits for its turn at this array; replies with the turn and the element at an index. */
-  turn: grant({
-    parameters: [integer],
-    lane: "turns",
-    decide: (state, [index]) => outside(state, index) ?? Turn.decideTurn(state),
-    apply: (state, [index], at) => [Turn.begin(state, at), state.items.at(index)!] as const
-  }),
-  endTurn: Turn.endTurn
+  ...Reservation.operations({
+    key: integer,
+    expected: number,
+    next: number,
+    absent: outside,
+    unfit: (state: State, _, next) => unfit(state, [next]),
+    find: ({ items }, index): readonly [element: number] => [items.at(index)!],
+    isExpected: ({ items }, index, expected) => items.at(index) === expected,
+    replace: (state, index, next) => put(state, index, [next])
+  })
 }
 
 /** The numbers of the first value, an array in JSON. Whatever a client says, this does not fail (S-2). */
@@ -153,22 +140,22 @@ const initial = (type: string, length: number, value: Cell | undefined): State |
   if (wrong !== undefined) return refuse("InvalidOptions", `${wrong} is no ${type}`)
   const items = new types[type](length)
   items.set(numbers)
-  return { items, type, turn: undefined }
+  return { items, type, reservation: undefined }
 }
 
 /** The kind behind `SharedArray`. */
 export const array = kindOf<State>()({
   name: "Array",
-  lanes: ["turns"],
+  lanes: ["reservations"],
   options: { type: word, length: count },
   operations,
   initial: ({ length, type }, [value]) => initial(type, length, value),
-  pristine: ({ items, turn }) => turn === undefined && items.every((n) => n === 0),
-  revoke: Turn.revoke,
+  pristine: ({ items, reservation }) => reservation === undefined && items.every((n) => n === 0),
+  revoke: Reservation.revoke,
   values: () => [],
-  describe: ({ items, turn, type }) => ({ type, items: [...items], turn: turn ?? null }),
+  describe: ({ items, reservation, type }) => ({ type, items: [...items], reservation: reservation ?? null }),
   check: (state, grants) => [
-    ...Turn.check(state, grants),
+    ...Reservation.check(state, grants),
     ...[...state.items].filter((n) => !fits(state.type, n)).map((n) => `I2: an array of ${state.type} holds ${n}`)
   ]
 })

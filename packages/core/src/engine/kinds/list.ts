@@ -8,23 +8,21 @@ import { kindOf } from "../Kind.ts"
 import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, value, word } from "../Parameter.ts"
 import type { Argument, Cell } from "../Value.ts"
+import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
-import * as Turn from "./turn.ts"
 
 /** What the manager knows of its items that lets it sort them. */
 type Order = keyof typeof keys | ""
 
-interface State extends Turn.Turns, Scan.Scans {
+interface State extends Reservation.Reservable, Scan.Scans {
   readonly items: Array<Cell>
   readonly order: Order
 }
 
-const { change, grant, read } = operationsOf<State, "turns">()
+const { change, read } = operationsOf<State>()
 
-const outOfRange = ({ items }: State): Refusal<"IndexOutOfRange"> => refuse("IndexOutOfRange", items.length)
-
-const ifWithin = (state: State, [index]: readonly [number, ...ReadonlyArray<unknown>]) =>
-  state.items.at(index) === undefined ? outOfRange(state) : ready
+const outOfRange = ({ items }: State, index: number): Refusal<"IndexOutOfRange"> | undefined =>
+  items.at(index) === undefined ? refuse("IndexOutOfRange", items.length) : undefined
 
 /** The position of an index that is within. */
 const positionOf = ({ items }: State, index: number): number => index < 0 ? items.length + index : index
@@ -126,7 +124,7 @@ const operations = {
   }),
   set: change({
     parameters: [integer, value],
-    decide: ifWithin,
+    decide: (state, [index]) => outOfRange(state, index) ?? ready,
     apply: (state, [index, next], at) => {
       put(state, index, next, at)
       return []
@@ -135,7 +133,7 @@ const operations = {
   /** Replies with what was removed. */
   removeAt: change({
     parameters: [integer],
-    decide: ifWithin,
+    decide: (state, [index]) => outOfRange(state, index) ?? ready,
     apply: (state, [index], at) => [takeOut(state, positionOf(state, index), at)] as const
   }),
   /** Removes the first that is equal; replies 1, or 0 if there is none. */
@@ -166,52 +164,44 @@ const operations = {
       return []
     }
   }),
-  /** Index, expected value, new value, turn or 0. Replies 1, or 0 with the item that is there. */
-  compareAndSet: change({
-    parameters: [integer, value, value, count],
-    decide: (state, [index, expected, , turn], at) => {
-      const item = state.items.at(index)
-      if (item === undefined) return outOfRange(state)
-      return Turn.mustYield(state, turn, at) || item.text !== expected.text ? answer(0, item) : ready
-    },
-    apply: (state, [index, , next, turn], at): readonly [done: number, item: Cell | null] => {
-      put(state, index, next, at)
-      Turn.end(state, turn, at)
-      return [1, null]
-    }
+  ...Reservation.operations({
+    key: integer,
+    expected: value,
+    next: value,
+    absent: outOfRange,
+    find: ({ items }: State, index): readonly [item: Cell] => [items.at(index)!],
+    isExpected: ({ items }, index, { text }) => items.at(index)!.text === text,
+    replace: put
   }),
-  /** Waits for its turn at this list; replies with the turn and the item at an index. */
-  turn: grant({
-    parameters: [integer],
-    lane: "turns",
-    decide: (state, [index]) => state.items.at(index) === undefined ? outOfRange(state) : Turn.decideTurn(state),
-    apply: (state, [index], at) => [Turn.begin(state, at), state.items.at(index)!] as const
-  }),
-  endTurn: Turn.endTurn,
   ...Scan.operations<State>(({ items }) => items, 1)
 }
 
 /** The kind behind `SharedList`. */
 export const list = kindOf<State>()({
   name: "List",
-  lanes: ["turns"],
+  lanes: ["reservations"],
   /** Whether its items can be sorted: `number`, `bigint`, `string`, or nothing. */
   options: { order: word },
   operations,
   initial: ({ order }, values): State | Refusal<"InvalidOptions"> =>
     order === "" || Object.hasOwn(keys, order)
-      ? { items: [...values], order: order as Order, turn: undefined, scans: new Map() }
+      ? { items: [...values], order: order as Order, reservation: undefined, scans: new Map() }
       : refuse("InvalidOptions", `there is no order ${order}`),
-  pristine: ({ items, scans, turn }) => items.length === 0 && turn === undefined && scans.size === 0,
+  pristine: ({ items, reservation, scans }) => items.length === 0 && reservation === undefined && scans.size === 0,
   revoke: (state, grant, _, at) => {
-    Turn.revoke(state, grant)
+    Reservation.revoke(state, grant)
     Scan.revoke(state, grant, at)
   },
   snapshot: ({ items }) => [...items],
   values: (state) => [...state.items, ...Scan.values(state)],
-  describe: ({ items, order, scans, turn }) => ({ items, order, turn: turn ?? null, scans: [...scans] }),
+  describe: ({ items, order, reservation, scans }) => ({
+    items,
+    order,
+    reservation: reservation ?? null,
+    scans: [...scans]
+  }),
   check: (state, grants) => [
-    ...Turn.check(state, Scan.others(state, grants)),
+    ...Reservation.check(state, Scan.others(state, grants)),
     ...Scan.check(state, grants)
   ]
 })

@@ -10,8 +10,8 @@ import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
 import { type Argument, type Cell, cell } from "../Value.ts"
+import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
-import * as Turn from "./turn.ts"
 
 interface Entry {
   readonly word: string
@@ -33,7 +33,7 @@ interface Arithmetic {
   readonly below: number
 }
 
-interface State extends Turn.Turns, Scan.Scans {
+interface State extends Reservation.Reservable, Scan.Scans {
   readonly entries: Map<string, Entry>
   last: Entry | undefined
   /** Whether entries come and go. */
@@ -43,9 +43,9 @@ interface State extends Turn.Turns, Scan.Scans {
 }
 
 /** An entry in a reply: its value and version, or nothing and 0. */
-type Found = readonly [value: Cell | null, version: number]
+export type Found = readonly [value: Cell | null, version: number]
 
-const { change, grant, read } = operationsOf<State, "conditions" | "turns">()
+const { change, read } = operationsOf<State, "conditions">()
 
 // ---------------------------------------------------------------------------------------------------------------
 // entries
@@ -105,19 +105,18 @@ function* parts({ entries }: State): Generator<Argument> {
   }
 }
 
-const unknownField = (name: string) => refuse("UnknownField", name)
-
 /** A closed record has the fields that were declared and no others; an open one may get any. */
-const ifKnown = (state: State, [name]: readonly [string, ...ReadonlyArray<unknown>]) =>
-  state.isOpen || state.entries.has(name) ? ready : unknownField(name)
+const unknownField = ({ entries, isOpen }: State, name: string): Refusal<"UnknownField"> | undefined =>
+  isOpen || entries.has(name) ? undefined : refuse("UnknownField", name)
 
 const sum = (
   state: State,
   word: string,
   by: number
 ): number | Refusal<"UnknownField" | "NotANumber" | "OutOfBounds"> => {
+  const unknown = unknownField(state, word)
+  if (unknown !== undefined) return unknown
   const entry = state.entries.get(word)
-  if (entry === undefined && !state.isOpen) return unknownField(word)
   const { arithmetic } = entry ?? state
   if (arithmetic === undefined) return refuse("NotANumber")
   const result = Number(entry?.value.text ?? 0) + by
@@ -134,7 +133,7 @@ const numberOf = ({ value: { text } }: Entry): number => Number(text.startsWith(
 /** Waits until the entry is there and meets a condition (S-29). */
 const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean) => {
   const entry = state.entries.get(word)
-  if (entry === undefined) return state.isOpen ? wait : unknownField(word)
+  if (entry === undefined) return unknownField(state, word) ?? wait
   return meets(entry) ? ready : wait
 }
 
@@ -150,7 +149,7 @@ const operations = {
   entries: read([], (state): ReadonlyArray<Argument> => [...parts(state)]),
   set: change({
     parameters: [word, value],
-    decide: ifKnown,
+    decide: (state, [word]) => unknownField(state, word) ?? ready,
     apply: (state, [word, next], at) => {
       write(state, word, next, at)
       return []
@@ -162,10 +161,11 @@ const operations = {
     rest: [word, value],
     decide: (state, args) => {
       if (args.length === 0) return answer()
-      const unknown = state.isOpen ?
-        undefined :
-        args.find((word, i) => i % 2 === 0 && !state.entries.has(word as string))
-      return unknown === undefined ? ready : unknownField(unknown as string)
+      for (let i = 0; i < args.length; i += 2) {
+        const unknown = unknownField(state, args[i] as string)
+        if (unknown !== undefined) return unknown
+      }
+      return ready
     },
     apply: (state, args, at) => {
       for (let i = 0; i < args.length; i += 2) put(state, args[i] as string, args[i + 1] as Cell, at)
@@ -186,30 +186,18 @@ const operations = {
       return [result] as const
     }
   }),
-  /** Word, expected version (0: absent), new value or nothing, turn or 0. Replies 1, or 0 with the current entry. */
-  compareAndSet: change({
-    parameters: [word, count, valueOrNothing, count],
-    decide: (state, [word, version, next, turn], at) => {
-      if (!state.isOpen && !state.entries.has(word)) return unknownField(word)
-      if (!state.isOpen && next === null) return refuse("FieldStays", word)
-      const found = find(state, word)
-      return Turn.mustYield(state, turn, at) || found[1] !== version ? answer(0, ...found) : ready
-    },
-    apply: (state, [word, , next, turn], at): readonly [done: number, ...Found] => {
-      if (next === null) remove(state, word, at)
-      else write(state, word, next, at)
-      Turn.end(state, turn, at)
-      return [1, null, 0]
-    }
+  ...Reservation.operations({
+    key: word,
+    /** A version; 0: there is no entry. */
+    expected: count,
+    /** Nothing removes the entry. */
+    next: valueOrNothing,
+    absent: unknownField,
+    unfit: ({ isOpen }: State, name, next) => isOpen || next !== null ? undefined : refuse("FieldStays", name),
+    find,
+    isExpected: (state, word, version) => find(state, word)[1] === version,
+    replace: (state, word, next, at) => next === null ? remove(state, word, at) : write(state, word, next, at)
   }),
-  /** Waits for its turn at this record; replies with the turn, and the entry's value and version. */
-  turn: grant({
-    parameters: [word],
-    lane: "turns",
-    decide: (state, [word]) => state.isOpen || state.entries.has(word) ? Turn.decideTurn(state) : unknownField(word),
-    apply: (state, [word], at) => [Turn.begin(state, at), ...find(state, word)] as const
-  }),
-  endTurn: Turn.endTurn,
   /** Waits until the entry has this value: values are canonical text (S-25). */
   untilEquals: read([word, value], (state, [word]) => find(state, word), {
     lane: "conditions",
@@ -322,10 +310,10 @@ const arithmetic = (option: string): Arithmetic | undefined => {
 }
 
 const kind = {
-  lanes: ["conditions", "turns"],
-  pristine: (state: State) => state.last === undefined && state.turn === undefined,
+  lanes: ["conditions", "reservations"],
+  pristine: (state: State) => state.last === undefined && state.reservation === undefined,
   revoke: (state: State, grant: Grant, _: unknown, at: At) => {
-    Turn.revoke(state, grant)
+    Reservation.revoke(state, grant)
     Scan.revoke(state, grant, at)
   },
   snapshot: (state: State) => [...parts(state)],
@@ -335,11 +323,11 @@ const kind = {
   },
   describe: (state: State) => ({
     entries: Array.from(state.entries.values(), ({ value, version, word }) => ({ word, value, version })),
-    turn: state.turn ?? null,
+    reservation: state.reservation ?? null,
     scans: [...state.scans]
   }),
   check: (state: State, grants: ReadonlyArray<Grant>) => {
-    const broken = [...Turn.check(state, Scan.others(state, grants)), ...Scan.check(state, grants)]
+    const broken = [...Reservation.check(state, Scan.others(state, grants)), ...Scan.check(state, grants)]
     let last = state.last
     for (const entry of [...state.entries.values()].reverse()) {
       if (last !== entry) return [...broken, "I2: the links between entries are not their order"]
@@ -354,7 +342,7 @@ const make = (isOpen: boolean, arithmetic?: Arithmetic): State => ({
   last: undefined,
   isOpen,
   arithmetic,
-  turn: undefined,
+  reservation: undefined,
   scans: new Map()
 })
 

@@ -1,7 +1,7 @@
 /** A fixed number of numbers of one type. */
 import type { Argument } from "../../engine/Value.ts"
-import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
-import { TurnModel } from "./turn.ts"
+import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
+import { type Entry, ReservationModel } from "./reservation.ts"
 
 /** What becomes of a number that an array of the type is given. */
 const cut: Readonly<Record<string, (n: number) => number>> = {
@@ -16,29 +16,28 @@ const cut: Readonly<Record<string, (n: number) => number>> = {
 }
 
 class ArrayModel implements Model {
-  readonly unguarded = new Set(["endTurn"])
+  readonly unguarded = new Set(["endReservation"])
   readonly #type: string
   #items: ReadonlyArray<number>
-  readonly #turn: TurnModel
+  readonly #reservations: ReservationModel
 
-  constructor(type: string, items: ReadonlyArray<number>, turn = new TurnModel()) {
+  constructor(type: string, items: ReadonlyArray<number>, reservations = new ReservationModel()) {
     this.#type = type
     this.#items = items
-    this.#turn = turn
+    this.#reservations = reservations
   }
 
   get grants() {
-    return this.#turn.grants
+    return this.#reservations.grants
   }
 
-  look({ args, operation, session }: Call): Answer | undefined {
+  look(call: Call): Answer | undefined {
+    const { args, operation } = call
     const items = this.#items
     const [first = 0, ...numbers] = args.map(Number)
-    const start = first < 0 ? first + items.length : first
-    const misses = (size: number): Answer | undefined =>
-      start < 0 || start + size > items.length ? { error: "IndexOutOfRange" } : undefined
-    const bounds = (results: ReadonlyArray<number>): Answer | undefined =>
-      results.every((n) => this.#holds(n)) ? undefined : { error: "OutOfBounds" }
+    const start = this.#position(first)
+    const misses = (size: number) => this.#misses(start, size)
+    const bounds = (results: ReadonlyArray<number>) => this.#bounds(results)
     switch (operation) {
       case "size":
         return { reply: [items.length] }
@@ -53,24 +52,15 @@ class ArrayModel implements Model {
       case "add":
         return misses(numbers.length) ?? bounds(numbers.map((n, i) => n + items[start + i]!)) ??
           (numbers.length === 0 ? { reply: [] } : undefined)
-      case "compareAndSet": {
-        const refused = misses(1) ?? bounds([numbers[1]!])
-        const yields = this.#turn.yields(session, args[3])
-        return refused ?? (yields || items[start] !== numbers[0] ? { reply: [0, items[start]!] } : undefined)
-      }
-      case "turn":
-        return misses(1)
-      case "endTurn":
-        return holds(this, session, args[0]) ? undefined : notHeld
     }
-    return undefined
+    return this.#reservations.look(call, () => this.#entry(call))
   }
 
   change(call: Call): Reply | undefined {
     if (this.look(call) !== undefined) return undefined
     const { args, operation } = call
     const [first = 0, ...numbers] = args.map(Number)
-    const start = first < 0 ? first + this.#items.length : first
+    const start = this.#position(first)
     switch (operation) {
       case "set":
         this.#put(start, numbers)
@@ -83,21 +73,12 @@ class ArrayModel implements Model {
       case "add":
         this.#put(start, numbers.map((n, i) => n + this.#items[start + i]!))
         return this.#items.slice(start, start + numbers.length)
-      case "compareAndSet":
-        this.#put(start, [numbers[1]!])
-        this.#turn.end(args[3])
-        return [1, numbers[1]!]
-      case "turn":
-        return this.#turn.holder === undefined ? [this.#turn.begin(call), this.#items[start]!] : undefined
-      case "endTurn":
-        this.#turn.end(args[0])
-        return []
     }
-    return undefined
+    return this.#reservations.change(call, () => this.#entry(call), () => this.#put(start, [numbers[1]!]))
   }
 
   revoke(grant: number): void {
-    this.#turn.end(grant)
+    this.#reservations.end(grant)
   }
 
   isPristine(): boolean {
@@ -105,11 +86,34 @@ class ArrayModel implements Model {
   }
 
   state(): unknown {
-    return [this.#items, this.#turn.holder]
+    return [this.#items, this.#reservations.holder]
   }
 
   copy(): ArrayModel {
-    return new ArrayModel(this.#type, this.#items, new TurnModel(this.#turn.holder, this.#turn.grants))
+    return new ArrayModel(this.#type, this.#items, this.#reservations.copy())
+  }
+
+  #entry({ args }: Call): Entry {
+    const [index, expected, next] = args.map(Number)
+    const start = this.#position(index!)
+    return {
+      absent: this.#misses(start, 1),
+      unfit: this.#bounds([next!]),
+      found: [this.#items[start]!],
+      isExpected: this.#items[start] === expected
+    }
+  }
+
+  #position(index: number): number {
+    return index < 0 ? index + this.#items.length : index
+  }
+
+  #misses(start: number, size: number): Answer | undefined {
+    return start < 0 || start + size > this.#items.length ? { error: "IndexOutOfRange" } : undefined
+  }
+
+  #bounds(results: ReadonlyArray<number>): Answer | undefined {
+    return results.every((n) => this.#holds(n)) ? undefined : { error: "OutOfBounds" }
   }
 
   /** Rounding is allowed, cutting is not. */

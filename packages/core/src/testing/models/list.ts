@@ -1,38 +1,37 @@
 /** Values in order, looked at and changed by position or by equality. */
 import type { Argument, Cell } from "../../engine/Value.ts"
-import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
+import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
+import { type Entry, ReservationModel } from "./reservation.ts"
 import { ScanModel } from "./scan.ts"
-import { TurnModel } from "./turn.ts"
 
 class ListModel implements Model {
-  readonly unguarded = new Set(["endTurn", "endScan"])
+  readonly unguarded = new Set(["endReservation", "endScan"])
   told: Array<Reply> = []
   readonly #order: string
   #items: ReadonlyArray<Cell>
-  readonly #turn: TurnModel
+  readonly #reservations: ReservationModel
   readonly #scans: ScanModel
 
   constructor(
     order: string,
     items: ReadonlyArray<Cell>,
-    turn = new TurnModel(),
-    scans = new ScanModel(turn.grants, 1)
+    reservations = new ReservationModel(),
+    scans = new ScanModel(reservations.grants, 1)
   ) {
     this.#order = order
     this.#items = items
-    this.#turn = turn
+    this.#reservations = reservations
     this.#scans = scans
   }
 
   get grants() {
-    return this.#turn.grants
+    return this.#reservations.grants
   }
 
   look(call: Call): Answer | undefined {
-    const { args, operation, session } = call
+    const { args, operation } = call
     const items = this.#items
     const [first, second, third] = args
-    const noItem: Answer | undefined = items.at(Number(first)) === undefined ? { error: "IndexOutOfRange" } : undefined
     switch (operation) {
       case "size":
         return { reply: [items.length] }
@@ -52,22 +51,15 @@ class ListModel implements Model {
           : undefined
       case "set":
       case "removeAt":
-      case "turn":
-        return noItem
+        return this.#absent(call)
       case "remove":
         return items.some((item) => isEqual(item, first)) ? undefined : { reply: [0] }
       case "reverse":
         return items.length > 1 ? undefined : { reply: [] }
       case "sort":
         return this.#order === "" ? { error: "NotOrdered" } : items.length > 1 ? undefined : { reply: [] }
-      case "compareAndSet":
-        return noItem ?? (this.#turn.yields(session, args[3]) || !isEqual(items.at(Number(first)), second)
-          ? { reply: [0, items.at(Number(first))!] }
-          : undefined)
-      case "endTurn":
-        return this.#turn.holder === first && holds(this, session, first) ? undefined : notHeld
     }
-    return this.#scans.look(call, () => items)
+    return this.#scans.look(call, () => items) ?? this.#reservations.look(call, () => this.#entry(call))
   }
 
   change(call: Call): Reply | undefined {
@@ -101,21 +93,13 @@ class ListModel implements Model {
         if (args[0] !== 0) this.#items = this.#items.toReversed()
         this.told.push(["sort", args[0]!])
         return []
-      case "compareAndSet":
-        this.#splice(position, 1, [args[2]!])
-        this.#turn.end(args[3])
-        return [1, null]
-      case "turn":
-        return this.#turn.holder === undefined ? [this.#turn.begin(call), items[position]!] : undefined
-      case "endTurn":
-        this.#turn.end(args[0])
-        return []
     }
-    return this.#scans.change(call, () => items)
+    return this.#scans.change(call, () => items) ??
+      this.#reservations.change(call, () => this.#entry(call), () => this.#splice(position, 1, [args[2]!]))
   }
 
   revoke(grant: number): void {
-    this.#turn.end(grant)
+    this.#reservations.end(grant)
     this.#scans.end(grant)
   }
 
@@ -128,12 +112,21 @@ class ListModel implements Model {
   }
 
   state(): unknown {
-    return [this.#items, this.#turn.holder, this.#scans.state()]
+    return [this.#items, this.#reservations.holder, this.#scans.state()]
   }
 
   copy(): ListModel {
-    const turn = new TurnModel(this.#turn.holder, this.#turn.grants)
-    return new ListModel(this.#order, this.#items, turn, this.#scans.copy(turn.grants))
+    const reservations = this.#reservations.copy()
+    return new ListModel(this.#order, this.#items, reservations, this.#scans.copy(reservations.grants))
+  }
+
+  #absent({ args }: Call): Answer | undefined {
+    return this.#items.at(Number(args[0])) === undefined ? { error: "IndexOutOfRange" } : undefined
+  }
+
+  #entry(call: Call): Entry {
+    const item = this.#items.at(Number(call.args[0]))
+    return { absent: this.#absent(call), found: [item!], isExpected: isEqual(item, call.args[1]) }
   }
 
   readonly #compare = (left: Cell, right: Cell): number => {
@@ -156,7 +149,7 @@ class ListModel implements Model {
 }
 
 const isEqual = (item: Cell | undefined, other: Argument | undefined): boolean =>
-  item !== undefined && item.text === (other as Cell).text
+  item !== undefined && item.text === (other as Cell | undefined)?.text
 
 /** A list, sorted as its option says. */
 export const makeList: MakeModel = ({ order }, values) => new ListModel(String(order), values as ReadonlyArray<Cell>)

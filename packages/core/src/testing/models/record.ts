@@ -3,9 +3,9 @@
  * whose fields are declared, `Map` and `OpenNamespace`, whose entries come and go.
  */
 import { type Argument, cell } from "../../engine/Value.ts"
-import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
+import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
+import { type Entry as Reservable, ReservationModel } from "./reservation.ts"
 import { ScanModel } from "./scan.ts"
-import { TurnModel } from "./turn.ts"
 
 interface Entry {
   readonly value: Argument
@@ -22,26 +22,31 @@ interface Rules {
 const absent: Entry = { value: null, version: 0 }
 
 class RecordModel implements Model {
-  readonly unguarded = new Set(["endTurn", "endScan"])
+  readonly unguarded = new Set(["endReservation", "endScan"])
   told: Array<Reply> = []
   readonly #rules: Rules
   readonly #entries: Map<string, Entry>
-  readonly #turn: TurnModel
+  readonly #reservations: ReservationModel
   readonly #scans: ScanModel
 
-  constructor(rules: Rules, entries: ReadonlyMap<string, Entry>, turn = new TurnModel(), scans?: ScanModel) {
+  constructor(
+    rules: Rules,
+    entries: ReadonlyMap<string, Entry>,
+    reservations = new ReservationModel(),
+    scans = new ScanModel(reservations.grants, 2)
+  ) {
     this.#rules = rules
     this.#entries = new Map(entries)
-    this.#turn = turn
-    this.#scans = scans ?? new ScanModel(turn.grants, 2)
+    this.#reservations = reservations
+    this.#scans = scans
   }
 
   get grants() {
-    return this.#turn.grants
+    return this.#reservations.grants
   }
 
   look(call: Call): Answer | undefined {
-    const { args, operation, session } = call
+    const { args, operation } = call
     const { value, version } = this.#at(args)
     const has = this.#entries.has(String(args[0]))
     switch (operation) {
@@ -57,8 +62,10 @@ class RecordModel implements Model {
         return { reply: [...this.#entries.keys()] }
       case "values":
         return { reply: [...this.#entries.values()].map((entry) => entry.value) }
-      case "endTurn":
-        return this.#turn.holder === args[0] && holds(this, session, args[0]) ? undefined : notHeld
+      case "compareAndSet":
+      case "reserve":
+      case "endReservation":
+        return this.#reservations.look(call, () => this.#reservable(call))
       case "untilSize":
         return this.#entries.size >= Number(args[0]) && this.#entries.size <= Number(args[1])
           ? { reply: [this.#entries.size] }
@@ -72,10 +79,7 @@ class RecordModel implements Model {
   }
 
   #lookClosed(call: Call): Answer | undefined {
-    const { args, operation } = call
-    if (this.#isUnknown(args[0])) return { error: "UnknownField" }
-    if (operation === "compareAndSet" && args[2] === null) return { error: "FieldStays" }
-    return this.#lookEntry(call)
+    return this.#unknown(call) ?? this.#lookEntry(call)
   }
 
   #lookOpen(call: Call): Answer | undefined {
@@ -95,7 +99,7 @@ class RecordModel implements Model {
     return this.#lookEntry(call)
   }
 
-  #lookEntry({ args, operation, session }: Call): Answer | undefined {
+  #lookEntry({ args, operation }: Call): Answer | undefined {
     const { value, version } = this.#at(args)
     const met = (meets: boolean): Answer | undefined => meets ? { reply: [value, version] } : undefined
     switch (operation) {
@@ -113,8 +117,6 @@ class RecordModel implements Model {
         if (option === "") return { error: "NotANumber" }
         return isAllowed(option, sum(value, args[1]!)) ? undefined : { error: "OutOfBounds" }
       }
-      case "compareAndSet":
-        return this.#turn.yields(session, args[3]) || version !== args[1] ? { reply: [0, value, version] } : undefined
     }
     return undefined
   }
@@ -157,21 +159,15 @@ class RecordModel implements Model {
         this.#write(index, [word, cell(JSON.stringify(result))])
         return [result]
       }
-      case "compareAndSet":
-        if (args[2] !== null || value !== null) this.#write(index, [word, args[2]!])
-        this.#turn.end(args[3])
-        return [1, null, 0]
-      case "turn":
-        return this.#turn.holder === undefined ? [this.#turn.begin(call), value, version] : undefined
-      case "endTurn":
-        this.#turn.end(args[0])
-        return []
     }
-    return this.#scans.change(call, () => this.snapshot())
+    return this.#scans.change(call, () => this.snapshot()) ??
+      this.#reservations.change(call, () => this.#reservable(call), () => {
+        if (args[2] !== null || value !== null) this.#write(index, [word, args[2]!])
+      })
   }
 
   revoke(grant: number): void {
-    this.#turn.end(grant)
+    this.#reservations.end(grant)
     this.#scans.end(grant)
   }
 
@@ -180,20 +176,35 @@ class RecordModel implements Model {
   }
 
   isPristine(): boolean {
-    return this.#entries.size === 0 && this.#turn.holder === undefined
+    return this.#entries.size === 0 && this.#reservations.holder === undefined
   }
 
   state(): unknown {
-    return [[...this.#entries], this.#turn.holder, this.#scans.state()]
+    return [[...this.#entries], this.#reservations.holder, this.#scans.state()]
   }
 
   copy(): RecordModel {
-    const turn = new TurnModel(this.#turn.holder, this.#turn.grants)
-    return new RecordModel(this.#rules, this.#entries, turn, this.#scans.copy(turn.grants))
+    const reservations = this.#reservations.copy()
+    return new RecordModel(this.#rules, this.#entries, reservations, this.#scans.copy(reservations.grants))
   }
 
   #at([word]: ReadonlyArray<Argument>): Entry {
     return this.#entries.get(String(word)) ?? absent
+  }
+
+  #reservable(call: Call): Reservable {
+    const { args } = call
+    const { value, version } = this.#at(args)
+    return {
+      absent: this.#unknown(call),
+      unfit: this.#rules.isOpen || args[2] !== null ? undefined : { error: "FieldStays" },
+      found: [value, version],
+      isExpected: version === args[1]
+    }
+  }
+
+  #unknown({ args }: Call): Answer | undefined {
+    return this.#isUnknown(args[0]) ? { error: "UnknownField" } : undefined
   }
 
   #isUnknown(word: Argument | undefined): boolean {
