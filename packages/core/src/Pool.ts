@@ -17,12 +17,12 @@ import * as Stream from "effect/Stream"
 import { Guard } from "./client/Guard.ts"
 import { InvalidRequest, ManagerError } from "./ManagerError.ts"
 import * as Codecs from "./pool/Codecs.ts"
-import { Owner } from "./pool/Dispatcher.ts"
+import { Dispatcher } from "./pool/Dispatcher.ts"
 import { frameBytesMax } from "./pool/Message.ts"
 import { type PoolStopped, type TooLarge, WorkerCrashed } from "./pool/PoolError.ts"
-import { type PoolEvent, type Progress, Tally } from "./pool/PoolStats.ts"
+import { type PoolEvent, PoolStats, type Progress } from "./pool/PoolStats.ts"
 import { Runner, type Served } from "./pool/Runner.ts"
-import * as Crew from "./pool/Supervisor.ts"
+import * as Supervisor from "./pool/Supervisor.ts"
 import { type ProcessSpawner, SpawnError, UnknownTask } from "./Process.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type * as Task from "./Task.ts"
@@ -109,7 +109,7 @@ export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
    * Ends the pool, as the end of its scope does: calls that wait fail with `PoolStopped`, tasks that run are interrupted
    * and their calls fail, the workers' layers are closed; after the grace what is left is killed. Answers who was.
    */
-  readonly shutdown: Effect.Effect<ReadonlyArray<Crew.Killed>>
+  readonly shutdown: Effect.Effect<ReadonlyArray<Supervisor.Killed>>
 }
 
 /** How a pool is made. */
@@ -160,16 +160,16 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
     }
     const tasks = yield* Effect.forEach(group.tasks, (task) =>
       Effect.map(Codecs.make(task as Tasks[number]), (codecs) => ({ tag: task.tag, codecs })))
-    const tally = yield* Tally.make
+    const stats = yield* PoolStats.make
     const graceMs = Duration.toMillis(grace)
-    const owner = new Owner({
+    const dispatcher = new Dispatcher({
       name,
       tasks,
       graceMs,
       context: yield* Effect.context<Manager>(),
       clock: yield* Clock.Clock,
-      dispatcher: (yield* Scheduler.Scheduler).makeDispatcher(),
-      tally
+      eventLoop: (yield* Scheduler.Scheduler).makeDispatcher(),
+      stats
     })
     const assignment = JSON.stringify({
       pool: group.id,
@@ -178,13 +178,13 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
       )
     })
     const startMs = Duration.toMillis(startTimeout)
-    const end = yield* Crew.start({ name, size, assignment, execArgv, graceMs, startMs, owner, tally })
+    const end = yield* Supervisor.start({ name, size, assignment, execArgv, graceMs, startMs, dispatcher, stats })
     const shutdown = yield* Effect.cached(Effect.uninterruptible(Effect.suspend(() => {
-      owner.stop("it was shut down")
-      return Effect.ensuring(end, Effect.sync(() => tally.end()))
+      dispatcher.stop("it was shut down")
+      return Effect.ensuring(end, Effect.sync(() => stats.end()))
     })))
     yield* Effect.addFinalizer(() => shutdown)
-    return makePool<Tasks>({ name, size, retry, owner, tally, shutdown, positions: positionsOf(group) })
+    return makePool<Tasks>({ name, size, retry, dispatcher, stats, shutdown, positions: positionsOf(group) })
   }).pipe(
     // What runs here runs for the whole pool, not under the locks of whoever made it (S-6).
     Effect.provideService(Guard, [])
@@ -207,8 +207,8 @@ export const serve = (
         ? Effect.fail(new UnknownTask({ group: pool, task }))
         : Effect.map(Codecs.make(runnable.task), (codecs): Served => ({ ...runnable, codecs }))
     })
-    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
-    const runner = new Runner(served, link, context, yield* Clock.Clock, dispatcher)
+    const eventLoop = (yield* Scheduler.Scheduler).makeDispatcher()
+    const runner = new Runner(served, link, context, yield* Clock.Clock, eventLoop)
     yield* Effect.addFinalizer(() => runner.close)
     const frames = yield* Frames.make(link, frameBytesMax)
     yield* Effect.ignore(frames.handOver(frameBytesMax, runner, () => runner.ready()))
@@ -227,15 +227,15 @@ interface Parts {
   readonly name: string
   readonly size: number
   readonly retry: Retry | undefined
-  readonly owner: Owner
-  readonly tally: Tally
-  readonly shutdown: Effect.Effect<ReadonlyArray<Crew.Killed>>
+  readonly dispatcher: Dispatcher
+  readonly stats: PoolStats
+  readonly shutdown: Effect.Effect<ReadonlyArray<Supervisor.Killed>>
   readonly positions: ReadonlyMap<string, number>
 }
 
-/** The methods. The owner knows tasks by their position and no types: the schemas have checked what crosses. */
+/** The methods. The dispatcher knows tasks by their position and no types: the schemas have checked what crosses. */
 const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
-  { name, owner, positions, retry: poolRetry, shutdown, size, tally }: Parts
+  { name, dispatcher, positions, retry: poolRetry, shutdown, size, stats }: Parts
 ): Pool<Tasks> => {
   const run = (
     { tag }: Task.Any,
@@ -244,11 +244,11 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
   ): Effect.Effect<ReadonlyArray<unknown>, unknown> => {
     const position = positions.get(tag)
     if (position === undefined) return invalid(tag, "it is not a task of this pool's group")
-    if (retry === undefined) return owner.run(position, payloads, 1)
+    if (retry === undefined) return dispatcher.run(position, payloads, 1)
     return Effect.suspend(() => {
       let attempt = 0
       // The schedule sees crashes only: for it, other failures are outcomes.
-      const once = Effect.suspend(() => owner.run(position, payloads, ++attempt)).pipe(
+      const once = Effect.suspend(() => dispatcher.run(position, payloads, ++attempt)).pipe(
         Effect.map(Exit.succeed),
         Effect.catch((error) => error instanceof WorkerCrashed ? Effect.fail(error) : Effect.succeed(Exit.fail(error)))
       )
@@ -272,7 +272,10 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       let next = 0
       const one = Effect.suspend(() => {
         const from = next
-        next = Math.min(all.length, from + (options.chunk ?? owner.pace.chunk(task.tag, all.length - from, size)))
+        next = Math.min(
+          all.length,
+          from + (options.chunk ?? dispatcher.taskTimes.chunk(task.tag, all.length - from, size))
+        )
         return Effect.map(run(task, all.slice(from, next), options.retry), (values) => {
           for (let i = 0; i < values.length; i++) results[from + i] = values[i]
         })
@@ -296,9 +299,12 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       Stream.chunks,
       Stream.flatMap((elements) =>
         // One at a time: how long the next one is depends on how long these have taken.
-        Stream.fromIterable(chunksOf(elements, () => options.chunk ?? owner.pace.chunk(task.tag, Infinity, size)), {
-          chunkSize: 1
-        })
+        Stream.fromIterable(
+          chunksOf(elements, () => options.chunk ?? dispatcher.taskTimes.chunk(task.tag, Infinity, size)),
+          {
+            chunkSize: 1
+          }
+        )
       ),
       Stream.mapEffect((chunk: ReadonlyArray<unknown>) => run(task, chunk, options.retry), {
         concurrency: size * chunksPerWorker,
@@ -319,8 +325,8 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       Tasks
     >["mapUnordered"],
     stream: ((task, payloads, options) => stream(task, payloads, options)) as Pool<Tasks>["stream"],
-    events: tally.events,
-    progress: tally.progress,
+    events: stats.events,
+    progress: stats.progress,
     shutdown
   }
 }

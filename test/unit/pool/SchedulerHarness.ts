@@ -1,13 +1,13 @@
 /**
- * A pool without processes: a board, workers that are lists of messages in both directions, and a judge of P1 to P6.
+ * A pool without processes: a scheduler, workers that are lists of messages in both directions, and a judge of P1 to P6.
  * Whatever is under way may stay so for any time; a worker may be frozen or die at any point.
  */
-import { Board, type EndedWithoutResult, Job, Worker } from "#core/pool/Scheduler.ts"
-import { Pace } from "#core/pool/TaskTimes.ts"
+import { type EndedWithoutResult, Job, Scheduler, Worker } from "#core/pool/Scheduler.ts"
+import { TaskTimes } from "#core/pool/TaskTimes.ts"
 import type { Random } from "#core/testing/Random.ts"
 import { assert } from "vitest"
 
-/** A job and what is known of it outside the board. */
+/** A job and what is known of it outside the scheduler. */
 export class TestJob extends Job {
   readonly id: number
   /** How long it takes, in ticks; a long one blocks its worker's thread. */
@@ -72,16 +72,16 @@ export class TestWorker extends Worker {
 /** Ticks that a cancelled job has to end by itself. */
 const grace = 30
 
-/** A board with its workers. */
+/** A scheduler with its workers. */
 export class SchedulerHarness {
   readonly jobs: Array<TestJob> = []
   readonly workers: Array<TestWorker> = []
   #now = 0
-  readonly board = new Board<TestJob, TestWorker>(new Pace(), {
+  readonly scheduler = new Scheduler<TestJob, TestWorker>(new TaskTimes(), {
     run: (worker, job) => {
       assert.strictEqual(job.worker, worker)
       // P4, P6
-      assert.isFalse(worker.doomed, "a worker that is being killed got a job")
+      assert.isFalse(worker.killed, "a worker that is being killed got a job")
       for (const other of worker.inbox) if ("run" in other) assert.isFalse(other.run.cancelled, "P4")
       assert.isFalse(worker.waiting.some((other) => other.cancelled) || (worker.running?.job.cancelled ?? false), "P4")
       worker.inbox.push({ run: job })
@@ -106,19 +106,19 @@ export class SchedulerHarness {
   submit(task: string, ticks: number): TestJob {
     const job = new TestJob(this.jobs.length, task, ticks)
     this.jobs.push(job)
-    this.board.submit(job)
+    this.scheduler.submit(job)
     return job
   }
 
   hire(): TestWorker {
     const worker = new TestWorker()
     this.workers.push(worker)
-    this.board.add(worker)
+    this.scheduler.add(worker)
     return worker
   }
 
   cancel(job: TestJob): void {
-    this.board.cancel(job)
+    this.scheduler.cancel(job)
   }
 
   /** Time passes: workers work, some of what they say is heard, graces end, the dead are buried. */
@@ -133,7 +133,7 @@ export class SchedulerHarness {
         // What it had said before its end is heard first.
         for (const news of worker.outbox.splice(0)) this.#hear(worker, news)
         this.workers.splice(this.workers.indexOf(worker), 1)
-        this.board.gone(worker)
+        this.scheduler.gone(worker)
       }
     }
     for (const job of this.jobs) {
@@ -142,15 +142,15 @@ export class SchedulerHarness {
       const worker = job.worker as TestWorker | undefined
       // What has been said is heard before a worker counts as silent.
       for (const news of worker?.outbox.splice(0) ?? []) this.#hear(worker!, news)
-      this.board.expired(job)
+      this.scheduler.expired(job)
     }
     this.#check()
   }
 
   #hear(worker: TestWorker, { job, kind }: FromWorker): void {
-    if (kind === "Started") this.board.started(worker, job)
-    else if (kind === "Returned") this.board.returned(worker, job)
-    else if (this.board.done(worker, job, job.ticks * 1_000)) {
+    if (kind === "Started") this.scheduler.started(worker, job)
+    else if (kind === "Returned") this.scheduler.returned(worker, job)
+    else if (this.scheduler.done(worker, job, job.ticks * 1_000)) {
       job.ends.push("Done")
       assert.strictEqual(job.ends.length, 1, `P2: job ${job.id} ended as ${job.ends}`)
     }

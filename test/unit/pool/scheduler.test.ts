@@ -35,7 +35,7 @@ const live = (seed: number): SchedulerHarness => {
   return harness
 }
 
-describe("a board", () => {
+describe("a scheduler", () => {
   it("ends every job once, starts it at most once, and kills no worker for somebody else's job (P1 to P6)", () => {
     for (const seed of seeds) {
       const harness = live(seed)
@@ -113,7 +113,7 @@ describe("a board", () => {
     const worker = harness.hire()
     const [running, waiting] = [harness.submit("long", 100), harness.submit("long", 100)]
     while (running.place !== "Started") harness.tick(random)
-    harness.board.stop()
+    harness.scheduler.stop()
     assert.deepStrictEqual([running.ends, waiting.ends], [[], ["Stopped"]])
     worker.dead = true
     while (harness.workers.length > 0) harness.tick(random)

@@ -1,5 +1,5 @@
 /**
- * The owner's end of a pool: calls that wait, and links to the workers. Who runs what is decided by the `Board`; what
+ * The program's end of a pool: calls that wait, and links to the workers. Who runs what is decided by the `Scheduler`; what
  * a worker says is read in the turn in which it arrives, and resumes the fibers then and there.
  */
 import * as Cause from "effect/Cause"
@@ -7,7 +7,7 @@ import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Scheduler from "effect/Scheduler"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import { cell } from "../engine/Value.ts"
 import { ManagerError, ValueNotEncoded } from "../ManagerError.ts"
@@ -16,7 +16,7 @@ import type { Manager } from "../proxy/Manager.ts"
 import type { Link } from "../transport/Link.ts"
 import { Call } from "./Call.ts"
 import type { Codecs } from "./Codecs.ts"
-import * as Loan from "./HandleCarrier.ts"
+import * as HandleCarrier from "./HandleCarrier.ts"
 import {
   flushBytes,
   type FromWorker,
@@ -27,9 +27,9 @@ import {
   textLengthMax
 } from "./Message.ts"
 import { PoolStopped, TooLarge, WorkerCrashed } from "./PoolError.ts"
-import type { Tally } from "./PoolStats.ts"
-import { Board, type EndedWithoutResult, Worker } from "./Scheduler.ts"
-import { Pace } from "./TaskTimes.ts"
+import type { PoolStats } from "./PoolStats.ts"
+import { type EndedWithoutResult, Scheduler, Worker } from "./Scheduler.ts"
+import { TaskTimes } from "./TaskTimes.ts"
 
 /** How a worker ended. */
 export interface Ending {
@@ -39,7 +39,7 @@ export interface Ending {
 }
 
 /** A worker with its link. */
-export class Member extends Worker {
+export class WorkerProcess extends Worker {
   readonly name: string
   readonly pid: number
   readonly link: Link
@@ -63,39 +63,39 @@ export interface PooledTask {
   readonly codecs: Codecs
 }
 
-/** What an owner needs to know and whom it tells. */
-export interface OwnerOptions {
+/** What a dispatcher needs, and where it reports to. */
+export interface DispatcherOptions {
   readonly name: string
   readonly tasks: ReadonlyArray<PooledTask>
   readonly graceMs: number
   readonly context: Context.Context<Manager>
   readonly clock: Clock.Clock
-  readonly dispatcher: Scheduler.SchedulerDispatcher
-  readonly tally: Tally
+  readonly eventLoop: SchedulerDispatcher
+  readonly stats: PoolStats
 }
 
 /** The calls and workers of a pool. */
-export class Owner {
-  readonly pace = new Pace()
-  readonly #options: OwnerOptions
-  readonly #board: Board<Call, Member>
-  readonly #written = new Set<Member>()
+export class Dispatcher {
+  readonly taskTimes = new TaskTimes()
+  readonly #options: DispatcherOptions
+  readonly #scheduler: Scheduler<Call, WorkerProcess>
+  readonly #written = new Set<WorkerProcess>()
   #scheduled = false
   #ids = 0
   #stopped: string | undefined
 
-  constructor(options: OwnerOptions) {
+  constructor(options: DispatcherOptions) {
     this.#options = options
     const { clock, context, graceMs } = options
     const fork = Effect.runForkWith(context)
-    this.#board = new Board(this.pace, {
-      run: (member, call) => {
-        member.writer.run(call.id, call.position, call.attempt, call.parcel)
-        this.#wrote(member)
+    this.#scheduler = new Scheduler(this.taskTimes, {
+      run: (worker, call) => {
+        worker.writer.run(call.id, call.position, call.attempt, call.parcel)
+        this.#wrote(worker)
       },
-      withdraw: (member, call, interrupt) => {
-        member.writer.withdraw(call.id, interrupt)
-        this.#wrote(member)
+      withdraw: (worker, call, interrupt) => {
+        worker.writer.withdraw(call.id, interrupt)
+        this.#wrote(worker)
       },
       startGrace: (call) => {
         call.grace?.interruptUnsafe()
@@ -103,16 +103,16 @@ export class Owner {
           Effect.sleep(graceMs).pipe(
             // What the worker has said while this process was busy is heard before it counts as silent.
             Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 4 })),
-            Effect.andThen(Effect.sync(() => this.#board.expired(call)))
+            Effect.andThen(Effect.sync(() => this.#scheduler.expired(call)))
           )
         )
       },
-      kill: (member, { task }) => {
-        const { name: worker, pid } = member
-        options.tally.publish({ _tag: "WorkerKilled", worker, pid, task })
-        fork(member.kill)
+      kill: (worker, { task }) => {
+        const { name, pid } = worker
+        options.stats.publish({ _tag: "WorkerKilled", worker: name, pid, task })
+        fork(worker.kill)
       },
-      end: (call, how, member) => this.#end(call, how, member),
+      end: (call, how, worker) => this.#end(call, how, worker),
       nowMs: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     })
   }
@@ -142,14 +142,14 @@ export class Owner {
       if (handles.length === 0) {
         return this.#submit(position, payloads.length, attempt, { _tag: "Text", text }, resume)
       }
-      const lent = Effect.flatMap(
-        Loan.lend(encoded.value),
+      const carried = Effect.flatMap(
+        HandleCarrier.make(encoded.value),
         (object) =>
           Effect.callback<ReadonlyArray<unknown>, unknown>((resume) =>
-            this.#submit(position, payloads.length, attempt, { _tag: "Loan", object }, resume)
+            this.#submit(position, payloads.length, attempt, { _tag: "Carrier", object }, resume)
           )
       )
-      resume(Effect.provideContext(Effect.scoped(lent), this.#options.context))
+      resume(Effect.provideContext(Effect.scoped(carried), this.#options.context))
     })
   }
 
@@ -169,38 +169,38 @@ export class Owner {
     parcel: Parcel,
     resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
   ): Effect.Effect<void> | undefined {
-    const { tally, tasks } = this.#options
+    const { stats, tasks } = this.#options
     const { tag } = tasks[position]!
     if (this.#stopped !== undefined) {
       resume(Exit.fail(this.#poolStopped(tag, false)))
       return undefined
     }
     const call = new Call(++this.#ids, position, tag, payloads, attempt, parcel, resume)
-    tally.accepted(payloads, attempt, tag)
-    this.#board.submit(call)
+    stats.accepted(payloads, attempt, tag)
+    this.#scheduler.submit(call)
     return this.#cancel(call)
   }
 
   #cancel(call: Call): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       call.onSettled = () => resume(Effect.void)
-      this.#board.cancel(call)
+      this.#scheduler.cancel(call)
       if (!call.cancelled) resume(Effect.void)
     })
   }
 
-  #end(call: Call, how: EndedWithoutResult, member: Member | undefined): void {
-    const { tally } = this.#options
+  #end(call: Call, how: EndedWithoutResult, worker: WorkerProcess | undefined): void {
+    const { stats } = this.#options
     const { attempt, payloads, task } = call
     this.#soon()
     if (how === "Crashed") {
-      const { code, lastLines, signal } = member!.ending!
-      const { name: worker, pid } = member!
-      tally.ended(payloads, "failed")
-      return call.settle(Exit.fail(new WorkerCrashed({ task, worker, pid, code, signal, attempt, lastLines })))
+      const { ending, name, pid } = worker!
+      const { code, lastLines, signal } = ending!
+      stats.ended(payloads, "failed")
+      return call.settle(Exit.fail(new WorkerCrashed({ task, worker: name, pid, code, signal, attempt, lastLines })))
     }
-    tally.ended(payloads, "cancelled")
-    call.settle(Exit.fail(this.#poolStopped(task, member !== undefined)))
+    stats.ended(payloads, "cancelled")
+    call.settle(Exit.fail(this.#poolStopped(task, worker !== undefined)))
   }
 
   #poolStopped(task: string, started: boolean): PoolStopped {
@@ -211,7 +211,7 @@ export class Owner {
   stop(why: string): void {
     if (this.#stopped !== undefined) return
     this.#stopped = why
-    this.#board.stop()
+    this.#scheduler.stop()
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -219,20 +219,20 @@ export class Owner {
   // ---------------------------------------------------------------------------------------------------------------
 
   /** A worker has ended, and all that it had said has been heard. */
-  gone(member: Member, ending: Ending): void {
-    member.ending = ending
-    this.#written.delete(member)
-    this.#board.gone(member)
+  gone(worker: WorkerProcess, ending: Ending): void {
+    worker.ending = ending
+    this.#written.delete(worker)
+    this.#scheduler.gone(worker)
     this.turnEnded()
   }
 
   /** Reads one frame of a worker; false if it is not of this protocol. */
-  heard(member: Member, frame: Uint8Array): boolean {
+  heard(worker: WorkerProcess, frame: Uint8Array): boolean {
     const reader = new Reader(frame)
     while (!reader.done) {
       const message = readFromWorker(reader)
       if (message === undefined || reader.malformed) return false
-      this.#hear(member, message)
+      this.#hear(worker, message)
     }
     return true
   }
@@ -240,43 +240,43 @@ export class Owner {
   /** Sends what the fibers that were resumed in this turn have asked for. */
   turnEnded(): void {
     this.#flush()
-    this.#options.tally.tell()
+    this.#options.stats.tell()
   }
 
-  #hear(member: Member, message: FromWorker): void {
+  #hear(worker: WorkerProcess, message: FromWorker): void {
     if (message._tag === "Ready") {
-      member.onReady()
-      return this.#board.add(member)
+      worker.onReady()
+      return this.#scheduler.add(worker)
     }
-    const call = callOf(member, message.job)
+    const call = callOf(worker, message.job)
     if (call === undefined) return
     switch (message._tag) {
       case "Started":
-        return this.#board.started(member, call)
+        return this.#scheduler.started(worker, call)
       case "Returned":
-        return this.#board.returned(member, call)
+        return this.#scheduler.returned(worker, call)
       case "Done":
         return message.outcome.parcel._tag === "Text"
-          ? this.#done(member, call, message.micros, message.outcome, cell(message.outcome.parcel.text))
-          : this.#fetch(member, call, message.micros, message.outcome, message.outcome.parcel.object)
+          ? this.#done(worker, call, message.micros, message.outcome, cell(message.outcome.parcel.text))
+          : this.#fetch(worker, call, message.micros, message.outcome, message.outcome.parcel.object)
     }
   }
 
-  /** Fetches a result that the worker lends; the call has not ended before that. */
-  #fetch(member: Member, call: Call, micros: number, outcome: Outcome, object: number): void {
-    Effect.runForkWith(this.#options.context)(Loan.borrow(object, `the result of ${call.task}`))
-      .addObserver((lent) => {
-        member.writer.forget(call.id)
-        this.#wrote(member)
+  /** Fetches a result that is in a carrier; the call has not ended before that. */
+  #fetch(worker: WorkerProcess, call: Call, micros: number, outcome: Outcome, object: number): void {
+    Effect.runForkWith(this.#options.context)(HandleCarrier.read(object, `the result of ${call.task}`))
+      .addObserver((read) => {
+        worker.writer.forget(call.id)
+        this.#wrote(worker)
         // Its worker has died: the call has ended with it.
-        if (call.worker !== member) return
-        if (Exit.isSuccess(lent)) this.#done(member, call, micros, outcome, lent.value)
-        else this.#settle(member, call, micros, Exit.failCause(lent.cause))
+        if (call.worker !== worker) return
+        if (Exit.isSuccess(read)) this.#done(worker, call, micros, outcome, read.value)
+        else this.#settle(worker, call, micros, Exit.failCause(read.cause))
       })
   }
 
   #done(
-    member: Member,
+    worker: WorkerProcess,
     call: Call,
     micros: number,
     { _tag }: Outcome,
@@ -298,12 +298,12 @@ export class Owner {
           )
       }
     }
-    this.#settle(member, call, micros, call.cancelled ? Exit.succeed([]) : exit())
+    this.#settle(worker, call, micros, call.cancelled ? Exit.succeed([]) : exit())
   }
 
-  #settle(member: Member, call: Call, micros: number, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
-    if (!this.#board.done(member, call, micros)) return
-    this.#options.tally.ended(call.payloads, call.cancelled ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
+  #settle(worker: WorkerProcess, call: Call, micros: number, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
+    if (!this.#scheduler.done(worker, call, micros)) return
+    this.#options.stats.ended(call.payloads, call.cancelled ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
     call.settle(exit)
   }
 
@@ -311,9 +311,9 @@ export class Owner {
   // sending
   // ---------------------------------------------------------------------------------------------------------------
 
-  #wrote(member: Member): void {
-    if (member.writer.bytes >= flushBytes) return member.link.send(member.writer.take())
-    this.#written.add(member)
+  #wrote(worker: WorkerProcess): void {
+    if (worker.writer.bytes >= flushBytes) return worker.link.send(worker.writer.take())
+    this.#written.add(worker)
     this.#soon()
   }
 
@@ -321,7 +321,7 @@ export class Owner {
   #soon(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#options.dispatcher.scheduleTask(() => {
+    this.#options.eventLoop.scheduleTask(() => {
       this.#scheduled = false
       this.turnEnded()
     }, 0)
@@ -339,6 +339,6 @@ const orDie = <A>(exit: Exit.Exit<A, unknown>): Exit.Exit<A> =>
 const flatten = (exit: Exit.Exit<Cause.Cause<unknown>>): Exit.Exit<never, unknown> =>
   Exit.failCause(Exit.isSuccess(exit) ? exit.value : exit.cause)
 
-/** A call that a worker has, by its id. Members are given calls only. */
-const callOf = (member: Member, id: number): Call | undefined =>
-  member.jobs.find((job) => (job as Call).id === id) as Call | undefined
+/** A call that a worker has, by its id. Workers are given calls only. */
+const callOf = (worker: WorkerProcess, id: number): Call | undefined =>
+  worker.jobs.find((job) => (job as Call).id === id) as Call | undefined

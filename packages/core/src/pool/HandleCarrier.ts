@@ -24,7 +24,7 @@ const holder: Shared.Facade<Shared.Shared, typeof ref> = {
 }
 
 /** Holds a value for the life of the scope; answers the object that does. */
-export const lend = (cell: Cell): Effect.Effect<ObjectId, ManagerError, Manager | Scope.Scope> =>
+export const make = (cell: Cell): Effect.Effect<ObjectId, ManagerError, Manager | Scope.Scope> =>
   Shared.open(
     holder,
     { options: { [field]: "" }, initial: () => Exit.succeed([cell]) },
@@ -36,7 +36,7 @@ export const lend = (cell: Cell): Effect.Effect<ObjectId, ManagerError, Manager 
   )
 
 /** Fetches a value that the other side lends; its handles count for this process until they are given back. */
-export const borrow = (object: ObjectId, description: string): Effect.Effect<Cell, ManagerError, Manager> =>
+export const read = (object: ObjectId, description: string): Effect.Effect<Cell, ManagerError, Manager> =>
   Effect.flatMap(
     Manager,
     ({ connection }) =>
@@ -46,5 +46,5 @@ export const borrow = (object: ObjectId, description: string): Effect.Effect<Cel
   )
 
 /** Gives the handles of a borrowed value back. */
-export const giveBack = (cell: Cell): Effect.Effect<void, never, Manager> =>
+export const dropHandles = (cell: Cell): Effect.Effect<void, never, Manager> =>
   Effect.map(Manager, ({ connection }) => connection.dropHandles([cell]))

@@ -3,7 +3,7 @@
  * with a byte that says which.
  *
  * ```text
- *   owner ─► Run job, task, attempt, payloads      jobs run in the order in which they come
+ *   dispatcher ─► Run job, task, attempt, payloads   jobs run in the order in which they come
  *         ─► Withdraw job, interrupt               not started: Returned; started: interrupted, if that is wanted
  *         ─► Forget job                            its result by reference has been fetched
  *   worker ─► Ready                                its tasks can be run
@@ -27,10 +27,10 @@ export const flushBytes = 8 * 1024
 /** The texts of one job, and the messages that may stand before them in a frame. */
 export const frameBytesMax = unitBytesMax * textLengthMax + 2 * flushBytes
 
-/** Values as text, or the id of the shared object that holds them, since there are handles in them (`Loan.ts`). */
+/** Values as text, or the id of the shared object that holds them, since there are handles in them (`HandleCarrier.ts`). */
 export type Parcel =
   | { readonly _tag: "Text"; readonly text: string }
-  | { readonly _tag: "Loan"; readonly object: number }
+  | { readonly _tag: "Carrier"; readonly object: number }
 
 const outcomes = ["Values", "Failure", "Interrupted", "TooLarge"] as const
 
@@ -40,8 +40,8 @@ export interface Outcome {
   readonly parcel: Parcel
 }
 
-/** What an owner says. */
-export type FromOwner =
+/** What a dispatcher says. */
+export type FromDispatcher =
   | {
     readonly _tag: "Run"
     readonly job: number
@@ -94,8 +94,8 @@ export class MessageWriter extends FrameWriter {
   }
 }
 
-/** Reads a message of an owner; undefined: it is none. */
-export const readFromOwner = (reader: Reader): FromOwner | undefined => {
+/** Reads a message of a dispatcher; undefined: it is none. */
+export const readFromDispatcher = (reader: Reader): FromDispatcher | undefined => {
   const first = reader.byte()
   const job = reader.whole()
   switch (first) {
@@ -149,7 +149,7 @@ const readParcel = (reader: Reader): Parcel => {
     case 0:
       return { _tag: "Text", text: reader.text() }
     case 1:
-      return { _tag: "Loan", object: reader.whole() }
+      return { _tag: "Carrier", object: reader.whole() }
     default:
       reader.malformed = true
       return { _tag: "Text", text: "" }

@@ -41,7 +41,7 @@ const eventsKept = 256
 const makePubSub = <A>(kept: number) => PubSub.sliding<Take.Take<A>>({ capacity: kept, replay: kept })
 
 /** Counts and tells. */
-export class Tally {
+export class PoolStats {
   readonly #events: PubSub.PubSub<Take.Take<PoolEvent>>
   readonly #progress: PubSub.PubSub<Take.Take<Progress>>
   readonly #counts = { accepted: 0, done: 0, failed: 0, cancelled: 0, workers: 0 }
@@ -49,7 +49,7 @@ export class Tally {
 
   static readonly make = Effect.map(
     Effect.all([makePubSub<PoolEvent>(eventsKept), makePubSub<Progress>(1)]),
-    ([events, progress]) => new Tally(events, progress)
+    ([events, progress]) => new PoolStats(events, progress)
   )
 
   private constructor(

@@ -1,7 +1,7 @@
 /**
  * A worker's end of a pool: runs one job at a time, in the order in which they came.
  *
- * That a job starts is in the owner's hands before it does: so the owner knows of each job of a worker that has died
+ * That a job starts is in the dispatcher's hands before it does: so the dispatcher knows of each job of a worker that has died
  * whether it may have run. What was sent and has not started can be withdrawn whenever the running job lets go of the
  * thread.
  */
@@ -11,7 +11,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as Scheduler from "effect/Scheduler"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type Cell, cell } from "../engine/Value.ts"
@@ -21,32 +21,39 @@ import type { Manager } from "../proxy/Manager.ts"
 import type { Runnable } from "../TaskGroup.ts"
 import type { Link } from "../transport/Link.ts"
 import type { Codecs } from "./Codecs.ts"
-import * as Loan from "./HandleCarrier.ts"
-import { type FromOwner, MessageWriter, type Outcome, type Parcel, readFromOwner, textLengthMax } from "./Message.ts"
+import * as HandleCarrier from "./HandleCarrier.ts"
+import {
+  type FromDispatcher,
+  MessageWriter,
+  type Outcome,
+  type Parcel,
+  readFromDispatcher,
+  textLengthMax
+} from "./Message.ts"
 
 /** A task that a worker can run. */
 export interface Served extends Runnable {
   readonly codecs: Codecs
 }
 
-type Run = Extract<FromOwner, { readonly _tag: "Run" }>
+type Run = Extract<FromDispatcher, { readonly _tag: "Run" }>
 
-/** Short jobs are run one after the other for this long before the owner is listened to again. */
+/** Short jobs are run one after the other for this long before the dispatcher is listened to again. */
 const turnNanos = 1_000_000n
 
 const nothing: Parcel = { _tag: "Text", text: "" }
 
-/** Runs what an owner sends. */
+/** Runs what a dispatcher sends. */
 export class Runner {
   readonly #served: ReadonlyArray<Served>
   readonly #link: Link
   readonly #context: Context.Context<Manager>
   readonly #clock: Clock.Clock
-  readonly #dispatcher: Scheduler.SchedulerDispatcher
+  readonly #eventLoop: SchedulerDispatcher
   readonly #writer = new MessageWriter()
   readonly #waiting = new Map<number, Run>()
-  /** Results by reference, until the owner has fetched them. */
-  readonly #loans = new Map<number, Scope.Closeable>()
+  /** Results by reference, until the dispatcher has fetched them. */
+  readonly #carriers = new Map<number, Scope.Closeable>()
   #running: { readonly job: number; readonly fiber: Fiber.Fiber<Outcome> } | undefined
   #turnEnds = 0n
   #scheduled = false
@@ -57,16 +64,16 @@ export class Runner {
     link: Link,
     context: Context.Context<Manager>,
     clock: Clock.Clock,
-    dispatcher: Scheduler.SchedulerDispatcher
+    eventLoop: SchedulerDispatcher
   ) {
     this.#served = served
     this.#link = link
     this.#context = context
     this.#clock = clock
-    this.#dispatcher = dispatcher
+    this.#eventLoop = eventLoop
   }
 
-  /** Tells the owner that jobs may come. */
+  /** Tells the dispatcher that jobs may come. */
   ready(): void {
     this.#writer.ready()
     this.#flush()
@@ -76,7 +83,7 @@ export class Runner {
   readonly onFrame = (frame: Uint8Array): boolean => {
     const reader = new Reader(frame)
     while (!reader.done) {
-      const message = readFromOwner(reader)
+      const message = readFromDispatcher(reader)
       if (message === undefined || reader.malformed) return false
       this.#hear(message)
     }
@@ -94,18 +101,18 @@ export class Runner {
   }
 
   /**
-   * Interrupts what runs, and takes back what is lent. The owner is told results only: that a task was interrupted is
-   * not its own doing, and the owner knows better why its worker ends.
+   * Interrupts what runs, and takes back what is lent. The dispatcher is told results only: that a task was interrupted is
+   * not its own doing, and the dispatcher knows better why its worker ends.
    */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#closing = true
     this.#waiting.clear()
     const ended = this.#running === undefined ? Effect.void : Fiber.interrupt(this.#running.fiber)
-    const loans = [...this.#loans.values()]
-    return Effect.andThen(ended, Effect.forEach(loans, (scope) => Scope.close(scope, Exit.void), { discard: true }))
+    const carriers = [...this.#carriers.values()]
+    return Effect.andThen(ended, Effect.forEach(carriers, (scope) => Scope.close(scope, Exit.void), { discard: true }))
   })
 
-  #hear(message: FromOwner): void {
+  #hear(message: FromDispatcher): void {
     switch (message._tag) {
       case "Run":
         this.#waiting.set(message.job, message)
@@ -115,8 +122,8 @@ export class Runner {
         else if (message.interrupt && this.#running?.job === message.job) this.#running.fiber.interruptUnsafe()
         return
       case "Forget": {
-        const scope = this.#loans.get(message.job)
-        this.#loans.delete(message.job)
+        const scope = this.#carriers.get(message.job)
+        this.#carriers.delete(message.job)
         if (scope !== undefined) this.#fork(Scope.close(scope, Exit.void))
       }
     }
@@ -125,7 +132,7 @@ export class Runner {
   #turn(): void {
     this.#turnEnds = this.#clock.monotonicTimeNanosUnsafe() + turnNanos
     while (this.#running === undefined && this.#waiting.size > 0) {
-      // What has been said must be in the owner's hands before the next one starts.
+      // What has been said must be in the dispatcher's hands before the next one starts.
       if (this.#link.pendingBytes() > 0) return
       if (this.#clock.monotonicTimeNanosUnsafe() > this.#turnEnds) {
         this.#flush()
@@ -143,7 +150,7 @@ export class Runner {
   #later(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#dispatcher.scheduleTask(() => {
+    this.#eventLoop.scheduleTask(() => {
       this.#scheduled = false
       this.#turn()
     }, 0)
@@ -176,9 +183,9 @@ export class Runner {
   /** Runs a job: everything that can go wrong is an outcome. */
   #outcome({ attempt, job, parcel, task }: Run): Effect.Effect<Outcome, never, Manager> {
     const { codecs, run, task: { tag } } = this.#served[task]!
-    const perform = (lent: Cell) =>
+    const perform = (encoded: Cell) =>
       Effect.flatMap(
-        Effect.orDie(codecs.payloads.decode(lent)),
+        Effect.orDie(codecs.payloads.decode(encoded)),
         (payloads) =>
           payloads.length === 1
             ? Effect.map(run(payloads[0], { attempt }), (value) => [value])
@@ -187,9 +194,9 @@ export class Runner {
     const values = parcel._tag === "Text"
       ? perform(cell(parcel.text))
       : Effect.acquireUseRelease(
-        Effect.orDie(Loan.borrow(parcel.object, `the payload of ${tag}`)),
+        Effect.orDie(HandleCarrier.read(parcel.object, `the payload of ${tag}`)),
         perform,
-        Loan.giveBack
+        HandleCarrier.dropHandles
       )
     return values.pipe(
       Effect.flatMap((values) =>
@@ -216,10 +223,10 @@ export class Runner {
       }
       if (cell.handles.length === 0) return Exit.succeed({ _tag: tag, parcel: { _tag: "Text", text: cell.text } })
       const scope = Scope.makeUnsafe()
-      this.#loans.set(job, scope)
-      return Effect.map(Scope.provide(Loan.lend(cell), scope), (object) => ({
+      this.#carriers.set(job, scope)
+      return Effect.map(Scope.provide(HandleCarrier.make(cell), scope), (object) => ({
         _tag: tag,
-        parcel: { _tag: "Loan", object }
+        parcel: { _tag: "Carrier", object }
       }))
     })
   }

@@ -14,7 +14,7 @@
  * worker is killed while it runs a job that is not cancelled.
  */
 import * as Linked from "../engine/Linked.ts"
-import type { Pace } from "./TaskTimes.ts"
+import type { TaskTimes } from "./TaskTimes.ts"
 
 /** Where a job is. */
 export type Place = "Queued" | "Sent" | "Started" | "Ended"
@@ -52,7 +52,7 @@ export class Worker {
   /** Asked back, because another worker has nothing to do. */
   asked: Job | undefined = undefined
   /** It is being killed. */
-  doomed = false
+  killed = false
   /** It gets jobs until it has enough, and then none until half of them are done: they travel together. */
   filling = true
   /** When it was last heard of while it had something to do, in milliseconds. */
@@ -98,7 +98,7 @@ class Jobs implements Linked.List<Job> {
 /** How a job ended that has no result. */
 export type EndedWithoutResult = "Cancelled" | "Crashed" | "Stopped"
 
-/** What a board wants done. */
+/** What a scheduler wants done. */
 export interface Actions<J extends Job, W extends Worker> {
   readonly run: (worker: W, job: J) => void
   /** Take a job back: only if it has not started, or interrupt it if it has. */
@@ -122,15 +122,15 @@ const aheadBytes = 1024 * 1024
 const silentMs = 20
 
 /** The jobs and the workers of a pool. */
-export class Board<J extends Job, W extends Worker> {
+export class Scheduler<J extends Job, W extends Worker> {
   readonly workers = new Set<W>()
   readonly #queue = new Jobs()
-  readonly #pace: Pace
+  readonly #taskTimes: TaskTimes
   readonly #actions: Actions<J, W>
   #stopped = false
 
-  constructor(pace: Pace, actions: Actions<J, W>) {
-    this.#pace = pace
+  constructor(taskTimes: TaskTimes, actions: Actions<J, W>) {
+    this.#taskTimes = taskTimes
     this.#actions = actions
   }
 
@@ -190,7 +190,7 @@ export class Board<J extends Job, W extends Worker> {
     worker.heardMs = this.#actions.nowMs()
     this.#leave(worker, job)
     this.#answered(worker, job)
-    if (!job.cancelled) this.#pace.measured(job.task, job.payloads, micros)
+    if (!job.cancelled) this.#taskTimes.measured(job.task, job.payloads, micros)
     job.place = "Ended"
     const { told } = job
     job.told = true
@@ -204,10 +204,10 @@ export class Board<J extends Job, W extends Worker> {
    */
   expired(job: J): void {
     const worker = job.worker as W | undefined
-    if (worker === undefined || worker.doomed) return
+    if (worker === undefined || worker.killed) return
     const running = worker.jobs.head!
     if (running.place === "Started" && !running.cancelled) return this.#tell(job, "Cancelled")
-    worker.doomed = true
+    worker.killed = true
     this.#actions.kill(worker, job)
   }
 
@@ -269,7 +269,7 @@ export class Board<J extends Job, W extends Worker> {
   #dispatch(): void {
     while (this.#queue.head !== undefined) {
       const job = this.#queue.head as J
-      const expected = this.#pace.expected(job.task, job.payloads)
+      const expected = this.#taskTimes.expected(job.task, job.payloads)
       const worker = this.#leastLoaded(job, expected)
       if (worker === undefined) return
       this.#queue.remove(job)
@@ -295,7 +295,7 @@ export class Board<J extends Job, W extends Worker> {
   }
 
   #admits(worker: W, job: J, expected: number): boolean {
-    if (worker.doomed || worker.cancelled > 0) return false
+    if (worker.killed || worker.cancelled > 0) return false
     const { jobs: { size } } = worker
     if (size === 0) return worker.filling = true
     if (size <= aheadJobs / 2 && worker.expectedMicros <= aheadMicros / 2) worker.filling = true
@@ -308,15 +308,15 @@ export class Board<J extends Job, W extends Worker> {
   #share(): void {
     if (this.#queue.head !== undefined) return
     let idle = 0
-    let richest: W | undefined
+    let longest: W | undefined
     for (const worker of this.workers) {
       if (worker.jobs.size === 0) idle++
-      else if (worker.asked === undefined && worker.jobs.size > Math.max(1, richest?.jobs.size ?? 0)) richest = worker
+      else if (worker.asked === undefined && worker.jobs.size > Math.max(1, longest?.jobs.size ?? 0)) longest = worker
       else if (worker.asked !== undefined) idle--
     }
-    const job = richest?.jobs.tail as J | undefined
-    if (idle <= 0 || richest === undefined || job === undefined || job.cancelled) return
-    richest.asked = job
-    this.#actions.withdraw(richest, job, false)
+    const job = longest?.jobs.tail as J | undefined
+    if (idle <= 0 || longest === undefined || job === undefined || job.cancelled) return
+    longest.asked = job
+    this.#actions.withdraw(longest, job, false)
   }
 }

@@ -14,20 +14,20 @@ import * as Scope from "effect/Scope"
 import { ProcessSpawner, SpawnError } from "../Process.ts"
 import type { Manager } from "../proxy/Manager.ts"
 import * as Frames from "../transport/Frames.ts"
-import { Member, type Owner } from "./Dispatcher.ts"
+import { type Dispatcher, WorkerProcess } from "./Dispatcher.ts"
 import { frameBytesMax } from "./Message.ts"
-import type { Tally } from "./PoolStats.ts"
+import type { PoolStats } from "./PoolStats.ts"
 
 /** What a crew is made of. */
-export interface CrewOptions {
+export interface SupervisorOptions {
   readonly name: string
   readonly size: number
   readonly assignment: string
   readonly graceMs: number
   readonly execArgv: ReadonlyArray<string>
   readonly startMs: number
-  readonly owner: Owner
-  readonly tally: Tally
+  readonly dispatcher: Dispatcher
+  readonly stats: PoolStats
 }
 
 /** A worker that was killed when the pool ended, since its grace was over. */
@@ -47,7 +47,7 @@ const drainMs = 1_000
 
 /** Starts the workers and waits until all are ready. Answers how to end them, and who had to be killed. */
 export const start = Effect.fnUntraced(function*(
-  options: CrewOptions
+  options: SupervisorOptions
 ): Effect.fn.Return<
   Effect.Effect<ReadonlyArray<Killed>>,
   SpawnError,
@@ -57,10 +57,10 @@ export const start = Effect.fnUntraced(function*(
   const killed: Array<Killed> = []
   const places = yield* Effect.forEach(
     Array.from({ length: size }, (_, i) => `${name}-${i + 1}`),
-    (worker) =>
+    (workerName) =>
       Effect.gen(function*() {
         const ready = yield* Deferred.make<void, SpawnError>()
-        const fiber = yield* Effect.forkScoped(keepFilled(options, worker, ready, killed))
+        const fiber = yield* Effect.forkScoped(keepFilled(options, workerName, ready, killed))
         return { ready, fiber }
       })
   )
@@ -70,14 +70,14 @@ export const start = Effect.fnUntraced(function*(
 
 /** Keeps one place filled. */
 const keepFilled = Effect.fnUntraced(function*(
-  options: CrewOptions,
-  worker: string,
+  options: SupervisorOptions,
+  workerName: string,
   ready: Deferred.Deferred<void, SpawnError>,
   killed: Array<Killed>
 ) {
   let failed = 0
-  while (options.owner.stopped === undefined) {
-    const exit = yield* Effect.exit(live(options, worker, ready, killed))
+  while (options.dispatcher.stopped === undefined) {
+    const exit = yield* Effect.exit(live(options, workerName, ready, killed))
     if (Exit.isSuccess(exit)) {
       failed = 0
       continue
@@ -85,7 +85,7 @@ const keepFilled = Effect.fnUntraced(function*(
     // Only the first worker of a place is waited for.
     yield* Deferred.failCause(ready, exit.cause)
     if (++failed === startsMax) {
-      return options.owner.stop(`${worker} could not be started ${startsMax} times in a row`)
+      return options.dispatcher.stop(`${workerName} could not be started ${startsMax} times in a row`)
     }
     yield* Effect.sleep(pauseMs * 2 ** (failed - 1))
   }
@@ -93,8 +93,8 @@ const keepFilled = Effect.fnUntraced(function*(
 
 /** One worker, from its start to its end, and how it ended; fails if it never was ready. */
 const live = Effect.fnUntraced(function*(
-  { assignment, execArgv, graceMs, name, owner, startMs, tally }: CrewOptions,
-  worker: string,
+  { assignment, execArgv, graceMs, name, dispatcher, startMs, stats }: SupervisorOptions,
+  workerName: string,
   ready: Deferred.Deferred<void, SpawnError>,
   killed: Array<Killed>
 ) {
@@ -103,25 +103,28 @@ const live = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const spawned = yield* restore(
-        Scope.provide(spawner.spawnLinked(assignment, { task: name, name: worker, grace: graceMs, execArgv }), scope)
+        Scope.provide(
+          spawner.spawnLinked(assignment, { task: name, name: workerName, grace: graceMs, execArgv }),
+          scope
+        )
       ).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
       const { link, pid } = spawned
-      const member = new Member(worker, pid, link, spawned.kill("SIGKILL"))
+      const worker = new WorkerProcess(workerName, pid, link, spawned.kill("SIGKILL"))
       let isReady = false
-      member.onReady = () => {
+      worker.onReady = () => {
         isReady = true
-        tally.workers(1)
-        tally.publish({ _tag: "WorkerStarted", worker, pid })
+        stats.workers(1)
+        stats.publish({ _tag: "WorkerStarted", worker: workerName, pid })
         Deferred.doneUnsafe(ready, Exit.void)
       }
       // Detached: what a worker says is heard until its end, also while it is being ended.
-      const reading = yield* Effect.forkDetach(Effect.ignore(read(owner, member)))
+      const reading = yield* Effect.forkDetach(Effect.ignore(read(dispatcher, worker)))
       const useless = yield* Effect.forkDetach(Effect.andThen(
         Effect.raceFirst(
           Effect.andThen(Effect.sleep(startMs), Effect.suspend(() => isReady ? Effect.never : Effect.void)),
           Effect.andThen(Fiber.await(reading), Effect.sleep(graceMs))
         ),
-        member.kill
+        worker.kill
       ))
       const asked = Exit.isFailure(yield* Effect.exit(restore(spawned.exit)))
       if (asked) yield* Scope.close(scope, Exit.void)
@@ -129,31 +132,31 @@ const live = Effect.fnUntraced(function*(
       yield* Effect.timeoutOption(Fiber.await(reading), drainMs)
       yield* Fiber.interruptAll([reading, useless])
       const lastLines = yield* spawned.lastLines
-      if (isReady) tally.workers(-1)
-      if (!asked) tally.publish({ _tag: "WorkerExited", worker, pid, ...exit, lastLines })
+      if (isReady) stats.workers(-1)
+      if (!asked) stats.publish({ _tag: "WorkerExited", worker: workerName, pid, ...exit, lastLines })
       else if (exit.signal === "SIGKILL") {
-        killed.push({ worker, pid })
-        tally.publish({ _tag: "WorkerKilled", worker, pid, task: undefined })
+        killed.push({ worker: workerName, pid })
+        stats.publish({ _tag: "WorkerKilled", worker: workerName, pid, task: undefined })
       }
-      owner.gone(member, { ...exit, lastLines })
+      dispatcher.gone(worker, { ...exit, lastLines })
       if (asked) return yield* Effect.interrupt
       // What it had started goes with it.
       yield* Scope.close(scope, Exit.void)
       if (isReady) return
       const how = exit.signal ?? `code ${exit.code}`
-      const issue = [`${worker} ended with ${how} before it was ready`, ...lastLines].join("\n  ")
+      const issue = [`${workerName} ended with ${how} before it was ready`, ...lastLines].join("\n  ")
       return yield* new SpawnError({ task: name, issue })
     })
   )
 })
 
 /** Hears what a worker says, until its link ends. */
-const read = (owner: Owner, member: Member) =>
-  Frames.make(member.link, frameBytesMax).pipe(
+const read = (dispatcher: Dispatcher, worker: WorkerProcess) =>
+  Frames.make(worker.link, frameBytesMax).pipe(
     Effect.flatMap((frames) =>
       frames.handOver(frameBytesMax, {
-        onFrame: (frame) => owner.heard(member, frame),
-        onTurnEnd: () => owner.turnEnded()
+        onFrame: (frame) => dispatcher.heard(worker, frame),
+        onTurnEnd: () => dispatcher.turnEnded()
       })
     ),
     Effect.scoped

@@ -22,7 +22,7 @@ const chunksLeft = 4
 const chunkMax = 16_384
 
 /** Mean times for one payload, by task; recent ones count most. */
-export class Pace {
+export class TaskTimes {
   readonly #tasks = new Map<string, number>()
 
   /** A task has run on so many payloads. */
