@@ -53,8 +53,8 @@ export interface SharedList<in out A> extends Shared.Shared {
   /** Returns the items from `start` up to, but not including, `end`, as one atomic copy. Default `end`: the size. */
   readonly slice: (start: number, end?: number) => Effect.Effect<Array<A>, ManagerError>
   /**
-   * Streams all items of the moment at which the stream begins; later changes are not seen. Each page of 64 Ki
-   * characters is requested when it is pulled. Until the stream ends, the manager keeps the items of the remaining
+   * Streams all items of the moment at which the stream begins; later changes are not seen. Each page of
+   * 192 KiB is requested when it is pulled. Until the stream ends, the manager keeps the items of the remaining
    * pages.
    *
    * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the manager then drops the remaining

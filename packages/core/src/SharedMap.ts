@@ -77,8 +77,8 @@ export interface SharedMap<in out K, in out V> extends Shared.Shared {
   /** Returns all entries as one atomic copy, in one reply. Use `stream` for more than a frame holds. */
   readonly entries: Effect.Effect<ReadonlyArray<readonly [K, V]>, ManagerError>
   /**
-   * Streams all entries of the moment at which the stream begins; later changes are not seen. Each page of 64 Ki
-   * characters is requested when it is pulled.
+   * Streams all entries of the moment at which the stream begins; later changes are not seen. Each page of
+   * 192 KiB is requested when it is pulled.
    *
    * **Fairness** A slow reader delays nobody. **Cancellation** Interruptible; the manager then drops the remaining
    * pages. **On disconnect** The stream fails with `ManagerError`.

@@ -68,17 +68,17 @@ export interface DeadLetter<out A> {
   readonly reason: string
 }
 
-/** An `offerAll` failed after some of its items had been added. The added items stay; the others were not added. */
+/** An `offerAll` failed after some of its items were added. The added items stay; the other items were not added. */
 export class OfferedInPart extends Schema.TaggedError<OfferedInPart>()("OfferedInPart", {
   queue: Schema.String,
-  /** Items that were added. If the connection was lost, the manager may have added more. */
+  /** How many items were added. If the connection was lost, the manager may have added more. */
   added: Schema.Number,
-  /** Items of the call. */
+  /** How many items the call had. */
   values: Schema.Number,
   cause: ManagerError
 }) {
   override get message(): string {
-    return `${this.added} of ${this.values} items were added to ${this.queue}, then: ${this.cause.message}`
+    return `${this.added} of ${this.values} items were added to ${this.queue}, then the call failed: ${this.cause.message}`
   }
 }
 
@@ -98,12 +98,12 @@ export interface SharedQueue<in out A> extends Shared.Shared {
    */
   readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError>
   /**
-   * Adds items in order and waits for room. Returns those that were not added because the queue was closed. Items for
-   * which there is room travel in one call; of the others at most 1,000 wait at the same time, one behind the other.
+   * Adds items in order; waits for room. Returns the items that were not added because the queue was closed. The items
+   * that fit are sent in one call; of the others at most 1,000 wait at the same time, each as an offer of its own, in
+   * order. If one item does not encode, the call fails before any was added.
    *
-   * **Fairness** as for `offer`. **Cancellation** Interruptible while it waits; items added by then stay.
-   * **On disconnect** `OfferedInPart` when items had been added, which tells how many; else `ManagerError`. An item that
-   * does not encode fails before any is added.
+   * **Fairness** FIFO. **Cancellation** Interruptible while it waits; items that were added by then stay.
+   * **On disconnect** `OfferedInPart`, which has the number of added items, if there are any; otherwise `ManagerError`.
    */
   readonly offerAll: (values: Iterable<A>) => Effect.Effect<Array<A>, OfferedInPart | ManagerError>
   /** Adds an item if there is room, and returns whether it did (Python's `put_nowait`). */
@@ -287,13 +287,13 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
 
 const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
 
-/** Offers of one `offerAll` that wait at the same time: few beside `waitersPerObjectMax`, which all share. */
+/** Offers of one `offerAll` that wait at a time: a small part of `waitersPerObjectMax`, which all callers share. */
 const waitingMax = 1_000
 
-/** The bytes of the items that travel in one call, at most. */
+/** Bytes of items in one call, at most. */
 const batchBytes = 768 * 1024
 
-/** The cells from a position on that travel in one call; at least one. */
+/** The cells from a position on that fit into one call; at least one. */
 const batch = (cells: ReadonlyArray<Cell>, start: number, bytesMax: number): ReadonlyArray<Cell> => {
   let end = start
   for (let bytes = 0; end < cells.length; end++) {
@@ -324,8 +324,8 @@ const offerAll = <A>(
         onSuccess: (accepted) => accepted === some.length ? from(start + accepted) : oneByOne(start + accepted)
       })
     }
-    // Concurrently, so that the offers share a frame. They wait in the order of the items. None is interrupted because of
-    // another, so it is known of each whether it was added.
+    // Concurrently, so that the offers share a frame. They wait in the order of the items. A failed offer interrupts no
+    // other one, so the result of each is known.
     const oneByOne = (start: number): Effect.Effect<Array<A>, OfferedInPart | ManagerError> =>
       Effect.flatMap(
         Effect.forEach(cells.slice(start, start + waitingMax), (cell) => Effect.exit(offer(remote, cell)), {
