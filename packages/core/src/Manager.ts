@@ -27,7 +27,11 @@ import * as Server from "./server/Server.ts"
 import type { Link, LinkClosed } from "./transport/Link.ts"
 import * as MemoryLink from "./transport/MemoryLink.ts"
 
+export type { Inspection } from "./engine/Directory.ts"
+export type { Client } from "./engine/Operation.ts"
+export type { ManagerKey } from "./protocol/Handshake.ts"
 export { type Endpoint, Manager } from "./proxy/Manager.ts"
+export type { Server } from "./server/Server.ts"
 
 /** How a manager is made. */
 export interface ManagerOptions {
