@@ -4,8 +4,8 @@
 import type { JournalEntry } from "../engine/Inputs.ts"
 import type { Withdrawal } from "../engine/Operation.ts"
 import { type Argument, isCell } from "../engine/Value.ts"
-import { models as standard } from "./models/index.ts"
-import { type Answer, type Call, type MakeModel, type Model, type Reply, sameReply, show } from "./models/Model.ts"
+import { models as standard } from "./kinds/index.ts"
+import { type Answer, type Call, type MakeModel, type Model, type Reply, sameReply, show } from "./kinds/Model.ts"
 
 /** One shared object in the replay. */
 export interface Replica {

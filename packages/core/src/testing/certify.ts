@@ -12,7 +12,7 @@
 import type { JournalEntry } from "../engine/Inputs.ts"
 import { Buckets } from "./Buckets.ts"
 import { type CallRecord, type History, nameOf } from "./History.ts"
-import { type MakeModel, sameReply, show } from "./models/Model.ts"
+import { type MakeModel, sameReply, show } from "./kinds/Model.ts"
 import { RealTime } from "./RealTime.ts"
 import { describe, Replay } from "./Replay.ts"
 import { WatcherCheck } from "./WatcherCheck.ts"
