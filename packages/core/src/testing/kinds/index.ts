@@ -1,27 +1,30 @@
-/** The registry: the model of every kind that has one. A new kind adds one line. */
-import { makeArray } from "./array.ts"
-import { makeBarrier } from "./barrier.ts"
-import { makeCondition } from "./condition.ts"
-import { makeLatch } from "./latch.ts"
-import { makeList } from "./list.ts"
-import { makeLock } from "./lock.ts"
-import type { MakeModel } from "./Model.ts"
-import { makeQueue } from "./queue.ts"
-import { makeClosed, makeOpen } from "./record.ts"
-import { makeSemaphore } from "./semaphore.ts"
+// Written by scripts/barrel.mjs, do not edit.
+import { array } from "./array.ts"
+import { barrier } from "./barrier.ts"
+import { condition } from "./condition.ts"
+import { latch } from "./latch.ts"
+import { list } from "./list.ts"
+import { lock } from "./lock.ts"
+import { map } from "./map.ts"
+import { namespace } from "./namespace.ts"
+import { openNamespace } from "./openNamespace.ts"
+import { queue } from "./queue.ts"
+import { ref } from "./ref.ts"
+import { semaphore } from "./semaphore.ts"
+import type { Specimen } from "./Specimen.ts"
 
-/** How an object of a kind should behave. */
-export const models: Readonly<Record<string, MakeModel>> = {
-  Ref: makeClosed,
-  Namespace: makeClosed,
-  OpenNamespace: makeOpen,
-  Map: makeOpen,
-  Queue: makeQueue,
-  Lock: makeLock,
-  Latch: makeLatch,
-  Barrier: makeBarrier,
-  Semaphore: makeSemaphore,
-  Condition: makeCondition,
-  List: makeList,
-  Array: makeArray
-}
+/** The specimen of every kind. */
+export const specimens: ReadonlyArray<Specimen> = [
+  array,
+  barrier,
+  condition,
+  latch,
+  list,
+  lock,
+  map,
+  namespace,
+  openNamespace,
+  queue,
+  ref,
+  semaphore
+]
