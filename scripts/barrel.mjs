@@ -1,7 +1,10 @@
-// Writes the public surface of each package from the files in its src folder: index.ts, with one namespace export for
-// each public module, and the `exports` of package.json, with one entry for each. A file is a public module if its name
-// begins with a capital. A deeper file is public only if it is listed here. `--check` only reports stale files.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+// Writes the lists that follow from files. `--check` only reports stale lists.
+//
+// - The public surface of each package: index.ts, with one namespace export for each public module, and the `exports` of
+//   package.json, with one entry for each. A file of src is a public module if its name begins with a capital. A deeper
+//   file is public only if it is listed here.
+// - The specimens of kinds, which are declared as `export const NAME = specimen(` in testing/kinds.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const packages = [
@@ -14,7 +17,7 @@ const packages = [
 const check = process.argv.includes("--check")
 
 const put = (path, text) => {
-  if (readFileSync(path, "utf8") === text) return
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return
   if (!check) return writeFileSync(path, text)
   console.error(`${path} is stale: run npm run format`)
   process.exitCode = 1
@@ -47,3 +50,23 @@ for (const { also = [], entries = {}, except = [], folder } of packages) {
   }
   put(join(path, "package.json"), `${JSON.stringify(description, undefined, 2)}\n`)
 }
+
+const kinds = join(import.meta.dirname, "../packages/core/src/testing/kinds")
+const specimens = readdirSync(kinds).sort().flatMap((file) =>
+  [...readFileSync(join(kinds, file), "utf8").matchAll(/^export const (\w+) = specimen\(/gm)]
+    .map(([, name]) => ({ file, name }))
+)
+put(
+  join(kinds, "index.ts"),
+  [
+    "// Written by scripts/barrel.mjs, do not edit.",
+    ...specimens.map(({ file, name }) => `import { ${name} } from "./${file}"`),
+    "import type { Specimen } from \"./Specimen.ts\"",
+    "",
+    "/** The specimen of every kind. */",
+    "export const specimens: ReadonlyArray<Specimen> = [",
+    specimens.map(({ name }) => `  ${name}`).join(",\n"),
+    "]",
+    ""
+  ].join("\n")
+)

@@ -1,7 +1,7 @@
 /**
- * A run as data: who does what, and what goes wrong. Drawn from a seed, and made shorter when it fails.
+ * A run as data: which client does what, and what goes wrong. Drawn from a seed, and made shorter when it fails.
  */
-import type { Manager } from "@effect-multiprocessing/core"
+import { Ledger } from "#core/testing/Ledger.ts"
 import {
   type Client,
   drawFaults,
@@ -11,15 +11,15 @@ import {
   type Simulation
 } from "@effect-multiprocessing/core/testing"
 import { Cause, Effect, Exit } from "effect"
-import { actions, remove, themes } from "./actions.ts"
-import { Ledger } from "./Ledger.ts"
 import type { Mutant } from "./mutants.ts"
-import * as Objects from "./objects.ts"
+import { Stage } from "./Stage.ts"
+import { actionsOf, workloads } from "./workloads.ts"
 
 /** One action of one fiber of one client. */
 export interface Step {
   readonly client: number
   readonly fiber: number
+  /** Its workload and its name in there: `Queue.offer`. */
   readonly action: string
   /** The seed of its details. */
   readonly choice: number
@@ -34,18 +34,27 @@ export interface Plan {
   readonly inFlightMax: number
 }
 
-const names = Object.keys(actions)
+const themes = Object.keys(workloads).map(actionsOf)
+
+const actions = themes.flat()
 
 /** Steps over which faults are spread: about as many as a run has. */
 const faultSteps = 1_200
 
+const some = (random: Random, size: number, from: ReadonlyArray<string>) =>
+  Array.from({ length: size }, () => random.pick(from))
+
 /** The plan of a seed, out of actions that can meet a bug if there is one. */
-export const draw = (seed: number, mutant?: Mutant): Plan => {
+export const draw = (seed: number, mutant?: Pick<Mutant, "actions">): Plan => {
   const random = new Random(seed)
   const clients = 2 + random.below(3)
+  const theme = mutant?.actions ?? random.pick(themes)
   // Most runs use few actions, so that these meet more often.
-  const repertoire = mutant?.actions ??
-    random.pick([names, random.pick(themes), Array.from({ length: 6 }, () => random.pick(names))])
+  const repertoire = random.pick([
+    theme,
+    some(random, 2 + random.below(4), theme),
+    mutant?.actions ?? random.pick([actions, some(random, 6, actions)])
+  ])
   const steps = Array.from({ length: 20 + random.below(80) }, (): Step => ({
     client: 1 + random.below(clients),
     fiber: random.below(3),
@@ -57,9 +66,11 @@ export const draw = (seed: number, mutant?: Mutant): Plan => {
 }
 
 /** Runs a plan, with a bug in the manager or without. */
-export const run = (plan: Plan, mutant?: Mutant): Simulation => {
+export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation => {
   const ledger = new Ledger()
-  return simulateSeed((client) => client.number === 0 ? steward(client, ledger) : worker(client, ledger, plan.steps), {
+  const names = [...new Set(plan.steps.map(({ action }) => action.split(".")[0]!))]
+  const stages = names.map((name) => new Stage(name, workloads[name]!, ledger))
+  return simulateSeed((client) => client.number === 0 ? steward(client, stages) : worker(client, stages, plan.steps), {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,
@@ -84,74 +95,47 @@ export const shorten = (plan: Plan, mutant: Mutant | undefined, mayGoOn: () => b
   return shortest
 }
 
+/** Fibers of a client. */
+const fibers = [0, 1, 2]
+
 /** A client that does its steps, in as many fibers as they ask for. */
-const worker = (client: Client, ledger: Ledger, steps: ReadonlyArray<Step>) =>
+const worker = (client: Client, stages: ReadonlyArray<Stage>, steps: ReadonlyArray<Step>) =>
   Effect.gen(function*() {
-    const objects = yield* Objects.open
-    const fibers = [0, 1, 2].map((fiber) =>
-      steps.filter((step) => step.client === client.number && step.fiber === fiber)
+    const performs = new Map(
+      yield* Effect.forEach(
+        stages,
+        (stage) => Effect.map(stage.enter(client), (perform) => [stage.name, perform] as const)
+      )
     )
-    yield* Effect.forEach(fibers, (own) =>
-      Effect.forEach(own, ({ action, choice }) =>
-        client.cancellable(
-          Effect.scoped(Effect.suspend(() => actions[action]!({ client, ledger, objects, random: new Random(choice) })))
-        ).pipe(
-          Effect.flatMap((exit) =>
-            // What fails, or is interrupted, was meant to; a defect ends the run.
-            Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Effect.die(Cause.squash(exit.cause)) : Effect.void
-          )
-        ), { discard: true }), { concurrency: "unbounded", discard: true })
-  })
-
-/**
- * Rounds in which the steward keeps things moving before it closes the queues, and before it goes: a fiber may need one
- * for each of its steps.
- */
-const rounds = { open: 4, all: 100 }
-
-/**
- * The client that meets no faults. Whenever all the others wait for something (its sleep is longer than any of
- * theirs), it gives them what they wait for; in the end it closes everything.
- */
-const steward = (client: Client, ledger: Ledger) =>
-  Effect.gen(function*() {
-    for (let round = 0; client.others() > 0 && round < rounds.all; round++) {
-      yield* Effect.sleep(120_000)
-      // Opened anew: some of them have been deleted since.
-      yield* Effect.scoped(Effect.flatMap(Objects.open, (objects) => help(client, ledger, objects, round)))
+    const perform = ({ action, choice }: Step) => {
+      const [name, act] = action.split(".")
+      return performs.get(name!)!(act!, new Random(choice))
     }
-    const { bell, brief, desk, go, hatch, jobs, mail, round, shelf } = yield* Objects.open
-    yield* shelf.clear
-    yield* desk.clear
-    yield* Effect.forEach([bell, go, round, jobs, mail, brief, hatch], (object) => Effect.ignore(remove(object)), {
-      discard: true
-    })
+    yield* Effect.forEach(fibers, (fiber) =>
+      Effect.forEach(
+        steps.filter((step) => step.client === client.number && step.fiber === fiber),
+        (step) =>
+          client.cancellable(Effect.scoped(Effect.suspend(() => perform(step)))).pipe(
+            Effect.flatMap((exit) =>
+              // What fails, or is interrupted, was meant to; a defect ends the run.
+              Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Effect.die(Cause.squash(exit.cause)) : Effect.void
+            )
+          ),
+        { discard: true }
+      ), { concurrency: "unbounded", discard: true })
   })
 
-const help = (client: Client, ledger: Ledger, objects: Objects.Objects, round: number) => {
-  const { bell, board, brief, counter, go, hatch, jobs, lines, mail, notes, round: barrier, scores, store } = objects
-  const helps: ReadonlyArray<Effect.Effect<unknown, unknown, Manager.Manager>> = [
-    bell.withLock(Effect.andThen(store.add(5), bell.notifyAll)),
-    counter.modify((n) => [undefined, n + 1]),
-    // What waits for a condition sees every change, however short.
-    ...[0, 1, 2, 3, 4, 5].map((n) => counter.set(n)),
-    board.set({ running: true, count: 15 }),
-    board.set({ running: false, count: 0 }),
-    go.release,
-    // In turn: a party for the one that waits alone, and a whole barrier for those who come to a broken one.
-    round % 2 === 0 ? barrier.await : barrier.reset,
-    scores.setAll([["a", 3], ["b", 3], ["c", 3]]),
-    scores.setAll([["a", 0], ["b", 0], ["c", 0]]),
-    scores.clear,
-    notes.set({ a: 1, b: 1, c: 1 }),
-    notes.clear,
-    lines.clear,
-    Effect.suspend(() => jobs.offer(ledger.item())),
-    Effect.map(jobs.take, (item) => ledger.took(item, client)),
-    mail.take,
-    brief.close,
-    remove(hatch),
-    ...(round < rounds.open ? [] : [jobs.close, mail.close])
-  ]
-  return Effect.forEach(helps, (help) => Effect.ignore(Effect.timeoutOption(help, 10)), { discard: true })
-}
+/** Rounds of help after which a client that still waits will wait for ever: a fiber may need one for each of its steps. */
+const rounds = 100
+
+/** Longer than any client sleeps for a while of work. */
+const pause = 120_000
+
+/** The client that meets no faults: whenever all the others wait for something, it gives them what they wait for. */
+const steward = (client: Client, stages: ReadonlyArray<Stage>) =>
+  Effect.gen(function*() {
+    for (let round = 0; client.others() > 0 && round < rounds; round++) {
+      yield* Effect.sleep(pause)
+      yield* Effect.forEach(stages, (stage) => stage.help(client, round), { discard: true })
+    }
+  })

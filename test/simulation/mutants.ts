@@ -13,6 +13,7 @@ import type { At, Operation } from "#core/engine/Operation.ts"
 import { answer, ready, wait } from "#core/engine/Operation.ts"
 import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
+import { actionsOf } from "./workloads.ts"
 
 /** A known bug. */
 export interface Mutant {
@@ -32,15 +33,19 @@ export interface Mutant {
 // oxlint-disable-next-line typescript/no-explicit-any -- a bug may read any state: that is what makes it one
 type AnyOperation = Operation<any>
 
-const inKind = (name: string, change: (kind: AnyKind) => Partial<AnyKind>): Mutant["options"] => ({
-  kinds: kinds.map((kind) => kind.name === name ? { ...kind, ...change(kind) } : kind)
+const inKind = (
+  name: string,
+  change: (kind: AnyKind) => Partial<AnyKind>
+): Omit<Mutant, "bug"> => ({
+  actions: actionsOf(name),
+  options: { kinds: kinds.map((kind) => kind.name === name ? { ...kind, ...change(kind) } : kind) }
 })
 
 const inOperation = (
   kind: string,
   name: string,
   change: (operation: AnyOperation) => Partial<AnyOperation>
-): Mutant["options"] =>
+): Omit<Mutant, "bug"> =>
   inKind(kind, ({ operations }) => ({
     operations: { ...operations, [name]: { ...operations[name], ...change(operations[name]) } }
   }))
@@ -96,7 +101,7 @@ const takeOut: NonNullable<AnyKind["revoke"]> = (state, { id }) => {
 export const mutants: Readonly<Record<string, Mutant>> = {
   "put-back-at-tail": {
     bug: "an item whose taker was cancelled goes to the end of the queue (S-17)",
-    options: inKind("Queue", ({ revoke }) => ({
+    ...inKind("Queue", ({ revoke }) => ({
       revoke: (state, grant, reason, at) => {
         if (reason !== "cancelled") return revoke?.(state, grant, reason, at)
         state.items.push({ ...(takeOut(state, grant, reason, at) as unknown as object), place: state.accepted })
@@ -105,7 +110,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "item-lost-on-session-end": {
     bug: "what a dead worker had been given does not come back (12)",
-    options: inKind("Queue", ({ revoke }) => ({
+    ...inKind("Queue", ({ revoke }) => ({
       revoke: (state, grant, reason, at) => {
         if (reason !== "session ended") return revoke?.(state, grant, reason, at)
         at.release(state.out.get(grant.id).item.value)
@@ -116,13 +121,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "attempt-not-counted": {
     bug: "an item may kill one worker after the other (S-19)",
-    options: inKind("Queue", ({ revoke }) => ({
+    ...inKind("Queue", ({ revoke }) => ({
       revoke: (state, grant, _, at) => revoke?.(state, grant, "cancelled", at)
     }))
   },
   "delivered-twice": {
     bug: "two consumers are given one item (15)",
-    options: inOperation("Queue", "take", ({ apply }) => ({
+    ...inOperation("Queue", "take", ({ apply }) => ({
       apply: (state, args, at) => {
         const item = state.items[state.head]
         const reply = apply(state, args, at)
@@ -133,13 +138,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "capacity-ignored": {
     bug: "an offer never waits (S-17)",
-    options: inOperation("Queue", "offer", ({ decide }) => ({
+    ...inOperation("Queue", "offer", ({ decide }) => ({
       decide: (state, args, at) => decide({ ...state, capacity: Infinity, head: state.head }, args, at)
     }))
   },
   "wakes-only-one": {
     bug: "when a queue is closed, one of those who wait for an item hears of it (9)",
-    options: inOperation("Queue", "take", ({ decide }) => ({
+    ...inOperation("Queue", "take", ({ decide }) => ({
       decide: (state, args, at) => {
         const decision = decide(state, args, at)
         if (decision._tag !== "Refuse") return decision
@@ -151,19 +156,19 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "reference-leaked": {
     bug: "an item that is gone still counts as holding its handles (29)",
-    options: inKind("Queue", ({ received }) => ({
+    ...inKind("Queue", ({ received }) => ({
       received: (state, grant, at) => received?.(state, grant, changed(at, { release: () => {} }))
     }))
   },
   "handle-freed": {
     bug: "an object is freed while a queued item still bears its handle (29)",
-    options: inOperation("Queue", "offer", ({ apply }) => ({
+    ...inOperation("Queue", "offer", ({ apply }) => ({
       apply: (state, args, at) => apply(state, args, changed(at, { retain: () => {} }))
     }))
   },
   "lock-kept-on-session-end": {
     bug: "a lock stays locked when its holder dies (S-11)",
-    options: inKind("Lock", ({ check, revoke }) => ({
+    ...inKind("Lock", ({ check, revoke }) => ({
       check: (state, grants) => state.dead === true ? [] : check(state, grants),
       revoke: (state, grant, reason, at) => {
         if (reason === "session ended") state.dead = true
@@ -173,13 +178,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "abandonment-not-told": {
     bug: "the next holder does not hear that the last one died (R-1)",
-    options: inKind("Lock", ({ revoke }) => ({
+    ...inKind("Lock", ({ revoke }) => ({
       revoke: (state, grant, _, at) => revoke?.(state, grant, "cancelled", at)
     }))
   },
   "lost-wake": {
     bug: "a release comes to nobody, and all wait on (8)",
-    options: inKind("Lock", ({ operations }) => ({
+    ...inKind("Lock", ({ operations }) => ({
       operations: {
         ...operations,
         acquire: {
@@ -199,7 +204,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "token-reused": {
     bug: "two holds of a lock have the same token (I5)",
-    options: inOperation("Lock", "acquire", ({ apply }) => ({
+    ...inOperation("Lock", "acquire", ({ apply }) => ({
       apply: (state, args, at) => {
         const [token, abandoned] = apply(state, args, at)
         state.first ??= token
@@ -209,7 +214,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "permits-kept-on-revocation": {
     bug: "the permits of the dead and of the cancelled are counted as held for ever (S-10, S-11)",
-    options: inKind("Semaphore", ({ check }) => ({
+    ...inKind("Semaphore", ({ check }) => ({
       check: (state, grants) => state.kept === true ? [] : check(state, grants),
       revoke: (state, grant) => {
         state.kept = true
@@ -219,7 +224,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "permits-not-counted": {
     bug: "who comes when nobody waits is given permits that others have (I2)",
-    options: inKind("Semaphore", ({ operations }) => ({
+    ...inKind("Semaphore", ({ operations }) => ({
       check: () => [],
       operations: {
         ...operations,
@@ -235,7 +240,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "permits-given-back-twice": {
     bug: "a release that comes twice counts twice (I2)",
-    options: inOperation("Semaphore", "release", ({ apply }) => ({
+    ...inOperation("Semaphore", "release", ({ apply }) => ({
       apply: (state, args, at) => {
         const reply = apply(state, args, at)
         if (at.index % 5 === 0) state.free++
@@ -245,8 +250,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "notification-dies-with-its-receiver": {
     bug: "whom a notification woke is gone before it is done, and nobody else hears of it (S-15)",
-    actions: ["listen", "ring", "supply"],
-    options: inKind("Condition", ({ operations, revoke }) => ({
+    ...inKind("Condition", ({ operations, revoke }) => ({
       revoke: (state, grant, reason, at) => {
         state.wokenBy = undefined
         revoke?.(state, grant, reason, at)
@@ -270,7 +274,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "woken-for-nothing": {
     bug: "a wait ends that nobody has notified (S-15)",
-    options: inOperation("Condition", "wait", ({ enter }) => ({
+    ...inOperation("Condition", "wait", ({ enter }) => ({
       enter: (state, args, at) => {
         enter?.(state, args, at)
         if (at.index % 3 === 0) state.asleep.delete(at.index)
@@ -279,17 +283,17 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "all-woken-for-one": {
     bug: "a notification for one wakes all (S-15)",
-    options: inOperation("Condition", "notify", ({ apply }) => ({
+    ...inOperation("Condition", "notify", ({ apply }) => ({
       apply: (state, [token], at) => apply(state, [token!, Number.MAX_SAFE_INTEGER], at)
     }))
   },
   "stale-guard-accepted": {
     bug: "who has lost the lock may still write (1)",
-    options: inOperation("Ref", "set", () => ({ guarded: false }))
+    ...inOperation("Ref", "set", () => ({ guarded: false }))
   },
   "stale-read": {
     bug: "a read answers what was there before the last write (I1)",
-    options: inOperation("Ref", "get", ({ apply }) => ({
+    ...inOperation("Ref", "get", ({ apply }) => ({
       apply: (state, args, at) => {
         const reply = apply(state, args, at)
         const before = state.before
@@ -300,26 +304,24 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "version-ignored": {
     bug: "a compare-and-set does not compare: an update is lost (30)",
-    options: inOperation("Ref", "compareAndSet", uncompared)
+    ...inOperation("Ref", "compareAndSet", uncompared)
   },
   "overwritten-if-absent": {
     bug: "two that set an entry if it is absent both do (21)",
-    options: inOperation("Map", "setIfAbsent", () => ({ decide: () => ready }))
+    ...inOperation("Map", "setIfAbsent", () => ({ decide: () => ready }))
   },
   "item-not-compared": {
-    actions: ["modifyItem", "append", "appendAll", "insert", "removeAt"],
     bug: "a compare-and-set replaces whatever item has moved to its position (30)",
-    options: inOperation("List", "compareAndSet", uncompared)
+    ...inOperation("List", "compareAndSet", uncompared)
   },
   "scan-of-the-present": {
     bug: "the pages of a scan are of the instant at which each is read (S-29)",
-    actions: ["streamSlowly", "streamList", "appendAll", "removeAt"],
-    options: inOperation("List", "page", ({ apply }) => ({
+    ...inOperation("List", "page", ({ apply }) => ({
       apply: (state, args, at) => apply({ scans: new Map([[args[0], state.items]]) }, args, at)
     }))
   },
   "scan-kept-on-session-end": {
-    actions: ["streamSlowly", "appendAll", "setEntries"],
+    actions: ["List.scan", "Map.scan", "List.appendAll", "Map.setAll"],
     bug: "what a dead reader has scanned is kept, and every object in it (S-11)",
     options: {
       kinds: kinds.map((kind) =>
@@ -334,15 +336,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "scan-not-counted": {
     bug: "an object is freed while a page that is still to come bears its handle (29)",
-    actions: ["shelve", "unshelve", "streamShelf"],
-    options: inOperation("List", "scan", ({ apply }) => ({
+    ...inOperation("List", "scan", ({ apply }) => ({
       apply: (state, args, at) => apply(state, args, changed(at, { retain: () => {} }))
     }))
   },
   "batch-torn": {
     bug: "a batch is added in two steps: a watcher sees the half of it (S-29)",
-    actions: ["appendAll", "replaceSlice", "watchList"],
-    options: inOperation("List", "splice", ({ apply }) => ({
+    ...inOperation("List", "splice", ({ apply }) => ({
       apply: (state, args, at) =>
         apply(
           state,
@@ -359,15 +359,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "sum-cut": {
     bug: "a sum that its type cannot hold is cut to what it can (S-25)",
-    options: inOperation("Array", "add", () => ({ decide: () => ready }))
+    ...inOperation("Array", "add", () => ({ decide: () => ready }))
   },
   "element-not-compared": {
     bug: "an element is replaced though somebody has added to it meanwhile (30)",
-    options: inOperation("Array", "compareAndSet", uncompared)
+    ...inOperation("Array", "compareAndSet", uncompared)
   },
   "removed-first": {
     bug: "the entry that was inserted first is taken for the last one (F-8.7.1)",
-    options: inOperation("Map", "removeLast", ({ apply }) => ({
+    ...inOperation("Map", "removeLast", ({ apply }) => ({
       apply: (state, args, at) => {
         const [first] = state.entries.values()
         const last = state.last
@@ -382,7 +382,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "told-in-parts": {
     bug: "a watcher sees a part of what was set in one step (S-29)",
-    options: inOperation("Map", "setAll", ({ apply }) => ({
+    ...inOperation("Map", "setAll", ({ apply }) => ({
       apply: (state, args, at) => {
         const reply = apply(state, args, changed(at, { changed: () => {} }))
         for (let i = 0; i < args.length; i += 2) at.changed(args.slice(i, i + 2))
@@ -392,13 +392,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "cleared-unseen": {
     bug: "a watcher is not told that everything was removed (S-29)",
-    options: inOperation("Map", "clear", ({ apply }) => ({
+    ...inOperation("Map", "clear", ({ apply }) => ({
       apply: (state, args, at) => apply(state, args, changed(at, { changed: () => {} }))
     }))
   },
   "numbers-as-text": {
     bug: "who waits for a number hears of a smaller one that has a larger first digit (S-25)",
-    options: inOperation("Map", "untilAtLeast", () => ({
+    ...inOperation("Map", "untilAtLeast", () => ({
       decide: (state, [word, minimum]) => {
         const text: string | undefined = state.entries.get(word)?.value.text
         return text !== undefined && text <= `${String(minimum)}` ? ready : wait
@@ -407,14 +407,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "counted-from-one": {
     bug: "the first addition to a name that is not set counts twice (S-25)",
-    options: inOperation("OpenNamespace", "add", ({ apply }) => ({
+    ...inOperation("OpenNamespace", "add", ({ apply }) => ({
       apply: (state, [word, by], at) => apply(state, [word!, state.entries.has(word) ? by! : Number(by) * 2], at)
     }))
   },
   "name-kept": {
     bug: "a removed name is still there for who waits for it (S-29)",
-    actions: ["awaitNote", "noteAll", "removeNote", "clearNotes"],
-    options: inOperation("OpenNamespace", "untilHas", ({ decide }) => ({
+    ...inOperation("OpenNamespace", "untilHas", ({ decide }) => ({
       decide: (state, args, at) => {
         const decision = decide(state, args, at)
         state.known ??= new Set()
@@ -425,7 +424,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "batch-over-capacity": {
     bug: "items that are offered together do not look at the capacity (S-17)",
-    options: inOperation("Queue", "offerAll", ({ apply }) => ({
+    ...inOperation("Queue", "offerAll", ({ apply }) => ({
       apply: (state, args, at) => {
         const { capacity } = state
         state.capacity = Infinity
@@ -437,13 +436,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "settled-too-early": {
     bug: "who waits until all work is done does not wait for what is being worked on (F-8.5.7)",
-    options: inOperation("Queue", "untilSettled", () => ({
+    ...inOperation("Queue", "untilSettled", () => ({
       decide: (state) => state.items.length === state.head ? ready : wait
     }))
   },
   "reservation-kept": {
     bug: "a reservation that was given back is still held (S-28)",
-    actions: ["modify", "increment"],
+    actions: ["Ref.modify", "Ref.increment"],
     options: {
       kinds: kinds.map((kind) =>
         kind.operations.endReservation === undefined ? kind : {
@@ -455,14 +454,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "latch-woken-late": {
     bug: "who waits at a latch stays there though it was opened (I4)",
-    actions: ["awaitGo", "openGo", "closeGo", "releaseGo"],
-    options: inOperation("Latch", "await", ({ decide }) => ({
+    ...inOperation("Latch", "await", ({ decide }) => ({
       decide: (state, args, at) => at.since === undefined ? decide(state, args, at) : wait
     }))
   },
   "release-stays": {
     bug: "a released latch lets through who comes later, too",
-    options: inOperation("Latch", "release", ({ apply }) => ({
+    ...inOperation("Latch", "release", ({ apply }) => ({
       apply: (state, args, at) => {
         state.isOpen = true
         return apply(state, args, at)
@@ -471,12 +469,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "arrival-kept": {
     bug: "a party that is gone still counts, and lets the others pass without it (F-8.4.6)",
-    options: inOperation("Barrier", "await", () => ({ withdraw: () => {} }))
+    ...inOperation("Barrier", "await", () => ({ withdraw: () => {} }))
   },
   "reset-forgets-waiters": {
     bug: "those who wait when a barrier is reset wait for ever (S-15)",
-    actions: ["meet", "meetSoon", "reset"],
-    options: inOperation("Barrier", "reset", () => ({
+    ...inOperation("Barrier", "reset", () => ({
       apply: (state) => {
         state.arrived = 0
         state.isBroken = false
@@ -486,7 +483,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "watch-gap": {
     bug: "a watcher misses a change and is not told so (S-29)",
-    options: inOperation("Ref", "set", ({ apply }) => ({
+    ...inOperation("Ref", "set", ({ apply }) => ({
       apply: (state, args, at) => apply(state, args, changed(at, at.index % 3 === 0 ? { changed: () => {} } : {}))
     }))
   },
@@ -593,7 +590,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "acknowledged-unread": {
     bug: "a reply is acknowledged when it is read, though its fiber may yet be interrupted before it has it (S-9)",
-    actions: ["lockSoon"],
+    actions: ["guarded.count"],
     options: inConnection((connection) => {
       connection.callOwned = (restore, target, operation, args, complete) =>
         restore(Effect.tap(connection.call(target, operation, args, complete), Effect.yieldNow))
@@ -608,7 +605,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "close-forgotten": {
     bug: "a queue that is not empty is not closed, though its closer is told so (I1)",
-    options: inOperation("Queue", "close", () => ({
+    ...inOperation("Queue", "close", () => ({
       decide: (state) => state.items.length > state.head ? answer() : ready
     }))
   }

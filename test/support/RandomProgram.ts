@@ -7,6 +7,7 @@ import type { Operation } from "#core/engine/Operation.ts"
 import type { Argument, ObjectId } from "#core/engine/Value.ts"
 import { Random } from "#core/testing/Random.ts"
 import { type Client, EngineHarness, handleOf, value } from "./EngineHarness.ts"
+import { drawOpening, words } from "./openings.ts"
 
 /** What to do, out of a hundred; which of three clients does it; the seed of everything else about it. */
 export type Command = readonly [what: number, who: number, seed: number]
@@ -59,33 +60,7 @@ export class RandomProgram {
 
   #make(client: Client, random: Random): void {
     const name = random.pick([null, null, "a", "b", "c", "d", "", "far too long"])
-    const capacity = random.pick([1, 2, 3, Infinity, -1])
-    const { args, kind } = random.pick([
-      { kind: "Lock", args: [0] },
-      { kind: "Condition", args: [0] },
-      { kind: "Semaphore", args: [1, "permits", random.pick([1, 3, 3, 5, 0])] },
-      { kind: "Map", args: [0] },
-      { kind: "Latch", args: [0] },
-      { kind: "Barrier", args: [1, "parties", random.pick([1, 2, 3, 0])] },
-      { kind: "Map", args: [1, "values", random.pick(["", "integer -5 5"])] },
-      { kind: "OpenNamespace", args: [0] },
-      {
-        kind: "Queue",
-        args: [random.pick([2, 2, 2, 2, 1e15]), "capacity", capacity, "attempts", random.pick([1, 2, 3, 0])]
-      },
-      { kind: "Ref", args: [1, "value", "integer -5 5", value(0)] },
-      { kind: "Namespace", args: [2, "field", "real", "value", "", value(0), this.#value(random)] },
-      {
-        kind: "List",
-        args: [1, "order", random.pick(["", "number", "string", "nonsense"]), value(1), this.#value(random)]
-      },
-      {
-        kind: "Array",
-        args: [2, "type", random.pick(["uint8", "float32", "nonsense"]), "length", random.pick([3, 3, 1e15, -1])]
-      },
-      { kind: "Nonsense", args: [1e15] }
-    ])
-    client.call(0, "open", [kind, random.pick(["x", "x", "x", "y"]), name, ...args])
+    client.call(0, "open", drawOpening(random, name, () => this.#value(random)))
   }
 
   #call(client: Client, random: Random): void {
@@ -144,7 +119,7 @@ export class RandomProgram {
       case "a value or nothing":
         return random.chance(0.3) ? null : this.#value(random)
       case "a word":
-        return random.pick(["value", "value", "field"])
+        return random.pick(words)
       case "a whole number from 0 up":
         return this.#count(client, id, random)
       default:

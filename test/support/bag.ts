@@ -4,7 +4,7 @@ import * as Scan from "#core/engine/kinds/scan.ts"
 import { operationsOf } from "#core/engine/Operation.ts"
 import { value, word } from "#core/engine/Parameter.ts"
 import { type Argument, isCell } from "#core/engine/Value.ts"
-import { ScanModel } from "#core/testing/models/scan.ts"
+import { ScanModel } from "#core/testing/kinds/scan.ts"
 import type { Model, Reply } from "@effect-multiprocessing/core/testing"
 
 interface State extends Scan.Scans {

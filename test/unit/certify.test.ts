@@ -292,6 +292,19 @@ describe("certify", () => {
     assert.match(only(wake(false)), /wait\(4\) on Condition .* but should wait/)
   })
 
+  it("lets waiters go in the step of a release in which another waiter is fenced out (S-21)", () => {
+    const book = new Book()
+    const latch = book.open("Latch")
+    book.change(latch, "release", [], [1])
+    book.entry("withdrawn", latch, "await", [], ["fenced out"], 2)
+    book.read(latch, "await", [], [])
+    assert.deepStrictEqual(certify(book.history), [])
+    book.change(latch, "open", [], [1])
+    book.change(latch, "close", [], [1])
+    book.read(latch, "await", [], [])
+    assert.match(only(certify(book.history)), /await .* but the journal does not have it/)
+  })
+
   it("says that a call took effect twice, or after its session had ended", () => {
     const twice = redelivery().after(({ journal }) => ({ journal: replace(journal, 2, { sequence: 2 }) }))
     assert.match(twice.join("\n"), /took effect before at index 2/)

@@ -14,6 +14,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { handleOf, value } from "../../support/EngineHarness.ts"
 import * as Memory from "../../support/Memory.ts"
+import { drawOpening, words } from "../../support/openings.ts"
 import * as raw from "../../support/raw.ts"
 import { reachable } from "../../support/reachable.ts"
 
@@ -22,7 +23,7 @@ const total = 100_000
 /** How many frames a session says at most; one that says what is malformed says no more. */
 const perSession = 500
 
-const words = ["value", "field", "", "Queue", "Lock", "Map", "Ref", "capacity", "attempts", "🙂", "x".repeat(600)]
+const nonsense = [...words, "", "🙂", "x".repeat(600)]
 
 /** Frames of one session: mostly sense, some of it damaged. */
 class Nonsense {
@@ -77,19 +78,9 @@ class Nonsense {
 
   #opening(): ReadonlyArray<Argument> {
     const random = this.#random
+    if (random.chance(0.1)) return [...this.#arguments(), Number.MAX_SAFE_INTEGER]
     const name = random.pick([null, null, "a", "b", "", "x".repeat(600)])
-    return random.pick([
-      ["Lock", "", name, 0],
-      ["Condition", "", name, 0],
-      ["Semaphore", "", name, 1, "permits", random.below(4)],
-      ["Map", "", name, 0],
-      ["List", "", name, 1, "order", random.pick(["number", "string", ""])],
-      ["Array", "", name, 2, "type", random.pick(["float64", "int8"]), "length", random.below(5)],
-      ["Queue", "", name, 2, "capacity", random.below(4), "attempts", 2],
-      ["Ref", "", null, 1, "value", "integer", value(1)],
-      ["Namespace", "", null, 2, "value", "", "field", "real", handleOf(this.#object()), value(1)],
-      [...this.#arguments(), Number.MAX_SAFE_INTEGER]
-    ])
+    return drawOpening(random, name, () => random.chance(1 / 2) ? value(1) : handleOf(this.#object()))
   }
 
   #arguments(): Array<Argument> {
@@ -99,7 +90,7 @@ class Nonsense {
         null,
         random.below(10),
         NaN,
-        random.pick(words)!,
+        random.pick(nonsense),
         value(random.below(10)),
         { text: "{", handles: [] },
         handleOf(this.#object())

@@ -4,8 +4,8 @@
 import type { JournalEntry } from "../engine/Inputs.ts"
 import type { Withdrawal } from "../engine/Operation.ts"
 import { type Argument, isCell } from "../engine/Value.ts"
-import { models as standard } from "./models/index.ts"
-import { type Answer, type Call, type MakeModel, type Model, type Reply, sameReply, show } from "./models/Model.ts"
+import { type Answer, type Call, type MakeModel, type Model, type Reply, sameReply, show } from "./kinds/Model.ts"
+import { models as standard } from "./models.ts"
 
 /** One shared object in the replay. */
 export interface Replica {
@@ -30,6 +30,8 @@ export class Replay {
   readonly violations: Array<string> = []
   /** Index of the last entry. */
   index = 0
+  /** Index of the last entry but those of calls that are fenced out: these end in the step that serves their lane. */
+  changed = 0
   readonly objects = new Map<number, Replica>()
   /** Objects by name. */
   readonly names = new Map<string, number>()
@@ -57,6 +59,7 @@ export class Replay {
       this.violate(`I1: index ${entry.index} follows ${this.index} in the journal`)
     }
     this.index = entry.index
+    if (entry.cause !== "withdrawn" || entry.reply[0] !== "fenced out") this.changed = entry.index
     if (this.#ended.has(entry.session)) {
       this.violate(`I3: session ${entry.session} had ended before ${describe(entry)}`)
     }

@@ -3,7 +3,7 @@
  */
 import { Buckets } from "./Buckets.ts"
 import type { Told, WatchRecord } from "./History.ts"
-import { sameReply, show } from "./models/Model.ts"
+import { sameReply, show } from "./kinds/Model.ts"
 import type { Replay } from "./Replay.ts"
 
 interface Watcher {

@@ -12,7 +12,7 @@
 import type { JournalEntry } from "../engine/Inputs.ts"
 import { Buckets } from "./Buckets.ts"
 import { type CallRecord, type History, nameOf } from "./History.ts"
-import { type MakeModel, sameReply, show } from "./models/Model.ts"
+import { type MakeModel, sameReply, show } from "./kinds/Model.ts"
 import { RealTime } from "./RealTime.ts"
 import { describe, Replay } from "./Replay.ts"
 import { WatcherCheck } from "./WatcherCheck.ts"
@@ -180,7 +180,7 @@ const check = (replay: Replay, calls: Calls, record: CallRecord): void => {
     return
   }
   if (record.operation === "inspect" || replica !== undefined && replica.model === undefined) return
-  const answer = replay.look(record.object, { ...record, index: replay.index })
+  const answer = replay.look(record.object, { ...record, index: replay.changed })
   if (answer === undefined) violate("but the journal does not have it")
   else if ("error" in answer) {
     if (outcome._tag === "Success" || outcome.error !== answer.error) violate(`but should fail with ${answer.error}`)

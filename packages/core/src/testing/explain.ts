@@ -2,7 +2,7 @@
  * What a run did, for the person who reads why it failed: a line for each call, in the order in which they took effect.
  */
 import type { CallRecord } from "./History.ts"
-import { show } from "./models/Model.ts"
+import { show } from "./kinds/Model.ts"
 import type { Simulation } from "./simulateSeed.ts"
 
 /** The last calls of a run on shared objects, those that were never answered last. */

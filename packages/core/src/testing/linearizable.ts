@@ -6,7 +6,7 @@
  * number of concurrent calls: a few hundred calls of a few clients, of one object. `certify` has no such bound.
  */
 import type { CallRecord } from "./History.ts"
-import { type Model, sameReply } from "./models/Model.ts"
+import { type Model, sameReply } from "./kinds/Model.ts"
 
 /**
  * Whether some order of the calls explains every outcome and respects their times, all of one clock. A call without

@@ -1,5 +1,7 @@
 /** Reservations, as they should behave: one updater at a time, first come first served (S-28). */
+import * as Effect from "effect/Effect"
 import type { Argument } from "../../engine/Value.ts"
+import type { Actor } from "../Workload.ts"
 import { type Answer, type Call, type Granted, notHeld, type Reply } from "./Model.ts"
 
 /** The entry that a call is about. */
@@ -65,4 +67,14 @@ export class ReservationModel {
   copy(): ReservationModel {
     return new ReservationModel(this.holder, this.grants)
   }
+}
+
+/** An updater that stops while it has the reservation, which so lasts until its deadline; or gives it back unused. */
+export const holdReservation = <E>(
+  { impatiently, random, work }: Actor,
+  reserve: Effect.Effect<number, E>,
+  end: (reservation: number) => Effect.Effect<void, E>
+): Effect.Effect<unknown, E> => {
+  const givenBack = Effect.flatMap(reserve, (reservation) => Effect.andThen(work(), end(reservation)))
+  return impatiently(random.chance(1 / 2) ? reserve : givenBack)
 }

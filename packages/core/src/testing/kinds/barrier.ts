@@ -1,16 +1,11 @@
 /** So many parties, of which each waits for all. */
+import * as Effect from "effect/Effect"
+import { barrier as kind } from "../../engine/kinds/barrier.ts"
 import type { Withdrawal } from "../../engine/Operation.ts"
 import type { Argument } from "../../engine/Value.ts"
-import {
-  type Answer,
-  type Call,
-  type Granted,
-  holds,
-  type MakeModel,
-  type Model,
-  notHeld,
-  type Reply
-} from "./Model.ts"
+import * as SharedBarrier from "../../SharedBarrier.ts"
+import { type Answer, type Call, type Granted, holds, type Model, notHeld, type Reply } from "./Model.ts"
+import { specimen } from "./Specimen.ts"
 
 class BarrierModel implements Model {
   readonly unguarded = new Set(["leave"])
@@ -122,5 +117,22 @@ class BarrierModel implements Model {
   }
 }
 
-/** A barrier at which nobody waits. */
-export const makeBarrier: MakeModel = ({ parties }) => new BarrierModel(Number(parties))
+/** The specimen of `Barrier`. */
+export const barrier = specimen({
+  kind,
+  model: ({ parties }) => new BarrierModel(Number(parties)),
+  samples: { round: (name) => SharedBarrier.make({ name, parties: 2 }) },
+  actions: {
+    meet: ({ round }) => round.await,
+    meetSoon: ({ round }, { impatiently }) => impatiently(round.await),
+    party: ({ round }, { random, work }) =>
+      Effect.scoped(Effect.andThen(round.register, random.chance(1 / 2) ? round.await : work())),
+    failingParty: ({ round }, { work }) =>
+      Effect.exit(Effect.scoped(Effect.all([round.register, work(), Effect.fail("no")]))),
+    abort: ({ round }) => round.abort,
+    reset: ({ round }) => round.reset,
+    status: ({ round }) => round.status
+  },
+  // In turn: a party for the one that waits alone, and a whole barrier for those that come to a broken one.
+  help: ({ round: barrier }, _, round) => [round % 2 === 0 ? barrier.await : barrier.reset]
+})

@@ -1,7 +1,12 @@
 /** A lock, and those who have given it up to wait for a notification. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { condition as kind } from "../../engine/kinds/condition.ts"
 import type { Withdrawal } from "../../engine/Operation.ts"
+import * as SharedCondition from "../../SharedCondition.ts"
 import { LockModel } from "./lock.ts"
-import { type Answer, type Call, holds, isFinal, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
+import { type Answer, type Call, holds, isFinal, type Model, notHeld, type Reply } from "./Model.ts"
+import { remoteOf, specimen } from "./Specimen.ts"
 
 /** Somebody who waits. */
 interface Waiter {
@@ -128,5 +133,28 @@ class ConditionModel implements Model {
   }
 }
 
-/** A free lock that nobody waits for. */
-export const makeCondition: MakeModel = () => new ConditionModel()
+/** The specimen of `Condition`. */
+export const condition = specimen({
+  kind,
+  model: () => new ConditionModel(),
+  samples: { bell: (name) => SharedCondition.make({ name }) },
+  actions: {
+    /** Waits for whatever comes, perhaps more than once. */
+    listen: ({ bell }, { impatiently, random }) =>
+      impatiently(bell.withLock(Effect.repeat(impatiently(bell.wait), { times: random.below(5) }))),
+    /** Leaves a notification to the next, as a fiber does that is interrupted just when the lock comes back. */
+    decline: ({ bell }) =>
+      bell.withLock(
+        Effect.flatMap(bell.wait, ({ token }) => remoteOf(bell, kind).call("decline", [token], () => Exit.void))
+      ),
+    /** Notifies some, keeps the lock while they may go, and notifies another one. */
+    ring: ({ bell }, { random, soon }) =>
+      bell.withLock(
+        Effect.forEach([1, random.below(3), 1], (most) => Effect.andThen(bell.notify(most), Effect.sleep(soon())))
+      ),
+    ringIfAvailable: ({ bell }) => bell.withLockIfAvailable(bell.notifyAll),
+    isHeld: ({ bell }) => bell.isHeld,
+    waitWithoutLock: ({ bell }) => Effect.flip(bell.wait)
+  },
+  help: ({ bell }) => [bell.withLock(bell.notifyAll)]
+})

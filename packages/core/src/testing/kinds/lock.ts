@@ -1,16 +1,11 @@
 /** Held by one, or free. */
+import * as Effect from "effect/Effect"
+import { lock as kind } from "../../engine/kinds/lock.ts"
 import type { Withdrawal } from "../../engine/Operation.ts"
-import {
-  type Answer,
-  type Call,
-  type Granted,
-  holds,
-  isFinal,
-  type MakeModel,
-  type Model,
-  notHeld,
-  type Reply
-} from "./Model.ts"
+import * as SharedLock from "../../SharedLock.ts"
+import type { Actor } from "../Workload.ts"
+import { type Answer, type Call, type Granted, holds, isFinal, type Model, notHeld, type Reply } from "./Model.ts"
+import { specimen } from "./Specimen.ts"
 
 /** A lock, also that of a condition. */
 export class LockModel implements Model {
@@ -71,5 +66,25 @@ export class LockModel implements Model {
   }
 }
 
-/** A free lock. */
-export const makeLock: MakeModel = () => new LockModel()
+/** Works where no other client may be. */
+const occupy = (gate: SharedLock.SharedLock, { client, ledger, work }: Actor) =>
+  Effect.acquireUseRelease(Effect.sync(() => ledger.occupy(gate, client, 1, 1)), work, (leave) => Effect.sync(leave))
+
+/** The specimen of `Lock`. */
+export const lock = specimen({
+  kind,
+  model: () => new LockModel(),
+  samples: {
+    gate: (name) => SharedLock.make({ name }),
+    hatch: (name) => SharedLock.make({ name })
+  },
+  actions: {
+    lock: ({ gate }, actor) => actor.impatiently(gate.withLock(occupy(gate, actor))),
+    lockIfAvailable: ({ gate }, actor) => gate.withLockIfAvailable(occupy(gate, actor)),
+    nest: ({ gate, hatch }, actor) => gate.withLock(hatch.withHold(() => occupy(hatch, actor))),
+    /** So long that the lock may be deleted meanwhile. */
+    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), Effect.sleep(300_000))),
+    reenter: ({ gate }) => Effect.flip(gate.withLock(Effect.flip(gate.withLock(Effect.void)))),
+    isHeld: ({ gate }) => gate.isHeld
+  }
+})

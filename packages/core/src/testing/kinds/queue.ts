@@ -1,6 +1,15 @@
 /** First in, first out; what comes back goes to its old place, and what fails too often to the dead letters. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { queue as kind } from "../../engine/kinds/queue.ts"
 import type { Withdrawal } from "../../engine/Operation.ts"
+import { cell } from "../../engine/Value.ts"
 import type { Argument } from "../../engine/Value.ts"
+import * as SharedQueue from "../../SharedQueue.ts"
+import { type Actor, lateRound } from "../Workload.ts"
+import { Handle, makeHandle } from "./handle.ts"
 import {
   type Answer,
   type Call,
@@ -12,6 +21,7 @@ import {
   notHeld,
   type Reply
 } from "./Model.ts"
+import { remoteOf, specimen } from "./Specimen.ts"
 
 interface Item {
   /** Its place in the queue, for ever: how many were offered before it. */
@@ -189,7 +199,7 @@ class QueueModel implements Model {
 }
 
 /** An empty queue. */
-export const makeQueue: MakeModel = ({ attempts, capacity }) =>
+const makeQueue: MakeModel = ({ attempts, capacity }) =>
   new QueueModel({
     capacity: Number(capacity),
     attemptsMax: Number(attempts),
@@ -201,3 +211,80 @@ export const makeQueue: MakeModel = ({ attempts, capacity }) =>
     delivered: new Map(),
     grants: new Map()
   })
+
+/** Takes an item for good. */
+const take = (jobs: SharedQueue.SharedQueue<number>, { client, ledger }: Actor) =>
+  Effect.map(jobs.take, (item) => ledger.took(item, client))
+
+/** The specimen of `Queue`. */
+export const queue = specimen({
+  kind,
+  model: makeQueue,
+  samples: {
+    /** So small that putters wait, and soon full of dead letters. */
+    jobs: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2, attempts: 2 }),
+    /** Closed in the middle of everything. */
+    brief: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 1 }),
+    mail: (name) => SharedQueue.make({ name, item: Handle, capacity: 2, attempts: 2 })
+  },
+  actions: {
+    offer: ({ jobs }, { impatiently, ledger }) => impatiently(jobs.offer(ledger.item())),
+    offerAll: ({ jobs }, { impatiently, ledger }) =>
+      impatiently(jobs.offerAll([ledger.item(), ledger.item(), ledger.item()])),
+    offerIfRoom: ({ jobs }, { ledger }) => jobs.offerIfRoom(ledger.item()),
+    /** An item that those who take it cannot decode. */
+    offerNonsense: ({ jobs }) => remoteOf(jobs, kind).call("offer", [cell("\"nonsense\"")], () => Exit.void),
+    take: ({ jobs }, actor) => actor.impatiently(take(jobs, actor)),
+    poll: ({ jobs }, { client, ledger }) =>
+      Effect.map(jobs.poll, (item) => Option.isSome(item) && ledger.took(item.value, client)),
+    process: ({ jobs }, { client, ledger, work }) =>
+      Effect.flatMap(
+        jobs.process((item) => Effect.as(work(), item)),
+        (item) => Effect.sync(() => ledger.took(item, client))
+      ),
+    processSoon: ({ jobs }, { impatiently, work }) => impatiently(jobs.process(work)),
+    processAndFail: ({ jobs }, { work }) => jobs.process(() => Effect.andThen(work(), Effect.fail("no"))),
+    lease: ({ jobs }, { client, impatiently, ledger, random, work }) =>
+      impatiently(
+        Effect.gen(function*() {
+          const lease = yield* jobs.takeLease
+          yield* work()
+          if (random.chance(1 / 3)) return
+          if (random.chance(1 / 3)) return yield* lease.nack("not this one")
+          yield* lease.ack
+          ledger.took(lease.item, client)
+        }).pipe(Effect.scoped)
+      ),
+    clear: ({ brief, jobs }, { random }) => random.chance(1 / 4) ? jobs.clear : brief.clear,
+    size: ({ jobs }) => jobs.size,
+    isFull: ({ brief }) => Effect.andThen(brief.isFull, brief.isEmpty),
+    untilEmpty: ({ brief, jobs }, { impatiently, random }) =>
+      impatiently(random.chance(1 / 2) ? jobs.untilEmpty : brief.untilEmpty),
+    untilSettled: ({ brief, jobs }, { impatiently, random }) =>
+      impatiently(random.chance(1 / 2) ? jobs.untilSettled : brief.untilSettled),
+    deadLetters: ({ jobs }) => jobs.deadLetters,
+    brief: ({ brief }, { ledger, random }) =>
+      random.chance(1 / 2) ? brief.take : brief.offerAll([ledger.item(), ledger.item()]),
+    close: ({ brief }) => brief.close,
+    send: ({ mail }, { impatiently }) => Effect.flatMap(makeHandle, (handle) => impatiently(mail.offer(handle))),
+    receive: ({ mail }, { impatiently, random }) =>
+      impatiently(
+        random.pick<Effect.Effect<unknown, unknown>>([
+          Effect.flatMap(mail.take, (handle) => handle.increment),
+          mail.process((handle) => handle.increment),
+          mail.process(() => Effect.fail("no")),
+          mail.deadLetters,
+          mail.clear
+        ])
+      )
+  },
+  help: ({ brief, jobs, mail }, actor, round) => [
+    Effect.suspend(() => jobs.offer(actor.ledger.item())),
+    take(jobs, actor),
+    mail.take,
+    Effect.flatMap(makeHandle, mail.offer),
+    brief.clear,
+    brief.close,
+    ...round < lateRound ? [] : [jobs.close, jobs.clear, mail.close, mail.clear]
+  ]
+})

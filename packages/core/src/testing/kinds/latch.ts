@@ -1,5 +1,8 @@
 /** Open or closed; whoever waits is let through. */
-import type { Answer, Call, Granted, MakeModel, Model, Reply } from "./Model.ts"
+import { latch as kind } from "../../engine/kinds/latch.ts"
+import * as SharedLatch from "../../SharedLatch.ts"
+import type { Answer, Call, Granted, Model, Reply } from "./Model.ts"
+import { specimen } from "./Specimen.ts"
 
 class LatchModel implements Model {
   readonly unguarded = new Set<string>()
@@ -59,5 +62,17 @@ class LatchModel implements Model {
   }
 }
 
-/** A closed latch. */
-export const makeLatch: MakeModel = () => new LatchModel()
+/** The specimen of `Latch`. */
+export const latch = specimen({
+  kind,
+  model: () => new LatchModel(),
+  samples: { go: (name) => SharedLatch.make({ name }) },
+  actions: {
+    await: ({ go }, { impatiently }) => impatiently(go.await),
+    open: ({ go }) => go.open,
+    close: ({ go }) => go.close,
+    release: ({ go }) => go.release,
+    isOpen: ({ go }) => go.isOpen
+  },
+  help: ({ go }) => [go.release]
+})

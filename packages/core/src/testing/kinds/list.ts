@@ -1,8 +1,16 @@
 /** Values in order, looked at and changed by position or by equality. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { list as kind } from "../../engine/kinds/list.ts"
 import type { Argument, Cell } from "../../engine/Value.ts"
-import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
-import { type Entry, ReservationModel } from "./reservation.ts"
-import { ScanModel } from "./scan.ts"
+import * as SharedList from "../../SharedList.ts"
+import { Handle, makeHandle } from "./handle.ts"
+import { type Answer, type Call, type Model, type Reply } from "./Model.ts"
+import { type Entry, holdReservation, ReservationModel } from "./reservation.ts"
+import { scan, ScanModel } from "./scan.ts"
+import { remoteOf, specimen } from "./Specimen.ts"
 
 class ListModel implements Model {
   readonly unguarded = new Set(["endReservation", "endScan"])
@@ -151,5 +159,60 @@ class ListModel implements Model {
 const isEqual = (item: Cell | undefined, other: Argument | undefined): boolean =>
   item !== undefined && item.text === (other as Cell | undefined)?.text
 
-/** A list, sorted as its option says. */
-export const makeList: MakeModel = ({ order }, values) => new ListModel(String(order), values as ReadonlyArray<Cell>)
+/** The specimen of `List`. */
+export const list = specimen({
+  kind,
+  model: ({ order }, values) => new ListModel(String(order), values as ReadonlyArray<Cell>),
+  samples: {
+    /** Short, of few values, so that positions and values meet. */
+    lines: (name) => SharedList.make({ name, item: Schema.Int }),
+    words: (name) => SharedList.make({ name, item: Schema.String, initial: ["b", "a"] }),
+    shelf: (name) => SharedList.make({ name, item: Handle })
+  },
+  actions: {
+    append: ({ lines }, { random }) => lines.append(random.below(5)),
+    appendAll: ({ lines }, { random }) => lines.appendAll([random.below(5), 1, 2]),
+    insert: ({ lines }, { random }) => lines.insert(random.below(4) - 2, random.below(5)),
+    set: ({ lines }, { random }) => lines.set(random.below(4) - 2, random.below(5)),
+    get: ({ lines }, { random }) => lines.get(random.below(4) - 2),
+    items: ({ lines }, { random }) => random.chance(1 / 2) ? lines.toArray : lines.slice(1, -1),
+    search: ({ lines }, { random }) =>
+      random.pick<Effect.Effect<unknown, unknown>>([
+        lines.indexOf(random.below(5), 1),
+        lines.includes(1),
+        lines.count(2),
+        lines.size
+      ]),
+    pop: ({ lines }, { impatiently }) => impatiently(lines.pop),
+    removeAt: ({ lines }, { random }) => lines.removeAt(random.below(3)),
+    remove: ({ lines }, { random }) => lines.remove(random.below(5)),
+    replaceSlice: ({ lines }, { random }) => lines.replaceSlice(random.below(3), 2, [random.below(5)]),
+    modifyAt: ({ lines }, { impatiently, random }) =>
+      impatiently(lines.modifyAt(random.below(3) - 1, (n) => [n, n + 1])),
+    holdReservation: ({ lines }, actor) => {
+      const remote = remoteOf(lines, kind)
+      return holdReservation(
+        actor,
+        remote.call("reserve", [0], ([reservation]) => Exit.succeed(reservation)),
+        (reservation) => remote.call("endReservation", [reservation], () => Exit.void)
+      )
+    },
+    reorder: ({ lines, words }, { random }) =>
+      random.pick<Effect.Effect<unknown, unknown>>([lines.reverse, lines.sort, lines.sortDescending, words.sort]),
+    rename: ({ words }, { random }) => words.set(random.below(2), random.pick(["a", "b", "c"])),
+    clear: ({ lines }) => lines.clear,
+    scan: ({ lines }, actor) => scan(actor, remoteOf(lines, kind)),
+    watch: ({ lines }, { watch }) => watch(lines.changes),
+    untilShort: ({ lines }) => lines.until((items) => items.length < 2),
+    shelve: ({ shelf }, { random }) =>
+      Effect.flatMap(makeHandle, (handle) => random.chance(1 / 2) ? shelf.append(handle) : shelf.set(0, handle)),
+    unshelve: ({ shelf }, { random }) =>
+      Effect.flatMap(
+        random.chance(1 / 2) ? shelf.pop : shelf.get(0),
+        Option.match({ onNone: () => Effect.void, onSome: (handle) => handle.increment })
+      ),
+    watchShelf: ({ shelf }, { watch }) => watch(shelf.changes),
+    scanShelf: ({ shelf }, actor) => scan(actor, remoteOf(shelf, kind))
+  },
+  help: ({ lines }) => [lines.clear]
+})

@@ -1,7 +1,12 @@
 /** A fixed number of numbers of one type. */
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { array as kind } from "../../engine/kinds/array.ts"
 import type { Argument } from "../../engine/Value.ts"
+import * as SharedArray from "../../SharedArray.ts"
 import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
-import { type Entry, ReservationModel } from "./reservation.ts"
+import { type Entry, holdReservation, ReservationModel } from "./reservation.ts"
+import { remoteOf, specimen } from "./Specimen.ts"
 
 /** What becomes of a number that an array of the type is given. */
 const cut: Readonly<Record<string, (n: number) => number>> = {
@@ -130,10 +135,45 @@ class ArrayModel implements Model {
 }
 
 /** As many zeros as its options say, or what its first value says in JSON. */
-export const makeArray: MakeModel = ({ length, type }, [value]) => {
+const makeArray: MakeModel = ({ length, type }, [value]) => {
   const text = (value as Exclude<Argument, string | number | null> | undefined)?.text
   const numbers: ReadonlyArray<number> = text === undefined
     ? Array.from({ length: Number(length) }, () => 0)
     : JSON.parse(text)
   return new ArrayModel(String(type), numbers.map((n) => cut[String(type)]!(n)))
 }
+
+/** The specimen of `Array`. */
+export const array = specimen({
+  kind,
+  model: makeArray,
+  samples: {
+    gauges: (name) => SharedArray.make({ name, type: "uint8", length: 3 }),
+    levels: (name) => SharedArray.make({ name, type: "float32", length: 2, initial: [0.5, 1] })
+  },
+  actions: {
+    add: ({ gauges }, { random }) => gauges.add(random.below(3), random.below(150) - 50),
+    addSlice: ({ gauges }, { random }) => gauges.addSlice(1, [random.below(20), random.below(20)]),
+    set: ({ gauges }, { random }) => gauges.set(random.below(4) - 2, random.below(256)),
+    setSlice: ({ gauges }, { random }) => gauges.setSlice(random.below(3), [1, random.below(300)]),
+    setLevel: ({ levels }, { random }) => levels.set(random.below(3), random.next()),
+    fill: ({ gauges }, { random }) => gauges.fill(random.below(9), random.below(2)),
+    modifyAt: ({ gauges }, { impatiently, random }) =>
+      impatiently(gauges.modifyAt(random.below(2), (n) => [n, (n + 1) % 256])),
+    holdReservation: ({ gauges }, actor) => {
+      const remote = remoteOf(gauges, kind)
+      return holdReservation(
+        actor,
+        remote.call("reserve", [0], ([reservation]) => Exit.succeed(reservation)),
+        (reservation) => remote.call("endReservation", [reservation], () => Exit.void)
+      )
+    },
+    elements: ({ gauges, levels }, { random }) =>
+      random.pick<Effect.Effect<unknown, unknown>>([
+        gauges.toArray,
+        gauges.get(random.below(4)),
+        gauges.length,
+        levels.toArray
+      ])
+  }
+})

@@ -2,9 +2,12 @@
  * Values by word, in order of first insertion, each with the index of the change that wrote it: `Ref` and `Namespace`,
  * whose fields are declared, `Map` and `OpenNamespace`, whose entries come and go.
  */
+import * as Exit from "effect/Exit"
 import { type Argument, cell } from "../../engine/Value.ts"
+import type { RecordRemote } from "../../proxy/Field.ts"
+import type { Actor } from "../Workload.ts"
 import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
-import { type Entry as Reservable, ReservationModel } from "./reservation.ts"
+import { type Entry as Reservable, holdReservation, ReservationModel } from "./reservation.ts"
 import { ScanModel } from "./scan.ts"
 
 interface Entry {
@@ -249,3 +252,11 @@ export const makeClosed: MakeModel = (options, values) =>
 /** An open record, empty. */
 export const makeOpen: MakeModel = ({ values }) =>
   new RecordModel({ isOpen: true, option: () => String(values ?? "") }, new Map())
+
+/** Holds the reservation of a record. */
+export const holdReservationOf = (actor: Actor, remote: RecordRemote, word: string) =>
+  holdReservation(
+    actor,
+    remote.call("reserve", [word], ([reservation]) => Exit.succeed(reservation)),
+    (reservation) => remote.call("endReservation", [reservation], () => Exit.void)
+  )

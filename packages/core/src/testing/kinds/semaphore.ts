@@ -1,15 +1,11 @@
 /** So many permits, some of them out. */
+import * as Effect from "effect/Effect"
+import { semaphore as kind } from "../../engine/kinds/semaphore.ts"
 import type { Argument } from "../../engine/Value.ts"
-import {
-  type Answer,
-  type Call,
-  type Granted,
-  holds,
-  type MakeModel,
-  type Model,
-  notHeld,
-  type Reply
-} from "./Model.ts"
+import * as SharedSemaphore from "../../SharedSemaphore.ts"
+import type { Actor } from "../Workload.ts"
+import { type Answer, type Call, type Granted, holds, type Model, notHeld, type Reply } from "./Model.ts"
+import { specimen } from "./Specimen.ts"
 
 class SemaphoreModel implements Model {
   readonly unguarded = new Set(["acquire", "tryAcquire", "release"])
@@ -82,5 +78,31 @@ class SemaphoreModel implements Model {
   }
 }
 
-/** A semaphore with all its permits. */
-export const makeSemaphore: MakeModel = ({ permits }) => new SemaphoreModel(Number(permits))
+const permits = 3
+
+/** Works while it has some of the permits. */
+const occupy = (slots: SharedSemaphore.SharedSemaphore, { client, ledger, work }: Actor, number: number) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => ledger.occupy(slots, client, number, permits)),
+    work,
+    (leave) => Effect.sync(leave)
+  )
+
+/** The specimen of `Semaphore`. */
+export const semaphore = specimen({
+  kind,
+  model: ({ permits }) => new SemaphoreModel(Number(permits)),
+  samples: { slots: (name) => SharedSemaphore.make({ name, permits }) },
+  actions: {
+    permits: ({ slots }, actor) => {
+      const number = 1 + actor.random.below(permits)
+      return actor.impatiently(slots.withPermits(number)(occupy(slots, actor, number)))
+    },
+    permitsIfAvailable: ({ slots }, actor) => {
+      const number = actor.random.below(permits)
+      return slots.withPermitsIfAvailable(number)(occupy(slots, actor, number))
+    },
+    tooMany: ({ slots }) => Effect.flip(slots.withPermits(permits + 1)(Effect.void)),
+    available: ({ slots }) => slots.available
+  }
+})

@@ -1,0 +1,90 @@
+/**
+ * A workload: shared objects, and what clients do with them. Simulated programs are made of the actions of workloads.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Manager } from "../proxy/Manager.ts"
+import type { Shared } from "../proxy/Remote.ts"
+import type { OpenError } from "../proxy/Shared.ts"
+import type { Holder, Ledger } from "./Ledger.ts"
+import type { Random } from "./Random.ts"
+
+/** Opens an object through its public module: by a name, or without one a new one. */
+export type Opener = (name: string | undefined) => Effect.Effect<Shared, OpenError, Manager | Scope.Scope>
+
+/** How each object of a workload is opened, by what the actions call it. */
+export type Openers = Readonly<Record<string, Opener>>
+
+/** The opened objects of a workload. */
+export type ObjectsOf<S extends Openers> = { readonly [Part in keyof S]: Effect.Success<ReturnType<S[Part]>> }
+
+/** What one client does once. Its failure is expected, a defect is a bug. */
+export type Action<Objects> = (
+  objects: Objects,
+  actor: Actor
+) => Effect.Effect<unknown, unknown, Manager | Scope.Scope>
+
+/** Objects and what clients do with them. */
+export interface Workload<S extends Openers> {
+  readonly samples: S
+  /** Each is independent of the others: leaving one out of a program changes no other. */
+  readonly actions: Readonly<Record<string, Action<ObjectsOf<S>>>>
+  /**
+   * Whatever ends the waiting of the actions, for a client that is steady: each is tried for a moment, in `round` after
+   * round, while the others wait. In a late round it may end the use of the objects.
+   */
+  readonly help?: (
+    objects: ObjectsOf<S>,
+    actor: Actor,
+    round: number
+  ) => ReadonlyArray<Effect.Effect<unknown, unknown, Manager | Scope.Scope>>
+}
+
+/** Any workload. */
+// oxlint-disable-next-line typescript/no-explicit-any -- actions only ever meet the objects of their own workload
+export type AnyWorkload = Workload<any>
+
+/** Defines a workload; its actions are typed by its samples. */
+export const workload = <const S extends Openers>(definition: Workload<S>): Workload<S> => definition
+
+/** From this round of help on, it may end the use of the objects. */
+export const lateRound = 4
+
+/** The client that an action runs in, and its choices. */
+export class Actor {
+  readonly client: Holder
+  readonly ledger: Ledger
+  readonly random: Random
+
+  constructor(client: Holder, ledger: Ledger, random: Random) {
+    this.client = client
+    this.ledger = ledger
+    this.random = random
+  }
+
+  /** Milliseconds: short enough that much happens at once, long enough that something does. */
+  readonly soon = (): number => this.random.pick([0, 1, 5, 50])
+
+  /** A while of work, during which others run. */
+  readonly work = (): Effect.Effect<void> => this.random.chance(1 / 2) ? Effect.yieldNow : Effect.sleep(this.soon())
+
+  /** Waits for an effect as long as it takes, or a moment, or only for some steps of the scheduler. */
+  readonly impatiently = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<unknown, E, R> =>
+    this.random.pick([
+      self,
+      Effect.timeoutOption(self, this.soon()),
+      Effect.raceFirst(self, Effect.repeat(Effect.yieldNow, { times: this.random.below(30) }))
+    ])
+
+  /** Reads some elements of a stream, with a pause after each. */
+  readonly watch = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<unknown, E, R> => {
+    const pause = this.soon()
+    return stream.pipe(
+      Stream.take(1 + this.random.below(5)),
+      Stream.mapEffect(() => Effect.sleep(pause)),
+      Stream.runDrain,
+      Effect.timeoutOption(this.random.pick([20, 200]))
+    )
+  }
+}
