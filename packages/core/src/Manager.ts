@@ -75,7 +75,9 @@ export const orRandomKey = (
     return Redacted.make(hexadecimal(yield* random.randomBytes(32)))
   })
 
-/** A server of the standard kinds, for the life of the scope. Whoever lets others in tells them before the end: `close`. */
+/**
+ * A server of the standard kinds, for the life of the scope. A host that accepts other processes calls `close` first.
+ */
 export const makeServer = (
   options: ManagerOptions & { readonly key: ManagerKey }
 ): Effect.Effect<Server.Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
@@ -129,9 +131,9 @@ export const makeLocal = (
   })
 
 /**
- * Makes several calls to shared objects of one manager that take effect together, in one step, or not at all. Each effect
- * makes one call, and each call is to another object; those that read or change can stand here, those that must be given
- * back (locks, permits, deliveries) cannot.
+ * Makes several calls to shared objects of one manager that take effect together, in one step, or not at all. Each
+ * effect makes one call, and each call is to another object; those that read or change can stand here, those that must
+ * be given back (locks, permits, deliveries) cannot.
  *
  * ```ts
  * yield* Manager.atomic([accounts.set("a", 10), accountLog.offer("a: 10")])

@@ -7,15 +7,17 @@ import type { GrantId } from "../engine/Operation.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 
-/** What becomes of a reply. Runs in the turn in which the reply is read. */
+/** Turns a reply into the exit of its fiber. Runs in the turn in which the reply is read. */
 export type Complete<A, E> = (outcome: Outcome, index: number) => Exit.Exit<A, E>
 
-/** *owned*: kept until its fiber has taken the reply. *settling*: gives something back, and waits for no window (S-8). */
+/**
+ * *owned*: kept until its fiber has taken the reply. *settling*: gives something back, and waits for no window (S-8).
+ */
 export type Role = "plain" | "owned" | "settling"
 
 /**
- * One call. A class and not a literal: V8 allocates literals of a kind that once lived long in its old space, where
- * each keeps all that it points to from being collected young.
+ * One call. A class, not a literal: once literals of one allocation site have lived long, V8 allocates all of them in
+ * its old space, and there each keeps the objects that it refers to from being collected young.
  */
 export class Call {
   readonly target: Target
@@ -50,7 +52,7 @@ export class Call {
   }
 
   answer(outcome: Outcome, index: number): void {
-    // Whoever makes a call gives it a `resume` for what its own `complete` answers.
+    // The caller's `resume` takes the exits of its own `complete`.
     this.resume(this.complete(outcome, index) as Exit.Exit<never, ManagerError>)
   }
 

@@ -72,9 +72,9 @@ export const connect = (
       Effect.ignore,
       Effect.forkScoped
     )
-    // Replies may come as soon as somebody calls.
+    // Replies may come as soon as a call is made.
     yield* Deferred.await(listening)
-    // Before the end of the reader, which would count as a lost connection: then nothing more would be said.
+    // Runs before the reader is interrupted: its end would count as a lost connection, and no goodbye would be sent.
     yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
     return connection
   }).pipe(
@@ -88,6 +88,6 @@ export const connect = (
         Effect.fail(new ManagerError({ reason: new ConnectFailed({ address, issue: reason }) })),
       CryptoError: Effect.die
     }),
-    // What runs here runs for the whole process, not under the locks of whoever came first (S-6).
+    // The connection serves the whole process, so its fibers do not inherit the locks of the first caller (S-6).
     Effect.provideService(Guard, [])
   )

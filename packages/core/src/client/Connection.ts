@@ -44,7 +44,7 @@ export interface Agreement {
   readonly limits: { readonly frameBytesMax: number; readonly inFlightMax: number; readonly watchCredit: number }
 }
 
-/** How long an interrupted fiber waits for the manager to say how its call ended (S-10). */
+/** How long an interrupted fiber waits for the fate of its call (S-10). */
 export const settleTimeoutMs = 1_000
 
 /** A value that was sent must fit into a reply, which may have that many bytes more than its request. */
@@ -53,7 +53,7 @@ const replyBytes = 64
 /** The share of a frame that arguments may fill; the rest is for what stands around them in a request or a reply. */
 const argumentShare = 3 / 4
 
-/** How much is told of why a reply was rejected. */
+/** Characters of the reason that a `reject` carries, at most. */
 const reasonLength = 500
 
 /** A frame is sent when it has grown to this size, in the middle of a turn: the manager works while more is written. */
@@ -74,7 +74,7 @@ export class Connection {
   readonly #receipts = new Receipts((from, to) => this.#writer.acknowledge(from, to))
   readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
   readonly #calls = new Calls()
-  /** Calls that the window does not admit yet, in order, and their arguments: what was sent is not kept. */
+  /** Calls that the window does not admit yet, in order, with their arguments. Arguments of sent calls are not kept. */
   readonly #waiting = new Map<Call, ReadonlyArray<Argument>>()
   /** The locks and permits that fibers of this process hold. */
   readonly holds = new Holds()
@@ -157,8 +157,8 @@ export class Connection {
   }
 
   /**
-   * Runs effects that make one call each over this connection, to distinct objects. The calls are one request: they take
-   * effect together, or none does (S-2). An interruption withdraws all of them.
+   * Runs effects that make one call each over this connection, to distinct objects. The calls are one request: they
+   * take effect together, or none does (S-2). An interruption withdraws all of them.
    */
   together<A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>): Effect.Effect<Array<A>, E, R> {
     return Effect.suspend(() => {
@@ -205,7 +205,7 @@ export class Connection {
     })
   }
 
-  /** Makes a call that nobody waits for and no guard stands over. */
+  /** Makes a call without a fiber that waits for it, and without a guard. */
   tell(target: Target, operation: OperationInfo, args: ReadonlyArray<Argument>): void {
     this.#tell(target, operation, args, () => {})
   }
@@ -221,7 +221,7 @@ export class Connection {
       return false
     }
     const isFull = this.#waiting.size > 0 || this.#inFlight >= this.agreement.limits.inFlightMax
-    // What gives something back waits for no window: others may wait for just that (S-8).
+    // A call that settles a grant bypasses the window: other calls may wait for that grant (S-8).
     if (isFull && call.role !== "settling") this.#waiting.set(call, args)
     else this.#send(call, args)
     return true
@@ -248,7 +248,7 @@ export class Connection {
     this.#written()
   }
 
-  /** What an interrupted fiber does before it ends. */
+  /** Withdraws the call of an interrupted fiber. */
   #cancel(call: Call): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (call.state === "Waiting") {
@@ -257,7 +257,8 @@ export class Connection {
       }
       if (this.#calls.get(call.sequence) === undefined) return Effect.void
       if (call.operation.access === "read") {
-        // Nothing to undo: the reply, when it comes, finds nobody. The manager may have it in its own queue still.
+        // A read has nothing to undo: its reply is ignored. The cancel matters if the manager has deferred or parked
+        // it.
         this.#forget(call)
         this.#writer.cancel(call.sequence)
         this.#written()
@@ -271,7 +272,7 @@ export class Connection {
     })
   }
 
-  /** Waits until the manager has said how a cancelled call ended, at most `settleTimeoutMs`. */
+  /** Waits for the fate of a cancelled call, at most `settleTimeoutMs`. */
   #settled(call: Call): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       const timer = Effect.runForkWith(this.#context)(Effect.sleep(settleTimeoutMs))
@@ -307,7 +308,7 @@ export class Connection {
     return !reader.malformed
   }
 
-  /** Sends what the fibers that were resumed in this turn have asked for. */
+  /** Sends the calls of the fibers that this turn resumed. */
   readonly onTurnEnd = (): void => {
     this.#reading = false
     this.#flush()
@@ -389,12 +390,12 @@ export class Connection {
     if (outcome._tag === "Success") this.dropHandles(outcome.reply)
   }
 
-  /** Lets go of the handles in what was received. */
+  /** Drops the handles in received values. */
   dropHandles(parts: Reply): void {
     for (const part of parts) if (isCell(part)) { for (const id of part.handles) this.drop(id, 1) }
   }
 
-  /** Registers a hold and what is to happen when it is lost; answers how to unregister. */
+  /** Registers a hold and a callback for its loss; returns a function that unregisters them. */
   onLost(hold: GrantId, lost: () => void): () => void {
     if (this.#ended !== undefined) lost()
     return this.holds.add(hold, lost)
@@ -456,7 +457,7 @@ export class Connection {
     }, 0)
   }
 
-  /** The last word: what was received is acknowledged before it, and nothing is sent after it. */
+  /** Sends the last message. Received replies are acknowledged before it. */
   #sayGoodbye(): void {
     this.#receipts.flush()
     this.#writer.goodbye()

@@ -1,4 +1,4 @@
-/** What a connection has received, put together to ranges: replies may come in any order (S-8). */
+/** The received sequences, joined to ranges: replies may come in any order (S-8). */
 export class Receipts {
   readonly #write: (from: number, to: number) => void
   #from = 0

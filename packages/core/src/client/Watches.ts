@@ -1,4 +1,4 @@
-/** The subscriptions of one connection (S-29): what the manager tells goes into the queue of whoever reads it. */
+/** The subscriptions of one connection (S-29): each event goes into the queue of its reader. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -9,7 +9,7 @@ import type { ManagerError } from "../ManagerError.ts"
 import { failure } from "./Failure.ts"
 import type { Target } from "./Target.ts"
 
-/** Told to a watcher: first a snapshot, then changes, a reset when it was too slow. */
+/** An event for a watcher: first a snapshot, then changes; a reset after it was too slow. */
 export interface Notification {
   readonly event: WatchEvent | "snapshot"
   readonly parts: Reply
@@ -17,7 +17,7 @@ export interface Notification {
 
 /** What subscriptions need of their connection. */
 export interface Wire {
-  /** Sends the subscription and answers its sequence, or why it cannot be sent. */
+  /** Sends the subscription and returns its sequence, or the error that prevents it. */
   readonly subscribe: (target: Target) => number | ManagerError
   readonly credit: (sequence: number, more: number) => void
   readonly unsubscribe: (sequence: number) => void
@@ -38,12 +38,15 @@ export class Watches {
     this.#wire = wire
   }
 
-  /** Whom a subscription watches, if it is one. */
+  /** The object of a subscription; absent: there is no such subscription. */
   target(sequence: number): Target | undefined {
     return this.#watches.get(sequence)?.target
   }
 
-  /** Subscribes while it is read. Credit goes back with what was taken, so that a slow reader is told less, not late. */
+  /**
+   * Subscribes while the stream is read. Credit returns with each event taken, so a slow reader skips instead of
+   * lagging.
+   */
   stream(target: Target): Stream.Stream<Notification, ManagerError> {
     return Stream.unwrap(Effect.map(
       Effect.acquireRelease(
@@ -59,7 +62,7 @@ export class Watches {
     ))
   }
 
-  /** Hands on what the manager told; what nobody waits for any more is given back. */
+  /** Hands an event on. The handles in an event without a reader are dropped. */
   tell(sequence: number, event: Notification["event"], parts: Reply): void {
     const watch = this.#watches.get(sequence)
     if (watch === undefined) return this.#wire.dropHandles(parts)
@@ -70,7 +73,7 @@ export class Watches {
     }
   }
 
-  /** Ends a subscription with an error, after what was told before. */
+  /** Ends a subscription with an error, after the events before it. */
   fail(sequence: number, error: ManagerError): void {
     const watch = this.#watches.get(sequence)
     this.#watches.delete(sequence)

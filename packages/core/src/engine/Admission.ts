@@ -1,6 +1,6 @@
 /**
- * Admission: whether the kinds may decide a request. Its guard, its arguments, the handles in them, and whether its calls
- * can take effect together.
+ * Admission: whether the kinds may decide a request. Its guard, its arguments, the handles in them, and whether its
+ * calls can take effect together.
  */
 import type { CallInput } from "./Inputs.ts"
 import { type GrantId, type Operation, type Refusal, refuse } from "./Operation.ts"

@@ -88,7 +88,7 @@ const operations = {
       return [handle(created), 1] as const
     }
   }),
-  /** Removes an object and fails whoever waits for it; old handles never rebind (S-27). */
+  /** Removes an object. Waiting calls fail with `ObjectDeleted`; old handles never rebind (S-27). */
   delete: change({
     parameters: [count],
     decide: (state, [object]) => object === directory || !state.objects.has(object) ? refuse("ObjectNotFound") : ready,

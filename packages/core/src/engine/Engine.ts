@@ -22,14 +22,14 @@
  * ```text
  *   request ──► admit ──► decide ─ ready ─► apply ───► reply      then, for every object touched:
  *                │           └─── wait ──► park                   serve its lanes to a fixpoint,
- *                └ refused ─► reply                               and collect what nothing refers to
+ *                └ refused ─► reply                               and collect unreferenced objects
  *   cancel ───► withdraw a parked request, or revoke what an answered one was granted
  *   end ──────► withdraw, revoke, drop, in one step; then serve
  *   time ─────► revoke grants whose deadline has passed
  * ```
  *
  * Indexes (S-4): a committed change, a withdrawal, a revocation and a session's end take one each. Receipts, reference
- * counts and forgetting an unused object are bookkeeping and take none; nobody can observe their order.
+ * counts and forgetting an unused object take none: their order cannot be observed.
  */
 import * as Directory from "./Directory.ts"
 import * as Grants from "./Grants.ts"
@@ -110,13 +110,13 @@ export class Engine {
     return Grants.nextDeadline(this.state)
   }
 
-  /** Applies one input. A throw from here is a bug of a kind: the host must stop, never go on with unknown state (S-2). */
+  /** Applies one input. A throw is a bug of a kind: the host must stop, because the state is unknown (S-2). */
   step(input: Input): void {
     if (input._tag === "Time") this.#time(input.now)
     else if (input._tag === "Open") this.#open(input.session, input.label)
     else {
       const session = this.state.sessions.get(input.session)
-      // What a session sent before its end may be read after it: it has no effect (I3).
+      // A message that was sent before the end of its session may be read after it. It has no effect (I3).
       if (session === undefined) return
       switch (input._tag) {
         case "Request":
@@ -174,7 +174,7 @@ export class Engine {
     })
   }
 
-  /** Ends a grant and lets the kind take back what it stood for. */
+  /** Ends a grant; the kind takes back what was granted. */
   #revoke(grant: Grant, reason: Withdrawal): void {
     const object = this.state.objects.get(grant.object)!
     Grants.settle(this.state, grant)
@@ -233,11 +233,13 @@ export class Engine {
     return grants.length === 0 ? "stands" : "compensated"
   }
 
-  /** S-11, in one step and under one index: withdraw, revoke in order of acquisition, drop; then the lanes are served. */
+  /**
+   * S-11, in one step and under one index: withdraw, revoke in order of acquisition, drop; then the lanes are served.
+   */
   #end(session: Session): void {
     this.state.index++
     const ended = { session: session.id, sequence: 0 }
-    // What it still held comes back under this index: the journal says so (S-31).
+    // Its grants come back under this index; the journal lists them (S-31).
     this.#record("ended", ended, this.state.objects.get(directory)!, [...session.grants.keys()])
     for (const request of session.requests.values()) {
       if (request._tag === "Parked") this.#requests.withdraw(session, request, "session ended")
@@ -269,7 +271,7 @@ export class Engine {
   }
 }
 
-/** What a request was granted and has not been settled, in order of acquisition. */
+/** The unsettled grants of a request, in order of acquisition. */
 const grantsOf = ({ grants }: Session, { granted, index }: Answered): ReadonlyArray<Grant> => {
   if (granted === 0) return noGrants
   const found: Array<Grant> = []

@@ -1,6 +1,6 @@
 /**
- * Grants: what is bound to one call of one session until it is settled or revoked (S-10, S-11). Plain bookkeeping; what
- * a grant stands for is known to its kind alone.
+ * Grants: bound to one call of one session until they are settled or revoked (S-10, S-11). Plain bookkeeping: only the
+ * kind knows what it granted.
  */
 import type { Grant } from "./Operation.ts"
 import * as References from "./References.ts"

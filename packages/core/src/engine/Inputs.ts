@@ -1,5 +1,5 @@
 /**
- * What an engine is told, what it answers, and what it writes down: the vocabulary that the protocol carries.
+ * The inputs of an engine, its outputs, and the entries of its journal: the vocabulary that the protocol carries.
  */
 import type { Access, Client, GrantId, Reply } from "./Operation.ts"
 import type { Argument, ObjectId } from "./Value.ts"
@@ -12,7 +12,7 @@ export type Outcome =
   | { readonly _tag: "Success"; readonly reply: Reply }
   | { readonly _tag: "Failure"; readonly error: string; readonly details: Reply }
 
-/** What can happen to a manager. Ids, labels and time come from outside (S-1). */
+/** An event that an engine applies. Ids, labels and time come from outside (S-1). */
 export type Input =
   | { readonly _tag: "Open"; readonly session: SessionId; readonly label: Client }
   | RequestInput
@@ -52,7 +52,7 @@ export interface CallInput {
   readonly args: ReadonlyArray<Argument>
 }
 
-/** What a step asks its host to tell the clients. */
+/** A message for a client, which the host sends. */
 export type Output =
   | {
     readonly _tag: "Reply"
@@ -61,7 +61,7 @@ export type Output =
     readonly index: number
     readonly outcome: Outcome
   }
-  /** The call waits now: it no longer counts as in flight (S-8). */
+  /** The request is parked: it no longer counts as in flight (S-8). */
   | { readonly _tag: "Parked"; readonly session: SessionId; readonly sequence: number }
   | { readonly _tag: "Cancelled"; readonly session: SessionId; readonly sequence: number; readonly fate: CancelFate }
   | {
@@ -72,16 +72,16 @@ export type Output =
     readonly event: WatchEvent
     readonly parts: Reply
   }
-  /** A hold of this session is no longer current, by no act of its own. */
+  /** A hold of this session was revoked. */
   | { readonly _tag: "Revoked"; readonly session: SessionId; readonly grant: GrantId }
 
 /** How a cancelled call ended (S-10). */
 export type CancelFate = "withdrawn" | "compensated" | "stands"
 
-/** What a watcher is told (S-29). */
+/** The events of a subscription (S-29). */
 export type WatchEvent = "change" | "reset" | "ended"
 
-/** One line of the journal: what took an index, and why. No gaps (S-31). */
+/** One entry of the journal: an index, and its cause. There are no gaps (S-31). */
 export interface JournalEntry {
   readonly index: number
   readonly cause: "request" | "entered" | "withdrawn" | "revoked" | "ended"

@@ -1,8 +1,8 @@
 /**
- * A kind of shared object: its state, its operations, and what happens when a client goes away.
+ * A kind of shared object: its state, its operations, and the clean-up after a client.
  *
- * A kind is data and pure functions. It knows its own idea and nothing else: waiting, indexes, sessions, replies,
- * guards, cancellation and reference counts belong to the generic loop in `Engine.ts`.
+ * A kind is data and pure functions. Waiting, indexes, sessions, replies, guards, cancellation and reference counts
+ * belong to the generic loop in `Engine.ts` and `Requests.ts`.
  *
  * An operation may *grant* something (a hold, a delivery, a lease, a reservation). A grant stays bound to the call that
  * got it until it is settled; when that call is cancelled or its session ends, the engine hands it to `revoke` (S-10,
@@ -22,22 +22,22 @@ export interface Kind<
   /** The public type's name without "Shared": `Queue`, `Lock`. */
   readonly name: Name
   /**
-   * The waiting lanes, in the order in which they are served after every change (S-13). A change that cannot go holds up
-   * those behind it in its lane, a read does not. Reads in the first lane see each change before the next is made (S-29).
+   * The lanes, in the order in which they are served after every change (S-13). A change that must wait holds up the
+   * calls behind it; a read does not. Reads in the first lane see each change before the next is made (S-29).
    */
   readonly lanes: ReadonlyArray<string>
   readonly operations: Operations
-  /** What its objects are made with, checked before `initial` sees it; absent: any words (a record's are its fields). */
+  /** The options of its objects, checked before `initial`; absent: any words (those of a record are its fields). */
   readonly options?: P
-  /** The first state from the creator's options and values, or why these are refused. Counts nothing. */
+  /** The initial state from the creator's options and values, or a refusal. Retains no value. */
   readonly initial: (options: OptionsOf<P>, values: ReadonlyArray<Cell>) => State | Refusal<"InvalidOptions">
   /** Back in the fixed initial state, so that an unused name may be forgotten (S-27). */
   readonly pristine: (state: State) => boolean
-  /** Takes back what was granted: an index of its own when cancelled, part of the step when the session ended. */
+  /** Takes back a grant: under an index of its own after a cancellation, in the step of the session's end otherwise. */
   readonly revoke?: (state: State, grant: Grant, reason: Withdrawal, at: At) => void
-  /** The client has the reply of a grant that is settled by receipt. */
+  /** The client has acknowledged the reply of a grant that is settled by receipt. */
   readonly received?: (state: State, grant: Grant, at: At) => void
-  /** What a new watcher starts from; absent: the kind cannot be watched. */
+  /** The snapshot for a new watcher; absent: the kind cannot be watched. */
   readonly snapshot?: (state: State) => Reply
   /** Whether the holds it grants may stand in a guard (S-21). */
   readonly fences?: boolean

@@ -2,8 +2,8 @@
  * Lanes: the one waiting mechanism of all kinds (S-13).
  *
  * A lane is a doubly linked list of places (`Linked.ts`), in the order in which their requests arrived: a dead waiter
- * costs its successors nothing. A request of several calls may stand in several lanes; because all lanes are in the order
- * of arrival, two such requests never wait for one another.
+ * costs its successors nothing. A request of several calls may stand in several lanes; because all lanes are in the
+ * order of arrival, two such requests never wait for one another.
  */
 import * as Linked from "./Linked.ts"
 import type { Lane, Parked, Place, SharedObject } from "./State.ts"

@@ -30,7 +30,7 @@ export interface Grant {
   deadline?: number | undefined
 }
 
-/** Who a client says it is: shown to people, never trusted. */
+/** Name and pid of a client, as the client states them: shown to people, never trusted. */
 export interface Client {
   readonly name: string
   readonly pid: number
@@ -45,7 +45,7 @@ export interface At {
   readonly index: number
   /** Engine time in milliseconds; never decreases. */
   readonly now: number
-  /** Who calls; in `withdraw` and `revoke`: who is gone. */
+  /** The calling client; in `withdraw` and `revoke` the client that is gone. */
   readonly client: Client
   /** The index at which this call began to wait, its own if the operation has `enter`; absent: it has just arrived. */
   readonly since: number | undefined
@@ -65,15 +65,15 @@ export interface At {
   readonly changed: (change: ReadonlyArray<Argument>) => void
 }
 
-/** What `decide` answers. */
+/** The result of `decide`. */
 export type Decision<Error extends string = string> =
   | { readonly _tag: "Ready" }
-  /** In this lane: a waiting call moves to its tail. Absent: where it is, or in the operation's own. */
+  /** `lane`: a waiting call moves to the tail of this lane. Absent: it stays, or joins the operation's own lane. */
   | { readonly _tag: "Wait"; readonly lane?: string }
   | Refusal<Error>
   | { readonly _tag: "Answer"; readonly reply: ReadonlyArray<Argument> }
 
-/** An expected failure of one operation: its name and what the error should tell. */
+/** An expected failure of one operation: its name and the details for its message. */
 export interface Refusal<out Error extends string = string> {
   readonly _tag: "Refuse"
   readonly error: Error
@@ -86,7 +86,7 @@ export const ready: Decision<never> = { _tag: "Ready" }
 /** Wait in the operation's lane. */
 export const wait: Decision<never> = { _tag: "Wait" }
 
-/** Wait in another lane from now on, behind those who are there. */
+/** Wait in another lane from now on, at its tail. */
 export const waitIn = (lane: string): Decision<never> => ({ _tag: "Wait", lane })
 
 /** Whether something is a refusal. */
@@ -110,8 +110,8 @@ export const answer = (...reply: ReadonlyArray<Argument>): Decision<never> => ({
 export type Reply = ReadonlyArray<Argument>
 
 /**
- * *read*: no index, run again if asked again; it may overtake, for it takes nothing from anybody. *change*: one index,
- * reply remembered, in order. *grant*: and a grant (S-10).
+ * *read*: takes no index and may overtake, because it changes nothing; it runs again when it is resent. *change*: takes
+ * one index; its reply is remembered; FIFO. *grant*: a change that makes a grant (S-10).
  */
 export type Access = "read" | "change" | "grant"
 
@@ -130,19 +130,19 @@ export interface Operation<
   readonly lane: string | undefined
   /** Whether holds in the caller's guard must be current (S-21). */
   readonly guarded: boolean
-  /** Only gives back what was granted: no limit holds it up, it may overtake, and twice is as good as once (S-8). */
+  /** Gives back a grant. Never rate-limited, may overtake, idempotent (S-8). */
   readonly settles: boolean
   readonly byReceipt: boolean
   readonly decide: (state: State, args: ReadonlyArray<Argument>, at: At) => Decision
   readonly apply: (state: State, args: ReadonlyArray<Argument>, at: At) => Reply
   /**
-   * What its beginning to wait changes already (S-14): a barrier counts it, a condition releases its lock. Takes an
-   * index, which is the call's `at.since` from then on; `withdraw` undoes it.
+   * The change that beginning to wait makes (S-14): a barrier counts the caller, a condition releases its lock. Takes
+   * an index, which is the call's `at.since` from then on. `withdraw` undoes it.
    */
   readonly enter: ((state: State, args: ReadonlyArray<Argument>, at: At) => void) | undefined
-  /** A waiting operation leaves its lane unserved (S-14): undoes what `enter` did. */
+  /** The call leaves its lane without being served (S-14): undoes `enter`. */
   readonly withdraw: ((state: State, args: ReadonlyArray<Argument>, reason: Withdrawal, at: At) => void) | undefined
-  /** Types only: what a proxy may send, what it gets, and the refusals it can meet. */
+  /** Types only: the arguments that a proxy sends, the reply, and the possible refusals. */
   readonly types?: { readonly arguments: Arguments; readonly reply: R; readonly refusals: Error }
 }
 

@@ -63,7 +63,7 @@ export type ArgumentsOf<P extends Parameters> = {
 export type AllArguments<P extends Parameters, Rest extends Parameters> = Rest extends readonly [] ? ArgumentsOf<P>
   : readonly [...ArgumentsOf<P>, ...ReadonlyArray<ArgumentsOf<Rest>[number]>]
 
-/** What an object is made with, besides its values: all who open a name must agree on it (S-27). */
+/** The options of an object, besides its values: all programs that open a name must agree on them (S-27). */
 export type Options = Readonly<Record<string, Argument>>
 
 /** The options of a kind, by name. */

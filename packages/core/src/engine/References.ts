@@ -1,9 +1,9 @@
 /**
- * Reference counts of shared objects, and what happens when nothing refers to one any more (S-23, S-24, S-27).
+ * Reference counts of shared objects, and the removal of objects without references (S-23, S-24, S-27).
  *
  * Roots are names, the imports of sessions and the arguments of parked calls; edges are the values in the states of
- * objects. Counting frees at once whatever is not in a cycle; what lost a reference and still has some is a suspect,
- * and suspects are traced from the roots now and then.
+ * objects. Counting frees an object at once unless it is in a cycle. An object that lost a reference and has others is
+ * a suspect; after every `traceEveryDrops` drops the suspects are traced from the roots.
  */
 import type { SessionId } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
@@ -33,7 +33,7 @@ export const releaseArguments = (state: EngineState, args: ReadonlyArray<Argumen
   for (const argument of args) if (isCell(argument)) release(state, argument)
 }
 
-/** Counts what a reply or event brings to a session: one import for each time a handle is told (S-24). */
+/** Counts the handles of a reply or event: one import of the session for each time a handle is sent (S-24). */
 export const importHandles = (state: EngineState, session: SessionId, parts: ReadonlyArray<Argument>): boolean => {
   let bears = false
   for (const part of parts) {
@@ -46,7 +46,7 @@ export const importHandles = (state: EngineState, session: SessionId, parts: Rea
   return bears
 }
 
-/** A session gives back some of the handles it was told (S-24). More than it was told is ignored. */
+/** A session gives back handles that it received (S-24). More than it received are ignored. */
 export const drop = (state: EngineState, session: SessionId, id: ObjectId, times: number): void => {
   const imports = state.sessions.get(session)?.imports
   const told = imports?.get(id) ?? 0
@@ -67,12 +67,14 @@ const forget = (state: EngineState, id: ObjectId, times: number): void => {
   else state.unreferenced.add(id)
 }
 
-/** To be called when an object lost a waiter or a grant: perhaps that was the last thing that kept it. */
+/** Call it after an object lost a waiter or a grant, which may have been all that kept the object. */
 export const released = (state: EngineState, object: SharedObject): void => {
   if (object.references === 0) state.unreferenced.add(object.id)
 }
 
-/** At the end of a step: whoever watches an object that nothing keeps is told, it goes, and what it held is released in turn. */
+/**
+ * At the end of a step: removes objects that nothing keeps, tells their watchers, and releases their values in turn.
+ */
 export const collect = (state: EngineState, tell: (gone: SharedObject) => void): void => {
   if (state.unreferenced.size > 0) sweep(state, tell)
   if (state.suspects.size > 0 && state.dropsSinceTrace >= state.limits.traceEveryDrops) {
@@ -86,7 +88,7 @@ const end = (state: EngineState, object: SharedObject, tell: (gone: SharedObject
   destroy(state, object)
 }
 
-/** Also visits what is added while it runs: an object's end may be the end of those it held. */
+/** Visits also objects that are added meanwhile: removing an object may free those that its values refer to. */
 const sweep = (state: EngineState, tell: (gone: SharedObject) => void): void => {
   for (const id of state.unreferenced) {
     state.unreferenced.delete(id)
@@ -115,7 +117,7 @@ export const destroy = (state: EngineState, object: SharedObject): void => {
   for (const cell of object.kind.values(object.state)) release(state, cell)
 }
 
-/** Objects that no root reaches are only held by each other: they go. */
+/** Removes suspects that no root reaches: they only refer to each other. */
 const trace = (state: EngineState, tell: (gone: SharedObject) => void): void => {
   const reached = new Set<ObjectId>()
   const pending: Array<ObjectId> = []

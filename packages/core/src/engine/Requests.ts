@@ -55,12 +55,15 @@ export class Requests {
     else this.#fail(session, request, verdict)
   }
 
-  /** I4: tries the lanes of an object, in order, until nobody can go. A change that must wait holds up its lane (S-13). */
+  /**
+   * I4: serves the lanes of an object, in order, until no head can go. A change that must wait holds up its lane
+   * (S-13).
+   */
   serve(object: SharedObject): void {
     while (object.waiting > 0 && this.#serveOne(object));
   }
 
-  /** Ends a waiting request without a reply, and undoes what its beginning to wait had changed. */
+  /** Ends a waiting request without a reply, and undoes its `enter`. */
   withdraw(session: Session, parked: Parked, reason: Withdrawal): void {
     Waiting.unpark(this.#state, session, parked)
     this.#find(parked.calls)
@@ -74,7 +77,7 @@ export class Requests {
     }
   }
 
-  /** Whether a request only gives back what was granted: no limit may hold it up (S-8). */
+  /** Whether a request only gives back grants: such a request is never rate-limited (S-8). */
   settles({ calls }: RequestInput): boolean {
     this.#find(calls)
     for (let i = 0; i < calls.length; i++) {
@@ -139,7 +142,7 @@ export class Requests {
       const object = this.#objects[i]!
       const operation = this.#operation(request, i)
       const { access, lane } = operation
-      // S-13: a change stands behind those that wait; a refusal, an answer or a read takes nothing from them.
+      // S-13: a change queues behind waiting changes. A refusal, an answer or a read need not: it takes nothing.
       const isBehind = mayBeBehind && lane !== undefined && Lane.isBehind(object, lane, parked)
       const at = this.#at.of(object, session.id, parked?.since, isBehind)
       const decision = operation.decide(object.state, calls[i]!.args, at)
@@ -266,7 +269,9 @@ export class Requests {
   // taking effect
   // ---------------------------------------------------------------------------------------------------------------
 
-  /** Applies what was decided, and replies. Several calls reply with the index and the length of each reply before it. */
+  /**
+   * Applies what was decided, and replies. Several calls reply with the index and the length of each reply before it.
+   */
   #carryOut(session: Session, request: Request, since: number | undefined): void {
     const { calls, sequence } = request
     const { index: before } = this.#state

@@ -40,7 +40,7 @@ export interface Answered {
   /** The index of its last change. */
   readonly index: number
   readonly outcome: Outcome
-  /** The last so many indexes, up to `index`, are those under which it may have been granted something; 0: nothing. */
+  /** How many indexes, up to `index`, to search for its grants; 0: it was granted nothing. */
   readonly granted: number
 }
 
@@ -63,7 +63,7 @@ export interface Watcher {
   lagged: boolean
 }
 
-/** One client: everything held, waited for, borrowed or referenced belongs to it and ends with it (S-11). */
+/** One client. Its grants, parked requests, imports and subscriptions end with it (S-11). */
 export interface Session {
   readonly id: SessionId
   readonly label: Client
@@ -91,11 +91,11 @@ export interface SharedObject {
   /** The kind's, by position. */
   readonly operations: Operations
   readonly name: string | undefined
-  /** What everyone who opens the name must agree on, as canonical text (S-27). */
+  /** The options on which all programs that open the name must agree, as canonical text (S-27). */
   readonly agreement: string
   /** The canonical form of its item schemas (S-26). */
   readonly fingerprint: string
-  /** Lives until deleted, though nobody refers to it: it was opened with a value of the user's (S-27). */
+  /** Lives until it is deleted, also without references: it was opened with initial values (S-27). */
   readonly keep: boolean
   // oxlint-disable-next-line typescript/no-explicit-any -- only `kind` ever reads it, see AnyKind
   readonly state: any

@@ -1,11 +1,11 @@
 /**
- * Requests that wait: what begins and ends with the waiting, whatever the lanes are (S-14).
+ * Parking: the bookkeeping when a request begins to wait and when it stops waiting (S-14).
  */
 import * as Lane from "./Lane.ts"
 import * as References from "./References.ts"
 import type { EngineState, Parked, Session, SharedObject } from "./State.ts"
 
-/** A request begins to wait. Its arguments are counted, and every object it calls is kept. */
+/** A request begins to wait: its arguments are retained, and the objects that it calls are kept. */
 export const park = (state: EngineState, session: Session, parked: Parked): void => {
   session.requests.set(parked.sequence, parked)
   session.parked++
@@ -16,7 +16,7 @@ export const park = (state: EngineState, session: Session, parked: Parked): void
   }
 }
 
-/** A request waits no longer and leaves all its lanes. Those behind a change may go now; nobody waits for a read to go. */
+/** A request stops waiting and leaves all its lanes. Requests behind a change may go then, so its object is touched. */
 export const unpark = (state: EngineState, session: Session, parked: Parked): void => {
   for (const place of parked.places) {
     const object = state.objects.get(parked.calls[place.call]!.object)!
@@ -36,8 +36,8 @@ export const unpark = (state: EngineState, session: Session, parked: Parked): vo
 }
 
 /**
- * Moves the only place of a parked request to the tail of another lane, and the request to the end of its session's: when
- * the session ends its requests are withdrawn in the order in which they came to where they wait.
+ * Moves the only place of a parked request to the tail of another lane, and the request to the end of its session's:
+ * when the session ends its requests are withdrawn in the order in which they came to where they wait.
  */
 export const move = (
   state: EngineState,

@@ -1,9 +1,9 @@
 /**
  * Watching an object: a snapshot, then every change in order, without a silent gap (S-29).
  *
- * A watcher has credit. A change that finds none is not kept: the watcher is marked as lagging, and its next credit
- * is answered with a fresh snapshot. So a slow watcher costs nothing but its mark, and delays nobody (S-12).
- * Watchers keep nothing alive (S-24).
+ * A watcher has credit. Without credit a change is not kept: the watcher is marked as lagging, and gets a fresh
+ * snapshot with its next credit. So a slow watcher costs one mark and delays no other client (S-12). Watchers keep
+ * nothing alive (S-24).
  */
 import type { Outcome, WatchEvent } from "./Inputs.ts"
 import type { Reply } from "./Operation.ts"

@@ -19,12 +19,12 @@ export interface Endpoint {
 
 /** A connection to a manager. */
 export class Manager extends Context.Service<Manager, {
-  /** Who holds what, who waits for what: a snapshot of one instant. */
+  /** Returns all holders and waiters, as one atomic snapshot. */
   readonly inspect: Effect.Effect<Inspection, ManagerError>
   /**
-   * Deletes a shared object at once, whoever uses it: waiting calls fail with `ObjectDeleted`, its holds are lost, and
-   * old handles never mean a new object of the same name (S-27). An object opened with an initial value lives until
-   * then; others go by themselves when nobody uses them.
+   * Deletes a shared object at once, also while it is in use: waiting calls fail with `ObjectDeleted`, its holds are
+   * lost, and old handles never mean a new object of the same name (S-27). An object opened with an initial value lives
+   * until then; others go by themselves when nobody uses them.
    */
   readonly remove: (object: Remote.Shared) => Effect.Effect<void, ManagerError>
   /** The session that carries every call of this process. @internal */

@@ -44,7 +44,7 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
 /** The property under which a shared object carries its remote. */
 export const TypeId = "~@effect-multiprocessing/core/Shared"
 
-/** What every shared object has: it can travel as a value and tell what it is. */
+/** Every shared object carries its remote, by which it can travel as a value. */
 export interface Shared {
   readonly [TypeId]: Remote<unknown>
 }
@@ -53,7 +53,7 @@ export interface Shared {
 export const directory = (connection: Connection, description = "the manager"): Remote<typeof DirectoryKind> =>
   new Remote<typeof DirectoryKind>(connection, "Directory", { id: 0, description, name: undefined }, "")
 
-/** What becomes of a reply. */
+/** Turns a reply into an exit. */
 type Decode<K, N extends keyof OperationsOf<K>, A, E> = (reply: ReplyOf<K, N>, index: number) => Exit.Exit<A, E>
 
 /** One shared object over a connection. */
@@ -104,7 +104,7 @@ export class Remote<K> {
     return connection.callOwned(restore, target, operation, args, this.#complete(name, decode, refusals), rejection)
   }
 
-  /** Sends a call whose end nobody waits for: giving something back. A connection that has ended holds nothing. */
+  /** Sends a call without waiting for its end: to give something back. A connection that has ended holds nothing. */
   tell<N extends keyof OperationsOf<K> & string>(name: N, args: ArgumentsOf<K, N>): void {
     const operation = this.#operations.get(name)
     if (operation !== undefined) this.connection.tell(this.target, operation, args)
@@ -115,17 +115,17 @@ export class Remote<K> {
     return this.connection.watch(this.target)
   }
 
-  /** A value on its way out, encoded now; one that does not encode fails before anything is sent. */
+  /** Encodes a value now. A value that does not encode fails before anything is sent. */
   encode<A>(operation: string, codec: ValueCodec<A>, value: A): Exit.Exit<Cell, ManagerError> {
     return Exit.mapError(codec.encode(value), (error) => this.notEncoded(operation, error))
   }
 
-  /** A value on its way out, encoded now, as text that tells whether two are equal (S-25). */
+  /** Encodes a value now as canonical text: equal values have equal text (S-25). */
   encodeCanonical<A>(operation: string, codec: ValueCodec<A>, value: A): Exit.Exit<Cell, ManagerError> {
     return Exit.mapError(codec.encodeCanonical(value), (error) => this.notEncoded(operation, error))
   }
 
-  /** A key on its way out. The manager counts no references in keys, so a handle cannot stand in one (S-23). */
+  /** Encodes a key. The manager counts no references in keys, so a key cannot hold a handle (S-23). */
   encodeKey<A>(operation: string, codec: ValueCodec<A>, key: A): Exit.Exit<string, ManagerError> {
     const encoded = this.encodeCanonical(operation, codec, key)
     return Exit.isSuccess(encoded) && encoded.value.handles.length > 0
@@ -133,7 +133,7 @@ export class Remote<K> {
       : Exit.map(encoded, ({ text }) => text)
   }
 
-  /** A value on its way in. */
+  /** Decodes a value. */
   decode<A>(operation: string, codec: ValueCodec<A>, cell: Cell): Exit.Exit<A, ManagerError> {
     return Exit.mapError(
       codec.decode(cell),
@@ -155,7 +155,7 @@ export class Remote<K> {
     refusals: Refusals<string, F> | undefined
   ) {
     return (outcome: Outcome, index: number): Exit.Exit<A, E | F | ManagerError> => {
-      // The kind's definition says what it replies; both sides are of one protocol version (handshake).
+      // The kind's definition types its reply; both sides have one protocol version (handshake).
       if (outcome._tag === "Success") return decode(outcome.reply as unknown as R, index)
       const { details, error } = outcome
       const refusal = refusals?.[error]

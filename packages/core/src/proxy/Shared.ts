@@ -1,5 +1,5 @@
 /**
- * A kind as a typed service: what every public module of a kind is made of (`Service`, `make`, `schema`, `isSharedX`).
+ * A kind as a typed service: the parts of every public module of a kind (`Service`, `make`, `schema`, `isSharedX`).
  *
  * A kind's module has two parts: a *facade*, by which a remote object becomes the interface its users see, and the
  * *creation* of a new object. Opening, layers, handles and their lifetimes are here, once.
@@ -24,7 +24,7 @@ import { HandleCollector } from "./ValueCodec.ts"
 
 export { type Shared, TypeId } from "./Remote.ts"
 
-/** How an object of a kind is talked to. */
+/** How a remote object of a kind becomes the interface of its users. */
 export interface Facade<A extends Remote.Shared, K extends Named, C = void, R = never> {
   readonly kind: K["name"]
   /** The schemas of its values; absent: it has none. */
@@ -37,7 +37,7 @@ export interface Facade<A extends Remote.Shared, K extends Named, C = void, R = 
   readonly proxy: (remote: Remote.Remote<K>, codecs: C) => A
 }
 
-/** What a new object of a kind is made with. */
+/** The options and values of a new object of a kind. */
 export interface Creation<K extends Named, C = void> {
   readonly options?: OptionsOf<NonNullable<K["options"]>>
   /** Values the object begins with; absent: none. */
@@ -50,7 +50,7 @@ interface Named {
   readonly options?: OptionParameters
 }
 
-/** What can go wrong when an object is opened. */
+/** The errors of opening an object. */
 export type OpenError = ManagerError | SchemaMismatch | OptionsMismatch
 
 /**
@@ -134,7 +134,7 @@ const openRefusals = (name: string, object: string): Remote.Refusals<OpenRefusal
 export interface ServiceClass<Self, Id extends string, A extends Remote.Shared, R>
   extends Context.ServiceClass<Self, Id, A>
 {
-  /** The object of this name, opened once for all who use this layer. */
+  /** The object of this name, opened once for all users of this layer. */
   readonly layer: Layer.Layer<Self, OpenError, Manager | R>
   /** Its handle as a value (S-24). */
   readonly schema: HandleSchema<A, R>

@@ -1,8 +1,8 @@
 /**
  * Values of one schema, as cells: canonical JSON text and the handles in it (S-23, S-25).
  *
- * Codecs run in the turn in which they are called, never across turns: a reply is decoded where its frame is read
- * (S-9). A schema whose codec would have to wait is a defect of the program.
+ * Codecs run in the turn in which they are called: a reply is decoded where its frame is read (S-9). A schema whose
+ * codec is asynchronous is a defect of the program.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -37,7 +37,7 @@ export const make = <S extends Schema.Top>(
     const codec = Schema.toCodecJson(schema)
     const encode = Schema.encodeUnknownEffect(codec)
     const decode = Schema.decodeUnknownEffect(codec)
-    // Plain schemas answer with an Exit at once; those with services or handles need a run, still in this turn.
+    // Plain schemas return an Exit at once. Schemas with services or handles need a run, still in this turn.
     const run = <A, E>(
       effect: Effect.Effect<A, E, S["DecodingServices"] | S["EncodingServices"]>,
       collected?: Array<ObjectId>
@@ -55,7 +55,7 @@ export const make = <S extends Schema.Top>(
       encode: encodeWith(JSON.stringify),
       encodeCanonical: encodeWith((json) => JSON.stringify(canonical(json))),
       decode: (cell) => {
-        // What another program has stored need not be what this one's codec would write.
+        // Another program may have stored text that this codec would not write.
         const json = Result.try((): unknown => JSON.parse(cell.text))
         return Result.isSuccess(json) ? run(decode(json.success)) : Exit.fail(notJson(json.failure))
       }
@@ -72,7 +72,7 @@ const canonical = (json: unknown): unknown => {
   const sorted: Record<string, unknown> = {}
   for (const key of Object.keys(json).sort()) {
     const value = canonical((json as Record<string, unknown>)[key])
-    // To assign it would set the prototype.
+    // An assignment would set the prototype.
     if (key === "__proto__") Object.defineProperty(sorted, key, { value, enumerable: true })
     else sorted[key] = value
   }

@@ -1,5 +1,5 @@
 /**
- * A body under a hold: what a lock, permits and a condition have in common (S-20 to S-22).
+ * A body under a hold: the common part of locks, permits and conditions (S-20 to S-22).
  *
  * ```text
  *   grant ─► Held ─► body, with the hold in its guard ─► the end: told to the manager, not asked
@@ -24,7 +24,7 @@ export class Held<L> implements GuardedBy {
   #state: "held" | "suspended" | "lost" | "over" = "held"
   #unregister: () => void
 
-  /** To be made in the turn in which the grant is read: that it is lost may be the next thing the manager says. */
+  /** Make it in the turn in which the grant is read: the next message may revoke it. */
   constructor(remote: Remote<unknown>, token: GrantId, loss: (token: GrantId) => L) {
     this.#remote = remote
     this.connection = remote.connection
@@ -37,7 +37,7 @@ export class Held<L> implements GuardedBy {
     return this.#token
   }
 
-  /** The manager knows it, as far as is known here. */
+  /** As far as this process knows, the hold is current in the manager. */
   get isCurrent(): boolean {
     return this.#state === "held"
   }
@@ -46,7 +46,7 @@ export class Held<L> implements GuardedBy {
     return this.#state === "suspended"
   }
 
-  /** Whether a body still stands under it, and it is of this object (S-20). */
+  /** Whether it is a hold of this object whose body has not ended (S-20). */
   isOf(remote: Remote<unknown>): boolean {
     return this.#state !== "over" && this.connection === remote.connection &&
       this.#remote.target.id === remote.target.id
@@ -57,13 +57,13 @@ export class Held<L> implements GuardedBy {
     return Deferred.await(this.#lost)
   }
 
-  /** It is given up for a while. What is called under it meanwhile is refused, which is no loss. */
+  /** Gives the hold up for a while. Calls under it are refused meanwhile, which is no loss. */
   suspend(): void {
     this.#unregister()
     this.#state = "suspended"
   }
 
-  /** It is back, with this token; false if nobody waited for it any more. */
+  /** Makes it current again, with this token; false if it was not suspended. */
   renew(token: GrantId): boolean {
     if (this.#state !== "suspended") return false
     this.#state = "held"
@@ -72,7 +72,7 @@ export class Held<L> implements GuardedBy {
     return true
   }
 
-  /** It will not come back, if it was suspended. What is called under it from now on is interrupted, as after any loss. */
+  /** Loses a suspended hold for good. Calls under it are interrupted from now on, as after any loss. */
   lose(): void {
     if (this.#state !== "suspended") return
     this.#state = "lost"
@@ -80,7 +80,7 @@ export class Held<L> implements GuardedBy {
     this.#trip()
   }
 
-  /** Its body has ended. */
+  /** Ends it: its body has ended. */
   end(): void {
     this.#unregister()
     this.#state = "over"
@@ -100,8 +100,8 @@ export const heldOf = (remote: Remote<unknown>): Effect.Effect<Held<unknown> | u
   Effect.map(Guard, (guard) => guard.find((hold): hold is Held<unknown> => hold instanceof Held && hold.isOf(remote)))
 
 /**
- * Runs a body under a hold that was just granted, where interruption is masked; `release` gives it back, however the
- * body ends. It is told and not asked: the hold passes on when that arrives, and a frozen manager holds nobody up.
+ * Runs a body under a hold that was just granted, where interruption is masked. `release` gives the hold back, however
+ * the body ends, and does not wait for a reply: so a frozen manager delays no fiber.
  */
 export const under = <A, E, R, L>(
   restore: Restore,

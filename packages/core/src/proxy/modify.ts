@@ -84,7 +84,8 @@ export const modify = <
     return Effect.flatMap(reserving, ({ now, reservation }) => {
       const loop = (current: Now): Result =>
         attempt(current, reservation, (now) =>
-          // Refused, though nothing has changed: the reservation is over (it has a deadline), and another updater has one.
+          // Refused, though nothing has changed: the reservation is over (it has a deadline), and another updater has
+          // one.
           isSame(now.expected, current.expected) ? reserved : loop(now))
       return Effect.onExit(restore(loop(now)), (exit) =>
         Effect.sync(() => {

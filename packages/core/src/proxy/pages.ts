@@ -1,5 +1,5 @@
 /**
- * All that an object holds, of one instant, as a stream that reads page by page (`engine/kinds/scan.ts`).
+ * All values of an object, as one atomic copy, as a stream that reads page by page (`engine/kinds/scan.ts`).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,9 +19,9 @@ const pageBytes = 192 * 1024
 type Scannable = Kind<any, ReturnType<typeof operations>>
 
 /**
- * Everything that an object held when the stream began, in order: nothing that changes later is seen. Each page is asked
- * for when it is pulled, so a slow reader costs the manager the copied references and nothing else. The scan ends with
- * the stream, however that ends.
+ * Everything that an object held when the stream began, in order: nothing that changes later is seen. Each page is
+ * asked for when it is pulled, so a slow reader costs the manager the copied references and nothing else. The scan ends
+ * with the stream, however that ends.
  */
 export const pages = <A>(
   remote: Remote<Scannable>,
