@@ -115,6 +115,33 @@ const mail = workload({
   help: ({ mail }, _, round) => [mail.take, ...round < lateRound ? [] : [mail.close]]
 })
 
+/** Calls that take effect together, and wait together. */
+const together = workload({
+  samples: {
+    left: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 0 }),
+    right: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 0 }),
+    jobs: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 1 }),
+    log: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2 })
+  },
+  actions: {
+    transfer: ({ left, right }, { impatiently, random }) => {
+      const amount = random.below(9)
+      return impatiently(Manager.atomic([left.add(-amount), right.add(amount)]))
+    },
+    sum: ({ left, right }) => Manager.atomic([left.get, right.get]),
+    offerBoth: ({ jobs, log }, { impatiently, ledger }) => {
+      const item = ledger.item()
+      return impatiently(Manager.atomic([jobs.offer(item), log.offer(item)]))
+    },
+    offerBothAcross: ({ jobs, left, log, right }, { impatiently, ledger }) =>
+      impatiently(Manager.atomic([log.offer(ledger.item()), left.add(1), right.add(-1), jobs.offer(ledger.item())])),
+    offerOne: ({ jobs }, { impatiently, ledger }) => impatiently(jobs.offer(ledger.item())),
+    untilBothEmpty: ({ jobs, log }, { impatiently }) => impatiently(Manager.atomic([jobs.untilEmpty, log.untilEmpty])),
+    take: ({ jobs, log }, { impatiently, random }) => impatiently(random.chance(1 / 2) ? jobs.take : log.take)
+  },
+  help: ({ jobs, log }, _, round) => [jobs.clear, log.clear, ...round < lateRound ? [] : [jobs.close, log.close]]
+})
+
 /** The directory itself. */
 const directory = workload({
   samples: {},
@@ -129,4 +156,4 @@ const directory = workload({
 })
 
 /** Every scenario by its name. */
-export const scenarios: Readonly<Record<string, AnyWorkload>> = { guarded, store, mail, directory }
+export const scenarios: Readonly<Record<string, AnyWorkload>> = { guarded, store, mail, together, directory }
