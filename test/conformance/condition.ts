@@ -1,12 +1,15 @@
 import * as Remote from "#core/proxy/Remote.ts"
-import { Manager, SharedCondition, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { Manager, SharedCondition, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { untilWaiting } from "../support/untilWaiting.ts"
+import { locking } from "./hold.ts"
 import { programs, suite } from "./suite.ts"
 
 /** `SharedCondition`. */
 export const conditionSuite = suite("SharedCondition", (it, runs) => {
+  locking(it, SharedCondition.make())
+
   it.effect.prop(
     "wakes those who have waited longest, as many as it says, and nobody else (S-15)",
     [programs("wait", "notify", "notifyAll", "interrupt")],
@@ -47,23 +50,6 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
       }).pipe(Effect.scoped),
     runs
   )
-
-  it.effect("is a lock besides: one at a time, not re-entrant, told of at once if it is not free (S-20)", () =>
-    Effect.gen(function*() {
-      const condition = yield* SharedCondition.make()
-      let inside = 0
-      const body = Effect.gen(function*() {
-        assert.strictEqual(++inside, 1)
-        assert.isTrue(yield* condition.isHeld)
-        inside--
-      })
-      yield* Effect.all(Array.from({ length: 20 }, () => condition.withLock(body)), { concurrency: "unbounded" })
-      const again = yield* condition.withLock(Effect.flip(condition.withLockIfAvailable(Effect.void)))
-      assert.strictEqual(again._tag, "AlreadyHeld")
-      const elsewhere = SharedLock.unguarded(condition.withLockIfAvailable(Effect.void))
-      assert.isTrue((yield* condition.withLock(elsewhere))._tag === "None")
-      assert.isTrue((yield* elsewhere)._tag === "Some")
-    }).pipe(Effect.scoped))
 
   it.effect("waits and notifies under its lock only, and says so", () =>
     Effect.gen(function*() {

@@ -1,7 +1,7 @@
-import * as Remote from "#core/proxy/Remote.ts"
-import { Manager, SharedSemaphore } from "@effect-multiprocessing/core"
+import { SharedSemaphore } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Semaphore } from "effect"
+import { Deferred, Effect, Fiber, type Option, Semaphore } from "effect"
+import { holdSuite } from "./hold.ts"
 import { programs, suite } from "./suite.ts"
 
 const permits = 3
@@ -97,6 +97,17 @@ const follow = (
 
 /** `SharedSemaphore`. */
 export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
+  holdSuite(
+    it,
+    Effect.map(SharedSemaphore.make({ permits: 2 }), (semaphore) => ({
+      object: semaphore,
+      hold: semaphore.withPermits(2),
+      holdIfAvailable: semaphore.withPermitsIfAvailable(2),
+      isFree: Effect.map(semaphore.available, (available) => available === 2),
+      lost: ["PermitsLost", "2 permits of Semaphore"]
+    }))
+  )
+
   it.effect.prop(
     "lets those run who should, first come first served, as Effect's lets those who fit (S-13, S-33)",
     [programs("begin", "try", "finish", "interrupt")],
@@ -131,21 +142,6 @@ export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
       assert.strictEqual(yield* semaphore.available, 5)
     }).pipe(Effect.scoped))
 
-  it.effect("has its permits back however the body ends: success, failure, defect, interruption", () =>
-    Effect.gen(function*() {
-      const semaphore = yield* SharedSemaphore.make({ permits: 2 })
-      const ends: ReadonlyArray<Effect.Effect<unknown, string>> = [
-        Effect.succeed(1),
-        Effect.fail("failure"),
-        Effect.die("defect"),
-        Effect.interrupt
-      ]
-      for (const end of ends) {
-        yield* Effect.exit(semaphore.withPermits(2)(end))
-        assert.deepStrictEqual(yield* semaphore.withPermitsIfAvailable(2)(Effect.succeed("in")), Option.some("in"))
-      }
-    }).pipe(Effect.scoped))
-
   it.effect("fails at once when asked for more than it has, where Effect's waits for ever", () =>
     Effect.gen(function*() {
       const semaphore = yield* SharedSemaphore.make({ permits: 2 })
@@ -154,22 +150,6 @@ export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
         assert.strictEqual(error._tag, "TooManyPermits")
         assert.include(error.message, "has 2 permits in all: a request for more would wait forever")
       }
-    }).pipe(Effect.scoped))
-
-  it.effect("deleted, its permits are lost to their holders, and who waits fails (S-22, S-27)", () =>
-    Effect.gen(function*() {
-      const { connection } = yield* Manager.Manager
-      const semaphore = yield* SharedSemaphore.make({ permits: 2 })
-      const entered = yield* Deferred.make<void>()
-      const body = Effect.andThen(Deferred.succeed(entered, undefined), Effect.never)
-      const holder = yield* Effect.forkChild(Effect.flip(semaphore.withPermits(2)(body)))
-      yield* Deferred.await(entered)
-      const waiter = yield* Effect.forkChild(Effect.flip(semaphore.withPermit(Effect.void)), { startImmediately: true })
-      yield* Remote.directory(connection).call("delete", [semaphore[Remote.TypeId].target.id], () => Exit.void)
-      const lost = yield* Fiber.join(holder)
-      assert.strictEqual(lost._tag, "PermitsLost")
-      assert.include(lost.message, "2 permits of Semaphore")
-      assert.include((yield* Fiber.join(waiter)).message, "was removed while acquire waited")
     }).pipe(Effect.scoped))
 
   it.effect("can be opened by name with the same number of permits only, and travels as a value", () =>
