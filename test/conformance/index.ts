@@ -1,6 +1,7 @@
 /** Every suite, for one deployment of a manager. */
 import { arraySuite } from "./array.ts"
 import { barrierSuite } from "./barrier.ts"
+import { bytesSuite } from "./bytes.ts"
 import { conditionSuite } from "./condition.ts"
 import { latchSuite } from "./latch.ts"
 import { listSuite } from "./list.ts"
@@ -30,5 +31,6 @@ const suites = [
   semaphoreSuite,
   conditionSuite,
   listSuite,
-  arraySuite
+  arraySuite,
+  bytesSuite
 ]

@@ -5,7 +5,7 @@
  *     npm run stress -- [--workers N] [--operations N] [--kills N] [--seed N]
  */
 import { certify } from "#core/testing/certify.ts"
-import type { JournalEntry } from "#core/testing/History.ts"
+import { fromJournalLine, type JournalEntry } from "#core/testing/History.ts"
 import { Manager, Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Data, Effect, FileSystem, Layer, Random, Stream } from "effect"
@@ -94,7 +94,7 @@ const readJournal = Effect.fnUntraced(function*(path: string) {
     Stream.decodeText,
     Stream.splitLines,
     Stream.filter((line) => line !== ""),
-    Stream.runForEach((line) => Effect.sync(() => journal.push(JSON.parse(line))))
+    Stream.runForEach((line) => Effect.sync(() => journal.push(fromJournalLine(line))))
   )
   return journal
 })

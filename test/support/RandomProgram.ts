@@ -4,7 +4,7 @@
  */
 import * as Lane from "#core/engine/Lane.ts"
 import type { Operation } from "#core/engine/Operation.ts"
-import type { Argument, ObjectId } from "#core/engine/Value.ts"
+import { type Argument, bytesCell, type ObjectId } from "#core/engine/Value.ts"
 import { Random } from "#core/testing/Random.ts"
 import { type Client, EngineHarness, handleOf, value } from "./EngineHarness.ts"
 import { drawOpening, words } from "./openings.ts"
@@ -137,6 +137,7 @@ export class RandomProgram {
   }
 
   #value(random: Random) {
+    if (random.chance(0.1)) return bytesCell(Uint8Array.of(random.below(3)))
     return random.chance(0.5) ?
       value(random.below(10)) :
       handleOf(...Array.from({ length: random.below(3) + 1 }, () => this.#object(random)))

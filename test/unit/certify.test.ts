@@ -1,8 +1,10 @@
-import { cell } from "#core/engine/Value.ts"
+import { bytesCell, cell } from "#core/engine/Value.ts"
+import { Manager } from "@effect-multiprocessing/core"
 import {
   type Argument,
   type CallRecord,
   certify,
+  fromJournalLine,
   type History,
   type JournalEntry,
   linearizable,
@@ -120,6 +122,13 @@ const redelivery = (): Book => {
   book.change(jobs, "ack", [6], [])
   return book
 }
+
+it("a journal is read as it was written, bytes too", () => {
+  const book = new Book()
+  const items = [cell("\"a\""), bytesCell(Uint8Array.of(0, 10, 255)), bytesCell(new Uint8Array(0)), "bytes", null, 1]
+  book.change(book.open("Queue"), "offerAll", items, [{ text: "1", handles: [2] }])
+  assert.deepStrictEqual(book.journal.map(Manager.toJournalLine).map(fromJournalLine), book.journal)
+})
 
 describe("certify", () => {
   it("accepts every kind", () => {

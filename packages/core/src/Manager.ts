@@ -18,6 +18,7 @@ import type { Inspection } from "./engine/Directory.ts"
 import type { JournalEntry } from "./engine/Inputs.ts"
 import { kinds } from "./engine/kinds/index.ts"
 import type { Client } from "./engine/Operation.ts"
+import { bytesToJson } from "./engine/Value.ts"
 import * as Limits from "./Limits.ts"
 import { ForeignHandle, ManagerError } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
@@ -42,6 +43,9 @@ export interface ManagerOptions {
   /** Told of every state change as it takes its index, for certification (S-31). */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
+
+/** An entry of a journal as a line of JSON; `fromJournalLine` of `testing` reads it. */
+export const toJournalLine = (entry: JournalEntry): string => JSON.stringify(entry, bytesToJson)
 
 /** As `layerMemory`, with options. */
 export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, ManagerError> =>

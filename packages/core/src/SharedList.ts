@@ -13,7 +13,7 @@ import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { list } from "./engine/kinds/list.ts"
-import { type Argument, type Cell, cell } from "./engine/Value.ts"
+import { type Argument, type Cell, cell, isEqual } from "./engine/Value.ts"
 import { InvalidRequest, ManagerError } from "./ManagerError.ts"
 import { IndexOutOfRange, theEnd, whenOutOfRange, whole } from "./proxy/bounds.ts"
 import { all, encoded } from "./proxy/exits.ts"
@@ -292,14 +292,17 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
   }
 }
 
-/** The item at an index, to be modified. Its version is its text: equal items have equal text. */
+/** An item as a compare-and-set expects it: its content, which bears no handles. */
+const contentOf = (item: Cell): Cell => item.text === undefined ? item : cell(item.text)
+
+/** The item at an index, to be modified. Its version is its content: equal items have equal content. */
 const entry = <A>(
   remote: ListRemote,
   codec: ValueCodec.ValueCodec<A>,
   index: number
 ): Entry<A, IndexOutOfRange | ManagerError, number, Cell, Cell, readonly [item: Cell]> => {
   const current = (item: Cell): Exit.Exit<Current<A, Cell>, IndexOutOfRange | ManagerError> =>
-    Exit.map(remote.decode("modifyAt", codec, item), (value) => ({ value, expected: cell(item.text) }))
+    Exit.map(remote.decode("modifyAt", codec, item), (value) => ({ value, expected: contentOf(item) }))
   return {
     remote,
     key: index,
@@ -309,7 +312,7 @@ const entry = <A>(
         : current(item)),
     encode: (value) => remote.encodeCanonical("modifyAt", codec, value),
     decode: ([item]) => current(item),
-    isSame: (left, right) => left.text === right.text,
+    isSame: isEqual,
     refusals: whenOutOfRange(index)
   }
 }

@@ -168,7 +168,7 @@ type Services<K extends Schema.Top, V extends Schema.Top> =
   | V["DecodingServices" | "EncodingServices"]
 
 interface Codecs<K, V> {
-  readonly key: ValueCodec.ValueCodec<K>
+  readonly key: ValueCodec.TextCodec<K>
   readonly value: ValueCodec.ValueCodec<V>
 }
 
@@ -178,7 +178,7 @@ const facade = <K extends Schema.Top, V extends Schema.Top>(
   kind,
   values: {
     fingerprint: `${ValueCodec.fingerprint(key)} → ${ValueCodec.fingerprint(value)}`,
-    codecs: Effect.all({ key: ValueCodec.make(key), value: ValueCodec.make(value) })
+    codecs: Effect.all({ key: ValueCodec.makeText(key), value: ValueCodec.make(value) })
   },
   // `proxy` gives every map arithmetic; the type MapOf shows it where the values' schema is a number.
   proxy: (remote, codecs) => proxy(remote, codecs) as unknown as MapOf<K, V>

@@ -51,6 +51,16 @@ describe("a small window", () => {
       assert.strictEqual(connected.manager.connection.pending, 0)
     }))
 
+  it.live("keeps the bytes of a call that waits for room as they were when the call was made", () =>
+    Effect.gen(function*() {
+      const { as } = yield* setUp({ inFlightMax: 1 })
+      const queue = yield* as(SharedQueue.make({ item: Schema.Uint8Array }))
+      const bytes = Uint8Array.of(1, 2, 3)
+      const offers = Effect.all([queue.offer(bytes), queue.offer(bytes)], { concurrency: "unbounded" })
+      yield* Effect.all([offers, Effect.sync(() => bytes.fill(0))], { concurrency: "unbounded" })
+      assert.deepStrictEqual([yield* queue.take, yield* queue.take], [Uint8Array.of(1, 2, 3), Uint8Array.of(1, 2, 3)])
+    }))
+
   it.live("forgets every reply once it was acknowledged, in whatever order replies came", () =>
     Effect.gen(function*() {
       const { as, connected, memory, session } = yield* setUp({ inFlightMax: 8 })

@@ -21,7 +21,8 @@ const AnArgument = Schema.Union([
   Schema.Null,
   Schema.Number,
   Text,
-  Schema.Struct({ text: Text, handles: Schema.Array(Id) })
+  Schema.Struct({ text: Text, handles: Schema.Array(Id) }),
+  Schema.Struct({ bytes: Schema.Uint8Array, handles: Schema.Tuple([]) })
 ])
 const Arguments = Schema.Array(AnArgument)
 
@@ -56,6 +57,8 @@ const odd: ReadonlyArray<Argument> = [
   "🙂\u0000",
   "x".repeat(100_000),
   { text: "", handles: [] },
+  { bytes: new Uint8Array(0), handles: [] },
+  { bytes: Uint8Array.from({ length: 100_000 }, (_, i) => i), handles: [] },
   { text: "{}", handles: [1, 2, Number.MAX_SAFE_INTEGER] }
 ]
 

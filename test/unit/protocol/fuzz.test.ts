@@ -4,7 +4,7 @@
  */
 import type { Engine } from "#core/engine/Engine.ts"
 import { violations } from "#core/engine/Invariants.ts"
-import type { Argument, ObjectId } from "#core/engine/Value.ts"
+import { type Argument, bytesCell, type ObjectId } from "#core/engine/Value.ts"
 import { Reader } from "#core/protocol/Bytes.ts"
 import { headerBytes } from "#core/protocol/Frame.ts"
 import { ClientWriter, readFromClient } from "#core/protocol/Message.ts"
@@ -93,6 +93,7 @@ class Nonsense {
         random.pick(nonsense),
         value(random.below(10)),
         { text: "{", handles: [] },
+        bytesCell(Uint8Array.from({ length: random.below(20) }, () => random.below(256))),
         handleOf(this.#object())
       ]))
   }

@@ -1,5 +1,5 @@
 /** Pages through a connection: pulled one by one, of one instant, and nothing is left in the manager (S-11, S-29). */
-import { cell, isCell } from "#core/engine/Value.ts"
+import { cell, isCell, textOf } from "#core/engine/Value.ts"
 import { pages } from "#core/proxy/pages.ts"
 import type { Remote } from "#core/proxy/Remote.ts"
 import * as Shared from "#core/proxy/Shared.ts"
@@ -31,7 +31,7 @@ const filled = ({ remote }: Bag, texts: ReadonlyArray<string>) =>
   Effect.forEach(texts, (text) => remote.call("put", ["", cell(text)], () => Exit.void), { discard: true })
 
 const texts = (remote: Remote<typeof bag>, size?: number) =>
-  pages(remote, (parts) => Exit.succeed(parts.filter(isCell).map(({ text }) => text)), size)
+  pages(remote, (parts) => Exit.succeed(parts.filter(isCell).map(textOf)), size)
 
 const numbers = Array.from({ length: 20 }, (_, n) => String(n))
 

@@ -1,5 +1,6 @@
 /** A hash of the whole state: equal inputs must give equal hashes (I1). */
 import type { EngineState } from "./State.ts"
+import { bytesToJson } from "./Value.ts"
 
 /** The state as canonical text: maps in order of insertion, parked calls as data. */
 export const text = (state: EngineState): string =>
@@ -28,7 +29,7 @@ export const text = (state: EngineState): string =>
       state: kind.describe(state)
     })),
     names: [...state.names]
-  })
+  }, bytesToJson)
 
 /** FNV-1a over the text's code units, 32 bits in hexadecimal. */
 export const hash = (state: EngineState): string => {

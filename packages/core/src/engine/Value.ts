@@ -1,9 +1,8 @@
 /**
- * What the engine stores and forwards without looking inside.
+ * Values: stored and forwarded by the engine, which does not look inside.
  *
- * A value is opaque: canonical JSON text written by the proxy's codec, together with the ids of the
- * shared objects whose handles stand in that text. The ids travel beside the text so that references can be counted
- * without parsing it (S-23).
+ * A value is JSON text or bytes, as the proxy's codec has written it. The ids of the shared objects whose handles stand
+ * in a text travel beside it, so that references are counted without parsing it (S-23).
  */
 
 /** The id of a shared object: unique in its manager's life, never used again. */
@@ -12,19 +11,56 @@ export type ObjectId = number
 /** The id of the directory, the object that is always there. It is never a value. */
 export const directory: ObjectId = 0
 
-/** A stored value: JSON text and the objects whose handles it bears. */
-export interface Cell {
+/** A stored value as JSON text, and the objects whose handles it bears. */
+export interface TextCell {
   readonly text: string
+  readonly bytes?: undefined
   readonly handles: ReadonlyArray<ObjectId>
 }
+
+/** A stored value as bytes. It bears no handles. */
+export interface BytesCell {
+  readonly text?: undefined
+  readonly bytes: Uint8Array
+  readonly handles: ReadonlyArray<ObjectId>
+}
+
+/** A stored value. */
+export type Cell = TextCell | BytesCell
 
 /** One argument of an operation, or one part of its reply. */
 export type Argument = null | number | string | Cell
 
 const noHandles: ReadonlyArray<ObjectId> = []
 
-/** A cell that bears no handle. */
-export const cell = (text: string): Cell => ({ text, handles: noHandles })
+/** A text that bears no handle. */
+export const cell = (text: string): TextCell => ({ text, handles: noHandles })
+
+/** Bytes as a value. They must not change afterwards. */
+export const bytesCell = (bytes: Uint8Array): BytesCell => ({ bytes, handles: noHandles })
+
+/** The text of a value. Bytes have none: whatever a client stores, a kind that reads texts does not fail (S-2). */
+export const textOf = ({ text = "" }: Cell): string => text
+
+/** Whether two values are the same text or the same bytes. */
+export const isEqual = (a: Cell, b: Cell): boolean =>
+  a.text === b.text && (a.bytes === undefined || b.bytes !== undefined && sameBytes(a.bytes, b.bytes))
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** For `JSON.stringify`: bytes in a state or a journal are written as hexadecimal text. */
+export const bytesToJson = (_: string, value: unknown): unknown =>
+  value instanceof Uint8Array ? Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("") : value
+
+/** For `JSON.parse`: undoes `bytesToJson`. */
+export const bytesFromJson = (key: string, value: unknown): unknown =>
+  key === "bytes" && typeof value === "string"
+    ? Uint8Array.from({ length: value.length / 2 }, (_, i) => Number.parseInt(value.slice(i * 2, i * 2 + 2), 16))
+    : value
 
 /** A UTF-16 code unit takes at most three bytes of UTF-8. */
 export const unitBytesMax = 3
@@ -37,8 +73,11 @@ export const bytesMaxOf = (argument: Argument): number =>
   typeof argument === "string"
     ? partBytesMax + unitBytesMax * argument.length
     : isCell(argument)
-    ? partBytesMax * (1 + argument.handles.length) + unitBytesMax * argument.text.length
+    ? partBytesMax * (1 + argument.handles.length) + contentBytesMax(argument)
     : partBytesMax
+
+const contentBytesMax = ({ bytes, text }: Cell): number =>
+  bytes === undefined ? unitBytesMax * text.length : bytes.length
 
 /** Whether an argument is a stored value rather than a plain word or number. */
 export const isCell = (argument: Argument | undefined): argument is Cell =>

@@ -7,15 +7,15 @@ import type * as Task from "../Task.ts"
 
 /** The codecs of one task: for any number of payloads and as many results, in order. */
 export interface Codecs {
-  readonly payloads: ValueCodec.ValueCodec<ReadonlyArray<unknown>>
-  readonly values: ValueCodec.ValueCodec<ReadonlyArray<unknown>>
-  readonly failure: ValueCodec.ValueCodec<Cause.Cause<unknown>>
+  readonly payloads: ValueCodec.TextCodec<ReadonlyArray<unknown>>
+  readonly values: ValueCodec.TextCodec<ReadonlyArray<unknown>>
+  readonly failure: ValueCodec.TextCodec<Cause.Cause<unknown>>
 }
 
 /** Compiles the codecs of a task. */
 export const make = <T extends Task.Any>(task: T): Effect.Effect<Codecs, never, Task.CallerServices<T>> =>
   Effect.all({
-    payloads: ValueCodec.make(Schema.Array(task.payload)),
-    values: ValueCodec.make(Schema.Array(task.success)),
-    failure: ValueCodec.make(Schema.Cause(task.error, Schema.Defect({ includeStack: true })))
+    payloads: ValueCodec.makeText(Schema.Array(task.payload)),
+    values: ValueCodec.makeText(Schema.Array(task.success)),
+    failure: ValueCodec.makeText(Schema.Cause(task.error, Schema.Defect({ includeStack: true })))
   })

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
-import { cell } from "../engine/Value.ts"
+import { type Cell, cell } from "../engine/Value.ts"
 import { ManagerError, ValueNotEncoded } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import type { Manager } from "../proxy/Manager.ts"
@@ -280,21 +280,21 @@ export class Dispatcher {
     call: Call,
     micros: number,
     { _tag }: Outcome,
-    { handles, text }: ReturnType<typeof cell>
+    result: Cell
   ): void {
     const { codecs } = this.#options.tasks[call.position]!
     const exit = (): Exit.Exit<ReadonlyArray<unknown>, unknown> => {
       switch (_tag) {
         case "Values":
           // The worker has the same schemas: what does not decode is a mistake of the program.
-          return orDie(codecs.values.decode({ text, handles }))
+          return orDie(codecs.values.decode(result))
         case "Failure":
-          return flatten(orDie(codecs.failure.decode({ text, handles })))
+          return flatten(orDie(codecs.failure.decode(result)))
         case "Interrupted":
           return Exit.failCause(Cause.interrupt())
         case "TooLarge":
           return Exit.fail(
-            new TooLarge({ task: call.task, what: "result", length: Number(text), max: textLengthMax })
+            new TooLarge({ task: call.task, what: "result", length: Number(result.text), max: textLengthMax })
           )
       }
     }

@@ -14,7 +14,7 @@ import * as Fiber from "effect/Fiber"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { type Cell, cell } from "../engine/Value.ts"
+import { type Cell, cell, type TextCell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import type { Manager } from "../proxy/Manager.ts"
@@ -215,7 +215,7 @@ export class Runner {
   #pack<E>(
     job: number,
     tag: "Values" | "Failure",
-    encoded: Exit.Exit<Cell, E>
+    encoded: Exit.Exit<TextCell, E>
   ): Effect.Effect<Outcome, E | ManagerError, Manager> {
     return Effect.flatMapEager(encoded, (cell): Effect.Effect<Outcome, ManagerError, Manager> => {
       if (cell.text.length > textLengthMax) {
@@ -240,8 +240,8 @@ export class Runner {
 const unlessMismatch = (
   what: "result" | "error",
   task: string,
-  encoded: Exit.Exit<Cell, Schema.SchemaError>
-): Exit.Exit<Cell> =>
+  encoded: Exit.Exit<TextCell, Schema.SchemaError>
+): Exit.Exit<TextCell> =>
   Exit.isSuccess(encoded)
     ? Exit.succeed(encoded.value)
     : Exit.die(new Error(`the ${what} of ${task} does not match its schema: ${Cause.pretty(encoded.cause)}`))

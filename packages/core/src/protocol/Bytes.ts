@@ -154,6 +154,13 @@ export class Reader {
       decoder.decode(this.#bytes.subarray(start, start + length))
   }
 
+  /** A copy: what is read from may be lent. */
+  bytes(): Uint8Array {
+    const length = this.size()
+    const start = this.#advance(length)
+    return start < 0 ? new Uint8Array(0) : this.#bytes.slice(start, start + length)
+  }
+
   #advance(by: number): number {
     const at = this.#offset
     if (this.malformed || at + by > this.#end) {

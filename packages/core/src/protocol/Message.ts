@@ -21,7 +21,7 @@ import type {
   WatchEvent
 } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
-import type { Argument, ObjectId } from "../engine/Value.ts"
+import { type Argument, bytesCell, cell, type ObjectId } from "../engine/Value.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { FrameWriter } from "./Frame.ts"
 
@@ -56,7 +56,7 @@ export type FromServer = Output | { readonly _tag: "Closing"; readonly reason: s
 // arguments
 // ---------------------------------------------------------------------------------------------------------------
 
-const argumentTag = { nothing: 0, number: 1, word: 2, value: 3, bearer: 4 } as const
+const argumentTag = { nothing: 0, number: 1, word: 2, value: 3, bearer: 4, bytes: 5 } as const
 
 const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => {
   writer.size(args.length)
@@ -70,6 +70,10 @@ const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => 
       writer.text(argument)
     } else if (argument === null) {
       writer.byte(argumentTag.nothing)
+    } else if (argument.bytes !== undefined) {
+      writer.byte(argumentTag.bytes)
+      writer.size(argument.bytes.length)
+      writer.bytes(argument.bytes)
     } else if (argument.handles.length === 0) {
       writer.byte(argumentTag.value)
       writer.text(argument.text)
@@ -92,9 +96,11 @@ const readArgument = (reader: Reader): Argument => {
     case argumentTag.word:
       return reader.text()
     case argumentTag.value:
-      return { text: reader.text(), handles: noIds }
+      return cell(reader.text())
     case argumentTag.bearer:
       return { text: reader.text(), handles: readIds(reader) }
+    case argumentTag.bytes:
+      return bytesCell(reader.bytes())
     default:
       reader.malformed = true
       return null

@@ -17,7 +17,7 @@ import type { Outcome } from "../engine/Inputs.ts"
 import type { Kind } from "../engine/Kind.ts"
 import type { Argument, Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, ValueNotDecoded, ValueNotEncoded } from "../ManagerError.ts"
-import type { ValueCodec } from "./ValueCodec.ts"
+import type { TextCodec, ValueCodec } from "./ValueCodec.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- matches any kind to read its operations' types
 type OperationsOf<K> = K extends Kind<any, infer Operations, string, any> ? Operations : never
@@ -120,13 +120,17 @@ export class Remote<K> {
     return Exit.mapError(codec.encode(value), (error) => this.notEncoded(operation, error))
   }
 
-  /** Encodes a value now as canonical text: equal values have equal text (S-25). */
-  encodeCanonical<A>(operation: string, codec: ValueCodec<A>, value: A): Exit.Exit<Cell, ManagerError> {
+  /** Encodes a value now. Equal values are equal cells (S-25). */
+  encodeCanonical<A, C extends Cell>(
+    operation: string,
+    codec: ValueCodec<A, C>,
+    value: A
+  ): Exit.Exit<C, ManagerError> {
     return Exit.mapError(codec.encodeCanonical(value), (error) => this.notEncoded(operation, error))
   }
 
   /** Encodes a key. The manager counts no references in keys, so a key cannot hold a handle (S-23). */
-  encodeKey<A>(operation: string, codec: ValueCodec<A>, key: A): Exit.Exit<string, ManagerError> {
+  encodeKey<A>(operation: string, codec: TextCodec<A>, key: A): Exit.Exit<string, ManagerError> {
     const encoded = this.encodeCanonical(operation, codec, key)
     return Exit.isSuccess(encoded) && encoded.value.handles.length > 0
       ? Exit.fail(this.notEncoded(operation, { message: "a key cannot hold a handle" }))

@@ -5,7 +5,7 @@
  * of it. Times are of a monotonic clock; only those of one clock are ever compared (S-31).
  */
 import type { CancelFate, JournalEntry, Outcome, WatchEvent } from "../engine/Inputs.ts"
-import type { Argument } from "../engine/Value.ts"
+import { type Argument, bytesFromJson } from "../engine/Value.ts"
 
 export type { JournalEntry } from "../engine/Inputs.ts"
 export type { Outcome } from "../engine/Inputs.ts"
@@ -60,6 +60,11 @@ export interface History {
   readonly records: ReadonlyArray<CallRecord>
   readonly watches?: ReadonlyArray<WatchRecord> | undefined
 }
+
+/** Reads an entry of a journal, as `Manager.toJournalLine` has written it. */
+export const fromJournalLine = (line: string): JournalEntry =>
+  // The line is of a manager's journal.
+  JSON.parse(line, bytesFromJson) as JournalEntry
 
 /** A call for people. */
 export const nameOf = ({ call, client, operation, sequence, session }: CallRecord): string =>

@@ -6,7 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { OperationTable, Outcome } from "../engine/Inputs.ts"
-import { type Argument, isCell } from "../engine/Value.ts"
+import { type Argument, isCell, textOf } from "../engine/Value.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { FrameSplitter } from "../protocol/Frame.ts"
 import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
@@ -167,7 +167,7 @@ export class Recorder {
 
   /** A handle that came with a value says of which kind its object is. */
   #learn(parts: ReadonlyArray<Argument>): void {
-    for (const part of parts) if (isCell(part) && part.handles.length > 0) this.#learnFrom(JSON.parse(part.text))
+    for (const part of parts) if (isCell(part) && part.handles.length > 0) this.#learnFrom(JSON.parse(textOf(part)))
   }
 
   #learnFrom(json: unknown): void {

@@ -23,7 +23,7 @@ const openJournal = (path: string) =>
     Effect.acquireRelease(Effect.sync(() => NodeFs.openSync(path, "a")), (file) =>
       Effect.sync(() => NodeFs.closeSync(file))),
     (file): Manager.ManagerOptions["journal"] => (entry) =>
-      NodeFs.writeSync(file, `${JSON.stringify(entry)}\n`)
+      NodeFs.writeSync(file, `${Manager.toJournalLine(entry)}\n`)
   )
 
 const main = Effect.gen(function*() {

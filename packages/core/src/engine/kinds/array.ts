@@ -7,7 +7,7 @@
 import { kindOf } from "../Kind.ts"
 import { answer, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, number, word } from "../Parameter.ts"
-import type { Cell } from "../Value.ts"
+import { type Cell, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 
 interface State extends Reservation.Reservable {
@@ -124,8 +124,10 @@ const operations = {
 }
 
 /** The numbers of the first value, an array in JSON. Whatever a client says, this does not fail (S-2). */
-const numbersOf = ({ text }: Cell): ReadonlyArray<number> =>
-  text === "[]" ? [] : text.slice(1, -1).split(",").map(Number)
+const numbersOf = (value: Cell): ReadonlyArray<number> => {
+  const text = textOf(value)
+  return text === "[]" ? [] : text.slice(1, -1).split(",").map(Number)
+}
 
 const isType = (type: string): type is ElementType => Object.hasOwn(types, type)
 

@@ -1,13 +1,13 @@
 /**
- * List: values in order. Values are canonical text, so equal values are equal text (S-25): search compares text, and
- * compare-and-set compares the value itself, whatever has moved meanwhile.
+ * List: values in order. Values are canonical, so equal values have equal content (S-25): search compares the content,
+ * and compare-and-set compares the value itself, whatever has moved meanwhile.
  *
  * Positions count from 0, or below 0 from the end. Bounds of slices outside of the list mean its ends.
  */
 import { kindOf } from "../Kind.ts"
 import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, value, word } from "../Parameter.ts"
-import type { Argument, Cell } from "../Value.ts"
+import { type Argument, type Cell, isEqual, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
 
@@ -33,8 +33,8 @@ const boundsOf = ({ items }: State, start: number, end: number): readonly [start
   return [bound(start), Math.max(bound(start), bound(end))]
 }
 
-const search = ({ items }: State, { text }: Cell, start = 0, end = items.length): number => {
-  for (let i = start; i < end; i++) if (items[i]!.text === text) return i
+const search = ({ items }: State, item: Cell, start = 0, end = items.length): number => {
+  for (let i = start; i < end; i++) if (isEqual(items[i]!, item)) return i
   return -1
 }
 
@@ -89,7 +89,7 @@ const compare = (a: Key, b: Key): number => a < b ? -1 : a > b ? 1 : Number(b !=
 
 const sort = ({ items, order }: State, descending: boolean): void => {
   const keyOf = keys[order as keyof typeof keys]
-  const sorted = items.map((item) => ({ item, key: keyOf(item.text) }))
+  const sorted = items.map((item) => ({ item, key: keyOf(textOf(item)) }))
     .sort((a, b) => descending ? compare(b.key, a.key) : compare(a.key, b.key))
   for (const [i, { item }] of sorted.entries()) items[i] = item
 }
@@ -106,7 +106,7 @@ const operations = {
   }),
   count: read(
     [value],
-    ({ items }, [{ text }]) => [items.reduce((sum, item) => item.text === text ? sum + 1 : sum, 0)] as const
+    ({ items }, [value]) => [items.reduce((sum, item) => isEqual(item, value) ? sum + 1 : sum, 0)] as const
   ),
   /** Replaces a slice by the values that follow; replies with the size. What adds, inserts and removes is one of these. */
   splice: change({
@@ -170,7 +170,7 @@ const operations = {
     next: value,
     absent: outOfRange,
     find: ({ items }: State, index): readonly [item: Cell] => [items.at(index)!],
-    isExpected: ({ items }, index, { text }) => items.at(index)!.text === text,
+    isExpected: ({ items }, index, expected) => isEqual(items.at(index)!, expected),
     replace: put
   }),
   ...Scan.operations<State>(({ items }) => items, 1)

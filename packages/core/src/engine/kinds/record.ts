@@ -9,7 +9,7 @@
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
-import { type Argument, type Cell, cell } from "../Value.ts"
+import { type Argument, type Cell, cell, isEqual } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
 
@@ -119,7 +119,7 @@ const sum = (
   const entry = state.entries.get(word)
   const { arithmetic } = entry ?? state
   if (arithmetic === undefined) return refuse("NotANumber")
-  const result = Number(entry?.value.text ?? 0) + by
+  const result = (entry === undefined ? 0 : Number(entry.value.text)) + by
   const { above, below, integer, maximum, minimum } = arithmetic
   return result >= minimum && result <= maximum && result > above && result < below &&
       (!integer || Number.isSafeInteger(result))
@@ -128,7 +128,7 @@ const sum = (
 }
 
 /** What a number's value is; NaN for anything else. JSON has no word for what is not finite: it is text. */
-const numberOf = ({ value: { text } }: Entry): number => Number(text.startsWith("\"") ? text.slice(1, -1) : text)
+const numberOf = ({ value: { text } }: Entry): number => Number(text?.startsWith("\"") ? text.slice(1, -1) : text)
 
 /** Waits until the entry is there and meets a condition (S-29). */
 const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean) => {
@@ -201,7 +201,7 @@ const operations = {
   /** Waits until the entry has this value: values are canonical text (S-25). */
   untilEquals: read([word, value], (state, [word]) => find(state, word), {
     lane: "conditions",
-    decide: (state, [word, { text }]) => entryMeets(state, word, (entry) => entry.value.text === text)
+    decide: (state, [word, value]) => entryMeets(state, word, (entry) => isEqual(entry.value, value))
   }),
   /** Waits until the entry is a number from a minimum up; replies with it. */
   untilAtLeast: read([word, number], (state, [word]) => find(state, word), {

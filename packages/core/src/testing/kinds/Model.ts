@@ -5,7 +5,7 @@
  * meaning and what becomes of grants, and keeps everything in plain arrays and maps. Adding a kind adds a file here.
  */
 import type { Withdrawal } from "../../engine/Operation.ts"
-import { type Argument, isCell } from "../../engine/Value.ts"
+import { type Argument, isCell, isEqual } from "../../engine/Value.ts"
 
 /** The parts of a reply. */
 export type Reply = ReadonlyArray<Argument>
@@ -87,7 +87,7 @@ export const sameReply = (expected: Reply, actual: Reply): boolean => {
 
 const sameArgument = (expected: Argument, actual: Argument): boolean => {
   if (expected === actual || Number.isNaN(expected)) return true
-  if (!isCell(expected) || !isCell(actual) || expected.text !== actual.text) return false
+  if (!isCell(expected) || !isCell(actual) || !isEqual(expected, actual)) return false
   return expected.handles.length === actual.handles.length &&
     expected.handles.every((handle, i) => handle === actual.handles[i])
 }
@@ -95,7 +95,7 @@ const sameArgument = (expected: Argument, actual: Argument): boolean => {
 /** A reply or arguments for people. */
 export const show = (parts: Reply): string =>
   `(${
-    parts.map((part) => isCell(part) ? part.text + part.handles.map((id) => ` #${id}`).join("") : String(part)).join(
-      ", "
-    )
+    parts.map((part) =>
+      isCell(part) ? (part.text ?? `bytes ${part.bytes}`) + part.handles.map((id) => ` #${id}`).join("") : String(part)
+    ).join(", ")
   })`

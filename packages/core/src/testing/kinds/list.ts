@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { list as kind } from "../../engine/kinds/list.ts"
-import type { Argument, Cell } from "../../engine/Value.ts"
+import { type Argument, type Cell, isCell, isEqual } from "../../engine/Value.ts"
 import * as SharedList from "../../SharedList.ts"
 import { Handle, makeHandle } from "./handle.ts"
 import { type Answer, type Call, type Model, type Reply } from "./Model.ts"
@@ -49,10 +49,10 @@ class ListModel implements Model {
         return { reply: items.slice(Number(first), Number(second)) }
       case "indexOf": {
         const positions = [...items.keys()].slice(Number(second), Number(third))
-        return { reply: positions.filter((i) => isEqual(items[i], first)).slice(0, 1) }
+        return { reply: positions.filter((i) => isItem(items[i], first)).slice(0, 1) }
       }
       case "count":
-        return { reply: [items.filter((item) => isEqual(item, first)).length] }
+        return { reply: [items.filter((item) => isItem(item, first)).length] }
       case "splice":
         return args.length === 2 && items.slice(Number(first), Number(second)).length === 0
           ? { reply: [items.length] }
@@ -61,7 +61,7 @@ class ListModel implements Model {
       case "removeAt":
         return this.#absent(call)
       case "remove":
-        return items.some((item) => isEqual(item, first)) ? undefined : { reply: [0] }
+        return items.some((item) => isItem(item, first)) ? undefined : { reply: [0] }
       case "reverse":
         return items.length > 1 ? undefined : { reply: [] }
       case "sort":
@@ -90,7 +90,7 @@ class ListModel implements Model {
         this.#splice(position, 1, [])
         return [items[position]!]
       case "remove":
-        this.#splice(items.findIndex((item) => isEqual(item, args[0])), 1, [])
+        this.#splice(items.findIndex((item) => isItem(item, args[0])), 1, [])
         return [1]
       case "reverse":
         this.#items = items.toReversed()
@@ -134,7 +134,7 @@ class ListModel implements Model {
 
   #entry(call: Call): Entry {
     const item = this.#items.at(Number(call.args[0]))
-    return { absent: this.#absent(call), found: [item!], isExpected: isEqual(item, call.args[1]) }
+    return { absent: this.#absent(call), found: [item!], isExpected: isItem(item, call.args[1]) }
   }
 
   readonly #compare = (left: Cell, right: Cell): number => {
@@ -143,8 +143,8 @@ class ListModel implements Model {
     return a < b ? -1 : a > b ? 1 : 0
   }
 
-  #key({ text }: Cell): number | bigint | string {
-    const value = JSON.parse(text) as number | string
+  #key(item: Cell): number | bigint | string {
+    const value = (item.bytes === undefined ? JSON.parse(item.text) : "") as number | string
     return this.#order === "string" ? value : this.#order === "bigint" ? BigInt(value) : Number(value)
   }
 
@@ -156,8 +156,8 @@ class ListModel implements Model {
   }
 }
 
-const isEqual = (item: Cell | undefined, other: Argument | undefined): boolean =>
-  item !== undefined && item.text === (other as Cell | undefined)?.text
+const isItem = (item: Cell | undefined, other: Argument | undefined): boolean =>
+  item !== undefined && isCell(other) && isEqual(item, other)
 
 /** The specimen of `List`. */
 export const list = specimen({

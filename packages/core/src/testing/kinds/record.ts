@@ -3,7 +3,7 @@
  * whose fields are declared, `Map` and `OpenNamespace`, whose entries come and go.
  */
 import * as Exit from "effect/Exit"
-import { type Argument, cell } from "../../engine/Value.ts"
+import { type Argument, type Cell, cell, isCell, isEqual } from "../../engine/Value.ts"
 import type { RecordRemote } from "../../proxy/Field.ts"
 import type { Actor } from "../Workload.ts"
 import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
@@ -110,7 +110,7 @@ class RecordModel implements Model {
       case "untilHas":
         return met(value !== null)
       case "untilEquals":
-        return met(text(value) !== undefined && text(value) === text(args[1]))
+        return met(isCell(value) && isEqual(value, args[1] as Cell))
       case "untilAtLeast":
         return met(finite(value) >= Number(args[1]))
       case "untilAtMost":
@@ -234,7 +234,7 @@ const finite = (value: Argument): number => {
   return typeof json === "number" || typeof json === "string" ? Number(json) : NaN
 }
 
-const sum = (value: Argument, by: Argument): number => Number(text(value) ?? 0) + Number(by)
+const sum = (value: Argument, by: Argument): number => (value === null ? 0 : Number(text(value))) + Number(by)
 
 const isAllowed = (option: string, result: number): boolean => {
   const [type, minimum, maximum, above, below] = option.split(" ")
