@@ -1,9 +1,9 @@
 /**
- * Pools: a fixed number of processes that run tasks, one each at a time, for as long as the pool's scope.
+ * Pools: a fixed number of worker processes for the life of a scope. Each runs one task at a time.
  *
- * Calls go straight to the workers, over a link each; the manager is not in the way. A worker that dies is replaced,
- * and of its calls the one it had begun fails with `WorkerCrashed` or is repeated, if a schedule says so; the others
- * go to another worker.
+ * Calls go straight to the workers, over a link each, and not through the manager. A worker that dies is replaced. The
+ * task that it ran fails with `WorkerCrashed`, or is repeated if a schedule says so. Its other calls go to another
+ * worker.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -34,23 +34,23 @@ export { PoolStopped, TooLarge, WorkerCrashed } from "./pool/PoolError.ts"
 export type { PoolEvent, Progress } from "./pool/PoolStats.ts"
 export type { Killed } from "./pool/Supervisor.ts"
 
-/** What can go wrong with a call, besides the task's own errors. */
+/** The errors of a call, besides the task's own. */
 export type CallError = WorkerCrashed | PoolStopped | TooLarge | ManagerError
 
-/** When a task is run again whose worker has crashed. Other failures are not repeated. */
+/** When a task is run again after its worker crashed. Other failures are not repeated. */
 export type Retry = Schedule.Schedule<unknown, WorkerCrashed>
 
 /** Options of a call. */
 export interface CallOptions {
-  /** Instead of the pool's. */
+  /** Replaces the pool's. */
   readonly retry?: Retry | undefined
 }
 
 /** Options of a call with many payloads. */
 export interface ManyOptions extends CallOptions {
   /**
-   * Payloads that go to a worker together, whole number of at least 1. They share a fate: if their worker crashes, they
-   * fail or are repeated together. Default: as many as take some milliseconds, measured as the call goes.
+   * Number of payloads that go to a worker together, at least 1. If their worker crashes, they fail or are repeated
+   * together. Default: as many as take about 4 milliseconds, as measured during the call.
    */
   readonly chunk?: number | undefined
 }
@@ -63,10 +63,10 @@ export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
   /**
    * Runs a task in a worker and waits for its result.
    *
-   * **Fairness** Calls begin first come first served. **Cancellation** Interruptible at any point: a task that has not
-   * begun never does; one that runs is interrupted, and the interruption ends when its finalizers have. After the grace
-   * its worker is killed and replaced; no other call is lost with it. **On disconnect** `WorkerCrashed` when the worker
-   * ends.
+   * **Fairness** Calls start first come first served. **Cancellation** Interruptible at any point. A task that has not
+   * started never does. A task that runs is interrupted, and the interruption ends when its finalizers have ended. After
+   * the grace its worker is killed and replaced; no other call is lost with it. **On disconnect** `WorkerCrashed` when
+   * the worker ends.
    */
   readonly execute: <T extends Tasks[number]>(
     task: T,
@@ -74,73 +74,79 @@ export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
     options?: CallOptions
   ) => Effect.Effect<T["success"]["Type"], T["error"]["Type"] | CallError>
   /**
-   * Runs a task on each payload; answers the results in order. The first failure ends the others.
+   * Runs a task on each payload and returns the results in order. The first failure interrupts the others.
    *
-   * **Fairness** Its chunks are calls like any other. **Cancellation**, **On disconnect** as `execute`, for all its
-   * chunks.
+   * **Fairness** Each chunk is a call like any other. **Cancellation**, **On disconnect** as `execute`, for each chunk.
    */
   readonly map: <T extends Tasks[number]>(
     task: T,
     payloads: Iterable<T["payload"]["Type"]>,
     options?: ManyOptions
   ) => Effect.Effect<Array<T["success"]["Type"]>, T["error"]["Type"] | CallError>
-  /** As `map`, and each result comes as soon as it is there, in any order. Payloads are taken as workers get free. */
+  /**
+   * As `map`, but emits each result as soon as it is there, in any order. Takes payloads as workers become free.
+   *
+   * **Fairness**, **Cancellation**, **On disconnect** as `map`.
+   */
   readonly mapUnordered: <T extends Tasks[number]>(
     task: T,
     payloads: Iterable<T["payload"]["Type"]>,
     options?: ManyOptions
   ) => Stream.Stream<T["success"]["Type"], T["error"]["Type"] | CallError>
   /**
-   * Runs a task on each element of a stream; its results come in order. Elements are pulled as workers get free, so a
+   * Runs a task on each element of a stream and emits the results in order. Pulls elements as workers become free: a
    * slow reader slows the source down.
    *
-   * **Cancellation**, **On disconnect** as `execute`, for all its chunks.
+   * **Fairness**, **Cancellation**, **On disconnect** as `map`.
    */
   readonly stream: <T extends Tasks[number], E, R>(
     task: T,
     payloads: Stream.Stream<T["payload"]["Type"], E, R>,
     options?: ManyOptions
   ) => Stream.Stream<T["success"]["Type"], T["error"]["Type"] | CallError | E, R>
-  /** What happens to the workers, the last 256 events first. Ends with the pool. */
+  /** Events of the workers, the latest 256 of the past first. Ends with the pool. */
   readonly events: Stream.Stream<PoolEvent>
-  /** How far the pool has come: now, and after each turn in which that changed. Ends with the pool. */
+  /** The pool's counts: now, and after each turn of the event loop that changed them. Ends with the pool. */
   readonly progress: Stream.Stream<Progress>
   /**
-   * Ends the pool, as the end of its scope does: calls that wait fail with `PoolStopped`, tasks that run are interrupted
-   * and their calls fail, the workers' layers are closed; after the grace what is left is killed. Answers who was.
+   * Ends the pool, as the end of its scope does. Calls that wait fail with `PoolStopped`. Tasks that run are interrupted,
+   * and their calls fail. The workers' layers are closed. After the grace the workers that are left are killed, and
+   * returned.
+   *
+   * **Cancellation** Uninterruptible: it lasts the grace at most, and the time that killed processes take to end.
    */
   readonly shutdown: Effect.Effect<ReadonlyArray<Supervisor.Killed>>
 }
 
-/** How a pool is made. */
+/** Options of a pool. */
 export interface Options {
-  /** Processes, from 1 to 1024. */
+  /** Number of workers, from 1 to 1024. */
   readonly size: number
   /** Shown in its workers' output and names, in `inspect` and in errors. Default: the id of the group. */
   readonly name?: string | undefined
   /**
-   * How long the finalizers of a cancelled task, or those of a worker that is ended, may take before the worker is
-   * killed. Default 5 seconds.
+   * How long the finalizers of a cancelled task, or of a worker that is ended, may take before the worker is killed.
+   * Default 5 seconds.
    */
   readonly grace?: Duration.Input | undefined
-  /** Options of the runtime itself, as for `Process.spawn`: of Node, `--max-old-space-size=512`. Default: none. */
+  /** Options of the runtime, as for `Process.spawn`: for Node, `--max-old-space-size=512`. Default: none. */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /** How long a worker may take to build its layers. Default 30 seconds. */
   readonly startTimeout?: Duration.Input | undefined
-  /** When tasks are run again whose worker has crashed. Default: never. */
+  /** When a task is run again after its worker crashed. Default: never. */
   readonly retry?: Retry | undefined
 }
 
-/** Processes of one pool. */
+/** Workers of one pool. */
 const sizeMax = 1_024
 
-/** Chunks under way for each worker: one that runs, one that waits there, and some that are ready to be sent. */
+/** Chunks under way for each worker: one runs, one waits there, the others are ready to be sent. */
 const chunksPerWorker = 4
 
 /**
- * Starts a pool for the life of the scope, and waits until all its workers have built the layers of their tasks.
+ * Starts a pool for the life of the scope. Waits until each worker has built the layers of its tasks.
  *
- * **Cancellation** Interruptible; what was started is ended.
+ * **Cancellation** Interruptible: the workers that were started are ended.
  */
 export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
   group: TaskGroup.TaskGroup<Id, Tasks>,
@@ -171,12 +177,10 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
       eventLoop: (yield* Scheduler.Scheduler).makeDispatcher(),
       stats
     })
-    const assignment = JSON.stringify({
-      pool: group.id,
-      tasks: tasks.map(({ tag }) =>
-        tag
-      )
-    })
+    const tags = tasks.map(({ tag }) =>
+      tag
+    )
+    const assignment = JSON.stringify({ pool: group.id, tasks: tags })
     const startMs = Duration.toMillis(startTimeout)
     const end = yield* Supervisor.start({ name, size, assignment, execArgv, graceMs, startMs, dispatcher, stats })
     const shutdown = yield* Effect.cached(Effect.uninterruptible(Effect.suspend(() => {
@@ -186,11 +190,11 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
     yield* Effect.addFinalizer(() => shutdown)
     return makePool<Tasks>({ name, size, retry, dispatcher, stats, shutdown, positions: positionsOf(group) })
   }).pipe(
-    // What runs here runs for the whole pool, not under the locks of whoever made it (S-6).
+    // The workers serve the whole pool: they do not run under the locks of the fiber that made it (S-6).
     Effect.provideService(Guard, [])
   )
 
-/** Serves a pool in a worker: builds nothing itself, runs what comes over the link, until it ends. */
+/** Serves a pool in a worker: runs the jobs that come over the link, until it ends. The layers are built before. */
 export const serve = (
   assignment: string,
   link: Link
@@ -198,7 +202,7 @@ export const serve = (
   Effect.scoped(Effect.gen(function*() {
     // Written by `make` of the same program.
     const { pool, tasks } = JSON.parse(assignment) as { readonly pool: string; readonly tasks: ReadonlyArray<string> }
-    // Which groups are served is known by name only: the assignment says which one is meant.
+    // The groups that are served are known at run time only: the assignment has the name of one.
     const context = yield* Effect.context<Manager | TaskGroup.Handlers<string>>()
     const handlers = Context.getOrUndefined(context, TaskGroup.handlersOf(pool))
     const served = yield* Effect.forEach(tasks, (task) => {
@@ -215,7 +219,7 @@ export const serve = (
     // Handlers and codecs have their services; the handles in payloads and results need the manager only.
   })) as Effect.Effect<void, UnknownTask, Manager>
 
-/** Whether an assignment is one of a pool's. */
+/** Whether an assignment is that of a pool's worker. */
 export const isAssignment = (assignment: string): boolean => assignment.startsWith("{\"pool\":")
 
 // internals
@@ -233,7 +237,7 @@ interface Parts {
   readonly positions: ReadonlyMap<string, number>
 }
 
-/** The methods. The dispatcher knows tasks by their position and no types: the schemas have checked what crosses. */
+/** The methods. The dispatcher knows tasks by position, and no types: schemas check every value that crosses. */
 const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
   { name, dispatcher, positions, retry: poolRetry, shutdown, size, stats }: Parts
 ): Pool<Tasks> => {
@@ -247,7 +251,7 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
     if (retry === undefined) return dispatcher.run(position, payloads, 1)
     return Effect.suspend(() => {
       let attempt = 0
-      // The schedule sees crashes only: for it, other failures are outcomes.
+      // The schedule sees crashes only: to it, another failure is a result.
       const once = Effect.suspend(() => dispatcher.run(position, payloads, ++attempt)).pipe(
         Effect.map(Exit.succeed),
         Effect.catch((error) => error instanceof WorkerCrashed ? Effect.fail(error) : Effect.succeed(Exit.fail(error)))
@@ -264,6 +268,10 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       ? Effect.void
       : invalid(operation, `chunk must be a whole number of at least 1, it is ${chunk}`)
 
+  /** The length of the next chunk, when `left` payloads remain. */
+  const lengthOf = ({ tag }: Task.Any, { chunk }: ManyOptions, left: number) =>
+    chunk ?? dispatcher.taskTimes.chunkLength(tag, left, size)
+
   const map = (task: Task.Any, payloads: Iterable<unknown>, options: ManyOptions = {}) =>
     Effect.suspend(() => {
       const all = Array.isArray(payloads) ? payloads as ReadonlyArray<unknown> : Array.from(payloads)
@@ -272,10 +280,7 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       let next = 0
       const one = Effect.suspend(() => {
         const from = next
-        next = Math.min(
-          all.length,
-          from + (options.chunk ?? dispatcher.taskTimes.chunk(task.tag, all.length - from, size))
-        )
+        next = Math.min(all.length, from + lengthOf(task, options, all.length - from))
         return Effect.map(run(task, all.slice(from, next), options.retry), (values) => {
           for (let i = 0; i < values.length; i++) results[from + i] = values[i]
         })
@@ -298,13 +303,8 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       Stream.concat(payloads),
       Stream.chunks,
       Stream.flatMap((elements) =>
-        // One at a time: how long the next one is depends on how long these have taken.
-        Stream.fromIterable(
-          chunksOf(elements, () => options.chunk ?? dispatcher.taskTimes.chunk(task.tag, Infinity, size)),
-          {
-            chunkSize: 1
-          }
-        )
+        // One at a time: the length of the next chunk depends on the run time of those before.
+        Stream.fromIterable(chunksOf(elements, () => lengthOf(task, options, Infinity)), { chunkSize: 1 })
       ),
       Stream.mapEffect((chunk: ReadonlyArray<unknown>) => run(task, chunk, options.retry), {
         concurrency: size * chunksPerWorker,
@@ -331,7 +331,7 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
   }
 }
 
-/** Cuts an array, each piece as long as is right when it is its turn. */
+/** Cuts an array into chunks. The length of each is asked for when the chunk is pulled. */
 function* chunksOf<A>(elements: ReadonlyArray<A>, length: () => number): Generator<ReadonlyArray<A>> {
   for (let from = 0; from < elements.length;) {
     const to = from + length()

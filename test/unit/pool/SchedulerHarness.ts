@@ -1,172 +1,247 @@
 /**
- * A pool without processes: a scheduler, workers that are lists of messages in both directions, and a judge of P1 to P6.
- * Whatever is under way may stay so for any time; a worker may be frozen or die at any point.
+ * A pool without processes: a scheduler, and workers that are lists of messages in both directions. Any message may be
+ * under way for any time; a worker may freeze or die at any point. Every step is checked by `Monitor`, and against what
+ * the workers really do.
  */
-import { type EndedWithoutResult, Job, Scheduler, Worker } from "#core/pool/Scheduler.ts"
-import { TaskTimes } from "#core/pool/TaskTimes.ts"
+import { Monitor } from "#core/pool/Invariants.ts"
+import { type Command, type Ending, type Event, Scheduler } from "#core/pool/Scheduler.ts"
+import type { JobId, WorkerId } from "#core/pool/SchedulerState.ts"
 import type { Random } from "#core/testing/Random.ts"
-import { assert } from "vitest"
 
-/** A job and what is known of it outside the scheduler. */
-export class TestJob extends Job {
-  readonly id: number
-  /** How long it takes, in ticks; a long one blocks its worker's thread. */
+/** A job as its caller and its worker see it. */
+export interface TestJob {
+  readonly id: JobId
+  /** "yielding" lets go of its thread and can be interrupted; other tasks block their thread until they end. */
+  readonly task: string
+  /** How long it runs. */
   readonly ticks: number
-  starts = 0
-  ends: Array<EndedWithoutResult | "Done"> = []
-  graceEnds: number | undefined
-
-  constructor(id: number, task: string, ticks: number) {
-    super(task, 1, 10)
-    this.id = id
-    this.ticks = ticks
-  }
+  /** Its result is in a carrier: it finishes some time after the worker is done with it. */
+  readonly isFetched: boolean
+  readonly payloads: number
+  /** When it really started: once at most. */
+  readonly starts: Array<number>
+  cancelledAt: number | undefined
+  isDone: boolean
+  end: Ending | undefined
 }
 
-type ToWorker = { readonly run: TestJob } | { readonly withdraw: TestJob; readonly interrupt: boolean }
-type FromWorker = { readonly kind: "Started" | "Returned" | "Done"; readonly job: TestJob }
+interface ToWorker {
+  readonly job: TestJob
+  readonly what: "Run" | "Withdraw" | "Interrupt"
+}
 
-/** A worker process, as its end of the link behaves. */
-export class TestWorker extends Worker {
+interface FromWorker {
+  readonly job: TestJob
+  readonly what: "Started" | "Returned" | "Done"
+}
+
+/** A worker process. */
+export class TestWorker {
+  readonly id: WorkerId
   readonly inbox: Array<ToWorker> = []
   readonly outbox: Array<FromWorker> = []
   readonly waiting: Array<TestJob> = []
-  running: { readonly job: TestJob; left: number; interrupted: boolean } | undefined
-  frozen = false
-  dead = false
+  running: { readonly job: TestJob; left: number; isInterrupted: boolean } | undefined
+  isFrozen = false
+  /** A signal that kills it is under way. */
+  isKilled = false
+  isDead = false
 
-  /** One moment of its life. A running job keeps the thread: messages are read when none runs, or when it lets go. */
-  tick(random: Random): void {
-    if (this.frozen || this.dead) return
-    if (this.running === undefined || this.running.job.task === "yielding") this.#read()
+  constructor(id: WorkerId) {
+    this.id = id
+  }
+
+  /** One moment of its life. Messages are read when no job runs, or when the running one lets go of the thread. */
+  tick(now: number, random: Random): void {
+    this.isDead ||= this.isKilled && random.chance(0.3)
+    if (this.isFrozen || this.isDead) return
+    if (this.running === undefined || this.running.job.task === "yielding") this.#read(random.below(4))
     if (this.running === undefined) {
       const job = this.waiting.shift()
       if (job === undefined) return
-      this.outbox.push({ kind: "Started", job })
-      assert.strictEqual(++job.starts, 1, `job ${job.id} has started twice`)
-      this.running = { job, left: job.ticks, interrupted: false }
-    } else if (
-      this.running.interrupted && this.running.job.task === "yielding"
-        ? random.chance(0.5)
-        : --this.running.left <= 0
-    ) {
-      this.outbox.push({ kind: "Done", job: this.running.job })
-      this.running = undefined
+      this.outbox.push({ what: "Started", job })
+      job.starts.push(now)
+      this.running = { job, left: job.ticks, isInterrupted: false }
+      return
     }
+    const { isInterrupted, job } = this.running
+    const isEnding = isInterrupted && job.task === "yielding" ? random.chance(0.5) : --this.running.left <= 0
+    if (!isEnding) return
+    this.outbox.push({ what: "Done", job })
+    job.isDone = true
+    this.running = undefined
   }
 
-  #read(): void {
-    for (const message of this.inbox.splice(0)) {
-      if ("run" in message) this.waiting.push(message.run)
-      else {
-        const at = this.waiting.indexOf(message.withdraw)
-        if (at >= 0) {
-          this.waiting.splice(at, 1)
-          this.outbox.push({ kind: "Returned", job: message.withdraw })
-        } else if (message.interrupt && this.running?.job === message.withdraw) this.running.interrupted = true
-      }
+  /** Reads the messages that have arrived; the others are still under way. */
+  #read(arrived: number): void {
+    for (const { job, what } of this.inbox.splice(0, arrived)) {
+      const at = this.waiting.indexOf(job)
+      if (what === "Run") this.waiting.push(job)
+      else if (at >= 0) {
+        this.waiting.splice(at, 1)
+        this.outbox.push({ what: "Returned", job })
+      } else if (what === "Interrupt" && this.running?.job === job) this.running.isInterrupted = true
     }
   }
 }
 
-/** Ticks that a cancelled job has to end by itself. */
-const grace = 30
+/** One step: what the scheduler was told, and the commands that followed. */
+export interface LogEntry {
+  readonly nowMs: number
+  readonly event: Event
+  readonly commands: ReadonlyArray<Command>
+}
 
-/** A scheduler with its workers. */
+/** How long a grace is, in ticks of a millisecond. */
+const graceTicks = 30
+
+/** A scheduler with its callers and its workers. */
 export class SchedulerHarness {
+  readonly scheduler = new Scheduler()
   readonly jobs: Array<TestJob> = []
   readonly workers: Array<TestWorker> = []
-  #now = 0
-  readonly scheduler = new Scheduler<TestJob, TestWorker>(new TaskTimes(), {
-    run: (worker, job) => {
-      assert.strictEqual(job.worker, worker)
-      // P4, P6
-      assert.isFalse(worker.killed, "a worker that is being killed got a job")
-      for (const other of worker.inbox) if ("run" in other) assert.isFalse(other.run.cancelled, "P4")
-      assert.isFalse(worker.waiting.some((other) => other.cancelled) || (worker.running?.job.cancelled ?? false), "P4")
-      worker.inbox.push({ run: job })
-    },
-    withdraw: (worker, job, interrupt) => worker.inbox.push({ withdraw: job, interrupt }),
-    startGrace: (job) => job.graceEnds = this.#now + grace,
-    kill: (worker) => {
-      if (worker.running !== undefined && worker.outbox.length === 0) {
-        assert.isTrue(worker.running.job.cancelled, "P6: a worker was killed that ran a job which is not cancelled")
-      }
-      worker.dead = true
-    },
-    end: (job, how, worker) => {
-      job.ends.push(how)
-      assert.strictEqual(job.ends.length, 1, `P2: job ${job.id} ended as ${job.ends}`)
-      if (how === "Cancelled") assert.isTrue(job.cancelled)
-      if (how === "Crashed") assert.isTrue(worker!.dead && job.starts === 1, "only what had begun crashes")
-    },
-    nowMs: () => this.#now
-  })
+  readonly log: Array<LogEntry> = []
+  /** The rules that were broken. */
+  readonly violations: Array<string> = []
+  now = 0
+  readonly #monitor = new Monitor()
+  /** Graces, those that were stopped or replaced included: their end may be under way already. */
+  readonly #graces: Array<{ readonly job: TestJob; readonly sinceMs: number }> = []
+  readonly #fetching: Array<{ readonly job: TestJob; readonly worker: WorkerId }> = []
+  #lastWorker = 0
 
-  submit(task: string, ticks: number): TestJob {
-    const job = new TestJob(this.jobs.length, task, ticks)
+  submit(task: string, ticks: number, options: Partial<Pick<TestJob, "isFetched" | "payloads">> = {}): TestJob {
+    const job: TestJob = {
+      id: this.jobs.length,
+      task,
+      ticks,
+      isFetched: false,
+      payloads: 1,
+      ...options,
+      starts: [],
+      cancelledAt: undefined,
+      isDone: false,
+      end: undefined
+    }
     this.jobs.push(job)
-    this.scheduler.submit(job)
+    this.step({ _tag: "Submitted", job: job.id, task, payloads: job.payloads, bytes: 10 * job.payloads })
     return job
   }
 
-  hire(): TestWorker {
-    const worker = new TestWorker()
+  addWorker(): TestWorker {
+    const worker = new TestWorker(++this.#lastWorker)
     this.workers.push(worker)
-    this.scheduler.add(worker)
+    this.step({ _tag: "WorkerReady", worker: worker.id })
     return worker
   }
 
   cancel(job: TestJob): void {
-    this.scheduler.cancel(job)
+    job.cancelledAt ??= this.now
+    this.step({ _tag: "Cancelled", job: job.id })
   }
 
-  /** Time passes: workers work, some of what they say is heard, graces end, the dead are buried. */
+  stop(): void {
+    this.step({ _tag: "Stopped" })
+  }
+
+  /** Where a job is, as the scheduler knows it. */
+  placeOf({ id }: TestJob): "Queued" | "Sent" | "Started" | "Gone" {
+    const job = this.scheduler.state.jobs.get(id)
+    return job === undefined ? "Gone" : job.worker === undefined ? "Queued" : job.started ? "Started" : "Sent"
+  }
+
+  /** Time passes: workers work, some of their messages arrive, graces end, dead workers are noticed. */
   tick(random: Random): void {
-    this.#now++
+    this.now++
     for (const worker of this.workers.slice()) {
-      worker.tick(random)
-      for (let news = random.below(4); news > 0 && worker.outbox.length > 0; news--) {
-        this.#hear(worker, worker.outbox.shift()!)
+      worker.tick(this.now, random)
+      for (let messages = random.below(4); messages > 0 && worker.outbox.length > 0; messages--) {
+        this.#receive(worker, worker.outbox.shift()!)
       }
-      if (worker.dead && random.chance(0.5)) {
-        // What it had said before its end is heard first.
-        for (const news of worker.outbox.splice(0)) this.#hear(worker, news)
+      if (worker.isDead && random.chance(0.5)) {
+        this.#receiveAll(worker)
         this.workers.splice(this.workers.indexOf(worker), 1)
-        this.scheduler.gone(worker)
+        this.step({ _tag: "WorkerEnded", worker: worker.id })
       }
     }
-    for (const job of this.jobs) {
-      if (job.graceEnds === undefined || this.#now < job.graceEnds) continue
-      job.graceEnds = undefined
-      const worker = job.worker as TestWorker | undefined
-      // What has been said is heard before a worker counts as silent.
-      for (const news of worker?.outbox.splice(0) ?? []) this.#hear(worker!, news)
-      this.scheduler.expired(job)
-    }
-    this.#check()
-  }
-
-  #hear(worker: TestWorker, { job, kind }: FromWorker): void {
-    if (kind === "Started") this.scheduler.started(worker, job)
-    else if (kind === "Returned") this.scheduler.returned(worker, job)
-    else if (this.scheduler.done(worker, job, job.ticks * 1_000)) {
-      job.ends.push("Done")
-      assert.strictEqual(job.ends.length, 1, `P2: job ${job.id} ended as ${job.ends}`)
+    for (const fetch of this.#fetching.slice()) if (random.chance(0.2)) this.#fetched(fetch)
+    for (const grace of this.#graces.filter(({ sinceMs }) => this.now - sinceMs >= graceTicks)) {
+      this.#graces.splice(this.#graces.indexOf(grace), 1)
+      // A worker counts as silent only after its messages were received.
+      for (const worker of this.workers) this.#receiveAll(worker)
+      this.step({ _tag: "GraceExpired", job: grace.job.id, sinceMs: grace.sinceMs })
     }
   }
 
-  /** P1, and that sums are those of the jobs. */
-  #check(): void {
-    for (const worker of this.workers) {
-      let [cancelled, bytes, size] = [0, 0, 0]
-      for (let job = worker.jobs.head; job !== undefined; job = job.next) {
-        assert.strictEqual(job.worker, worker, "P1")
-        cancelled += Number(job.cancelled)
-        bytes += job.bytes
-        size++
-      }
-      assert.deepStrictEqual([worker.cancelled, worker.bytes, worker.jobs.size], [cancelled, bytes, size])
+  /** Time passes until a condition holds, which must be soon. */
+  tickUntil(random: Random, condition: () => boolean): void {
+    const end = this.now + 5_000
+    while (!condition()) {
+      if (this.now === end) throw new Error(`nothing came of it: ${this.violations}`)
+      this.tick(random)
     }
+  }
+
+  step(event: Event): void {
+    const { commands } = this.scheduler
+    this.violations.push(...this.#monitor.step(this.scheduler, event, this.now))
+    const made = commands.splice(0)
+    this.log.push({ nowMs: this.now, event, commands: made })
+    for (const command of made) this.#carryOut(command)
+  }
+
+  #carryOut(command: Command): void {
+    switch (command._tag) {
+      case "Run":
+      case "Withdraw": {
+        const what = command._tag === "Run" ? "Run" : command.interrupt ? "Interrupt" : "Withdraw"
+        return void this.#worker(command.worker)?.inbox.push({ job: this.jobs[command.job]!, what })
+      }
+      case "StartGrace":
+        return void this.#graces.push({ job: this.jobs[command.job]!, sinceMs: command.sinceMs })
+      case "StopGrace":
+        return
+      case "Kill":
+        return this.#kill(this.#worker(command.worker)!)
+      case "End":
+        return this.#end(this.jobs[command.job]!, command.how)
+    }
+  }
+
+  /** P6, as it is for the job that really runs: its caller has gone, and it had a whole grace as a cancelled job. */
+  #kill(worker: TestWorker): void {
+    worker.isKilled = true
+    if (worker.running === undefined || worker.isFrozen) return
+    const { cancelledAt = Infinity, id, starts: [startedAt = Infinity] } = worker.running.job
+    const graced = this.now - Math.max(cancelledAt, startedAt)
+    if (graced < graceTicks) this.violations.push(`P6: job ${id} was killed after ${graced} ticks of its grace`)
+  }
+
+  /** P2: an end is what its caller should learn from it. */
+  #end(job: TestJob, how: Ending): void {
+    job.end = how
+    if (how === "Finished" && !job.isDone) this.violations.push(`P2: job ${job.id} finished and was not done`)
+    if (how === "Crashed" && job.starts.length === 0) this.violations.push(`P2: job ${job.id} did not start`)
+  }
+
+  #worker(id: WorkerId): TestWorker | undefined {
+    return this.workers.find((worker) => worker.id === id)
+  }
+
+  #receiveAll(worker: TestWorker): void {
+    for (const message of worker.outbox.splice(0)) this.#receive(worker, message)
+  }
+
+  #receive({ id: worker }: TestWorker, { job, what }: FromWorker): void {
+    if (job.starts.length > 1) this.violations.push(`P3: job ${job.id} started twice`)
+    if (what !== "Done") return this.step({ _tag: what, worker, job: job.id })
+    this.#fetching.push({ job, worker })
+    if (!job.isFetched) this.#fetched(this.#fetching.at(-1)!)
+  }
+
+  #fetched(fetch: { readonly job: TestJob; readonly worker: WorkerId }): void {
+    this.#fetching.splice(this.#fetching.indexOf(fetch), 1)
+    const { job: { id, ticks }, worker } = fetch
+    this.step({ _tag: "Finished", worker, job: id, micros: ticks * 1_000 })
   }
 }

@@ -1,122 +1,129 @@
-/** Who runs what, under random lives of jobs and workers: the decisions of a pool without any process. */
+/** Which worker runs which job: random lives of a pool without processes, and examples. */
 import { Random } from "#core/testing/Random.ts"
 import { assert, describe, it } from "vitest"
+import { mutants } from "./mutants.ts"
 import { SchedulerHarness } from "./SchedulerHarness.ts"
+import { explain, replay, simulate } from "./simulate.ts"
 
-const seeds = Array.from({ length: 100 }, (_, i) => i + 1)
+/** The seed to replay, if one is given. */
+const { SCHEDULER_SEED: given } = process.env
 
-/** Jobs come, are cancelled, workers freeze, wake, die and are replaced; then all of it calms down. */
-const live = (seed: number): SchedulerHarness => {
-  const random = new Random(seed)
-  const harness = new SchedulerHarness()
-  const size = 1 + random.below(4)
-  for (let i = 0; i < size; i++) harness.hire()
-  for (let step = 0; step < 250; step++) {
-    if (random.chance(0.4)) {
-      harness.submit(random.pick(["short", "long", "yielding"]), random.chance(0.9) ? 1 : 1 + random.below(60))
-    }
-    if (random.chance(0.1)) {
-      const job = random.pick(harness.jobs)
-      if (job !== undefined) harness.cancel(job)
-    }
-    const worker = random.pick(harness.workers)
-    if (worker !== undefined) {
-      if (random.chance(0.02)) worker.frozen = !worker.frozen
-      if (random.chance(0.02)) worker.dead = true
-    }
-    while (harness.workers.length < size && random.chance(0.3)) harness.hire()
-    harness.tick(random)
-  }
-  for (let step = 0; step < 5_000 && harness.jobs.some(({ ends }) => ends.length === 0); step++) {
-    for (const worker of harness.workers) worker.frozen = false
-    while (harness.workers.length < size) harness.hire()
-    harness.tick(random)
-  }
-  return harness
-}
+const seeds = (count: number) => given === undefined ? Array.from({ length: count }, (_, i) => i + 1) : [Number(given)]
 
 describe("a scheduler", () => {
-  it("ends every job once, starts it at most once, and kills no worker for somebody else's job (P1 to P6)", () => {
-    for (const seed of seeds) {
-      const harness = live(seed)
-      const open = harness.jobs.filter(({ ends }) => ends.length !== 1).map(({ id, place }) => `${id} is ${place}`)
-      assert.deepStrictEqual(open, [], `seed ${seed}`)
+  it("ends every job once, starts it at most once, and kills no worker for somebody else's job (P1 to P8)", () => {
+    for (const seed of seeds(150)) {
+      const harness = simulate(seed)
+      assert.isEmpty(harness.violations, explain(seed, harness))
     }
   })
 
-  it("loses only the job that a dead worker had begun: the others run, in their order", () => {
+  it("gives the same commands for the same events at the same times", () => {
+    for (const seed of seeds(10)) {
+      const { log } = simulate(seed)
+      assert.deepStrictEqual(replay(log), log)
+      assert.deepStrictEqual(simulate(seed).log, log)
+    }
+  })
+
+  for (const [name, { bug, mutate }] of Object.entries(mutants)) {
+    it(`that has the bug ${name} is found out: ${bug}`, () => {
+      assert.isTrue(seeds(200).some((seed) => simulate(seed, mutate).violations.length > 0))
+    })
+  }
+})
+
+describe("a scheduler in a calm pool", () => {
+  /** A pool of one worker, which knows how long its tasks take. */
+  const measured = (task: string) => {
     const random = new Random(1)
     const harness = new SchedulerHarness()
-    harness.hire()
-    const known = harness.submit("short", 1)
-    while (known.ends.length === 0) harness.tick(random)
-    const [worker] = harness.workers
+    const worker = harness.addWorker()
+    const known = harness.submit(task, 1)
+    harness.tickUntil(random, () => known.end !== undefined)
+    return { harness, random, worker }
+  }
+
+  it("loses only the job that a dead worker had begun: the others run, in their order", () => {
+    const { harness, random, worker } = measured("short")
     const jobs = Array.from({ length: 8 }, () => harness.submit("short", 1))
-    while (worker!.running === undefined) harness.tick(random)
-    worker!.dead = true
-    while (harness.workers.length > 0) harness.tick(random)
-    harness.hire()
-    for (let step = 0; step < 200; step++) harness.tick(random)
-    assert.deepStrictEqual(jobs.map(({ ends: [end] }) => end), [
-      "Crashed",
-      ...Array.from({ length: 7 }, () => "Done" as const)
-    ])
+    harness.tickUntil(random, () => worker.running !== undefined)
+    worker.isDead = true
+    harness.tickUntil(random, () => harness.workers.length === 0)
+    harness.addWorker()
+    harness.tickUntil(random, () => jobs.every(({ end }) => end !== undefined))
+    const [crashed, ...others] = jobs
+    assert.strictEqual(crashed!.end, "Crashed")
+    assert.isTrue(others.every(({ end }) => end === "Finished"))
+    const starts = others.map(({ starts: [start] }) => start!)
+    assert.deepStrictEqual(starts, starts.toSorted((a, b) => a - b))
+    assert.deepStrictEqual(harness.violations, [])
   })
 
   it("takes back what waits behind a long job, when another worker has nothing to do", () => {
-    const random = new Random(1)
-    const harness = new SchedulerHarness()
-    harness.hire()
-    const known = harness.submit("yielding", 1)
-    while (known.ends.length === 0) harness.tick(random)
+    const { harness, random } = measured("yielding")
     const long = harness.submit("yielding", 1_000)
     const behind = Array.from({ length: 5 }, () => harness.submit("yielding", 1))
-    assert.isTrue(behind.every(({ place }) => place === "Sent"))
-    harness.hire()
-    for (let step = 0; step < 200; step++) harness.tick(random)
-    assert.isEmpty(long.ends)
-    assert.isTrue(behind.every(({ ends: [end] }) => end === "Done"))
+    assert.isTrue(behind.every((job) => harness.placeOf(job) === "Sent"))
+    harness.addWorker()
+    harness.tickUntil(random, () => behind.every(({ end }) => end === "Finished"))
+    assert.isUndefined(long.end)
+    assert.deepStrictEqual(harness.violations, [])
   })
 
   it("sends nothing ahead of what was never measured, nor to a worker that takes longer than was thought", () => {
     const random = new Random(1)
     const harness = new SchedulerHarness()
-    harness.hire()
+    harness.addWorker()
     const [first, second] = [harness.submit("short", 1), harness.submit("short", 1)]
-    assert.deepStrictEqual([first.place, second.place], ["Sent", "Queued"])
-    while (second.ends.length === 0) harness.tick(random)
+    assert.deepStrictEqual([harness.placeOf(first), harness.placeOf(second)], ["Sent", "Queued"])
+    harness.tickUntil(random, () => second.end !== undefined)
     const long = harness.submit("short", 1_000)
     for (let step = 0; step < 60; step++) harness.tick(random)
-    assert.strictEqual(long.place, "Started")
-    assert.strictEqual(harness.submit("short", 1).place, "Queued")
+    assert.strictEqual(harness.placeOf(long), "Started")
+    assert.strictEqual(harness.placeOf(harness.submit("short", 1)), "Queued")
+    assert.deepStrictEqual(harness.violations, [])
   })
 
   it("lets the caller of a job go that waits behind somebody else's, without killing their worker", () => {
-    const random = new Random(1)
-    const harness = new SchedulerHarness()
-    const worker = harness.hire()
-    const known = harness.submit("short", 1)
-    while (known.ends.length === 0) harness.tick(random)
+    const { harness, random, worker } = measured("short")
     const blocking = harness.submit("short", 200)
     const behind = harness.submit("short", 1)
-    while (blocking.place !== "Started") harness.tick(random)
+    harness.tickUntil(random, () => harness.placeOf(blocking) === "Started")
     harness.cancel(behind)
-    while (behind.ends.length === 0) harness.tick(random)
-    assert.isFalse(worker.dead)
-    while (blocking.ends.length === 0) harness.tick(random)
-    assert.deepStrictEqual([blocking.ends, behind.ends, behind.starts], [["Done"], ["Cancelled"], 0])
+    harness.tickUntil(random, () => behind.end !== undefined)
+    assert.isFalse(worker.isKilled)
+    assert.isUndefined(blocking.end)
+    harness.tickUntil(random, () => blocking.end !== undefined)
+    assert.deepStrictEqual([blocking.end, behind.end, behind.starts], ["Finished", "Cancelled", []])
+    assert.deepStrictEqual(harness.violations, [])
+  })
+
+  it("kills a worker that freezes after the caller of a job behind another one has gone", () => {
+    const { harness, random, worker } = measured("short")
+    const blocking = harness.submit("short", 40)
+    const behind = harness.submit("short", 1)
+    harness.tickUntil(random, () => harness.placeOf(blocking) === "Started")
+    harness.cancel(behind)
+    harness.tickUntil(random, () => behind.end !== undefined)
+    harness.tickUntil(random, () => blocking.isDone)
+    worker.isFrozen = true
+    harness.tickUntil(random, () => worker.isDead)
+    assert.strictEqual(blocking.end, "Finished")
+    assert.deepStrictEqual(harness.violations, [])
   })
 
   it("that is stopped ends what waits at once, and what runs with its worker", () => {
     const random = new Random(1)
     const harness = new SchedulerHarness()
-    const worker = harness.hire()
+    const worker = harness.addWorker()
     const [running, waiting] = [harness.submit("long", 100), harness.submit("long", 100)]
-    while (running.place !== "Started") harness.tick(random)
-    harness.scheduler.stop()
-    assert.deepStrictEqual([running.ends, waiting.ends], [[], ["Stopped"]])
-    worker.dead = true
-    while (harness.workers.length > 0) harness.tick(random)
-    assert.deepStrictEqual(running.ends, ["Stopped"])
+    harness.tickUntil(random, () => harness.placeOf(running) === "Started")
+    harness.stop()
+    assert.deepStrictEqual([running.end, waiting.end], [undefined, "Stopped"])
+    worker.isDead = true
+    harness.tickUntil(random, () => harness.workers.length === 0)
+    assert.strictEqual(running.end, "Stopped")
+    assert.deepStrictEqual(harness.violations, [])
   })
 })

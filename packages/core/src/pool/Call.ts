@@ -1,25 +1,38 @@
-/** A job of a pool, with the fiber that waits for it. */
+/** A call of a pool: the job that it is to the scheduler, and the fiber that waits for it. */
 import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import type { Parcel } from "./Message.ts"
-import { Job } from "./Scheduler.ts"
+import * as Exit from "effect/Exit"
+import { type Cell, cell } from "../engine/Value.ts"
+import type { ManagerError } from "../ManagerError.ts"
+import type { Outcome, Parcel } from "./Message.ts"
+import type { JobId } from "./SchedulerState.ts"
+import type { WorkerProcess } from "./WorkerProcess.ts"
 
-/** A job and who waits for it. */
-export class Call extends Job {
-  readonly id: number
+const nothing = Exit.succeed(cell(""))
+
+/** A call that has not ended. */
+export class Call {
+  /** Also the id of its job. */
+  readonly id: JobId
   /** The position of its task in the group. */
   readonly position: number
+  readonly task: string
+  /** Number of payloads. */
+  readonly payloads: number
+  /** Which run of the task it is, from 1. */
   readonly attempt: number
   readonly parcel: Parcel
-  /** The time that a cancelled one has left to end by itself. */
-  grace: Fiber.Fiber<void> | undefined = undefined
-  /** Set when the fiber is being interrupted and waits for the end. */
-  onSettled: (() => void) | undefined = undefined
+  /** The last worker that it was sent to. */
+  worker: WorkerProcess | undefined = undefined
+  /** What its task came to, once that has arrived. */
+  outcome: Outcome["_tag"] = "Interrupted"
+  /** The encoded results or failure of the outcome; a failure: they could not be fetched. */
+  encoded: Exit.Exit<Cell, ManagerError> = nothing
+  /** Set when the fiber is being interrupted: it waits for the end of the job. */
+  onEnded: (() => void) | undefined = undefined
   readonly #resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
 
   constructor(
-    id: number,
+    id: JobId,
     position: number,
     task: string,
     payloads: number,
@@ -27,18 +40,18 @@ export class Call extends Job {
     parcel: Parcel,
     resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
   ) {
-    super(task, payloads, parcel._tag === "Text" ? parcel.text.length : 0)
     this.id = id
     this.position = position
+    this.task = task
+    this.payloads = payloads
     this.attempt = attempt
     this.parcel = parcel
     this.#resume = resume
   }
 
-  /** It has ended: the fiber goes on, or its interruption does. */
-  settle(exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
-    this.grace?.interruptUnsafe()
-    if (this.cancelled) this.onSettled?.()
-    else this.#resume(exit)
+  /** Its job has ended: the fiber goes on with the exit, or its interruption does. */
+  end(exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
+    if (this.onEnded === undefined) this.#resume(exit)
+    else this.onEnded()
   }
 }

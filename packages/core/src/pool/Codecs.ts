@@ -1,11 +1,11 @@
-/** What a task's payloads, results and failures look like on the wire: compiled once for each task and process. */
+/** Codecs for a task's payloads, results and failures, compiled once for each task and process. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ValueCodec from "../proxy/ValueCodec.ts"
 import type * as Task from "../Task.ts"
 
-/** The codecs of one task: for any number of payloads and as many results, in order. */
+/** The codecs of one task. A job has one or more payloads, and one result for each, in order. */
 export interface Codecs {
   readonly payloads: ValueCodec.TextCodec<ReadonlyArray<unknown>>
   readonly values: ValueCodec.TextCodec<ReadonlyArray<unknown>>

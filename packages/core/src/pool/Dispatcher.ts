@@ -1,61 +1,30 @@
 /**
- * The program's end of a pool: calls that wait, and links to the workers. Who runs what is decided by the `Scheduler`; what
- * a worker says is read in the turn in which it arrives, and resumes the fibers then and there.
+ * The program's end of a pool: the calls that wait, and the worker processes. It tells the `Scheduler` what happens, and
+ * carries out its commands. It reads a worker's message in the turn of the event loop in which it arrives, and resumes
+ * the call's fiber in that turn.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
-import { type Cell, cell } from "../engine/Value.ts"
+import { type Cell, cell, type ObjectId } from "../engine/Value.ts"
 import { ManagerError, ValueNotEncoded } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import type { Manager } from "../proxy/Manager.ts"
-import type { Link } from "../transport/Link.ts"
 import { Call } from "./Call.ts"
 import type { Codecs } from "./Codecs.ts"
 import * as HandleCarrier from "./HandleCarrier.ts"
-import {
-  flushBytes,
-  type FromWorker,
-  MessageWriter,
-  type Outcome,
-  type Parcel,
-  readFromWorker,
-  textLengthMax
-} from "./Message.ts"
+import { flushBytes, type FromWorker, type Outcome, type Parcel, readFromWorker, textLengthMax } from "./Message.ts"
 import { PoolStopped, TooLarge, WorkerCrashed } from "./PoolError.ts"
 import type { PoolStats } from "./PoolStats.ts"
-import { type EndedWithoutResult, Scheduler, Worker } from "./Scheduler.ts"
-import { TaskTimes } from "./TaskTimes.ts"
-
-/** How a worker ended. */
-export interface Ending {
-  readonly code: number | null
-  readonly signal: string | null
-  readonly lastLines: ReadonlyArray<string>
-}
-
-/** A worker with its link. */
-export class WorkerProcess extends Worker {
-  readonly name: string
-  readonly pid: number
-  readonly link: Link
-  readonly kill: Effect.Effect<void>
-  readonly writer = new MessageWriter()
-  ending: Ending | undefined = undefined
-  onReady: () => void = () => {}
-
-  constructor(name: string, pid: number, link: Link, kill: Effect.Effect<void>) {
-    super()
-    this.name = name
-    this.pid = pid
-    this.link = link
-    this.kill = kill
-  }
-}
+import { type Command, type Ending, type Event, Scheduler } from "./Scheduler.ts"
+import type { JobId, WorkerId } from "./SchedulerState.ts"
+import type { TaskTimes } from "./TaskTimes.ts"
+import type { ProcessEnd, WorkerProcess } from "./WorkerProcess.ts"
 
 /** A task of a pool's group. */
 export interface PooledTask {
@@ -63,8 +32,9 @@ export interface PooledTask {
   readonly codecs: Codecs
 }
 
-/** What a dispatcher needs, and where it reports to. */
+/** What a dispatcher is made with. */
 export interface DispatcherOptions {
+  /** The pool's name. */
   readonly name: string
   readonly tasks: ReadonlyArray<PooledTask>
   readonly graceMs: number
@@ -74,57 +44,47 @@ export interface DispatcherOptions {
   readonly stats: PoolStats
 }
 
-/** The calls and workers of a pool. */
+/** The calls and the workers of a pool. */
 export class Dispatcher {
-  readonly taskTimes = new TaskTimes()
   readonly #options: DispatcherOptions
-  readonly #scheduler: Scheduler<Call, WorkerProcess>
+  readonly #fork: <A, E>(effect: Effect.Effect<A, E, Manager>) => Fiber.Fiber<A, E>
+  readonly #scheduler = new Scheduler()
+  /** The calls that have not ended, by their job. */
+  readonly #calls = new Map<JobId, Call>()
+  /** The workers that are ready. */
+  readonly #workers = new Map<WorkerId, WorkerProcess>()
+  /** The graces of cancelled jobs. */
+  readonly #graces = new Map<JobId, Fiber.Fiber<void>>()
+  /** The workers that have messages to be sent. */
   readonly #written = new Set<WorkerProcess>()
-  #scheduled = false
-  #ids = 0
+  #lastJob: JobId = 0
+  #lastWorker: WorkerId = 0
+  #isCarryingOut = false
+  #isFlushScheduled = false
   #stopped: string | undefined
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    const { clock, context, graceMs } = options
-    const fork = Effect.runForkWith(context)
-    this.#scheduler = new Scheduler(this.taskTimes, {
-      run: (worker, call) => {
-        worker.writer.run(call.id, call.position, call.attempt, call.parcel)
-        this.#wrote(worker)
-      },
-      withdraw: (worker, call, interrupt) => {
-        worker.writer.withdraw(call.id, interrupt)
-        this.#wrote(worker)
-      },
-      startGrace: (call) => {
-        call.grace?.interruptUnsafe()
-        call.grace = fork(
-          Effect.sleep(graceMs).pipe(
-            // What the worker has said while this process was busy is heard before it counts as silent.
-            Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 4 })),
-            Effect.andThen(Effect.sync(() => this.#scheduler.expired(call)))
-          )
-        )
-      },
-      kill: (worker, { task }) => {
-        const { name, pid } = worker
-        options.stats.publish({ _tag: "WorkerKilled", worker: name, pid, task })
-        fork(worker.kill)
-      },
-      end: (call, how, worker) => this.#end(call, how, worker),
-      nowMs: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    })
+    this.#fork = Effect.runForkWith(options.context)
   }
 
-  /** Why it takes no more calls; undefined: it does. */
+  /** Why it takes no more calls. Undefined: it takes calls. */
   get stopped(): string | undefined {
     return this.#stopped
   }
 
+  /** The run times of the tasks. */
+  get taskTimes(): TaskTimes {
+    return this.#scheduler.state.taskTimes
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // calls
+  // ---------------------------------------------------------------------------------------------------------------
+
   /**
-   * Runs a task on payloads, one after the other, in one worker. An interruption ends when the task has: it is
-   * interrupted, and after the grace its worker is killed.
+   * Runs a task on payloads, one after the other, in one worker. Interruption ends when the task has ended: the task is
+   * interrupted, and its worker is killed when the grace is over.
    */
   run(
     position: number,
@@ -161,7 +121,7 @@ export class Dispatcher {
     )
   }
 
-  /** Answers what its interruption does. */
+  /** Returns the effect of an interruption. */
   #submit(
     position: number,
     payloads: number,
@@ -170,141 +130,225 @@ export class Dispatcher {
     resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
   ): Effect.Effect<void> | undefined {
     const { stats, tasks } = this.#options
-    const { tag } = tasks[position]!
+    const { tag: task } = tasks[position]!
     if (this.#stopped !== undefined) {
-      resume(Exit.fail(this.#poolStopped(tag, false)))
+      resume(Exit.fail(this.#poolStopped(task, false)))
       return undefined
     }
-    const call = new Call(++this.#ids, position, tag, payloads, attempt, parcel, resume)
-    stats.accepted(payloads, attempt, tag)
-    this.#scheduler.submit(call)
+    const job = ++this.#lastJob
+    const call = new Call(job, position, task, payloads, attempt, parcel, resume)
+    this.#calls.set(job, call)
+    stats.accepted(payloads, attempt, task)
+    const bytes = parcel._tag === "Text" ? parcel.text.length : 0
+    this.#step({ _tag: "Submitted", job, task, payloads, bytes })
     return this.#cancel(call)
   }
 
   #cancel(call: Call): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      call.onSettled = () => resume(Effect.void)
-      this.#scheduler.cancel(call)
-      if (!call.cancelled) resume(Effect.void)
+      // A call that ends as interrupted, because its task was, comes here, too.
+      if (!this.#calls.has(call.id)) return resume(Effect.void)
+      call.onEnded = () => resume(Effect.void)
+      this.#step({ _tag: "Cancelled", job: call.id })
     })
-  }
-
-  #end(call: Call, how: EndedWithoutResult, worker: WorkerProcess | undefined): void {
-    const { stats } = this.#options
-    const { attempt, payloads, task } = call
-    this.#soon()
-    if (how === "Crashed") {
-      const { ending, name, pid } = worker!
-      const { code, lastLines, signal } = ending!
-      stats.ended(payloads, "failed")
-      return call.settle(Exit.fail(new WorkerCrashed({ task, worker: name, pid, code, signal, attempt, lastLines })))
-    }
-    stats.ended(payloads, "cancelled")
-    call.settle(Exit.fail(this.#poolStopped(task, worker !== undefined)))
   }
 
   #poolStopped(task: string, started: boolean): PoolStopped {
     return new PoolStopped({ pool: this.#options.name, task, why: this.#stopped ?? "", started })
   }
 
-  /** No more calls: those that no worker has end now, the others with their workers. */
+  /** Takes no more calls. Those that no worker has end now, the others with their workers. */
   stop(why: string): void {
     if (this.#stopped !== undefined) return
     this.#stopped = why
-    this.#scheduler.stop()
+    this.#step({ _tag: "Stopped" })
   }
 
   // ---------------------------------------------------------------------------------------------------------------
   // workers
   // ---------------------------------------------------------------------------------------------------------------
 
-  /** A worker has ended, and all that it had said has been heard. */
-  gone(worker: WorkerProcess, ending: Ending): void {
-    worker.ending = ending
-    this.#written.delete(worker)
-    this.#scheduler.gone(worker)
-    this.turnEnded()
-  }
-
-  /** Reads one frame of a worker; false if it is not of this protocol. */
-  heard(worker: WorkerProcess, frame: Uint8Array): boolean {
+  /** Reads one frame of a worker. False: it is not of this protocol. */
+  receive(worker: WorkerProcess, frame: Uint8Array): boolean {
     const reader = new Reader(frame)
     while (!reader.done) {
       const message = readFromWorker(reader)
       if (message === undefined || reader.malformed) return false
-      this.#hear(worker, message)
+      this.#receive(worker, message)
     }
     return true
   }
 
-  /** Sends what the fibers that were resumed in this turn have asked for. */
-  turnEnded(): void {
-    this.#flush()
-    this.#options.stats.tell()
-  }
-
-  #hear(worker: WorkerProcess, message: FromWorker): void {
-    if (message._tag === "Ready") {
-      worker.onReady()
-      return this.#scheduler.add(worker)
-    }
-    const call = callOf(worker, message.job)
-    if (call === undefined) return
+  #receive(worker: WorkerProcess, message: FromWorker): void {
     switch (message._tag) {
+      case "Ready":
+        worker.id = ++this.#lastWorker
+        this.#workers.set(worker.id, worker)
+        worker.onReady()
+        return this.#step({ _tag: "WorkerReady", worker: worker.id })
       case "Started":
-        return this.#scheduler.started(worker, call)
       case "Returned":
-        return this.#scheduler.returned(worker, call)
-      case "Done":
-        return message.outcome.parcel._tag === "Text"
-          ? this.#done(worker, call, message.micros, message.outcome, cell(message.outcome.parcel.text))
-          : this.#fetch(worker, call, message.micros, message.outcome, message.outcome.parcel.object)
-    }
-  }
-
-  /** Fetches a result that is in a carrier; the call has not ended before that. */
-  #fetch(worker: WorkerProcess, call: Call, micros: number, outcome: Outcome, object: number): void {
-    Effect.runForkWith(this.#options.context)(HandleCarrier.read(object, `the result of ${call.task}`))
-      .addObserver((read) => {
-        worker.writer.forget(call.id)
-        this.#wrote(worker)
-        // Its worker has died: the call has ended with it.
-        if (call.worker !== worker) return
-        if (Exit.isSuccess(read)) this.#done(worker, call, micros, outcome, read.value)
-        else this.#settle(worker, call, micros, Exit.failCause(read.cause))
-      })
-  }
-
-  #done(
-    worker: WorkerProcess,
-    call: Call,
-    micros: number,
-    { _tag }: Outcome,
-    result: Cell
-  ): void {
-    const { codecs } = this.#options.tasks[call.position]!
-    const exit = (): Exit.Exit<ReadonlyArray<unknown>, unknown> => {
-      switch (_tag) {
-        case "Values":
-          // The worker has the same schemas: what does not decode is a mistake of the program.
-          return orDie(codecs.values.decode(result))
-        case "Failure":
-          return flatten(orDie(codecs.failure.decode(result)))
-        case "Interrupted":
-          return Exit.failCause(Cause.interrupt())
-        case "TooLarge":
-          return Exit.fail(
-            new TooLarge({ task: call.task, what: "result", length: Number(result.text), max: textLengthMax })
-          )
+        return this.#step({ _tag: message._tag, worker: worker.id, job: message.job })
+      case "Done": {
+        const { job, micros, outcome: { _tag, parcel } } = message
+        return parcel._tag === "Text"
+          ? this.#finished(worker, job, micros, _tag, Exit.succeed(cell(parcel.text)))
+          : this.#fetch(worker, job, micros, _tag, parcel.object)
       }
     }
-    this.#settle(worker, call, micros, call.cancelled ? Exit.succeed([]) : exit())
   }
 
-  #settle(worker: WorkerProcess, call: Call, micros: number, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
-    if (!this.#scheduler.done(worker, call, micros)) return
-    this.#options.stats.ended(call.payloads, call.cancelled ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
-    call.settle(exit)
+  /** Fetches a result that a carrier holds. To the scheduler the job finishes after that. */
+  #fetch(worker: WorkerProcess, job: JobId, micros: number, outcome: Outcome["_tag"], object: ObjectId): void {
+    const call = this.#calls.get(job)
+    // Without a caller there is nothing to fetch.
+    const fetched = call === undefined
+      ? Effect.succeed(cell(""))
+      : HandleCarrier.read(object, `the result of ${call.task}`)
+    this.#fork(fetched).addObserver((encoded) => {
+      worker.writer.forget(job)
+      this.#wrote(worker)
+      this.#finished(worker, job, micros, outcome, encoded)
+    })
+  }
+
+  #finished(
+    worker: WorkerProcess,
+    job: JobId,
+    micros: number,
+    outcome: Outcome["_tag"],
+    encoded: Exit.Exit<Cell, ManagerError>
+  ): void {
+    const call = this.#calls.get(job)
+    if (call !== undefined) {
+      call.outcome = outcome
+      call.encoded = encoded
+    }
+    this.#step({ _tag: "Finished", worker: worker.id, job, micros })
+  }
+
+  /** A worker's process has ended, and every message of it was received. */
+  ended(worker: WorkerProcess, end: ProcessEnd): void {
+    worker.end = end
+    this.#written.delete(worker)
+    this.#workers.delete(worker.id)
+    this.#step({ _tag: "WorkerEnded", worker: worker.id })
+    this.turnEnded()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // decisions
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /**
+   * The end of a call resumes its fiber, which may call the pool while commands are being carried out. The commands of
+   * that step follow those before them, so that a worker gets its jobs in the order in which they were decided (P5).
+   */
+  #step(event: Event): void {
+    const { commands } = this.#scheduler
+    this.#scheduler.step(event, Number(this.#options.clock.monotonicTimeNanosUnsafe()) / 1e6)
+    if (this.#isCarryingOut) return
+    this.#isCarryingOut = true
+    for (const command of commands) this.#carryOut(command)
+    commands.length = 0
+    this.#isCarryingOut = false
+  }
+
+  #carryOut(command: Command): void {
+    switch (command._tag) {
+      case "Run":
+        return this.#run(command.worker, command.job)
+      case "Withdraw": {
+        const worker = this.#workers.get(command.worker)
+        if (worker === undefined) return
+        worker.writer.withdraw(command.job, command.interrupt)
+        return this.#wrote(worker)
+      }
+      case "StartGrace":
+        return this.#startGrace(command.job, command.sinceMs)
+      case "StopGrace":
+        return this.#stopGrace(command.job)
+      case "Kill":
+        return this.#kill(command.worker, command.task)
+      case "End":
+        return this.#end(command.job, command.how, command.started)
+    }
+  }
+
+  #run(id: WorkerId, job: JobId): void {
+    const worker = this.#workers.get(id)
+    const call = this.#calls.get(job)
+    // A worker that has ended since: the scheduler has decided anew.
+    if (worker === undefined || call === undefined) return
+    call.worker = worker
+    worker.writer.run(job, call.position, call.attempt, call.parcel)
+    this.#wrote(worker)
+  }
+
+  #startGrace(job: JobId, sinceMs: number): void {
+    this.#stopGrace(job)
+    const grace = Effect.sleep(this.#options.graceMs).pipe(
+      // A worker counts as silent only after this process, which may have been busy, has read what arrived meanwhile.
+      Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 4 })),
+      Effect.andThen(Effect.sync(() => this.#step({ _tag: "GraceExpired", job, sinceMs })))
+    )
+    this.#graces.set(job, this.#fork(grace))
+  }
+
+  #stopGrace(job: JobId): void {
+    this.#graces.get(job)?.interruptUnsafe()
+    this.#graces.delete(job)
+  }
+
+  #kill(id: WorkerId, task: string): void {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) return
+    this.#options.stats.publish({ _tag: "WorkerKilled", worker: worker.name, pid: worker.pid, task })
+    this.#fork(worker.kill)
+  }
+
+  #end(job: JobId, how: Ending, started: boolean): void {
+    const call = this.#calls.get(job)
+    if (call === undefined) return
+    this.#calls.delete(job)
+    const exit = this.#exit(call, how, started)
+    const isRun = how === "Finished" || how === "Crashed"
+    this.#options.stats.ended(call.payloads, !isRun ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
+    this.#scheduleFlush()
+    call.end(exit)
+  }
+
+  #exit(call: Call, how: Ending, started: boolean): Exit.Exit<ReadonlyArray<unknown>, unknown> {
+    const { attempt, task } = call
+    switch (how) {
+      case "Finished":
+        return Exit.isSuccess(call.encoded)
+          ? this.#decode(call, call.encoded.value)
+          : Exit.failCause(call.encoded.cause)
+      case "Crashed": {
+        const { end, name: worker, pid } = call.worker!
+        return Exit.fail(new WorkerCrashed({ task, worker, pid, ...end!, attempt }))
+      }
+      // The fiber of a cancelled call is being interrupted: nothing reads this exit.
+      case "Cancelled":
+      case "Stopped":
+        return Exit.fail(this.#poolStopped(task, started))
+    }
+  }
+
+  #decode({ outcome, position, task }: Call, encoded: Cell): Exit.Exit<ReadonlyArray<unknown>, unknown> {
+    const { codecs } = this.#options.tasks[position]!
+    switch (outcome) {
+      // The worker has the same schemas: a value that does not decode is a mistake of the program.
+      case "Values":
+        return orDie(codecs.values.decode(encoded))
+      case "Failure":
+        return flatten(orDie(codecs.failure.decode(encoded)))
+      case "Interrupted":
+        return Exit.failCause(Cause.interrupt())
+      case "TooLarge":
+        return Exit.fail(new TooLarge({ task, what: "result", length: Number(encoded.text), max: textLengthMax }))
+    }
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -314,22 +358,24 @@ export class Dispatcher {
   #wrote(worker: WorkerProcess): void {
     if (worker.writer.bytes >= flushBytes) return worker.link.send(worker.writer.take())
     this.#written.add(worker)
-    this.#soon()
+    this.#scheduleFlush()
   }
 
-  /** At the end of this turn. */
-  #soon(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
+  /** At the end of this turn of the event loop. */
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return
+    this.#isFlushScheduled = true
     this.#options.eventLoop.scheduleTask(() => {
-      this.#scheduled = false
+      this.#isFlushScheduled = false
       this.turnEnded()
     }, 0)
   }
 
-  #flush(): void {
+  /** Sends what was written in this turn, and publishes the progress. */
+  turnEnded(): void {
     for (const { link, writer } of this.#written) if (!writer.isEmpty) link.send(writer.take())
     this.#written.clear()
+    this.#options.stats.publishProgress()
   }
 }
 
@@ -338,7 +384,3 @@ const orDie = <A>(exit: Exit.Exit<A, unknown>): Exit.Exit<A> =>
 
 const flatten = (exit: Exit.Exit<Cause.Cause<unknown>>): Exit.Exit<never, unknown> =>
   Exit.failCause(Exit.isSuccess(exit) ? exit.value : exit.cause)
-
-/** A call that a worker has, by its id. Workers are given calls only. */
-const callOf = (worker: WorkerProcess, id: number): Call | undefined =>
-  worker.jobs.find((job) => (job as Call).id === id) as Call | undefined

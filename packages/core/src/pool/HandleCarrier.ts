@@ -1,6 +1,6 @@
 /**
- * Values that bear handles, on their way between a pool and a worker: a shared object without a name holds them, which
- * counts the handles, until the other side has them (S-24). Values without handles travel as text.
+ * Carries a value with handles between a pool and a worker: a shared object without a name holds it, and counts its
+ * handles, until the receiver has read it (S-24). A value without handles travels as text.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,25 +17,25 @@ const kind = "Ref"
 /** The field of a ref. */
 const field = "value"
 
-/** Nobody but the two sides knows it, so it needs no methods. */
-const holder: Shared.Facade<Shared.Shared, typeof ref> = {
+/** A carrier has no methods: only this file uses it. */
+const carrier: Shared.Facade<Shared.Shared, typeof ref> = {
   kind,
   proxy: (remote) => ({ [Shared.TypeId]: remote })
 }
 
-/** Holds a value for the life of the scope; answers the object that does. */
+/** Makes a carrier of a value, for the life of the scope. Returns its id. */
 export const make = (cell: Cell): Effect.Effect<ObjectId, ManagerError, Manager | Scope.Scope> =>
   Shared.open(
-    holder,
+    carrier,
     { options: { [field]: "" }, initial: () => Exit.succeed([cell]) },
     undefined
   ).pipe(
     Effect.map((shared) => shared[Shared.TypeId].target.id),
-    // There is no name to disagree about.
+    // An object without a name is new: it has no other schema and no other options.
     Effect.catchTags({ SchemaMismatch: Effect.die, OptionsMismatch: Effect.die })
   )
 
-/** Fetches a value that the other side lends; its handles count for this process until they are given back. */
+/** Reads the value of a carrier. Its handles count for this process until they are dropped. */
 export const read = (object: ObjectId, description: string): Effect.Effect<Cell, ManagerError, Manager> =>
   Effect.flatMap(
     Manager,
@@ -45,6 +45,6 @@ export const read = (object: ObjectId, description: string): Effect.Effect<Cell,
         .call("get", [field], ([cell]) => Exit.succeed(cell!))
   )
 
-/** Gives the handles of a borrowed value back. */
+/** Drops the handles of a value that was read. */
 export const dropHandles = (cell: Cell): Effect.Effect<void, never, Manager> =>
   Effect.map(Manager, ({ connection }) => connection.dropHandles([cell]))

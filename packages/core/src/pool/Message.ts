@@ -1,77 +1,78 @@
 /**
- * What a pool and its workers say to each other, over a link of their own. A frame is a batch of messages; each begins
- * with a byte that says which.
+ * The messages between a pool's dispatcher and a worker, over a link of their own. A frame is a batch of messages. The
+ * first byte of a message is its tag.
  *
  * ```text
- *   dispatcher ─► Run job, task, attempt, payloads   jobs run in the order in which they come
- *         ─► Withdraw job, interrupt               not started: Returned; started: interrupted, if that is wanted
- *         ─► Forget job                            its result by reference has been fetched
- *   worker ─► Ready                                its tasks can be run
- *          ─► Started job                          told before the job starts
- *          ─► Returned job                         it has not run
- *          ─► Done job, microseconds, outcome
+ *   dispatcher ─► Run job, task, attempt, payloads   jobs run in the order in which they arrive
+ *              ─► Withdraw job, interrupt            a job that waits is returned, one that runs may be interrupted
+ *              ─► Forget job                         its result was read from the carrier
+ *   worker     ─► Ready                              it can run tasks
+ *              ─► Started job                        sent before the job runs
+ *              ─► Returned job                       the job did not run
+ *              ─► Done job, microseconds, outcome    the job ran
  * ```
  */
-import { unitBytesMax } from "../engine/Value.ts"
+import { type ObjectId, unitBytesMax } from "../engine/Value.ts"
 import type { Reader, Writer } from "../protocol/Bytes.ts"
 import { FrameWriter } from "../protocol/Frame.ts"
+import type { JobId } from "./SchedulerState.ts"
 
 const tag = { run: 1, withdraw: 2, forget: 3, ready: 16, started: 17, returned: 18, done: 19 } as const
 
-/** The payloads or the results of one job are no longer than this, as JSON text. */
+/** Length of the payloads or the results of one job, as JSON text. */
 export const textLengthMax = 32 * 1024 * 1024
 
-/** A frame is sent when it has grown to this size, in the middle of a turn: the other side works while more is written. */
+/** A frame of this size is sent in the middle of a turn: the receiver works on it while the next is written. */
 export const flushBytes = 8 * 1024
 
 /** The texts of one job, and the messages that may stand before them in a frame. */
 export const frameBytesMax = unitBytesMax * textLengthMax + 2 * flushBytes
 
-/** Values as text, or the id of the shared object that holds them, since there are handles in them (`HandleCarrier.ts`). */
+/** Encoded values: text, or the id of the shared object that carries values with handles (`HandleCarrier.ts`). */
 export type Parcel =
   | { readonly _tag: "Text"; readonly text: string }
-  | { readonly _tag: "Carrier"; readonly object: number }
+  | { readonly _tag: "Carrier"; readonly object: ObjectId }
 
 const outcomes = ["Values", "Failure", "Interrupted", "TooLarge"] as const
 
-/** How a job came out: all its results, or the cause for which there are none. */
+/** How a job ended in its worker: with all results, or with the cause of its failure. */
 export interface Outcome {
   readonly _tag: (typeof outcomes)[number]
   readonly parcel: Parcel
 }
 
-/** What a dispatcher says. */
+/** A message to a worker. */
 export type FromDispatcher =
   | {
     readonly _tag: "Run"
-    readonly job: number
+    readonly job: JobId
     readonly task: number
     readonly attempt: number
     readonly parcel: Parcel
   }
-  | { readonly _tag: "Withdraw"; readonly job: number; readonly interrupt: boolean }
-  | { readonly _tag: "Forget"; readonly job: number }
+  | { readonly _tag: "Withdraw"; readonly job: JobId; readonly interrupt: boolean }
+  | { readonly _tag: "Forget"; readonly job: JobId }
 
-/** What a worker says. */
+/** A message from a worker. */
 export type FromWorker =
   | { readonly _tag: "Ready" }
-  | { readonly _tag: "Started"; readonly job: number }
-  | { readonly _tag: "Returned"; readonly job: number }
-  | { readonly _tag: "Done"; readonly job: number; readonly micros: number; readonly outcome: Outcome }
+  | { readonly _tag: "Started"; readonly job: JobId }
+  | { readonly _tag: "Returned"; readonly job: JobId }
+  | { readonly _tag: "Done"; readonly job: JobId; readonly micros: number; readonly outcome: Outcome }
 
-/** Writes messages of either side into one frame. */
+/** Writes the messages of either side into a frame. */
 export class MessageWriter extends FrameWriter {
-  run(job: number, task: number, attempt: number, parcel: Parcel): void {
+  run(job: JobId, task: number, attempt: number, parcel: Parcel): void {
     this.numbers(tag.run, job, task, attempt)
     writeParcel(this.writer, parcel)
   }
 
-  withdraw(job: number, interrupt: boolean): void {
+  withdraw(job: JobId, interrupt: boolean): void {
     this.numbers(tag.withdraw, job)
     this.writer.byte(interrupt ? 1 : 0)
   }
 
-  forget(job: number): void {
+  forget(job: JobId): void {
     this.numbers(tag.forget, job)
   }
 
@@ -79,22 +80,22 @@ export class MessageWriter extends FrameWriter {
     this.numbers(tag.ready)
   }
 
-  started(job: number): void {
+  started(job: JobId): void {
     this.numbers(tag.started, job)
   }
 
-  returned(job: number): void {
+  returned(job: JobId): void {
     this.numbers(tag.returned, job)
   }
 
-  done(job: number, micros: number, { _tag, parcel }: Outcome): void {
+  done(job: JobId, micros: number, { _tag, parcel }: Outcome): void {
     this.numbers(tag.done, job, micros)
     this.writer.byte(outcomes.indexOf(_tag))
     writeParcel(this.writer, parcel)
   }
 }
 
-/** Reads a message of a dispatcher; undefined: it is none. */
+/** Reads a message of a dispatcher. Undefined: it is malformed. */
 export const readFromDispatcher = (reader: Reader): FromDispatcher | undefined => {
   const first = reader.byte()
   const job = reader.whole()
@@ -110,7 +111,7 @@ export const readFromDispatcher = (reader: Reader): FromDispatcher | undefined =
   }
 }
 
-/** Reads a message of a worker; undefined: it is none. */
+/** Reads a message of a worker. Undefined: it is malformed. */
 export const readFromWorker = (reader: Reader): FromWorker | undefined => {
   const first = reader.byte()
   if (first === tag.ready) return { _tag: "Ready" }

@@ -1,7 +1,7 @@
-/** What can go wrong with a call to a pool, besides the task's own errors. */
+/** The errors of a call to a pool, besides the task's own. */
 import * as Schema from "effect/Schema"
 
-/** The process that ran the task ended before it had a result: it was killed, crashed or left. */
+/** The process that ran the task ended before the task did: it was killed, crashed or exited. */
 export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>()("WorkerCrashed", {
   task: Schema.String,
   /** The worker's name. */
@@ -11,24 +11,24 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>()("WorkerCr
   signal: Schema.NullOr(Schema.String),
   /** Which run of the task it was, from 1. */
   attempt: Schema.Int,
-  /** The last lines the worker wrote to its standard error. */
+  /** The last lines that the worker wrote to its standard error. */
   lastLines: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const how = this.signal === null ? `with code ${this.code}` : `by ${this.signal}`
     const lines = this.lastLines.map((line) => `\n  ${line}`).join("")
     return `${this.worker} (pid ${this.pid}) ended ${how} while it ran ${this.task}, attempt ${this.attempt}. ` +
-      `What it had shared stands, and another worker takes its place. If ${this.task} is safe to repeat, give the pool ` +
-      "or the call a retry schedule" + (lines === "" ? "" : `. Its last words:${lines}`)
+      `Its changes to shared objects remain. Another worker replaces it. If ${this.task} is safe to repeat, give the pool ` +
+      "or the call a retry schedule" + (lines === "" ? "" : `. Its last lines:${lines}`)
   }
 }
 
-/** The pool has ended, or ends. */
+/** The pool has stopped, or is stopping. */
 export class PoolStopped extends Schema.TaggedError<PoolStopped>()("PoolStopped", {
   pool: Schema.String,
   task: Schema.String,
   why: Schema.String,
-  /** Whether the task had started: then it was interrupted. */
+  /** Whether the task had started. If so, it was interrupted. */
   started: Schema.Boolean
 }) {
   override get message(): string {
@@ -36,7 +36,7 @@ export class PoolStopped extends Schema.TaggedError<PoolStopped>()("PoolStopped"
   }
 }
 
-/** A payload or a result, or those of a chunk together, are more than one message may have. */
+/** A payload or a result is longer than one message may be; of a chunk, all payloads or results together. */
 export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
   task: Schema.String,
   what: Schema.Literals(["payload", "result"]),

@@ -1,11 +1,11 @@
-/** What a pool tells of itself: counts, and what happens to its workers. */
+/** What a pool publishes about itself: counts, and what happens to its workers. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
 
-/** How far a pool has come. All but `workers` count payloads, from its beginning, repeated runs included. */
+/** How far a pool has come. All but `workers` count payloads since the pool began, repeated runs included. */
 export interface Progress {
   readonly accepted: number
   /** Ended with a result. */
@@ -17,11 +17,11 @@ export interface Progress {
   readonly workers: number
 }
 
-/** What happens in a pool. */
+/** An event of a pool. */
 export type PoolEvent =
   /** A worker is ready: its layers are built. */
   | { readonly _tag: "WorkerStarted"; readonly worker: string; readonly pid: number }
-  /** A worker has ended that was not asked to: it is replaced. */
+  /** A worker ended that was not told to. It is replaced. */
   | {
     readonly _tag: "WorkerExited"
     readonly worker: string
@@ -30,22 +30,23 @@ export type PoolEvent =
     readonly signal: string | null
     readonly lastLines: ReadonlyArray<string>
   }
-  /** A cancelled task did not end in its grace, or its pool did not: the worker was killed. */
+  /** A worker was killed: a cancelled task did not end in its grace; without a task: its pool ended, and it did not. */
   | { readonly _tag: "WorkerKilled"; readonly worker: string; readonly pid: number; readonly task: string | undefined }
-  /** A task is run again, since its worker had crashed. */
+  /** A task is run again, because its worker crashed. */
   | { readonly _tag: "TaskRepeated"; readonly task: string; readonly attempt: number }
 
-/** Events that a newcomer is told, and that a slow reader may be behind before it misses the oldest. */
+/** Events that a new subscriber receives, and that a slow one can be behind before it loses the oldest. */
 const eventsKept = 256
 
 const makePubSub = <A>(kept: number) => PubSub.sliding<Take.Take<A>>({ capacity: kept, replay: kept })
 
-/** Counts and tells. */
+/** The counts of a pool, and its streams. */
 export class PoolStats {
   readonly #events: PubSub.PubSub<Take.Take<PoolEvent>>
   readonly #progress: PubSub.PubSub<Take.Take<Progress>>
   readonly #counts = { accepted: 0, done: 0, failed: 0, cancelled: 0, workers: 0 }
-  #told = false
+  /** The counts are those that were published last. */
+  #isPublished = false
 
   static readonly make = Effect.map(
     Effect.all([makePubSub<PoolEvent>(eventsKept), makePubSub<Progress>(1)]),
@@ -58,7 +59,7 @@ export class PoolStats {
   ) {
     this.#events = events
     this.#progress = progress
-    this.tell()
+    this.publishProgress()
   }
 
   get events(): Stream.Stream<PoolEvent> {
@@ -71,35 +72,35 @@ export class PoolStats {
 
   accepted(payloads: number, attempt: number, task: string): void {
     this.#counts.accepted += payloads
-    this.#told = false
+    this.#isPublished = false
     if (attempt > 1) this.publish({ _tag: "TaskRepeated", task, attempt })
   }
 
   ended(payloads: number, how: "done" | "failed" | "cancelled"): void {
     this.#counts[how] += payloads
-    this.#told = false
+    this.#isPublished = false
   }
 
   workers(change: number): void {
     this.#counts.workers += change
-    this.#told = false
-    this.tell()
+    this.#isPublished = false
+    this.publishProgress()
   }
 
   publish(event: PoolEvent): void {
     PubSub.publishUnsafe(this.#events, [event])
   }
 
-  /** Tells the progress, if there was any. */
-  tell(): void {
-    if (this.#told) return
-    this.#told = true
+  /** Publishes the counts, if they changed. */
+  publishProgress(): void {
+    if (this.#isPublished) return
+    this.#isPublished = true
     PubSub.publishUnsafe(this.#progress, [{ ...this.#counts }])
   }
 
-  /** The pool has ended: so do the streams. */
+  /** Ends the streams, with the pool. */
   end(): void {
-    this.tell()
+    this.publishProgress()
     PubSub.endUnsafe(this.#progress, Exit.void)
     PubSub.endUnsafe(this.#events, Exit.void)
   }

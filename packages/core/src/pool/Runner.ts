@@ -1,9 +1,8 @@
 /**
- * A worker's end of a pool: runs one job at a time, in the order in which they came.
+ * The worker's end of a pool: it runs one job at a time, in the order in which they arrive.
  *
- * That a job starts is in the dispatcher's hands before it does: so the dispatcher knows of each job of a worker that has died
- * whether it may have run. What was sent and has not started can be withdrawn whenever the running job lets go of the
- * thread.
+ * The dispatcher receives `Started` before the job runs. So it knows of each job of a dead worker whether the job may
+ * have run. A job that waits can be withdrawn whenever the running job lets go of the thread.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -30,6 +29,7 @@ import {
   readFromDispatcher,
   textLengthMax
 } from "./Message.ts"
+import type { JobId } from "./SchedulerState.ts"
 
 /** A task that a worker can run. */
 export interface Served extends Runnable {
@@ -38,12 +38,12 @@ export interface Served extends Runnable {
 
 type Run = Extract<FromDispatcher, { readonly _tag: "Run" }>
 
-/** Short jobs are run one after the other for this long before the dispatcher is listened to again. */
+/** Short jobs run one after the other for this long, then messages are read. */
 const turnNanos = 1_000_000n
 
 const nothing: Parcel = { _tag: "Text", text: "" }
 
-/** Runs what a dispatcher sends. */
+/** Runs the jobs of a dispatcher. */
 export class Runner {
   readonly #served: ReadonlyArray<Served>
   readonly #link: Link
@@ -51,13 +51,14 @@ export class Runner {
   readonly #clock: Clock.Clock
   readonly #eventLoop: SchedulerDispatcher
   readonly #writer = new MessageWriter()
-  readonly #waiting = new Map<number, Run>()
-  /** Results by reference, until the dispatcher has fetched them. */
-  readonly #carriers = new Map<number, Scope.Closeable>()
-  #running: { readonly job: number; readonly fiber: Fiber.Fiber<Outcome> } | undefined
+  /** The jobs that have not started, in order. */
+  readonly #waiting = new Map<JobId, Run>()
+  /** The carriers of results, until the dispatcher has read them. */
+  readonly #carriers = new Map<JobId, Scope.Closeable>()
+  #running: { readonly job: JobId; readonly fiber: Fiber.Fiber<Outcome> } | undefined
   #turnEnds = 0n
-  #scheduled = false
-  #closing = false
+  #isTurnScheduled = false
+  #isClosing = false
 
   constructor(
     served: ReadonlyArray<Served>,
@@ -73,19 +74,19 @@ export class Runner {
     this.#eventLoop = eventLoop
   }
 
-  /** Tells the dispatcher that jobs may come. */
+  /** Tells the dispatcher that it can send jobs. */
   ready(): void {
     this.#writer.ready()
     this.#flush()
   }
 
-  /** Reads one frame; false if it is not of this protocol. */
+  /** Reads one frame. False: it is not of this protocol. */
   readonly onFrame = (frame: Uint8Array): boolean => {
     const reader = new Reader(frame)
     while (!reader.done) {
       const message = readFromDispatcher(reader)
       if (message === undefined || reader.malformed) return false
-      this.#hear(message)
+      this.#receive(message)
     }
     return true
   }
@@ -101,18 +102,18 @@ export class Runner {
   }
 
   /**
-   * Interrupts what runs, and takes back what is lent. The dispatcher is told results only: that a task was interrupted is
-   * not its own doing, and the dispatcher knows better why its worker ends.
+   * Interrupts the running job, and removes the carriers. A job that is interrupted so reports no outcome: the
+   * dispatcher knows why its worker ends, and the task does not.
    */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.#closing = true
+    this.#isClosing = true
     this.#waiting.clear()
     const ended = this.#running === undefined ? Effect.void : Fiber.interrupt(this.#running.fiber)
     const carriers = [...this.#carriers.values()]
     return Effect.andThen(ended, Effect.forEach(carriers, (scope) => Scope.close(scope, Exit.void), { discard: true }))
   })
 
-  #hear(message: FromDispatcher): void {
+  #receive(message: FromDispatcher): void {
     switch (message._tag) {
       case "Run":
         this.#waiting.set(message.job, message)
@@ -132,11 +133,11 @@ export class Runner {
   #turn(): void {
     this.#turnEnds = this.#clock.monotonicTimeNanosUnsafe() + turnNanos
     while (this.#running === undefined && this.#waiting.size > 0) {
-      // What has been said must be in the dispatcher's hands before the next one starts.
+      // `Started` and the results before it must have left this process before the next job starts.
       if (this.#link.pendingBytes() > 0) return
       if (this.#clock.monotonicTimeNanosUnsafe() > this.#turnEnds) {
         this.#flush()
-        return this.#later()
+        return this.#scheduleTurn()
       }
       for (const run of this.#waiting.values()) {
         this.#waiting.delete(run.job)
@@ -147,11 +148,12 @@ export class Runner {
     this.#flush()
   }
 
-  #later(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
+  /** Continues after what the event loop has received meanwhile. */
+  #scheduleTurn(): void {
+    if (this.#isTurnScheduled) return
+    this.#isTurnScheduled = true
     this.#eventLoop.scheduleTask(() => {
-      this.#scheduled = false
+      this.#isTurnScheduled = false
       this.#turn()
     }, 0)
   }
@@ -171,7 +173,7 @@ export class Runner {
     this.#running = { job, fiber }
     fiber.addObserver((exit) => {
       this.#running = undefined
-      if (!this.#closing || Exit.isSuccess(exit)) end(exit)
+      if (!this.#isClosing || Exit.isSuccess(exit)) end(exit)
       this.#turn()
     })
   }
@@ -180,7 +182,7 @@ export class Runner {
     return Effect.runForkWith(this.#context)(effect)
   }
 
-  /** Runs a job: everything that can go wrong is an outcome. */
+  /** Runs a job. Every failure is an outcome. */
   #outcome({ attempt, job, parcel, task }: Run): Effect.Effect<Outcome, never, Manager> {
     const { codecs, run, task: { tag } } = this.#served[task]!
     const perform = (encoded: Cell) =>
@@ -204,16 +206,16 @@ export class Runner {
       ),
       Effect.catchCause((cause) => {
         const encoded = unlessMismatch("error", tag, codecs.failure.encode(cause))
-        // A defect is always encoded, in some way.
+        // A defect always encodes.
         return this.#pack(job, "Failure", Exit.isFailure(encoded) ? codecs.failure.encode(encoded.cause) : encoded)
       }),
       Effect.orDie
     )
   }
 
-  /** What came of a job, as it travels. */
+  /** Packs encoded results or failures into an outcome. */
   #pack<E>(
-    job: number,
+    job: JobId,
     tag: "Values" | "Failure",
     encoded: Exit.Exit<TextCell, E>
   ): Effect.Effect<Outcome, E | ManagerError, Manager> {

@@ -1,322 +1,343 @@
 /**
- * Who runs what: the decisions of a pool, as plain data and steps. No Effect, no clock of its own, no I/O; what is to
- * happen is told to `Actions`.
+ * Decides which worker runs which job: plain data and pure steps, without Effect, a clock or I/O.
+ *
+ * `step(event, nowMs)` changes the state and appends commands, which the host carries out in their order. The same
+ * events at the same times give the same commands.
  *
  * ```text
- *   Queued ─► Sent ─► Started ─► Ended
- *      ▲        │
- *      └────────┘   taken back, or its worker ended before it had begun
+ *   Submitted ─► in the queue ── Run ─► sent ── Started ─► started ── Finished ─► End
+ *                     ▲                   │
+ *                     └───────────────────┘  Returned, or its worker ended before it started
  * ```
  *
- * P1: a job that has not ended is in the queue, or with exactly one worker. P2: the end of a job is told once. P3: a job
- * that has started is never queued again: a worker says that it starts a job before it does. P4: a worker with a
- * cancelled job gets no other one. P5: a worker runs one job at a time, in the order in which they were sent. P6: no
- * worker is killed while it runs a job that is not cancelled.
+ * ## Invariants, checked after every step in the tests (`Invariants.ts`)
+ *
+ * - **P1 One place.** A job is in the queue or with exactly one worker, until it has ended and no worker has it.
+ * - **P2 One end.** A submitted job ends exactly once.
+ * - **P3 One start.** A job that started is never sent again: a worker reports a start before the job runs.
+ * - **P4 Quarantine.** A worker that has a cancelled job, or is being killed, is sent no job.
+ * - **P5 Sequence.** A worker starts its jobs in the order in which they were sent.
+ * - **P6 Kill.** A worker is killed only when the grace of a cancelled job ends while the worker runs that job, or
+ *   after it reported nothing in the whole grace. A cancelled job of a worker that lives is in its grace.
+ * - **P7 Order.** The queue is first in, first out. Jobs that come back unstarted go to its head, in their order.
+ * - **P8 Work.** No worker is idle while a job is in the queue, or waits behind another job and was not asked back.
  */
-import * as Linked from "../engine/Linked.ts"
-import type { TaskTimes } from "./TaskTimes.ts"
+import {
+  addFirst,
+  addLast,
+  type Job,
+  type JobId,
+  makeJob,
+  makeState,
+  makeWorker,
+  remove,
+  running,
+  type SchedulerState,
+  type Worker,
+  type WorkerId
+} from "./SchedulerState.ts"
 
-/** Where a job is. */
-export type Place = "Queued" | "Sent" | "Started" | "Ended"
-
-/** Payloads of one task for one worker, one after the other. */
-export class Job {
-  place: Place = "Queued"
-  worker: Worker | undefined = undefined
-  /** Nobody wants its result any more. */
-  cancelled = false
-  /** Its end has been told, though a worker may still have it. */
-  told = false
-  /** How long it may take, as it was thought when it was sent. */
-  expectedMicros = 0
-  previous: Job | undefined = undefined
-  next: Job | undefined = undefined
-  readonly task: string
-  readonly payloads: number
-  readonly bytes: number
-
-  constructor(task: string, payloads: number, bytes: number) {
-    this.task = task
-    this.payloads = payloads
-    this.bytes = bytes
+/** What can happen to a pool. An event about a job that its worker does not have has no effect. */
+export type Event =
+  | { readonly _tag: "WorkerReady"; readonly worker: WorkerId }
+  /** A process ended. Everything that it reported came before. */
+  | { readonly _tag: "WorkerEnded"; readonly worker: WorkerId }
+  /** A new call. None comes after `Stopped`. */
+  | {
+    readonly _tag: "Submitted"
+    readonly job: JobId
+    readonly task: string
+    readonly payloads: number
+    readonly bytes: number
   }
-}
+  /** The caller no longer wants the result. */
+  | { readonly _tag: "Cancelled"; readonly job: JobId }
+  /** A worker is about to run a job. */
+  | { readonly _tag: "Started"; readonly worker: WorkerId; readonly job: JobId }
+  /** A worker did not run a job, and will not. */
+  | { readonly _tag: "Returned"; readonly worker: WorkerId; readonly job: JobId }
+  /** A worker ran a job to its end: the result is there. */
+  | { readonly _tag: "Finished"; readonly worker: WorkerId; readonly job: JobId; readonly micros: number }
+  /** The time of a `StartGrace` is over. */
+  | { readonly _tag: "GraceExpired"; readonly job: JobId; readonly sinceMs: number }
+  /** The pool ends. Jobs that a worker has end with it. */
+  | { readonly _tag: "Stopped" }
 
-/** A process that runs jobs. */
-export class Worker {
-  readonly jobs = new Jobs()
-  /** The sums over its jobs. */
-  expectedMicros = 0
-  bytes = 0
-  cancelled = 0
-  /** Asked back, because another worker has nothing to do. */
-  asked: Job | undefined = undefined
-  /** It is being killed. */
-  killed = false
-  /** It gets jobs until it has enough, and then none until half of them are done: they travel together. */
-  filling = true
-  /** When it was last heard of while it had something to do, in milliseconds. */
-  heardMs = 0
-}
+/** How a job ended. Only a finished one has a result. */
+export type Ending = "Finished" | "Cancelled" | "Crashed" | "Stopped"
 
-/** Jobs in order. */
-class Jobs implements Linked.List<Job> {
-  head: Job | undefined = undefined
-  tail: Job | undefined = undefined
-  size = 0
+/** What the host is to do. */
+export type Command =
+  | { readonly _tag: "Run"; readonly worker: WorkerId; readonly job: JobId }
+  /** The worker is to return a job that has not started; one that runs is interrupted if `interrupt` is true. */
+  | { readonly _tag: "Withdraw"; readonly worker: WorkerId; readonly job: JobId; readonly interrupt: boolean }
+  /** `GraceExpired` is due when the grace has passed, and replaces an earlier one of this job. */
+  | { readonly _tag: "StartGrace"; readonly job: JobId; readonly sinceMs: number }
+  | { readonly _tag: "StopGrace"; readonly job: JobId }
+  /** A cancelled job of this task did not end in its grace. */
+  | { readonly _tag: "Kill"; readonly worker: WorkerId; readonly task: string }
+  | { readonly _tag: "End"; readonly job: JobId; readonly how: Ending; readonly started: boolean }
 
-  addLast(job: Job): void {
-    Linked.addLast(this, job)
-    this.size++
-  }
-
-  addFirst(job: Job): void {
-    Linked.addFirst(this, job)
-    this.size++
-  }
-
-  remove(job: Job): void {
-    Linked.remove(this, job)
-    this.size--
-  }
-
-  /** The first one that is the right one: mostly the head. */
-  find(is: (job: Job) => boolean): Job | undefined {
-    let job = this.head
-    while (job !== undefined && !is(job)) job = job.next
-    return job
-  }
-
-  /** All of them, the last first. */
-  reversed(): ReadonlyArray<Job> {
-    const jobs: Array<Job> = []
-    for (let job = this.tail; job !== undefined; job = job.previous) jobs.push(job)
-    return jobs
-  }
-}
-
-/** How a job ended that has no result. */
-export type EndedWithoutResult = "Cancelled" | "Crashed" | "Stopped"
-
-/** What a scheduler wants done. */
-export interface Actions<J extends Job, W extends Worker> {
-  readonly run: (worker: W, job: J) => void
-  /** Take a job back: only if it has not started, or interrupt it if it has. */
-  readonly withdraw: (worker: W, job: J, interrupt: boolean) => void
-  /** From now on this cancelled job has the grace to end, then `expired` is to be called. */
-  readonly startGrace: (job: J) => void
-  readonly kill: (worker: W, job: J) => void
-  /** A job has ended; `worker` had started it. */
-  readonly end: (job: J, how: EndedWithoutResult, worker: W | undefined) => void
-  readonly nowMs: () => number
-}
-
-/** What is sent ahead to a worker takes no longer than this, all in all: one that is slow holds up no more. */
+/** The most that is sent ahead to one worker: a job that takes unexpectedly long delays no more than this. */
 const aheadMicros = 20_000
-
-/** Jobs and bytes sent ahead to one worker. */
 const aheadJobs = 256
 const aheadBytes = 1024 * 1024
 
-/** A worker not heard of for this long has nothing sent ahead: what it runs takes longer than was thought. */
+/** A busy worker that was not heard of for this long is sent nothing: its job takes longer than expected. */
 const silentMs = 20
 
 /** The jobs and the workers of a pool. */
-export class Scheduler<J extends Job, W extends Worker> {
-  readonly workers = new Set<W>()
-  readonly #queue = new Jobs()
-  readonly #taskTimes: TaskTimes
-  readonly #actions: Actions<J, W>
-  #stopped = false
+export class Scheduler {
+  readonly state: SchedulerState = makeState()
+  /** What is still to be done, in order. The host removes what it has carried out. */
+  readonly commands: Array<Command> = []
 
-  constructor(taskTimes: TaskTimes, actions: Actions<J, W>) {
-    this.#taskTimes = taskTimes
-    this.#actions = actions
-  }
-
-  /** A worker is ready. */
-  add(worker: W): void {
-    this.workers.add(worker)
-    this.#dispatch()
-  }
-
-  submit(job: J): void {
-    this.#queue.addLast(job)
-    // Behind one that no worker takes now it has to wait anyway.
-    if (this.#queue.size === 1) this.#dispatch()
-  }
-
-  /** The caller has gone. The job ends now if no worker has it, else when its worker says so or ends. */
-  cancel(job: J): void {
-    if (job.place === "Ended" || job.cancelled) return
-    job.cancelled = true
-    const worker = job.worker as W | undefined
-    if (worker === undefined) {
-      this.#queue.remove(job)
-      return this.#end(job, "Cancelled")
-    }
-    worker.cancelled++
-    this.#actions.withdraw(worker, job, true)
-    this.#actions.startGrace(job)
-    // Those behind it need not wait until it has ended (P4).
-    if (job.place === "Started") {
-      for (let other = worker.jobs.tail; other !== undefined && other !== job; other = other.previous) {
-        if (!other.cancelled) this.#actions.withdraw(worker, other as J, false)
+  /** Applies one event. Time never goes back. */
+  step(event: Event, nowMs: number): void {
+    const { jobs, workers } = this.state
+    this.state.nowMs = nowMs
+    switch (event._tag) {
+      case "Submitted":
+        return this.#submit(makeJob(event.job, event.task, event.payloads, event.bytes))
+      case "Stopped":
+        return this.#stop()
+      case "WorkerReady":
+        workers.set(event.worker, makeWorker(event.worker))
+        return this.#dispatch()
+      case "WorkerEnded": {
+        const worker = workers.get(event.worker)
+        return worker === undefined ? undefined : this.#workerEnded(worker)
+      }
+      case "Cancelled": {
+        const job = jobs.get(event.job)
+        return job === undefined || job.cancelled ? undefined : this.#cancel(job)
+      }
+      case "GraceExpired": {
+        const job = jobs.get(event.job)
+        if (job?.worker === undefined || job.worker.killed || job.graceSinceMs !== event.sinceMs) return
+        return this.#graceExpired(job.worker, job)
       }
     }
-  }
-
-  /** A worker is about to run a job. */
-  started(worker: W, job: J): void {
-    worker.heardMs = this.#actions.nowMs()
-    job.place = "Started"
-    // It was cancelled too late not to begin: its grace is that of a task that runs.
-    if (job.cancelled) this.#actions.startGrace(job)
-    this.#answered(worker, job)
-  }
-
-  /** A worker has not run a job and will not. */
-  returned(worker: W, job: J): void {
-    this.#leave(worker, job)
-    this.#answered(worker, job)
-    if (job.cancelled) this.#end(job, "Cancelled")
-    else if (this.#stopped) this.#end(job, "Stopped")
-    else this.#queue.addFirst(job)
-    this.#dispatch()
-  }
-
-  /** A worker has run a job, in so long. Whether its end is to be told: it has a result, or a failure. */
-  done(worker: W, job: J, micros: number): boolean {
-    worker.heardMs = this.#actions.nowMs()
-    this.#leave(worker, job)
-    this.#answered(worker, job)
-    if (!job.cancelled) this.#taskTimes.measured(job.task, job.payloads, micros)
-    job.place = "Ended"
-    const { told } = job
-    job.told = true
-    this.#dispatch()
-    return !told
-  }
-
-  /**
-   * The grace of a cancelled job is over: its worker is killed, unless that runs somebody else's job and has not come to
-   * answer. Then the job will not run there, and its caller need not wait for the answer (P6).
-   */
-  expired(job: J): void {
-    const worker = job.worker as W | undefined
-    if (worker === undefined || worker.killed) return
-    const running = worker.jobs.head!
-    if (running.place === "Started" && !running.cancelled) return this.#tell(job, "Cancelled")
-    worker.killed = true
-    this.#actions.kill(worker, job)
-  }
-
-  /** A worker has ended: what it had begun has crashed, the rest goes back to the head of the queue, in order. */
-  gone(worker: W): void {
-    this.workers.delete(worker)
-    for (const job of worker.jobs.reversed() as ReadonlyArray<J>) {
-      const { place } = job
-      this.#leave(worker, job)
-      const had = place === "Started" ? worker : undefined
-      if (job.cancelled) this.#end(job, "Cancelled", had)
-      else if (this.#stopped) this.#end(job, "Stopped", had)
-      else if (had !== undefined) this.#end(job, "Crashed", had)
-      else this.#queue.addFirst(job)
-    }
-    this.#dispatch()
-  }
-
-  /** The pool ends: what no worker has ends now, the rest with its worker. */
-  stop(): void {
-    this.#stopped = true
-    for (let job = this.#queue.head; job !== undefined; job = this.#queue.head) {
-      this.#queue.remove(job)
-      this.#end(job as J, "Stopped")
+    const job = jobs.get(event.job)
+    const worker = job?.worker
+    if (job === undefined || worker?.id !== event.worker) return
+    switch (event._tag) {
+      case "Started":
+        return this.#started(worker, job)
+      case "Returned":
+        return this.#returned(worker, job)
+      case "Finished":
+        return this.#finished(worker, job, event.micros)
     }
   }
 
   // ---------------------------------------------------------------------------------------------------------------
+  // callers
+  // ---------------------------------------------------------------------------------------------------------------
 
-  #end(job: J, how: EndedWithoutResult, worker?: W): void {
-    job.place = "Ended"
-    this.#tell(job, how, worker)
+  #submit(job: Job): void {
+    const { jobs, queue } = this.state
+    jobs.set(job.id, job)
+    addLast(queue, job)
+    // Behind a job that no worker takes now it has to wait anyway.
+    if (queue.size === 1) this.#dispatch()
   }
 
-  #tell(job: J, how: EndedWithoutResult, worker?: W): void {
-    if (job.told) return
-    job.told = true
-    this.#actions.end(job, how, worker)
+  /** The job ends now if no worker has it, else when its worker reports it or ends, or its grace does. */
+  #cancel(job: Job): void {
+    const { worker } = job
+    job.cancelled = true
+    if (worker === undefined) {
+      remove(this.state.queue, job)
+      return this.#discard(job, "Cancelled")
+    }
+    worker.cancelled++
+    this.#withdraw(worker, job, true)
+    this.#startGrace(job)
+    if (!job.started) return
+    // Those behind it need not wait until it has ended: another worker can run them (P4).
+    for (let other = worker.jobs.tail; other !== undefined && other !== job; other = other.previous) {
+      if (!other.cancelled) this.#withdraw(worker, other, false)
+    }
   }
 
-  /** On its way to the queue or to its end. */
-  #leave(worker: W, job: J): void {
-    worker.jobs.remove(job)
+  /** What is in the queue ends now, the rest with its worker. */
+  #stop(): void {
+    const { queue } = this.state
+    this.state.stopped = true
+    for (let job = queue.head; job !== undefined; job = queue.head) {
+      remove(queue, job)
+      this.#discard(job, "Stopped")
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // workers
+  // ---------------------------------------------------------------------------------------------------------------
+
+  #started(worker: Worker, job: Job): void {
+    worker.heardMs = this.state.nowMs
+    job.started = true
+    // The cancellation came too late to withdraw it: as a task that runs it has the whole grace for its finalizers.
+    if (job.cancelled) this.#startGrace(job)
+    this.#answered(worker, job)
+  }
+
+  #returned(worker: Worker, job: Job): void {
+    this.#release(worker, job)
+    // Before the job is dispatched: the next one is on its way back while the idle worker runs this one.
+    this.#answered(worker, job)
+    this.#requeue(job)
+    this.#dispatch()
+  }
+
+  #finished(worker: Worker, job: Job, micros: number): void {
+    worker.heardMs = this.state.nowMs
+    this.#release(worker, job)
+    this.#answered(worker, job)
+    if (!job.cancelled) this.state.taskTimes.record(job.task, job.payloads, micros)
+    this.#discard(job, job.cancelled ? "Cancelled" : "Finished")
+    this.#dispatch()
+  }
+
+  /** What it had started has crashed. The rest goes back to the head of the queue, in its order (P7). */
+  #workerEnded(worker: Worker): void {
+    this.state.workers.delete(worker.id)
+    for (let job = worker.jobs.tail; job !== undefined; job = worker.jobs.tail) {
+      this.#release(worker, job)
+      this.#requeue(job)
+    }
+    this.#dispatch()
+  }
+
+  /**
+   * Kills the worker if it runs the job, or if it neither started nor finished anything in the whole grace. Else the
+   * job is behind another one, which must not be harmed (P6): the caller goes, and the job is given another grace.
+   */
+  #graceExpired(worker: Worker, job: Job): void {
+    const current = running(worker)
+    if (current === job || current === undefined && worker.heardMs <= job.graceSinceMs) {
+      worker.killed = true
+      this.commands.push({ _tag: "Kill", worker: worker.id, task: job.task })
+      // What was asked of it comes back with its end only.
+      this.#share()
+    } else {
+      this.#end(job, "Cancelled")
+      this.#startGrace(job)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // moves
+  // ---------------------------------------------------------------------------------------------------------------
+
+  #withdraw(worker: Worker, job: Job, interrupt: boolean): void {
+    this.commands.push({ _tag: "Withdraw", worker: worker.id, job: job.id, interrupt })
+  }
+
+  #startGrace(job: Job): void {
+    job.graceSinceMs = this.state.nowMs
+    this.commands.push({ _tag: "StartGrace", job: job.id, sinceMs: job.graceSinceMs })
+  }
+
+  /** The worker no longer has the job. */
+  #release(worker: Worker, job: Job): void {
+    remove(worker.jobs, job)
     worker.expectedMicros -= job.expectedMicros
     worker.bytes -= job.bytes
-    if (job.cancelled) worker.cancelled--
-    // What was added up from fractions need not come out even.
+    // A sum of fractions may miss zero.
     if (worker.jobs.size === 0) worker.expectedMicros = 0
     job.worker = undefined
-    job.place = "Queued"
+    if (!job.cancelled) return
+    worker.cancelled--
+    this.commands.push({ _tag: "StopGrace", job: job.id })
   }
 
-  #answered(worker: W, job: J): void {
+  /** A job that a worker did not finish goes back to the queue, unless it may have run or nobody waits for it (P3). */
+  #requeue(job: Job): void {
+    if (job.cancelled) this.#discard(job, "Cancelled")
+    else if (this.state.stopped) this.#discard(job, "Stopped")
+    else if (job.started) this.#discard(job, "Crashed")
+    else addFirst(this.state.queue, job)
+  }
+
+  /** Forgets a job that neither the queue nor a worker has. */
+  #discard(job: Job, how: Ending): void {
+    this.state.jobs.delete(job.id)
+    this.#end(job, how)
+  }
+
+  /** Reports the end of a job, once (P2). */
+  #end(job: Job, how: Ending): void {
+    if (job.ended) return
+    job.ended = true
+    this.commands.push({ _tag: "End", job: job.id, how, started: job.started })
+  }
+
+  /** A job that was asked back has come, or cannot come any more. */
+  #answered(worker: Worker, job: Job): void {
     if (worker.asked !== job) return
     worker.asked = undefined
     this.#share()
   }
 
+  // ---------------------------------------------------------------------------------------------------------------
+  // decisions
+  // ---------------------------------------------------------------------------------------------------------------
+
+  /** Sends jobs from the head of the queue until no worker takes the next one. */
   #dispatch(): void {
-    while (this.#queue.head !== undefined) {
-      const job = this.#queue.head as J
-      const expected = this.#taskTimes.expected(job.task, job.payloads)
-      const worker = this.#leastLoaded(job, expected)
+    const { nowMs, queue, taskTimes } = this.state
+    for (let job = queue.head; job !== undefined; job = queue.head) {
+      const expectedMicros = taskTimes.expectedMicros(job.task, job.payloads)
+      const worker = this.#leastLoaded(job, expectedMicros)
       if (worker === undefined) return
-      this.#queue.remove(job)
-      if (worker.jobs.size === 0) worker.heardMs = this.#actions.nowMs()
-      worker.jobs.addLast(job)
-      worker.expectedMicros += job.expectedMicros = expected
+      remove(queue, job)
+      if (worker.jobs.size === 0) worker.heardMs = nowMs
+      addLast(worker.jobs, job)
+      worker.expectedMicros += expectedMicros
       worker.bytes += job.bytes
+      job.expectedMicros = expectedMicros
       job.worker = worker
-      job.place = "Sent"
-      this.#actions.run(worker, job)
+      this.commands.push({ _tag: "Run", worker: worker.id, job: job.id })
     }
     this.#share()
   }
 
-  #leastLoaded(job: J, expected: number): W | undefined {
-    let best: W | undefined
-    for (const worker of this.workers) {
+  #leastLoaded(job: Job, expectedMicros: number): Worker | undefined {
+    let best: Worker | undefined
+    for (const worker of this.state.workers.values()) {
       if (best !== undefined && best.expectedMicros <= worker.expectedMicros) continue
-      if (this.#admits(worker, job, expected)) best = worker
+      if (this.#takes(worker, job, expectedMicros)) best = worker
       if (best?.jobs.size === 0) return best
     }
     return best
   }
 
-  #admits(worker: W, job: J, expected: number): boolean {
+  /** Whether a worker is to be sent a job now; also notes whether it is full. */
+  #takes(worker: Worker, job: Job, expectedMicros: number): boolean {
     if (worker.killed || worker.cancelled > 0) return false
     const { jobs: { size } } = worker
     if (size === 0) return worker.filling = true
     if (size <= aheadJobs / 2 && worker.expectedMicros <= aheadMicros / 2) worker.filling = true
-    const fits = size < aheadJobs && worker.expectedMicros + expected <= aheadMicros &&
-      worker.bytes + job.bytes <= aheadBytes && this.#actions.nowMs() - worker.heardMs <= silentMs
+    const fits = size < aheadJobs && worker.expectedMicros + expectedMicros <= aheadMicros &&
+      worker.bytes + job.bytes <= aheadBytes && this.state.nowMs - worker.heardMs <= silentMs
     return worker.filling &&= fits
   }
 
-  /** Asks a worker with something to spare for its last job, when another one has nothing to do. */
+  /** Asks the worker that has the most jobs for its last one, while another worker is idle (P8). */
   #share(): void {
-    if (this.#queue.head !== undefined) return
+    if (this.state.queue.head !== undefined) return
     let idle = 0
-    let longest: W | undefined
-    for (const worker of this.workers) {
+    let most: Worker | undefined
+    for (const worker of this.state.workers.values()) {
+      if (worker.killed) continue
       if (worker.jobs.size === 0) idle++
-      else if (worker.asked === undefined && worker.jobs.size > Math.max(1, longest?.jobs.size ?? 0)) longest = worker
       else if (worker.asked !== undefined) idle--
+      else if (worker.jobs.size > (most?.jobs.size ?? 1) && worker.jobs.tail?.cancelled === false) most = worker
     }
-    const job = longest?.jobs.tail as J | undefined
-    if (idle <= 0 || longest === undefined || job === undefined || job.cancelled) return
-    longest.asked = job
-    this.#actions.withdraw(longest, job, false)
+    if (idle <= 0 || most?.jobs.tail === undefined) return
+    most.asked = most.jobs.tail
+    this.#withdraw(most, most.asked, false)
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The workers of a pool: so many processes, each replaced when it ends, until the pool does.
+ * Keeps the processes of a pool alive: a worker that ends is replaced, until the pool ends.
  *
  * ```text
  *   starting ─► ready ─► ended ─► starting …
- *       └─────────────────┘  not ready in time, or at all: again after a pause; five times in a row: the pool stops
+ *       └─────────────────┘  not ready in time: again after a pause. After five failures in a row the pool stops
  * ```
  */
 import * as Deferred from "effect/Deferred"
@@ -14,38 +14,42 @@ import * as Scope from "effect/Scope"
 import { ProcessSpawner, SpawnError } from "../Process.ts"
 import type { Manager } from "../proxy/Manager.ts"
 import * as Frames from "../transport/Frames.ts"
-import { type Dispatcher, WorkerProcess } from "./Dispatcher.ts"
+import type { Dispatcher } from "./Dispatcher.ts"
 import { frameBytesMax } from "./Message.ts"
 import type { PoolStats } from "./PoolStats.ts"
+import { WorkerProcess } from "./WorkerProcess.ts"
 
-/** What a crew is made of. */
+/** What a supervisor is started with. */
 export interface SupervisorOptions {
+  /** The pool's name. */
   readonly name: string
+  /** Number of workers. */
   readonly size: number
   readonly assignment: string
   readonly graceMs: number
   readonly execArgv: ReadonlyArray<string>
+  /** How long a worker may take until it is ready. */
   readonly startMs: number
   readonly dispatcher: Dispatcher
   readonly stats: PoolStats
 }
 
-/** A worker that was killed when the pool ended, since its grace was over. */
+/** A worker that was killed when the pool ended, because it did not end in its grace. */
 export interface Killed {
   readonly worker: string
   readonly pid: number
 }
 
-/** Starts in a row that may fail before the pool stops. */
+/** Starts of one worker that fail in a row before the pool stops. */
 const startsMax = 5
 
-/** Before a second start in a row, doubled for each further one. */
+/** Pause after the first start that failed, doubled for each further one. */
 const pauseMs = 100
 
-/** What a worker has said before its end is read at the latest by then. */
+/** How long the messages of a process that ended may take to arrive. */
 const drainMs = 1_000
 
-/** Starts the workers and waits until all are ready. Answers how to end them, and who had to be killed. */
+/** Starts the workers and waits until all are ready. Returns the effect that ends them, and reports those it killed. */
 export const start = Effect.fnUntraced(function*(
   options: SupervisorOptions
 ): Effect.fn.Return<
@@ -60,7 +64,7 @@ export const start = Effect.fnUntraced(function*(
     (workerName) =>
       Effect.gen(function*() {
         const ready = yield* Deferred.make<void, SpawnError>()
-        const fiber = yield* Effect.forkScoped(keepFilled(options, workerName, ready, killed))
+        const fiber = yield* Effect.forkScoped(supervise(options, workerName, ready, killed))
         return { ready, fiber }
       })
   )
@@ -68,32 +72,32 @@ export const start = Effect.fnUntraced(function*(
   return Effect.as(Fiber.interruptAll(places.map(({ fiber }) => fiber)), killed)
 })
 
-/** Keeps one place filled. */
-const keepFilled = Effect.fnUntraced(function*(
+/** Runs one worker after the other under one name, until the pool stops. */
+const supervise = Effect.fnUntraced(function*(
   options: SupervisorOptions,
   workerName: string,
   ready: Deferred.Deferred<void, SpawnError>,
   killed: Array<Killed>
 ) {
-  let failed = 0
+  let failures = 0
   while (options.dispatcher.stopped === undefined) {
-    const exit = yield* Effect.exit(live(options, workerName, ready, killed))
+    const exit = yield* Effect.exit(runWorker(options, workerName, ready, killed))
     if (Exit.isSuccess(exit)) {
-      failed = 0
+      failures = 0
       continue
     }
-    // Only the first worker of a place is waited for.
+    // `start` waits for the first worker of each name only: later failures find this done.
     yield* Deferred.failCause(ready, exit.cause)
-    if (++failed === startsMax) {
+    if (++failures === startsMax) {
       return options.dispatcher.stop(`${workerName} could not be started ${startsMax} times in a row`)
     }
-    yield* Effect.sleep(pauseMs * 2 ** (failed - 1))
+    yield* Effect.sleep(pauseMs * 2 ** (failures - 1))
   }
 })
 
-/** One worker, from its start to its end, and how it ended; fails if it never was ready. */
-const live = Effect.fnUntraced(function*(
-  { assignment, execArgv, graceMs, name, dispatcher, startMs, stats }: SupervisorOptions,
+/** Runs one worker from its start to its end. Fails if it was never ready. */
+const runWorker = Effect.fnUntraced(function*(
+  { assignment, dispatcher, execArgv, graceMs, name, startMs, stats }: SupervisorOptions,
   workerName: string,
   ready: Deferred.Deferred<void, SpawnError>,
   killed: Array<Killed>
@@ -109,38 +113,39 @@ const live = Effect.fnUntraced(function*(
         )
       ).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
       const { link, pid } = spawned
-      const worker = new WorkerProcess(workerName, pid, link, spawned.kill("SIGKILL"))
       let isReady = false
-      worker.onReady = () => {
+      const worker = new WorkerProcess(workerName, pid, link, spawned.kill("SIGKILL"), () => {
         isReady = true
         stats.workers(1)
         stats.publish({ _tag: "WorkerStarted", worker: workerName, pid })
         Deferred.doneUnsafe(ready, Exit.void)
-      }
-      // Detached: what a worker says is heard until its end, also while it is being ended.
+      })
+      // Detached: messages are read until the process has ended, also while the pool ends it.
       const reading = yield* Effect.forkDetach(Effect.ignore(read(dispatcher, worker)))
-      const useless = yield* Effect.forkDetach(Effect.andThen(
+      const killUseless = yield* Effect.forkDetach(Effect.andThen(
         Effect.raceFirst(
+          // Not ready in time.
           Effect.andThen(Effect.sleep(startMs), Effect.suspend(() => isReady ? Effect.never : Effect.void)),
+          // Its link has ended, and it has not.
           Effect.andThen(Fiber.await(reading), Effect.sleep(graceMs))
         ),
         worker.kill
       ))
-      const asked = Exit.isFailure(yield* Effect.exit(restore(spawned.exit)))
-      if (asked) yield* Scope.close(scope, Exit.void)
+      const isPoolEnding = Exit.isFailure(yield* Effect.exit(restore(spawned.exit)))
+      if (isPoolEnding) yield* Scope.close(scope, Exit.void)
       const exit = yield* spawned.exit
       yield* Effect.timeoutOption(Fiber.await(reading), drainMs)
-      yield* Fiber.interruptAll([reading, useless])
+      yield* Fiber.interruptAll([reading, killUseless])
       const lastLines = yield* spawned.lastLines
       if (isReady) stats.workers(-1)
-      if (!asked) stats.publish({ _tag: "WorkerExited", worker: workerName, pid, ...exit, lastLines })
+      if (!isPoolEnding) stats.publish({ _tag: "WorkerExited", worker: workerName, pid, ...exit, lastLines })
       else if (exit.signal === "SIGKILL") {
         killed.push({ worker: workerName, pid })
         stats.publish({ _tag: "WorkerKilled", worker: workerName, pid, task: undefined })
       }
-      dispatcher.gone(worker, { ...exit, lastLines })
-      if (asked) return yield* Effect.interrupt
-      // What it had started goes with it.
+      dispatcher.ended(worker, { ...exit, lastLines })
+      if (isPoolEnding) return yield* Effect.interrupt
+      // The processes that it started go with it.
       yield* Scope.close(scope, Exit.void)
       if (isReady) return
       const how = exit.signal ?? `code ${exit.code}`
@@ -150,12 +155,12 @@ const live = Effect.fnUntraced(function*(
   )
 })
 
-/** Hears what a worker says, until its link ends. */
+/** Reads the messages of a worker until its link ends. */
 const read = (dispatcher: Dispatcher, worker: WorkerProcess) =>
   Frames.make(worker.link, frameBytesMax).pipe(
     Effect.flatMap((frames) =>
       frames.handOver(frameBytesMax, {
-        onFrame: (frame) => dispatcher.heard(worker, frame),
+        onFrame: (frame) => dispatcher.receive(worker, frame),
         onTurnEnd: () => dispatcher.turnEnded()
       })
     ),

@@ -1,0 +1,105 @@
+/** The program's end of a pool, whose workers report what a test says. */
+import * as Codecs from "#core/pool/Codecs.ts"
+import { Dispatcher } from "#core/pool/Dispatcher.ts"
+import { MessageWriter, type Outcome, readFromDispatcher } from "#core/pool/Message.ts"
+import { PoolStats } from "#core/pool/PoolStats.ts"
+import { WorkerProcess } from "#core/pool/WorkerProcess.ts"
+import { Reader } from "#core/protocol/Bytes.ts"
+import { FrameSplitter } from "#core/protocol/Frame.ts"
+import type { Link } from "#core/transport/Link.ts"
+import { Manager, Task } from "@effect-multiprocessing/core"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Clock, Effect, Exit, Fiber, Scheduler, Schema } from "effect"
+
+const Echo = Task.make("Echo", { payload: Schema.Int, success: Schema.Int })
+
+const makeDispatcher = Effect.gen(function*() {
+  const dispatcher = new Dispatcher({
+    name: "test",
+    tasks: [{ tag: Echo.tag, codecs: yield* Codecs.make(Echo) }],
+    graceMs: 1_000,
+    context: yield* Effect.context<Manager.Manager>(),
+    clock: yield* Clock.Clock,
+    eventLoop: (yield* Scheduler.Scheduler).makeDispatcher(),
+    stats: yield* PoolStats.make
+  })
+  const echo = (n: number) => Effect.map(dispatcher.run(0, [n], 1), ([result]) => result)
+  return { dispatcher, echo }
+})
+
+/** Reads every frame in the bytes. */
+const framesOf = (bytes: Uint8Array, onFrame: (frame: Uint8Array) => void) =>
+  assert.isTrue(new FrameSplitter(1_000_000).push(bytes, onFrame))
+
+/** A worker that is ready, the jobs that it was sent, and how it reports. */
+const addWorker = (dispatcher: Dispatcher) => {
+  const runs: Array<number> = []
+  const read = (frame: Uint8Array) => {
+    const reader = new Reader(frame)
+    while (!reader.done) {
+      const message = readFromDispatcher(reader)
+      if (message?._tag === "Run") runs.push(message.job)
+    }
+  }
+  const link: Link = {
+    send: (bytes) => framesOf(bytes, read),
+    pendingBytes: () => 0,
+    read: () => Effect.never
+  }
+  const worker = new WorkerProcess("test-1", 1, link, Effect.void, () => {})
+  const report = (write: (writer: MessageWriter) => void) => {
+    const writer = new MessageWriter()
+    write(writer)
+    framesOf(writer.take(), (frame) => assert.isTrue(dispatcher.receive(worker, frame)))
+    dispatcher.turnEnded()
+  }
+  /** Runs a job. */
+  const finish = (job: number, outcome: Outcome["_tag"], text: string) =>
+    report((writer) => {
+      writer.started(job)
+      writer.done(job, 1, { _tag: outcome, parcel: { _tag: "Text", text } })
+    })
+  const die = () => dispatcher.ended(worker, { code: null, signal: "SIGKILL", lastLines: [] })
+  report((writer) => writer.ready())
+  return { runs, finish, die }
+}
+
+describe("a dispatcher", () => {
+  it.live("sends jobs in the order of the decisions, though a result makes its caller call again (P5)", () =>
+    Effect.gen(function*() {
+      const { dispatcher, echo } = yield* makeDispatcher
+      const { finish, runs } = addWorker(dispatcher)
+      const first = yield* Effect.forkChild(Effect.andThen(echo(10), echo(30)), { startImmediately: true })
+      // Nothing is sent ahead of a task that was never measured: the second job waits.
+      const second = yield* Effect.forkChild(echo(20), { startImmediately: true })
+      finish(1, "Values", "[10]")
+      assert.deepStrictEqual(runs, [1, 2, 3])
+      finish(2, "Values", "[20]")
+      finish(3, "Values", "[30]")
+      assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(second)], [30, 20])
+    }).pipe(Effect.provide(Manager.layerMemory)))
+
+  it.live("sends a job to another worker when the first one ends before the job was sent (P1)", () =>
+    Effect.gen(function*() {
+      const { dispatcher, echo } = yield* makeDispatcher
+      const { die, finish, runs } = addWorker(dispatcher)
+      yield* Effect.forkChild(Effect.andThen(echo(10), Effect.sync(die)), { startImmediately: true })
+      const second = yield* Effect.forkChild(echo(20), { startImmediately: true })
+      dispatcher.turnEnded()
+      finish(1, "Values", "[10]")
+      const replacement = addWorker(dispatcher)
+      assert.deepStrictEqual([runs, replacement.runs], [[1], [2]])
+      replacement.finish(2, "Values", "[20]")
+      assert.strictEqual(yield* Fiber.join(second), 20)
+    }).pipe(Effect.provide(Manager.layerMemory)))
+
+  it.live("ends a call as interrupted whose task interrupted itself", () =>
+    Effect.gen(function*() {
+      const { dispatcher, echo } = yield* makeDispatcher
+      const { finish } = addWorker(dispatcher)
+      const call = yield* Effect.forkChild(echo(10), { startImmediately: true })
+      finish(1, "Interrupted", "")
+      const exit = yield* Fiber.await(call)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+    }).pipe(Effect.provide(Manager.layerMemory)))
+})
