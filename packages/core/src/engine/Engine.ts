@@ -37,6 +37,7 @@ import type { CancelFate, Input, JournalEntry, OperationTable, Output, RequestIn
 import { type Journal, record, type Subject } from "./Journal.ts"
 import type { AnyKind } from "./Kind.ts"
 import type { Client, Grant, Reply, Withdrawal } from "./Operation.ts"
+import { OrderedMap } from "./OrderedMap.ts"
 import * as References from "./References.ts"
 import { Requests } from "./Requests.ts"
 import type { Answered, EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
@@ -73,11 +74,11 @@ export class Engine {
       nextObject: directory + 1,
       arrivals: 0,
       sessions: new Map(),
-      objects: new Map(),
+      objects: new OrderedMap(),
       names: new Map(),
       joint: new Set(),
-      grants: new Map(),
-      deadlines: new Set(),
+      counts: { waiters: 0, holders: 0 },
+      deadlines: [],
       unreferenced: new Set(),
       suspects: new Set(),
       dropsSinceTrace: 0,
@@ -252,7 +253,7 @@ export class Engine {
 
   #time(now: number): void {
     this.state.now = Math.max(this.state.now, now)
-    for (const grant of Grants.due(this.state)) {
+    for (let grant = Grants.due(this.state); grant !== undefined; grant = Grants.due(this.state)) {
       this.state.index++
       this.#record("revoked", grant, this.state.objects.get(grant.object)!, [grant.id, "deadline"])
       this.#revoke(grant, "deadline")
@@ -264,7 +265,7 @@ export class Engine {
     if (this.#requests.isNew(session, sequence)) Watchers.watch(this.state, session, object, sequence, credit)
   }
 
-  readonly #tellGone = (object: SharedObject): void => Watchers.tell(this.state, object, "ended", [])
+  readonly #tellGone = (object: SharedObject): void => Watchers.tellGone(this.state, object)
 
   #record(cause: JournalEntry["cause"], subject: Subject, object: SharedObject, reply: Reply): void {
     record(this.#journal, this.state, cause, subject, object, reply)
