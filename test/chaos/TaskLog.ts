@@ -1,13 +1,13 @@
-/** What the tasks have left behind. */
+/** The log that tasks leave behind: a line when an attempt begins, and one when it ends. */
 import { existsSync, readFileSync } from "node:fs"
 
-/** The attempts that began, and those that ended, of each task. */
+/** The attempts of each task that began, and those that ended. */
 export interface TaskLog {
   readonly began: ReadonlyMap<number, ReadonlyArray<number>>
   readonly ended: ReadonlyMap<number, ReadonlyArray<number>>
 }
 
-/** Reads a log; a line that a killed worker has not finished counts for nothing. */
+/** Reads a log. A line that a killed worker left unfinished is ignored. */
 export const read = (path: string): TaskLog => {
   const log = { began: new Map<number, Array<number>>(), ended: new Map<number, Array<number>>() }
   const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : []
@@ -21,7 +21,7 @@ export const read = (path: string): TaskLog => {
   return log
 }
 
-/** What is wrong with the attempts of the tasks: each may begin once, and a later one only after those before it. */
+/** Returns the tasks of which an attempt began more than once. */
 export const repeated = ({ began }: TaskLog): ReadonlyArray<string> =>
   [...began].flatMap(([id, attempts]) =>
     new Set(attempts).size === attempts.length ? [] : [`task ${id} began as attempts ${attempts.join(", ")}`]

@@ -1,7 +1,6 @@
 /**
- * Pools in bad weather: workers are killed and frozen at random while they work, calls are interrupted at random
- * instants. Every call must end once, no task may run twice unless it is told that it is a further attempt, finalizers
- * run, neighbours are unharmed, and no process stays.
+ * Pools whose workers are killed and frozen at random, and whose calls are interrupted at random instants. Every call
+ * must end once. No attempt of a task may run twice. Finalizers run, other calls are unharmed, and no process is left.
  *
  *     npm run chaos -- [--tasks N] [--interruptions N] [--workers N] [--seed N]
  */
@@ -38,8 +37,8 @@ const options = (): Options => {
   }
 }
 
-/** The workers that are ready, by their pid. */
-const crewOf = Effect.fnUntraced(function*(pool: { readonly events: Stream.Stream<Pool.PoolEvent> }) {
+/** The workers that are ready, by their pid, and those that ended. */
+const workersOf = Effect.fnUntraced(function*(pool: { readonly events: Stream.Stream<Pool.PoolEvent> }) {
   const ready = new Set<number>()
   const ended: Array<string> = []
   yield* pool.events.pipe(
@@ -57,48 +56,50 @@ const crewOf = Effect.fnUntraced(function*(pool: { readonly events: Stream.Strea
   return { ready, ended }
 })
 
-/** Kills and freezes, one worker after the other, as long as it runs; some of the frozen thaw. */
-const storm = Effect.fnUntraced(
-  function*(ready: ReadonlySet<number>, dice: Random, counts: { killed: number; frozen: number }) {
+/** Kills or freezes one worker after the other, until it is interrupted. Some of the frozen ones thaw. */
+const injectFaults = Effect.fnUntraced(
+  function*(ready: ReadonlySet<number>, random: Random, counts: { killed: number; frozen: number }) {
     while (true) {
-      yield* Effect.sleep(20 + dice.below(200))
-      // Weather, not the end of the world: somebody has to get work done.
+      yield* Effect.sleep(20 + random.below(200))
+      // One worker is spared, so that tasks make progress.
       if (ready.size < 2) continue
-      const pid = dice.pick([...ready])
+      const pid = random.pick([...ready])
       const signal = (name: NodeJS.Signals) => Effect.ignore(Effect.try(() => process.kill(pid, name)))
-      if (dice.chance(0.6)) {
+      if (random.chance(0.6)) {
         counts.killed++
         yield* signal("SIGKILL")
       } else {
         counts.frozen++
         yield* signal("SIGSTOP")
-        if (dice.chance(0.5)) yield* Effect.forkChild(Effect.andThen(Effect.sleep(dice.below(300)), signal("SIGCONT")))
+        if (random.chance(0.5)) {
+          yield* Effect.forkChild(Effect.andThen(Effect.sleep(random.below(300)), signal("SIGCONT")))
+        }
       }
     }
   }
 )
 
-/** Calls while workers die; answers what is wrong. */
-const inTheStorm = Effect.fnUntraced(function*({ seed, tasks, workers }: Options, log: string) {
-  const dice = new Random(seed)
+/** Calls tasks while workers are killed and frozen. Returns what it found wrong. */
+const underFaults = Effect.fnUntraced(function*({ seed, tasks, workers }: Options, log: string) {
+  const random = new Random(seed)
   const counts = { killed: 0, frozen: 0 }
   const ends = Array.from({ length: tasks }, (): Array<string> => [])
   const wrong: Array<string> = []
   yield* Effect.scoped(Effect.gen(function*() {
     const pool = yield* Pool.make(Tasks, { size: workers, grace: "300 millis" })
-    const { ready } = yield* crewOf(pool)
-    yield* Effect.forkScoped(storm(ready, dice.fork(), counts))
+    const { ready } = yield* workersOf(pool)
+    yield* Effect.forkScoped(injectFaults(ready, random.fork(), counts))
     const call = (id: number) => {
-      const ms = dice.chance(0.1) ? dice.below(100) : dice.below(8)
-      const busy = dice.chance(0.5)
-      const retry = dice.chance(0.5) ? Schedule.recurs(5) : undefined
+      const ms = random.chance(0.1) ? random.below(100) : random.below(8)
+      const busy = random.chance(0.5)
+      const retry = random.chance(0.5) ? Schedule.recurs(5) : undefined
       return pool.execute(Toil, { id, ms, busy, log }, { retry }).pipe(
         Effect.timeout("3 seconds"),
         Effect.onExit((exit) =>
           Effect.sync(() => {
             const error = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : undefined
             ends[id]!.push(error === undefined ? "result" : error._tag === "Some" ? error.value._tag : String(exit))
-            if (Exit.isSuccess(exit) && exit.value !== id) wrong.push(`task ${id} was answered ${exit.value}`)
+            if (Exit.isSuccess(exit) && exit.value !== id) wrong.push(`task ${id} has the result of task ${exit.value}`)
           })
         ),
         Effect.exit
@@ -126,40 +127,40 @@ const inTheStorm = Effect.fnUntraced(function*({ seed, tasks, workers }: Options
   return wrong
 })
 
-/** Calls that are interrupted, among others that are not; answers what is wrong. */
-const interrupted = Effect.fnUntraced(function*({ interruptions, seed, workers }: Options, log: string) {
-  const dice = new Random(seed + 1)
+/** Interrupts calls, among others that are not interrupted. Returns what it found wrong. */
+const underInterruptions = Effect.fnUntraced(function*({ interruptions, seed, workers }: Options, log: string) {
+  const random = new Random(seed + 1)
   const wrong: Array<string> = []
-  const neighbours = { asked: 0, answered: 0 }
+  const neighbours = { called: 0, returned: 0 }
   yield* Effect.scoped(Effect.gen(function*() {
     const pool = yield* Pool.make(Tasks, { size: workers, grace: "30 seconds" })
-    const { ended } = yield* crewOf(pool)
+    const { ended } = yield* workersOf(pool)
     const one = (id: number) =>
       Effect.gen(function*() {
-        const ms = dice.below(20)
-        const call = yield* Effect.forkChild(pool.execute(Toil, { id, ms, busy: dice.chance(0.2), log }))
-        if (dice.chance(0.2)) {
-          neighbours.asked++
-          if ((yield* Fiber.join(call)) === id) neighbours.answered++
+        const ms = random.below(20)
+        const call = yield* Effect.forkChild(pool.execute(Toil, { id, ms, busy: random.chance(0.2), log }))
+        if (random.chance(0.2)) {
+          neighbours.called++
+          if ((yield* Fiber.join(call)) === id) neighbours.returned++
           return
         }
-        const after = dice.below(40)
+        const after = random.below(40)
         if (after > 0) yield* Effect.sleep(after)
         yield* Fiber.interrupt(call)
       })
     const ids = Array.from({ length: interruptions }, (_, id) => id)
     yield* Effect.forEach(ids, one, { concurrency: workers * 4, discard: true })
-    // No interruption has gone before its task's finalizers: there is nothing to wait for.
+    // Each interruption ended after the finalizers of its task: there is nothing to wait for.
     const { began, ended: finalized } = TaskLog.read(log)
     for (const id of began.keys()) if (!finalized.has(id)) wrong.push(`task ${id} began and was not finalized`)
     wrong.push(...TaskLog.repeated({ began, ended: finalized }))
     wrong.push(...ended.map((end) => `no worker had to end: ${end}`))
     yield* Console.log(
-      `${interruptions - neighbours.asked} calls interrupted, ${began.size} tasks began and ${finalized.size} were ` +
-        `finalized; ${neighbours.answered} of ${neighbours.asked} neighbours were answered`
+      `${interruptions - neighbours.called} calls interrupted, ${began.size} tasks began and ${finalized.size} were ` +
+        `finalized; ${neighbours.returned} of ${neighbours.called} neighbours returned`
     )
   }))
-  if (neighbours.answered < neighbours.asked) wrong.push("a neighbour was harmed")
+  if (neighbours.returned < neighbours.called) wrong.push("a neighbour was harmed")
   return wrong
 })
 
@@ -169,8 +170,8 @@ const main = Effect.gen(function*() {
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "emp-chaos-" })
   yield* Console.log(`seed ${chosen.seed}`)
   const wrong = [
-    ...yield* inTheStorm(chosen, `${folder}/storm`),
-    ...yield* interrupted(chosen, `${folder}/interrupted`)
+    ...yield* underFaults(chosen, `${folder}/faults`),
+    ...yield* underInterruptions(chosen, `${folder}/interruptions`)
   ]
   for (const issue of wrong) yield* Console.error(issue)
   yield* Console.log(wrong.length === 0 ? "all is well" : `${wrong.length} things are wrong`)

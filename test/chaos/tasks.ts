@@ -1,4 +1,4 @@
-/** The task of the chaos: leaves a line in a file when it begins and one when it ends, each there before it goes on. */
+/** The task that workers run: it writes a line to the log when it begins, and one when it ends, before it goes on. */
 import { Task, TaskGroup } from "@effect-multiprocessing/core"
 import { Effect, Schema } from "effect"
 import { appendFileSync } from "node:fs"

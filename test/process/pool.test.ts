@@ -15,7 +15,7 @@ const { Crash, Long, Pass, Spin, Square, Stubborn, Tasks, Wait, Work } = Fixture
 const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("poolWorker")), NodeServices.layer)
 const layer = Layer.merge(NodeManager.layer, platform)
 
-/** A file for the traces of this test's workers; answers its lines so far. */
+/** A file for the traces of this test's workers, and its lines so far. */
 const traces = Effect.acquireRelease(
   Effect.sync(() => {
     const folder = mkdtempSync(join(tmpdir(), "emp-pool-"))
@@ -42,7 +42,7 @@ const event = <T extends Pool.PoolEvent["_tag"]>(pool: { readonly events: Stream
 const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) => Effect.timeout(Fiber.interrupt(fiber), "10 seconds")
 
 describe("a pool", () => {
-  it.live("answers results in order, errors typed, defects with their message", () =>
+  it.live("returns results in order, errors typed, defects with their message", () =>
     Effect.gen(function*() {
       yield* traces
       const pool = yield* Pool.make(Tasks, { size: 2 })
@@ -128,7 +128,7 @@ describe("a pool", () => {
         yield* pool.map(Pass, Array.from({ length: 20 }, (_, item) => ({ queue, item })), { chunk: 4 })
         assert.strictEqual(yield* queue.size, 20)
       }))
-      // The payloads and results that were lent are gone; handles that were answered count until this session ends.
+      // The carriers are gone. Handles in results count until this session ends.
       yield* Effect.repeat(manager.inspect, {
         until: ({ counts }) =>
           counts.objects === before + 7

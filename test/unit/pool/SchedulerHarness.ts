@@ -217,7 +217,7 @@ export class SchedulerHarness {
     if (graced < graceTicks) this.violations.push(`P6: job ${id} was killed after ${graced} ticks of its grace`)
   }
 
-  /** P2: an end is what its caller should learn from it. */
+  /** P2: an end is true of what the worker really did. */
   #end(job: TestJob, how: Ending): void {
     job.end = how
     if (how === "Finished" && !job.isDone) this.violations.push(`P2: job ${job.id} finished and was not done`)

@@ -23,9 +23,9 @@ export class Call {
   readonly parcel: Parcel
   /** The last worker that it was sent to. */
   worker: WorkerProcess | undefined = undefined
-  /** What its task came to, once that has arrived. */
+  /** The outcome of its job, once it has arrived. */
   outcome: Outcome["_tag"] = "Interrupted"
-  /** The encoded results or failure of the outcome; a failure: they could not be fetched. */
+  /** The encoded values of the outcome. A failure: they could not be fetched. */
   encoded: Exit.Exit<Cell, ManagerError> = nothing
   /** Set when the fiber is being interrupted: it waits for the end of the job. */
   onEnded: (() => void) | undefined = undefined

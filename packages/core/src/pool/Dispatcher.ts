@@ -227,7 +227,7 @@ export class Dispatcher {
     this.#step({ _tag: "Finished", worker: worker.id, job, micros })
   }
 
-  /** A worker's process has ended, and every message of it was received. */
+  /** A worker's process has ended. Every message of it was received. */
   ended(worker: WorkerProcess, end: ProcessEnd): void {
     worker.end = end
     this.#written.delete(worker)
@@ -371,7 +371,7 @@ export class Dispatcher {
     }, 0)
   }
 
-  /** Sends what was written in this turn, and publishes the progress. */
+  /** Sends the messages that were written in this turn, and publishes the progress. */
   turnEnded(): void {
     for (const { link, writer } of this.#written) if (!writer.isEmpty) link.send(writer.take())
     this.#written.clear()

@@ -61,7 +61,7 @@ export class Monitor {
   /** When each worker last started or finished a job. */
   readonly #heard = new Map<WorkerId, number>()
 
-  /** Makes a step and returns what it breaks. Its commands are the last ones of the scheduler. */
+  /** Makes a step and returns the rules that it breaks. */
   step(scheduler: Scheduler, event: Event, nowMs: number): ReadonlyArray<string> {
     const { commands, state } = scheduler
     const line = jobsInLine(state, event)

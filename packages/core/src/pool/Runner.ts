@@ -96,7 +96,7 @@ export class Runner {
     this.#turn()
   }
 
-  /** What was said is in the owner's hands: the next job may start. */
+  /** Every message has left this process: the next job may start. */
   readonly onDrain = (): void => {
     this.#turn()
   }

@@ -89,7 +89,7 @@ const silentMs = 20
 /** The jobs and the workers of a pool. */
 export class Scheduler {
   readonly state: SchedulerState = makeState()
-  /** What is still to be done, in order. The host removes what it has carried out. */
+  /** The commands that are not carried out yet, in order. The host removes them. */
   readonly commands: Array<Command> = []
 
   /** Applies one event. Time never goes back. */
@@ -155,13 +155,13 @@ export class Scheduler {
     this.#withdraw(worker, job, true)
     this.#startGrace(job)
     if (!job.started) return
-    // Those behind it need not wait until it has ended: another worker can run them (P4).
+    // The jobs behind it need not wait for its end: another worker can run them.
     for (let other = worker.jobs.tail; other !== undefined && other !== job; other = other.previous) {
       if (!other.cancelled) this.#withdraw(worker, other, false)
     }
   }
 
-  /** What is in the queue ends now, the rest with its worker. */
+  /** Jobs in the queue end now, the others with their workers. */
   #stop(): void {
     const { queue } = this.state
     this.state.stopped = true
@@ -180,13 +180,13 @@ export class Scheduler {
     job.started = true
     // The cancellation came too late to withdraw it: as a task that runs it has the whole grace for its finalizers.
     if (job.cancelled) this.#startGrace(job)
-    this.#answered(worker, job)
+    this.#clearAsked(worker, job)
   }
 
   #returned(worker: Worker, job: Job): void {
     this.#release(worker, job)
-    // Before the job is dispatched: the next one is on its way back while the idle worker runs this one.
-    this.#answered(worker, job)
+    // Before this job is dispatched: the next one comes back while the idle worker runs this one.
+    this.#clearAsked(worker, job)
     this.#requeue(job)
     this.#dispatch()
   }
@@ -194,13 +194,13 @@ export class Scheduler {
   #finished(worker: Worker, job: Job, micros: number): void {
     worker.heardMs = this.state.nowMs
     this.#release(worker, job)
-    this.#answered(worker, job)
+    this.#clearAsked(worker, job)
     if (!job.cancelled) this.state.taskTimes.record(job.task, job.payloads, micros)
     this.#discard(job, job.cancelled ? "Cancelled" : "Finished")
     this.#dispatch()
   }
 
-  /** What it had started has crashed. The rest goes back to the head of the queue, in its order (P7). */
+  /** A job that it started has crashed. The others go back to the head of the queue, in their order (P7). */
   #workerEnded(worker: Worker): void {
     this.state.workers.delete(worker.id)
     for (let job = worker.jobs.tail; job !== undefined; job = worker.jobs.tail) {
@@ -219,7 +219,7 @@ export class Scheduler {
     if (current === job || current === undefined && worker.heardMs <= job.graceSinceMs) {
       worker.killed = true
       this.commands.push({ _tag: "Kill", worker: worker.id, task: job.task })
-      // What was asked of it comes back with its end only.
+      // A job that it was asked for comes back with its end: another worker can be asked before.
       this.#share()
     } else {
       this.#end(job, "Cancelled")
@@ -274,8 +274,8 @@ export class Scheduler {
     this.commands.push({ _tag: "End", job: job.id, how, started: job.started })
   }
 
-  /** A job that was asked back has come, or cannot come any more. */
-  #answered(worker: Worker, job: Job): void {
+  /** The job that a worker was asked for has come back, or has started: another one can be asked for. */
+  #clearAsked(worker: Worker, job: Job): void {
     if (worker.asked !== job) return
     worker.asked = undefined
     this.#share()
@@ -314,7 +314,7 @@ export class Scheduler {
     return best
   }
 
-  /** Whether a worker is to be sent a job now; also notes whether it is full. */
+  /** Whether a worker is to be sent a job now. Notes whether the worker is full. */
   #takes(worker: Worker, job: Job, expectedMicros: number): boolean {
     if (worker.killed || worker.cancelled > 0) return false
     const { jobs: { size } } = worker
