@@ -438,7 +438,7 @@ describe("when the manager is gone", () => {
         const ref = yield* as(SharedRef.make({ name: "ref", schema: Schema.Int, initial: 0 }))
         const lock = yield* as(SharedLock.make({ name: "lock" }))
         const held = yield* Effect.forkChild(lock.withLock(Effect.never))
-        yield* Memory.until("the lock is held", () => memory.server.engine.state.grants.size === 1)
+        yield* Memory.until("the lock is held", () => memory.server.engine.state.counts.holders === 1)
         const waiting = yield* Effect.forEach(
           [queue.take, queue.process(Effect.succeed), ref.until((n) => n > 0)],
           (use) => Effect.forkChild(use as Effect.Effect<unknown, never>)

@@ -77,7 +77,7 @@ describe("a fiber that escapes withLock", () => {
       const { lock, memory, ref } = yield* setUp
       const released = yield* Deferred.make<void>()
       const fiber = yield* lock.withLock(Effect.forkDetach(Effect.andThen(Deferred.await(released), use(ref))))
-      yield* Memory.until("the lock is free", () => memory.server.engine.state.grants.size === 0)
+      yield* Memory.until("the lock is free", () => memory.server.engine.state.counts.holders === 0)
       yield* Deferred.succeed(released, undefined)
       return { exit: yield* Fiber.await(fiber), ref }
     })
@@ -126,7 +126,7 @@ describe("under a lock", () => {
       const dying = yield* memory.connect()
       const theirs = yield* Effect.provideService(SharedLock.make({ name: "lock" }), Manager.Manager, dying.manager)
       const fiber = yield* Effect.forkChild(Effect.exit(theirs.withLock(Effect.never)))
-      yield* Memory.until("the lock is held", () => memory.server.engine.state.grants.size === 1)
+      yield* Memory.until("the lock is held", () => memory.server.engine.state.counts.holders === 1)
       const next = yield* Effect.forkChild(lock.withHold(({ abandoned }) => Effect.succeed(abandoned)))
       dying.cut("killed")
       assert.isTrue(yield* Fiber.join(next))

@@ -81,7 +81,7 @@ describe("a call that waits sends nothing while it waits (S-16)", () => {
       const others = yield* asOther(Effect.all([openQueue, openFull, openLock, openRef]))
       yield* others[1].offer(0)
       const holder = yield* Effect.forkChild(others[2].withLock(Effect.never))
-      yield* Memory.until("the lock is held", () => memory.server.engine.state.grants.size === 1)
+      yield* Memory.until("the lock is held", () => memory.server.engine.state.counts.holders === 1)
       const calls: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
         queue.take,
         queue.process(Effect.succeed),

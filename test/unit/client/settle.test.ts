@@ -74,5 +74,5 @@ it.effect("a lock is given back by a frozen manager too: its release is told, no
     const lock = yield* Effect.provideService(SharedLock.make(), Manager.Manager, connected.manager)
     yield* lock.withLock(Effect.sync(() => toServer.hold()))
     toServer.release()
-    yield* Memory.until("it is free", () => memory.server.engine.state.grants.size === 0)
+    yield* Memory.until("it is free", () => memory.server.engine.state.counts.holders === 0)
   }))

@@ -174,6 +174,6 @@ describe("a client that ignores its window", () => {
       const { message } = yield* Effect.flip(map.size)
       assert.include(message, "more than 4 calls in flight (inFlightMax)")
       yield* Memory.until("the session is gone", () => session() === undefined)
-      assert.strictEqual(memory.server.engine.state.grants.size, 0)
+      assert.strictEqual(memory.server.engine.state.counts.holders, 0)
     }))
 })

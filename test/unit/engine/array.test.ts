@@ -79,7 +79,7 @@ describe("any sequence of calls to an array", () => {
       const index = () => random.below(12) - 6
       const number = () => random.pick([1, 2, 0, -1, 100, 0.5, 127, 255, 2 ** 16, -(2 ** 31), 2 ** 32 - 1, 3e38, 1e308])
       const more = () => Array.from({ length: random.below(4) }, number)
-      const held = () => random.pick([...harness.engine.state.grants.keys(), 0])!
+      const held = () => random.pick([...harness.object(array).grants.keys(), 0])!
       const operation = random.pick(names)
       const args: ReadonlyArray<Argument> = {
         size: () => [],

@@ -70,7 +70,7 @@ describe("a list", () => {
     harness.time(10_000)
     assert.deepStrictEqual(texts(main.get(list, "page", [scan!, 1, 1])), [1, "2"])
     main.end()
-    assert.strictEqual(harness.engine.state.grants.size, 0)
+    assert.strictEqual(harness.engine.state.counts.holders, 0)
   })
 
   it("tells its watchers what was done, with positions counted from the start", () => {
@@ -158,7 +158,7 @@ describe("any sequence of calls to a list", () => {
       const client = random.pick([main, other])
       const index = () => random.below(9) - 4
       const item = () => value(random.below(4))
-      const held = () => random.pick([...harness.engine.state.grants.keys(), 0])!
+      const held = () => random.pick([...harness.object(list).grants.keys(), 0])!
       const more = () => Array.from({ length: random.below(4) }, item)
       const operation = random.pick(names)
       const args: ReadonlyArray<Argument> = {

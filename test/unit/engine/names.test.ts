@@ -79,7 +79,7 @@ describe("delete (S-27)", () => {
     const waiting = b.call(lock, "acquire")
     a.get(0, "delete", [lock])
     assert.strictEqual(b.answer(waiting), "ObjectDeleted")
-    assert.strictEqual(harness.engine.state.grants.size, 0)
+    assert.strictEqual(harness.engine.state.counts.holders, 0)
     assert.notStrictEqual(b.make("Lock", "lock"), lock)
     assert.strictEqual(b.get(lock, "isHeld"), "ObjectNotFound")
   })

@@ -69,9 +69,9 @@ const nothingLeft = ({ main, memory, other }: Base) =>
   Effect.gen(function*() {
     yield* Memory.settled(memory, main)
     yield* Memory.settled(memory, other)
-    const { grants, objects } = memory.server.engine.state
+    const { counts, objects } = memory.server.engine.state
     assert.deepStrictEqual(violations(memory.server.engine), [])
-    assert.strictEqual(grants.size, 0)
+    assert.strictEqual(counts.holders, 0)
     for (const { waiting, watchers } of objects.values()) assert.deepStrictEqual([waiting, watchers.size], [0, 0])
   })
 
@@ -209,7 +209,7 @@ describe("interrupted at any step", () => {
       const [lock, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
       const release = yield* Deferred.make<void>()
       const holder = yield* Effect.forkDetach(other.withLock(Deferred.await(release)))
-      yield* Memory.until("the lock is held", () => base.memory.server.engine.state.grants.size === 1)
+      yield* Memory.until("the lock is held", () => base.memory.server.engine.state.counts.holders === 1)
       const released = yield* onceWaiting(base, Deferred.succeed(release, undefined))
       return { base, lock, others: Effect.andThen(released, Fiber.join(holder)) }
     }), {
@@ -245,7 +245,7 @@ describe("interrupted at any step", () => {
       const [semaphore, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
       const release = yield* Deferred.make<void>()
       const holder = yield* Effect.forkDetach(other.withPermit(Deferred.await(release)))
-      yield* Memory.until("a permit is held", () => base.memory.server.engine.state.grants.size === 1)
+      yield* Memory.until("a permit is held", () => base.memory.server.engine.state.counts.holders === 1)
       const released = yield* onceWaiting(
         base,
         Effect.andThen(other.withPermitsIfAvailable(1)(Effect.void), Deferred.succeed(release, undefined))

@@ -21,7 +21,7 @@ const holding = (limits: Memory.MemoryOptions["limits"] = {}) =>
     writer.request(1, 0, 0, [], ["Lock", "", "lock", 0], Infinity)
     writer.request(2, 1, 0, [], [], Infinity)
     client.send(writer.take())
-    yield* Memory.until("it holds the lock", () => state.grants.size === 1)
+    yield* Memory.until("it holds the lock", () => state.counts.holders === 1)
     return { memory, client, writer, state, ended }
   })
 
@@ -37,7 +37,7 @@ describe("a session ends, and what it holds is released, when", () => {
         client.send(say(writer))
         yield* Memory.until("the link is ended", ended)
         assert.strictEqual(state.sessions.size, 0)
-        assert.strictEqual(state.grants.size, 0)
+        assert.strictEqual(state.counts.holders, 0)
       }))
 
   ends("it says goodbye", (writer) => {
@@ -90,7 +90,7 @@ it.live("an item that fits into no reply is refused to everyone that waits for i
     for (let length = frameBytesMax; !fits(length); length--);
     client.send(writer.take())
     assert.include((yield* Fiber.join(second)).message, "frameBytesMax")
-    assert.strictEqual(state.grants.size, 0)
+    assert.strictEqual(state.counts.holders, 0)
     assert.strictEqual(jobs.state.items.length, 1)
   }))
 
@@ -101,7 +101,7 @@ it.live("what was said before a goodbye in one frame still counts", () =>
     writer.goodbye()
     client.send(writer.take())
     yield* Memory.until("the link is ended", ended)
-    assert.strictEqual(state.grants.size, 0)
+    assert.strictEqual(state.counts.holders, 0)
     const { manager } = yield* memory.connect()
     const opened = Remote.directory(manager.connection).call("open", ["Lock", "", "lock", 0], ([, created]) =>
       Exit.succeed(created))

@@ -21,7 +21,7 @@ const setUp = (options: Memory.MemoryOptions = {}) =>
     const ref = yield* as(SharedRef.make({ schema: Schema.Int, initial: 0 }))
     const { id } = condition[Remote.TypeId].target
     const waiters = () => memory.server.engine.state.objects.get(id)?.waiting ?? 0
-    const holders = () => memory.server.engine.state.grants.size
+    const holders = () => memory.server.engine.state.counts.holders
     const untilWaiting = (n: number) => Memory.until(`${n} wait`, () => waiters() === n)
     const settled = Effect.andThen(Memory.settled(memory, connected), Memory.settled(memory, other))
     const revoke = Remote.directory(other.manager.connection).call("delete", [id], () => Exit.void)

@@ -35,7 +35,7 @@ const texts = (remote: Remote<typeof bag>, size?: number) =>
 
 const numbers = Array.from({ length: 20 }, (_, n) => String(n))
 
-const grants = ({ server }: Memory.Memory) => server.engine.state.grants.size
+const grants = ({ server }: Memory.Memory) => server.engine.state.counts.holders
 
 describe("pages", () => {
   it.live("are of the instant at which the stream began, and are asked for one by one", () =>

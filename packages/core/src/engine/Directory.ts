@@ -78,7 +78,7 @@ const operations = {
         state: kind.initial(options, values),
         lanes: Lane.make(kind.lanes),
         waiting: 0,
-        grants: 0,
+        grants: new Map(),
         references: 0,
         watchers: new Map()
       }
@@ -125,7 +125,7 @@ export const object = (state: EngineState): SharedObject => ({
   state,
   lanes: Lane.make([]),
   waiting: 0,
-  grants: 0,
+  grants: new Map(),
   references: 1,
   watchers: new Map()
 })
@@ -175,7 +175,7 @@ const refusalToCreate = (
 const handle = (object: SharedObject): Cell => ({ text: JSON.stringify(object.kind.name), handles: [object.id] })
 
 const describe = (state: EngineState): Inspection => {
-  const { epoch, grants, index, objects, sessions } = state
+  const { counts, epoch, index, objects, sessions } = state
   return {
     epoch,
     index,
@@ -197,18 +197,13 @@ const describe = (state: EngineState): Inspection => {
         pid: sessions.get(parked.session)!.label.pid,
         operation: object.operations[parked.calls[call]!.operation]![0]
       })),
-      holders: [...grants.values()].filter((grant) => grant.object === object.id).map((grant) => ({
+      holders: [...object.grants.values()].map((grant) => ({
         session: grant.session,
         pid: sessions.get(grant.session)!.label.pid,
         name: sessions.get(grant.session)!.label.name,
         token: grant.id
       }))
     })),
-    counts: {
-      sessions: sessions.size,
-      objects: objects.size - 1,
-      waiters: [...objects.values()].reduce((sum, object) => sum + object.waiting, 0),
-      holders: grants.size
-    }
+    counts: { sessions: sessions.size, objects: objects.size - 1, ...counts }
   }
 }

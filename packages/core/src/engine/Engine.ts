@@ -76,8 +76,8 @@ export class Engine {
       objects: new Map(),
       names: new Map(),
       joint: new Set(),
-      grants: new Map(),
-      deadlines: new Set(),
+      counts: { waiters: 0, holders: 0 },
+      deadlines: [],
       unreferenced: new Set(),
       suspects: new Set(),
       dropsSinceTrace: 0,
@@ -252,7 +252,7 @@ export class Engine {
 
   #time(now: number): void {
     this.state.now = Math.max(this.state.now, now)
-    for (const grant of Grants.due(this.state)) {
+    for (let grant = Grants.due(this.state); grant !== undefined; grant = Grants.due(this.state)) {
       this.state.index++
       this.#record("revoked", grant, this.state.objects.get(grant.object)!, [grant.id, "deadline"])
       this.#revoke(grant, "deadline")

@@ -2,6 +2,7 @@
  * Grants: bound to one call of one session until they are settled or revoked (S-10, S-11). Plain bookkeeping: only the
  * kind knows what it granted.
  */
+import * as Deadlines from "./Deadlines.ts"
 import type { Grant } from "./Operation.ts"
 import * as References from "./References.ts"
 import type { EngineState, Session, SharedObject } from "./State.ts"
@@ -15,37 +16,32 @@ export const add = (
   byReceipt: boolean,
   expiry: number | undefined
 ): void => {
-  const id = state.index
-  const grant: Grant = { id, session: session.id, sequence, object: object.id, byReceipt }
-  if (expiry !== undefined) {
-    grant.deadline = state.now + expiry
-    state.deadlines.add(id)
-  }
-  state.grants.set(id, grant)
-  session.grants.set(id, grant)
-  object.grants++
+  const grant: Grant = { id: state.index, session: session.id, sequence, object: object.id, byReceipt }
+  if (expiry !== undefined) grant.deadline = state.now + expiry
+  bind(state, session, object, grant)
+}
+
+/** Binds a grant to its session and its object. */
+export const bind = (state: EngineState, session: Session, object: SharedObject, grant: Grant): void => {
+  session.grants.set(grant.id, grant)
+  object.grants.set(grant.id, grant)
+  state.counts.holders++
+  if (grant.deadline !== undefined) Deadlines.add(state.deadlines, grant)
 }
 
 /** Ends a grant without undoing anything. */
 export const settle = (state: EngineState, grant: Grant): void => {
-  state.grants.delete(grant.id)
-  state.deadlines.delete(grant.id)
-  state.sessions.get(grant.session)?.grants.delete(grant.id)
   const object = state.objects.get(grant.object)!
-  object.grants--
+  state.sessions.get(grant.session)?.grants.delete(grant.id)
+  object.grants.delete(grant.id)
+  state.counts.holders--
+  if (grant.deadline !== undefined) Deadlines.remove(state.deadlines, grant)
   References.released(state, object)
 }
 
 /** When the next grant ends by itself. */
-export const nextDeadline = (state: EngineState): number | undefined => {
-  let next: number | undefined
-  for (const id of state.deadlines) {
-    const deadline = state.grants.get(id)!.deadline!
-    if (next === undefined || deadline < next) next = deadline
-  }
-  return next
-}
+export const nextDeadline = ({ deadlines }: EngineState): number | undefined => deadlines[0]?.deadline
 
-/** The grants whose time is over. */
-export const due = (state: EngineState): ReadonlyArray<Grant> =>
-  [...state.deadlines].map((id) => state.grants.get(id)!).filter((grant) => grant.deadline! <= state.now)
+/** The first of the grants whose time is over. */
+export const due = ({ deadlines, now }: EngineState): Grant | undefined =>
+  deadlines.length > 0 && deadlines[0]!.deadline! <= now ? deadlines[0] : undefined

@@ -2,6 +2,7 @@
  * The five invariants (`Engine.ts`), checked from outside on the plain state. Used after every step in tests and in
  * the simulator; costs the whole state, so never in production.
  */
+import * as Deadlines from "./Deadlines.ts"
 import type { Engine } from "./Engine.ts"
 import type { CallInput, Output } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
@@ -12,14 +13,13 @@ import { isCell } from "./Value.ts"
 /** What does not hold, as sentences that begin with the invariant's number. Empty: all is well. */
 export const violations = (engine: Engine): ReadonlyArray<string> => {
   const broken: Array<string> = []
-  const granted = Map.groupBy(engine.state.grants.values(), ({ object }) => object)
   for (const object of engine.state.objects.values()) {
-    const grants = granted.get(object.id) ?? []
+    const grants = [...object.grants.values()]
     broken.push(...object.kind.check(object.state, grants).map((line) => `${line} (${object.kind.name} ${object.id})`))
     broken.push(...lanes(engine, object))
-    if (grants.length !== object.grants) broken.push(`I3: object ${object.id} counts ${object.grants} grants`)
+    for (const grant of grants) broken.push(...owner(engine, object, grant))
   }
-  for (const grant of engine.state.grants.values()) broken.push(...owner(engine, grant))
+  broken.push(...granted(engine))
   broken.push(...waiting(engine))
   broken.push(...references(engine))
   return broken
@@ -58,17 +58,36 @@ const waiting = ({ state }: Engine): ReadonlyArray<string> => {
   const sessions = [...state.sessions.values()].filter(({ parked, requests }) =>
     parked !== [...requests.values()].filter(({ _tag }) => _tag === "Parked").length
   )
+  const all = [...calls.values()].flat().length
   return [
+    ...all === state.counts.waiters ? [] : [`I3: ${state.counts.waiters} waiters are counted, not ${all}`],
     ...objects.map(({ id, waiting }) => `I3: object ${id} counts ${waiting} waiters`),
     ...sessions.map(({ id, parked }) => `I3: session ${id} counts ${parked} waiting requests`)
   ]
 }
 
-const owner = (engine: Engine, grant: Grant): ReadonlyArray<string> => {
-  const session = engine.state.sessions.get(grant.session)
-  return session?.grants.get(grant.id) === grant && grant.id <= engine.state.index
+const owner = ({ state }: Engine, object: SharedObject, grant: Grant): ReadonlyArray<string> => {
+  const session = state.sessions.get(grant.session)
+  return session?.grants.get(grant.id) === grant && grant.object === object.id && grant.id <= state.index
     ? []
-    : [`I3: grant ${grant.id} belongs to no live session`]
+    : [`I3: grant ${grant.id} of object ${object.id} belongs to no live session`]
+}
+
+/** I3: sessions and objects have the same grants, as many as are counted; those with a deadline are in its order. */
+const granted = ({ state }: Engine): ReadonlyArray<string> => {
+  const { counts, deadlines, objects, sessions } = state
+  const grants = [...objects.values()].flatMap((object) => [...object.grants.values()])
+  const bound = [...sessions.values()].reduce((sum, session) => sum + session.grants.size, 0)
+  const ending = new Set(grants.filter(({ deadline }) => deadline !== undefined))
+  return [
+    ...grants.length === counts.holders && grants.length === bound
+      ? []
+      : [`I3: ${counts.holders} grants are counted, objects have ${grants.length} and sessions ${bound}`],
+    ...deadlines.length === ending.size &&
+        deadlines.every((grant, i) => ending.has(grant) && (i === 0 || Deadlines.isBefore(deadlines[i - 1]!, grant)))
+      ? []
+      : ["I3: the grants that end by themselves are not those with a deadline, in its order"]
+  ]
 }
 
 /** Reference counts equal what the roots and states hold. */
@@ -103,12 +122,14 @@ export class Monitor {
     const broken = [...violations(engine)]
     if (engine.state.index < this.#index) broken.push(`I1: index fell from ${this.#index} to ${engine.state.index}`)
     this.#index = engine.state.index
-    for (const grant of engine.state.grants.values()) {
-      if (this.#granted.has(grant.id)) continue
-      this.#granted.add(grant.id)
-      const last = this.#tokens.get(grant.object) ?? 0
-      if (grant.id < last) broken.push(`I5: token ${grant.id} after ${last} on object ${grant.object}`)
-      this.#tokens.set(grant.object, Math.max(last, grant.id))
+    for (const { grants, id: object } of engine.state.objects.values()) {
+      for (const id of grants.keys()) {
+        if (this.#granted.has(id)) continue
+        this.#granted.add(id)
+        const last = this.#tokens.get(object) ?? 0
+        if (id < last) broken.push(`I5: token ${id} after ${last} on object ${object}`)
+        this.#tokens.set(object, Math.max(last, id))
+      }
     }
     for (const output of outputs) {
       if (output._tag !== "Reply") continue

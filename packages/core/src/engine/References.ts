@@ -100,7 +100,7 @@ const sweep = (state: EngineState, tell: (gone: SharedObject) => void): void => 
   }
 }
 
-const isIdle = (object: SharedObject): boolean => object.waiting === 0 && object.grants === 0
+const isIdle = (object: SharedObject): boolean => object.waiting === 0 && object.grants.size === 0
 
 const isForgettable = (object: SharedObject): boolean =>
   object.references === 0 && isIdle(object) &&

@@ -18,8 +18,7 @@ export const remove = (state: EngineState, object: SharedObject): void => {
       if (parked.calls.some((call) => call.object === object.id)) fail(state, object, parked)
     }
   }
-  for (const grant of state.grants.values()) {
-    if (grant.object !== object.id) continue
+  for (const grant of object.grants.values()) {
     Grants.settle(state, grant)
     if (object.kind.fences === true) state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
   }

@@ -102,7 +102,8 @@ export interface SharedObject {
   readonly lanes: ReadonlyMap<string, Lane>
   /** Waiting requests with a call to this object, whether or not that call has a place in a lane. */
   waiting: number
-  grants: number
+  /** In order of acquisition. */
+  readonly grants: Map<GrantId, Grant>
   /** Handles: imports of sessions, and values in states and parked calls. */
   references: number
   readonly watchers: Map<string, Watcher>
@@ -137,9 +138,10 @@ export interface EngineState {
   readonly names: Map<string, ObjectId>
   /** Waiting requests of several calls: an object that is removed may have a call among them without a place. */
   readonly joint: Set<Parked>
-  readonly grants: Map<GrantId, Grant>
-  /** Grants that end by themselves. */
-  readonly deadlines: Set<GrantId>
+  /** Of all objects together: calls that wait, and grants. */
+  readonly counts: { waiters: number; holders: number }
+  /** Grants that end by themselves, the first to end first (`Deadlines.ts`). */
+  readonly deadlines: Array<Grant>
   /** Objects that lost their last reference, waiter or grant in this step. */
   readonly unreferenced: Set<ObjectId>
   /** Objects that lost a reference but not the last one: perhaps only a cycle holds them (S-23). */

@@ -21,8 +21,11 @@ export const text = (state: EngineState): string =>
       imports: [...session.imports],
       watches: [...session.watches]
     })),
-    objects: [...state.objects.values()].map(({ kind, watchers, lanes: _, operations: __, state, ...object }) => ({
+    objects: [...state.objects.values()].map((
+      { kind, watchers, lanes: _, operations: __, grants, state, ...object }
+    ) => ({
       ...object,
+      grants: grants.size,
       kind: kind.name,
       watchers: [...watchers],
       state: kind.describe(state)

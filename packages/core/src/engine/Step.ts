@@ -44,8 +44,8 @@ export class Step implements At {
   }
 
   held(id: GrantId): Grant | undefined {
-    const grant = this.#state.grants.get(id)
-    return grant?.session === this.#session && grant.object === this.#object!.id ? grant : undefined
+    const grant = this.#object!.grants.get(id)
+    return grant?.session === this.#session ? grant : undefined
   }
 
   settle(id: GrantId): void {

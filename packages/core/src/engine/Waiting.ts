@@ -9,6 +9,7 @@ import type { EngineState, Parked, Session, SharedObject } from "./State.ts"
 export const park = (state: EngineState, session: Session, parked: Parked): void => {
   session.requests.set(parked.sequence, parked)
   session.parked++
+  state.counts.waiters += parked.calls.length
   if (parked.calls.length > 1) state.joint.add(parked)
   for (const { args, object } of parked.calls) {
     References.retainArguments(state, args)
@@ -26,6 +27,7 @@ export const unpark = (state: EngineState, session: Session, parked: Parked): vo
   parked.places.length = 0
   session.requests.delete(parked.sequence)
   session.parked--
+  state.counts.waiters -= parked.calls.length
   state.joint.delete(parked)
   for (const { args, object: id } of parked.calls) {
     References.releaseArguments(state, args)

@@ -10,10 +10,10 @@ import * as StateHash from "../engine/StateHash.ts"
 export const leaks = ({ state }: Engine): ReadonlyArray<string> => {
   const left: Array<string> = []
   for (const id of state.sessions.keys()) left.push(`session ${id} has not ended, though its client has`)
-  for (const { id, object, session } of state.grants.values()) {
-    left.push(`grant ${id} of object ${object} is left of session ${session}`)
-  }
-  for (const { id, keep, kind, name, references, state: value, waiting } of state.objects.values()) {
+  for (const { id, grants, keep, kind, name, references, state: value, waiting } of state.objects.values()) {
+    for (const grant of grants.values()) {
+      left.push(`grant ${grant.id} of object ${id} is left of session ${grant.session}`)
+    }
     if (id === 0) continue
     if (waiting > 0) left.push(`${kind.name} #${id} still has ${waiting} waiters`)
     // References that are left stand in values of objects that stay: the invariants have counted them.
