@@ -14,23 +14,32 @@ import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import { connect } from "./client/Connect.ts"
 import type { Connection } from "./client/Connection.ts"
-import type { Inspection } from "./engine/Directory.ts"
 import type { JournalEntry } from "./engine/Inputs.ts"
 import { kinds } from "./engine/kinds/index.ts"
 import type { Client } from "./engine/Operation.ts"
 import * as Limits from "./Limits.ts"
 import { ForeignHandle, ManagerError } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
+import * as inspection from "./proxy/inspection.ts"
 import { type Endpoint, Manager } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
 import * as Server from "./server/Server.ts"
 import type { Link, LinkClosed } from "./transport/Link.ts"
 import * as MemoryLink from "./transport/MemoryLink.ts"
 
-export type { Inspection } from "./engine/Directory.ts"
+export type {
+  Counts,
+  Holder,
+  Inspection,
+  ObjectDetails,
+  ObjectIdentity,
+  ObjectInfo,
+  SessionInfo,
+  Waiter
+} from "./engine/Inspection.ts"
 export type { Client } from "./engine/Operation.ts"
 export type { ManagerKey } from "./protocol/Handshake.ts"
-export { type Endpoint, Manager } from "./proxy/Manager.ts"
+export { type DirectoryChange, type Endpoint, Manager } from "./proxy/Manager.ts"
 export type { Server } from "./server/Server.ts"
 
 /** How a manager is made. */
@@ -101,9 +110,7 @@ export const makeConnected = (
         connection,
         endpoint: options.endpoint,
         remove: (object) => remove(connection, object),
-        inspect: Remote.directory(connection).call("inspect", [], ([json]) =>
-          // The manager's own words about itself, of the release that the handshake has checked.
-          Exit.succeed(JSON.parse(json.text) as Inspection))
+        ...inspection.make(connection)
       })
   )
 

@@ -2,43 +2,18 @@
  * The directory: the one object that is always there, by which shared objects are opened, deleted and looked at. These
  * are operations like any other.
  */
+import * as Inspection from "./Inspection.ts"
 import { type AnyKind, kindOf } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
 import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./Operation.ts"
+import { firstPage } from "./Page.ts"
 import { anything, count, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
 import { remove } from "./Removal.ts"
 import type { EngineState, SharedObject } from "./State.ts"
 import { type Argument, type Cell, cell, directory, isCell } from "./Value.ts"
 
-/** What `inspect` tells: a snapshot of one instant. */
-export interface Inspection {
-  readonly epoch: number
-  readonly index: number
-  readonly sessions: ReadonlyArray<{
-    readonly id: number
-    readonly name: string
-    readonly pid: number
-    readonly waiting: number
-    readonly holding: number
-  }>
-  readonly objects: ReadonlyArray<{
-    readonly id: number
-    readonly kind: string
-    readonly name: string | null
-    readonly references: number
-    readonly watchers: number
-    readonly waiters: ReadonlyArray<{ readonly session: number; readonly pid: number; readonly operation: string }>
-    readonly holders: ReadonlyArray<
-      { readonly session: number; readonly pid: number; readonly name: string; readonly token: number }
-    >
-  }>
-  readonly counts: {
-    readonly sessions: number
-    readonly objects: number
-    readonly waiters: number
-    readonly holders: number
-  }
-}
+/** A page delays other clients for about a millisecond. */
+const pageBytesMax = 192 * 1024
 
 const { change, read } = operationsOf<EngineState>()
 
@@ -85,6 +60,7 @@ const operations = {
       for (const value of kind.values(created.state)) at.retain(value)
       state.objects.set(created.id, created)
       if (name !== null) state.names.set(name, created.id)
+      at.changed([created.id, kindName, name])
       return [handle(created), 1] as const
     }
   }),
@@ -97,8 +73,27 @@ const operations = {
       return []
     }
   }),
-  /** Objects, holders, waiters, sessions and counts, as JSON. */
-  inspect: read([], (state) => [cell(JSON.stringify(describe(state)))] as const)
+  /** Sessions, objects, waiters and holders. */
+  counts: read([], (state) => {
+    const { holders, objects, sessions, waiters } = Inspection.counts(state)
+    return [sessions, objects, waiters, holders] as const
+  }),
+  /** The bytes that it may have. Replies with an `Inspection`, or with nothing if that is more. */
+  inspect: read([count], (state, [bytesMax]) => [Inspection.snapshot(state, bytesMax)] as const),
+  /** Sessions behind an id. As every page: the bytes that it may have. Replies 1 if more follows, and rows as JSON. */
+  sessions: read([count, count], (state, [after, bytesMax]) => page(Inspection.sessionsAfter(state, after), bytesMax)),
+  /** Objects behind an id. */
+  objects: read([count, count], (state, [after, bytesMax]) => page(Inspection.objectsAfter(state, after), bytesMax)),
+  /** Holders of an object behind a token; none if it is gone. */
+  holders: read(
+    [count, count, count],
+    (state, [object, after, bytesMax]) => page(Inspection.holdersAfter(state, object, after), bytesMax)
+  ),
+  /** Waiters of an object behind an arrival; none if it is gone. */
+  waiters: read(
+    [count, count, count],
+    (state, [object, after, bytesMax]) => page(Inspection.waitersAfter(state, object, after), bytesMax)
+  )
 }
 
 /** The kind of the directory. */
@@ -109,6 +104,8 @@ export const kind = kindOf<EngineState>()({
   initial: () => refuse("InvalidOptions", "there is one directory"),
   pristine: () => false,
   values: () => [],
+  // One that watches begins with the pages of `objects`: all of them at once would be of any size.
+  snapshot: () => [],
   describe: () => null,
   check: () => []
 })
@@ -129,6 +126,16 @@ export const object = (state: EngineState): SharedObject => ({
   references: 1,
   watchers: new Map()
 })
+
+/** Rows as JSON, as many as may be in a page, behind 1 if there are more. */
+const page = (rows: Iterable<object>, bytesMax: number): readonly [more: number, ...rows: ReadonlyArray<Cell>] => {
+  const { isLast, page } = firstPage(lines(rows), 1, Math.min(bytesMax, pageBytesMax))
+  return [isLast ? 0 : 1, ...page]
+}
+
+function* lines(rows: Iterable<object>): Generator<Cell> {
+  for (const row of rows) yield cell(JSON.stringify(row))
+}
 
 const creation = (
   rest: ReadonlyArray<Argument>
@@ -173,37 +180,3 @@ const refusalToCreate = (
 }
 
 const handle = (object: SharedObject): Cell => ({ text: JSON.stringify(object.kind.name), handles: [object.id] })
-
-const describe = (state: EngineState): Inspection => {
-  const { counts, epoch, index, objects, sessions } = state
-  return {
-    epoch,
-    index,
-    sessions: [...sessions.values()].map((session) => ({
-      id: session.id,
-      name: session.label.name,
-      pid: session.label.pid,
-      waiting: session.parked,
-      holding: session.grants.size
-    })),
-    objects: [...objects.values()].filter((object) => object.id !== directory).map((object) => ({
-      id: object.id,
-      kind: object.kind.name,
-      name: object.name ?? null,
-      references: object.references,
-      watchers: object.watchers.size,
-      waiters: [...object.lanes.values()].flatMap((lane) => [...Lane.places(lane)]).map(({ call, parked }) => ({
-        session: parked.session,
-        pid: sessions.get(parked.session)!.label.pid,
-        operation: object.operations[parked.calls[call]!.operation]![0]
-      })),
-      holders: [...object.grants.values()].map((grant) => ({
-        session: grant.session,
-        pid: sessions.get(grant.session)!.label.pid,
-        name: sessions.get(grant.session)!.label.name,
-        token: grant.id
-      }))
-    })),
-    counts: { sessions: sessions.size, objects: objects.size - 1, ...counts }
-  }
-}

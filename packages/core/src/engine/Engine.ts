@@ -37,6 +37,7 @@ import type { CancelFate, Input, JournalEntry, OperationTable, Output, RequestIn
 import { type Journal, record, type Subject } from "./Journal.ts"
 import type { AnyKind } from "./Kind.ts"
 import type { Client, Grant, Reply, Withdrawal } from "./Operation.ts"
+import { OrderedMap } from "./OrderedMap.ts"
 import * as References from "./References.ts"
 import { Requests } from "./Requests.ts"
 import type { Answered, EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
@@ -73,7 +74,7 @@ export class Engine {
       nextObject: directory + 1,
       arrivals: 0,
       sessions: new Map(),
-      objects: new Map(),
+      objects: new OrderedMap(),
       names: new Map(),
       joint: new Set(),
       counts: { waiters: 0, holders: 0 },
@@ -264,7 +265,7 @@ export class Engine {
     if (this.#requests.isNew(session, sequence)) Watchers.watch(this.state, session, object, sequence, credit)
   }
 
-  readonly #tellGone = (object: SharedObject): void => Watchers.tell(this.state, object, "ended", [])
+  readonly #tellGone = (object: SharedObject): void => Watchers.tellGone(this.state, object)
 
   #record(cause: JournalEntry["cause"], subject: Subject, object: SharedObject, reply: Reply): void {
     record(this.#journal, this.state, cause, subject, object, reply)

@@ -22,7 +22,7 @@ export const remove = (state: EngineState, object: SharedObject): void => {
     Grants.settle(state, grant)
     if (object.kind.fences === true) state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
   }
-  Watchers.tell(state, object, "ended", [])
+  Watchers.tellGone(state, object)
   References.destroy(state, object)
   state.touched.delete(object)
 }

@@ -6,6 +6,7 @@
 import type { CallInput, Outcome, Output, SessionId } from "./Inputs.ts"
 import type { AnyKind } from "./Kind.ts"
 import type { Client, Grant, GrantId, Operation } from "./Operation.ts"
+import type { OrderedMap } from "./OrderedMap.ts"
 import type { ObjectId } from "./Value.ts"
 
 /** A request that waits (S-14). */
@@ -134,7 +135,7 @@ export interface EngineState {
   nextObject: ObjectId
   arrivals: number
   readonly sessions: Map<SessionId, Session>
-  readonly objects: Map<ObjectId, SharedObject>
+  readonly objects: OrderedMap<SharedObject>
   readonly names: Map<string, ObjectId>
   /** Waiting requests of several calls: an object that is removed may have a call among them without a place. */
   readonly joint: Set<Parked>

@@ -9,7 +9,7 @@ import type { Outcome, WatchEvent } from "./Inputs.ts"
 import type { Reply } from "./Operation.ts"
 import * as References from "./References.ts"
 import type { EngineState, Session, SharedObject, Watcher } from "./State.ts"
-import type { ObjectId } from "./Value.ts"
+import { directory, type ObjectId } from "./Value.ts"
 
 const key = (session: Session, sequence: number): string => `${session.id}:${sequence}`
 
@@ -70,6 +70,12 @@ export const tell = (state: EngineState, object: SharedObject, event: WatchEvent
     if (watcher.credit > 0 || event === "ended") emit(state, watcher, event, parts)
     else watcher.lagged = true
   }
+}
+
+/** Tells the watchers of an object that it goes, and those of the directory which object goes. */
+export const tellGone = (state: EngineState, object: SharedObject): void => {
+  tell(state, object, "ended", [])
+  tell(state, state.objects.get(directory)!, "change", [object.id])
 }
 
 const emit = (state: EngineState, watcher: Watcher, event: WatchEvent, parts: Reply): void => {

@@ -6,25 +6,13 @@
  * at once, without a copy and without a change. A scan is a grant: it ends with its reader.
  */
 import { type At, type Grant, type GrantId, operationsOf, ready, refuse } from "../Operation.ts"
+import { firstPage } from "../Page.ts"
 import { count } from "../Parameter.ts"
-import { type Argument, bytesMaxOf, type Cell, isCell } from "../Value.ts"
+import { type Argument, type Cell, isCell } from "../Value.ts"
 
 /** The part of a kind's state that scans need. */
 export interface Scans {
   readonly scans: Map<GrantId, ReadonlyArray<Argument>>
-}
-
-/** The first parts, in whole groups, that take at most `bytesMax` in a message; at least one group. */
-const firstPage = (parts: Iterable<Argument>, group: number, bytesMax: number) => {
-  const page: Array<Argument> = []
-  let bytes = 0
-  let whole = 0
-  for (const part of parts) {
-    bytes += bytesMaxOf(part)
-    if (bytes > bytesMax && whole > 0) return { page: page.slice(0, whole), isLast: false }
-    if (page.push(part) % group === 0) whole = page.length
-  }
-  return { page, isLast: true }
 }
 
 function* from(parts: ReadonlyArray<Argument>, start: number): Generator<Argument> {

@@ -1,0 +1,40 @@
+/**
+ * A map whose keys are numbers that grow as entries are added. It can be read from any key on, whether that key is still
+ * there or not, and reading costs nothing for the entries before.
+ */
+export class OrderedMap<A> extends Map<number, A> {
+  /** All keys in order; among them some that were deleted, fewer than a quarter of those that are there, and a few. */
+  #keys: Array<number> = []
+
+  override set(key: number, value: A): this {
+    const { size } = this
+    super.set(key, value)
+    if (this.size > size) this.#keys.push(key)
+    return this
+  }
+
+  override delete(key: number): boolean {
+    const wasThere = super.delete(key)
+    if (this.#keys.length > 1.25 * this.size + 16) this.#keys = [...this.keys()]
+    return wasThere
+  }
+
+  /** The values of larger keys than this one, in order. */
+  *after(key: number): Generator<A> {
+    for (let i = this.#positionAfter(key); i < this.#keys.length; i++) {
+      const value = this.get(this.#keys[i]!)
+      if (value !== undefined) yield value
+    }
+  }
+
+  #positionAfter(key: number): number {
+    let low = 0
+    let high = this.#keys.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#keys[middle]! <= key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

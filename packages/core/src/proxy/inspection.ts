@@ -1,0 +1,107 @@
+/**
+ * What a manager tells of itself (`engine/Inspection.ts`), as a client reads it: page by page, or as it changes.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Connection } from "../client/Connection.ts"
+import type { Holder, Inspection, ObjectDetails, ObjectInfo, SessionInfo, Waiter } from "../engine/Inspection.ts"
+import type { Argument, Cell } from "../engine/Value.ts"
+import type { ManagerError } from "../ManagerError.ts"
+import type { DirectoryChange, Manager } from "./Manager.ts"
+import * as Remote from "./Remote.ts"
+
+/** So many objects of an inspection are asked for details at a time. */
+const concurrency = 64
+
+/** The part of a manager that looks at it. */
+export const make = (
+  connection: Connection
+): Pick<Manager["Service"], "changes" | "counts" | "holders" | "inspect" | "objects" | "sessions" | "waiters"> => {
+  const remote = Remote.directory(connection)
+  const { argumentBytesMax: bytesMax } = connection
+  const sessions = pagesOf(
+    (after) => remote.call("sessions", [after, bytesMax], page<SessionInfo>),
+    ({ id }) => id
+  )
+  const objects = pagesOf((after) => remote.call("objects", [after, bytesMax], page<ObjectInfo>), ({ id }) => id)
+  const holders = ({ id }: Pick<ObjectInfo, "id">) =>
+    pagesOf((after) => remote.call("holders", [id, after, bytesMax], page<Holder>), ({ token }) => token)
+  const waiters = ({ id }: Pick<ObjectInfo, "id">) =>
+    pagesOf((after) => remote.call("waiters", [id, after, bytesMax], page<Waiter>), ({ arrival }) => arrival)
+
+  const head = remote.call(
+    "counts",
+    [],
+    ([sessions, objects, waiters, holders], index) =>
+      Exit.succeed({ epoch: connection.agreement.epoch, index, counts: { sessions, objects, waiters, holders } })
+  )
+  const details = (object: ObjectInfo): Effect.Effect<ObjectDetails, ManagerError> =>
+    object.waiting + object.held === 0
+      ? Effect.succeed({ ...object, waiters: [], holders: [] })
+      : Effect.zipWith(
+        Stream.runCollect(waiters(object)),
+        Stream.runCollect(holders(object)),
+        (waiters, holders) => ({ ...object, waiters, holders })
+      )
+  const inParts: Effect.Effect<Inspection, ManagerError> = Effect.gen(function*() {
+    return {
+      ...yield* head,
+      sessions: yield* Stream.runCollect(sessions),
+      objects: yield* Stream.runCollect(Stream.mapEffect(objects, details, { concurrency }))
+    }
+  })
+
+  return {
+    counts: Effect.map(head, ({ counts }) => counts),
+    sessions,
+    objects,
+    holders,
+    waiters,
+    inspect: Effect.flatMap(
+      remote.call("inspect", [bytesMax], ([whole]) => Exit.succeed(whole)),
+      (whole) => whole === null ? inParts : Effect.succeed(parse<Inspection>(whole))
+    ),
+    changes: Stream.flatMap(
+      remote.notifications,
+      ({ event, parts }) => event === "change" ? Stream.succeed(changeOf(parts)) : listed(objects)
+    )
+  }
+}
+
+// internals
+
+interface Page<Row> {
+  readonly rows: ReadonlyArray<Row>
+  readonly hasMore: boolean
+}
+
+/** The manager's own words about itself, of the release that the handshake has checked. */
+const parse = <A>({ text }: Cell): A => JSON.parse(text) as A
+
+const page = <Row>([more, ...rows]: readonly [more: number, ...rows: ReadonlyArray<Cell>]): Exit.Exit<Page<Row>> =>
+  Exit.succeed({ rows: rows.map(parse<Row>), hasMore: more === 1 })
+
+/** Rows from the first on. Each page is read when it is pulled, and begins behind the last row of the one before. */
+const pagesOf = <Row>(
+  read: (after: number) => Effect.Effect<Page<Row>, ManagerError>,
+  keyOf: (row: Row) => number
+): Stream.Stream<Row, ManagerError> =>
+  Stream.paginate(0, (after) =>
+    Effect.map(
+      read(after),
+      ({ hasMore, rows }) => [rows, hasMore ? Option.some(keyOf(rows.at(-1)!)) : Option.none()] as const
+    ))
+
+const listed = (objects: Stream.Stream<ObjectInfo, ManagerError>): Stream.Stream<DirectoryChange, ManagerError> =>
+  Stream.concat(
+    Stream.succeed<DirectoryChange>({ _tag: "Reset" }),
+    Stream.map(objects, (object): DirectoryChange => ({ _tag: "Listed", object }))
+  )
+
+/** An object that was created with its kind and name, or the id of one that was removed. */
+const changeOf = ([id, kind, name]: ReadonlyArray<Argument>): DirectoryChange =>
+  kind === undefined
+    ? { _tag: "Removed", id: Number(id) }
+    : { _tag: "Created", object: { id: Number(id), kind: String(kind), name: name === null ? null : String(name) } }
