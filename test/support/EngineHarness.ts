@@ -88,7 +88,8 @@ export class EngineHarness {
   replay(): { readonly hash: string; readonly outputs: ReadonlyArray<Output> } {
     const engine = this.#newEngine([])
     for (const input of this.inputs) engine.step(input)
-    return { hash: StateHash.hash(engine.state), outputs: engine.takeOutputs() }
+    const outputs = engine.takeOutputs()
+    return { hash: StateHash.hash(engine.state), outputs }
   }
 
   /** What was asked and told, for `certify` (S-31): each step is a moment. */

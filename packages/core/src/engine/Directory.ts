@@ -2,6 +2,8 @@
  * The directory: the one object that is always there, by which shared objects are opened, deleted and looked at. These
  * are operations like any other.
  */
+import { create } from "./Creation.ts"
+import { Malformed } from "./Format.ts"
 import { type AnyKind, kindOf } from "./Kind.ts"
 import * as Lane from "./Lane.ts"
 import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./Operation.ts"
@@ -67,24 +69,16 @@ const operations = {
     apply: (state, [kindName, fingerprint, name, ...rest], at) => {
       const kind = state.kinds.get(kindName)!
       const { options, values } = creation(rest)
-      const created: SharedObject = {
+      const created = create(state, {
         id: state.nextObject++,
         kind,
-        operations: state.operations.get(kind)!,
         name: name ?? undefined,
         agreement: agreementOf(options),
         fingerprint,
         keep: values.length > 0,
-        state: kind.initial(options, values),
-        lanes: Lane.make(kind.lanes),
-        waiting: 0,
-        grants: 0,
-        references: 0,
-        watchers: new Map()
-      }
+        state: kind.initial(options, values)
+      })
       for (const value of kind.values(created.state)) at.retain(value)
-      state.objects.set(created.id, created)
-      if (name !== null) state.names.set(name, created.id)
       return [handle(created), 1] as const
     }
   }),
@@ -109,26 +103,16 @@ export const kind = kindOf<EngineState>()({
   initial: () => refuse("InvalidOptions", "there is one directory"),
   pristine: () => false,
   values: () => [],
-  describe: () => null,
+  version: 1,
+  format: { save: () => null, load: () => new Malformed("is no state: that of the directory is the manager's") },
   check: () => []
 })
 
-/** The directory of a new manager; it is never removed. */
-export const object = (state: EngineState): SharedObject => ({
-  id: directory,
-  kind,
-  operations: state.operations.get(kind)!,
-  name: undefined,
-  agreement: "",
-  fingerprint: "",
-  keep: true,
-  state,
-  lanes: Lane.make([]),
-  waiting: 0,
-  grants: 0,
-  references: 1,
-  watchers: new Map()
-})
+/** Adds the directory to a new manager. It is never removed. */
+export const open = (state: EngineState): void => {
+  const root = { id: directory, kind, name: undefined, agreement: "", fingerprint: "", keep: true, state }
+  create(state, root).references = 1
+}
 
 const creation = (
   rest: ReadonlyArray<Argument>

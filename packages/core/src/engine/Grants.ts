@@ -15,15 +15,23 @@ export const add = (
   byReceipt: boolean,
   expiry: number | undefined
 ): void => {
-  const id = state.index
-  const grant: Grant = { id, session: session.id, sequence, object: object.id, byReceipt }
-  if (expiry !== undefined) {
-    grant.deadline = state.now + expiry
-    state.deadlines.add(id)
-  }
-  state.grants.set(id, grant)
-  session.grants.set(id, grant)
+  const deadline = expiry === undefined ? undefined : state.now + expiry
+  bind(state, session, object, {
+    id: state.index,
+    session: session.id,
+    sequence,
+    object: object.id,
+    byReceipt,
+    deadline
+  })
+}
+
+/** Binds a grant to its session and its object. */
+export const bind = (state: EngineState, session: Session, object: SharedObject, grant: Grant): void => {
+  state.grants.set(grant.id, grant)
+  session.grants.set(grant.id, grant)
   object.grants++
+  if (grant.deadline !== undefined) state.deadlines.add(grant.id)
 }
 
 /** Ends a grant without undoing anything. */

@@ -4,6 +4,7 @@
  * Indexes count from 0, or below 0 from the end. A number that the type cannot hold is refused and never cut, and so
  * are those that JSON has no form for: a floating point number is rounded to its type's precision, nothing else.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, number, word } from "../Parameter.ts"
@@ -153,7 +154,21 @@ export const array = kindOf<State>()({
   pristine: ({ items, reservation }) => reservation === undefined && items.every((n) => n === 0),
   revoke: Reservation.revoke,
   values: () => [],
-  describe: ({ items, reservation, type }) => ({ type, items: [...items], reservation: reservation ?? null }),
+  version: 1,
+  format: Format.convert(
+    Format.struct({
+      type: Format.literal(...Object.keys(types) as ReadonlyArray<ElementType>),
+      items: Format.list(Format.number),
+      ...Reservation.fields
+    }),
+    (state) => ({ ...state, items: [...state.items] }),
+    ({ items, type, ...state }) => {
+      const wrong = items.find((n) => !fits(type, n))
+      return wrong === undefined
+        ? { ...state, type, items: types[type].from(items) }
+        : new Format.Malformed(`has no place for ${wrong}`).at("items")
+    }
+  ),
   check: (state, grants) => [
     ...Reservation.check(state, grants),
     ...[...state.items].filter((n) => !fits(state.type, n)).map((n) => `I2: an array of ${state.type} holds ${n}`)

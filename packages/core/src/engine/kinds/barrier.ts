@@ -8,6 +8,7 @@
  *
  * I2: fewer than all parties have arrived.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import {
   type At,
@@ -17,7 +18,8 @@ import {
   type Refusal,
   refuse,
   wait,
-  type Withdrawal
+  type Withdrawal,
+  withdrawals
 } from "../Operation.ts"
 import { count, positive } from "../Parameter.ts"
 
@@ -155,7 +157,21 @@ export const barrier = kindOf<State>()({
     if (reason === "session ended") breakIt(state, reason, at)
   },
   values: () => [],
-  describe: (state) => ({ ...state, lastBreak: state.lastBreak ?? null, registered: [...state.registered] }),
+  version: 1,
+  format: Format.struct({
+    parties: Format.count,
+    arrived: Format.count,
+    passedAt: Format.count,
+    place: Format.count,
+    brokenAt: Format.count,
+    lastBreak: Format.optional(Format.struct<Break>({
+      name: Format.word,
+      pid: Format.number,
+      why: Format.literal(...withdrawals, "aborted", "reset", "a party failed")
+    })),
+    isBroken: Format.boolean,
+    registered: Format.set(Format.count)
+  }),
   check: ({ arrived, parties, registered }, grants) => [
     ...arrived < parties ? [] : [`I2: ${arrived} of ${parties} parties wait`],
     ...grants.length === registered.size ? [] : [`I2: ${registered.size} parties are registered by ${grants.length}`]

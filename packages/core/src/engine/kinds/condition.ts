@@ -12,6 +12,7 @@
  * I2: a waiter is in exactly one of `asleep`, `notified`, or the holder. I5: as for a lock; each wait ends with a new
  * token.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, refuse, wait, waitIn } from "../Operation.ts"
 import { count } from "../Parameter.ts"
@@ -142,11 +143,12 @@ export const condition = kindOf<State>()({
     declined(state)
   },
   values: () => [],
-  describe: (state) => ({
-    ...Lock.describe(state),
-    asleep: [...state.asleep],
-    notified: [...state.notified],
-    wokenBy: state.wokenBy ?? null
+  version: 1,
+  format: Format.struct({
+    ...Lock.fields,
+    asleep: Format.set(Format.count),
+    notified: Format.map(Format.count, Format.count),
+    wokenBy: Format.optional(Format.count)
   }),
   check: (state, grants) => {
     const broken = [...Lock.check(state, grants)]

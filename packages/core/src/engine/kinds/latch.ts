@@ -1,6 +1,7 @@
 /**
  * Latch: closed it makes everybody wait, open it lets everybody through.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, operationsOf, ready, wait } from "../Operation.ts"
 
@@ -57,6 +58,7 @@ export const latch = kindOf<State>()({
   initial: () => ({ isOpen: false, releasedAt: 0 }),
   pristine: ({ isOpen }) => !isOpen,
   values: () => [],
-  describe: (state) => state,
+  version: 1,
+  format: Format.struct({ isOpen: Format.boolean, releasedAt: Format.count }),
   check: () => []
 })

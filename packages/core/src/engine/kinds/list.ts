@@ -4,6 +4,7 @@
  *
  * Positions count from 0, or below 0 from the end. Bounds of slices outside of the list mean its ends.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, value, word } from "../Parameter.ts"
@@ -194,11 +195,12 @@ export const list = kindOf<State>()({
   },
   snapshot: ({ items }) => [...items],
   values: (state) => [...state.items, ...Scan.values(state)],
-  describe: ({ items, order, reservation, scans }) => ({
-    items,
-    order,
-    reservation: reservation ?? null,
-    scans: [...scans]
+  version: 1,
+  format: Format.struct<State>({
+    items: Format.list(Format.cell),
+    order: Format.literal("", "number", "bigint", "string"),
+    ...Reservation.fields,
+    ...Scan.fields
   }),
   check: (state, grants) => [
     ...Reservation.check(state, Scan.others(state, grants)),

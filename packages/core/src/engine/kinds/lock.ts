@@ -5,6 +5,7 @@
  *
  * A condition is a lock, too, with a wait set (`condition.ts`): it has these operations and this part of the state.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import {
   answer,
@@ -86,8 +87,8 @@ export const revoke = (state: Locked, _: Grant, reason: Withdrawal): void => {
 /** For `Kind.pristine`. */
 export const pristine = (state: Locked): boolean => state.holder === undefined && !state.abandoned
 
-/** For `Kind.describe`. */
-export const describe = ({ abandoned, holder }: Locked) => ({ holder: holder ?? null, abandoned })
+/** For `Kind.format`. */
+export const fields = { holder: Format.optional(Format.count), abandoned: Format.boolean }
 
 /** For `Kind.check`. */
 export const check = (state: Locked, grants: ReadonlyArray<Grant>): ReadonlyArray<string> =>
@@ -106,6 +107,7 @@ export const lock = kindOf<Locked>()({
   pristine,
   revoke,
   values: () => [],
-  describe,
+  version: 1,
+  format: Format.struct(fields),
   check
 })

@@ -5,6 +5,7 @@
  * settled (only counted). Queued items are ordered by how many were accepted before them: what comes back goes to its old
  * place, not simply to the head.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
 import { atLeastOne, count, value, word } from "../Parameter.ts"
@@ -18,6 +19,18 @@ interface Item {
   attempts: number
 }
 
+/** An item that a grant got. */
+interface Out {
+  readonly item: Item
+  readonly leased: boolean
+}
+
+/** A dead letter. */
+interface Dead {
+  readonly item: Item
+  readonly reason: string
+}
+
 interface State {
   readonly capacity: number
   /** An item that failed this often is a dead letter. */
@@ -25,10 +38,10 @@ interface State {
   /** Queued items from `head` on; the slots before it are free. */
   readonly items: Array<Item | undefined>
   head: number
-  readonly out: Map<GrantId, { readonly item: Item; readonly leased: boolean }>
+  readonly out: Map<GrantId, Out>
   /** How many of `out` are leased: these still fill the queue. */
   leased: number
-  readonly dead: Array<{ readonly item: Item; readonly reason: string }>
+  readonly dead: Array<Dead>
   closed: boolean
   accepted: number
   settled: number
@@ -36,7 +49,7 @@ interface State {
 
 const { change, grant, read } = operationsOf<State, "conditions" | "takers" | "putters">()
 
-const queued = (state: State): ReadonlyArray<Item> => state.items.slice(state.head) as ReadonlyArray<Item>
+const queued = (state: State): Array<Item> => state.items.slice(state.head) as Array<Item>
 
 const size = (state: State): number => state.items.length - state.head
 
@@ -216,6 +229,8 @@ const operations = {
   deadLetters: read([], (state) => state.dead.flatMap(({ item, reason }) => [reason, item.attempts, item.value]))
 }
 
+const item = Format.struct<Item>({ place: Format.count, value: Format.cell, attempts: Format.count })
+
 /** The kind behind `SharedQueue`. */
 export const queue = kindOf<State>()({
   name: "Queue",
@@ -246,12 +261,22 @@ export const queue = kindOf<State>()({
     for (const { item } of state.out.values()) yield item.value
     for (const { item } of state.dead) yield item.value
   },
-  describe: (state) => ({
-    ...state,
-    items: queued(state),
-    head: 0,
-    out: [...state.out].map(([id, { item, leased }]) => ({ id, item, leased }))
-  }),
+  version: 1,
+  format: Format.convert(
+    Format.struct({
+      capacity: Format.number,
+      attemptsMax: Format.number,
+      queued: Format.list(item),
+      out: Format.map(Format.count, Format.struct<Out>({ item, leased: Format.boolean })),
+      leased: Format.count,
+      dead: Format.list(Format.struct<Dead>({ item, reason: Format.word })),
+      closed: Format.boolean,
+      accepted: Format.count,
+      settled: Format.count
+    }),
+    (state) => ({ ...state, queued: queued(state) }),
+    ({ queued, ...state }) => ({ ...state, items: queued, head: 0 })
+  ),
   check: (state, grants) => {
     const broken: Array<string> = []
     const items = queued(state)

@@ -6,6 +6,7 @@
  * A version is the index of the change that wrote an entry, 0 at first: equal versions mean an unchanged entry. An entry
  * that is not there has version 0, too.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
@@ -17,7 +18,7 @@ interface Entry {
   readonly word: string
   value: Cell
   version: number
-  /** What results of arithmetic must satisfy; absent: it is not a number. */
+  /** What results of arithmetic must satisfy, of a declared field that is a number. */
   readonly arithmetic: Arithmetic | undefined
   /** Its neighbours in order of insertion, which a `Map` cannot be asked for from its end. */
   previous: Entry | undefined
@@ -38,7 +39,7 @@ interface State extends Reservation.Reservable, Scan.Scans {
   last: Entry | undefined
   /** Whether entries come and go. */
   readonly isOpen: boolean
-  /** Of entries that come. */
+  /** Of every entry of an open record whose values are numbers. */
   readonly arithmetic: Arithmetic | undefined
 }
 
@@ -56,7 +57,7 @@ const find = (state: State, word: string): Found => {
   return entry === undefined ? [null, 0] : [entry.value, entry.version]
 }
 
-const insert = (state: State, word: string, value: Cell, version: number, arithmetic: Arithmetic | undefined): void => {
+const insert = (state: State, word: string, value: Cell, version: number, arithmetic?: Arithmetic): void => {
   const entry: Entry = { word, value, version, arithmetic, previous: state.last, next: undefined }
   if (state.last !== undefined) state.last.next = entry
   state.last = entry
@@ -66,7 +67,7 @@ const insert = (state: State, word: string, value: Cell, version: number, arithm
 const put = (state: State, word: string, next: Cell, at: At): void => {
   at.retain(next)
   const entry = state.entries.get(word)
-  if (entry === undefined) insert(state, word, next, at.index, state.arithmetic)
+  if (entry === undefined) insert(state, word, next, at.index)
   else {
     at.release(entry.value)
     // In place: an entry that is written often stays where it is in memory.
@@ -117,7 +118,7 @@ const sum = (
   const unknown = unknownField(state, word)
   if (unknown !== undefined) return unknown
   const entry = state.entries.get(word)
-  const { arithmetic } = entry ?? state
+  const arithmetic = entry?.arithmetic ?? state.arithmetic
   if (arithmetic === undefined) return refuse("NotANumber")
   const result = Number(entry?.value.text ?? 0) + by
   const { above, below, integer, maximum, minimum } = arithmetic
@@ -303,11 +304,21 @@ const openOperations = {
 // ---------------------------------------------------------------------------------------------------------------
 
 /** `""`, or for a number `"integer"` or `"real"` and its bounds: minimum, maximum, and the exclusive ones. */
-const arithmetic = (option: string): Arithmetic | undefined => {
+const arithmeticOf = (option: string): Arithmetic | undefined => {
   const [type, ...bounds] = option.split(" ")
   const [minimum = -Infinity, maximum = Infinity, above = -Infinity, below = Infinity] = bounds.map(Number)
   return type === "" ? undefined : { integer: type === "integer", minimum, maximum, above, below }
 }
+
+const arithmetic = Format.struct<Arithmetic>({
+  integer: Format.boolean,
+  minimum: Format.number,
+  maximum: Format.number,
+  above: Format.number,
+  below: Format.number
+})
+
+type SavedEntry = Pick<Entry, "arithmetic" | "value" | "version" | "word">
 
 const kind = {
   lanes: ["conditions", "reservations"],
@@ -321,11 +332,27 @@ const kind = {
     for (const { value } of state.entries.values()) yield value
     yield* Scan.values(state)
   },
-  describe: (state: State) => ({
-    entries: Array.from(state.entries.values(), ({ value, version, word }) => ({ word, value, version })),
-    reservation: state.reservation ?? null,
-    scans: [...state.scans]
-  }),
+  version: 1,
+  format: Format.convert(
+    Format.struct({
+      isOpen: Format.boolean,
+      arithmetic: Format.optional(arithmetic),
+      entries: Format.list(Format.struct<SavedEntry>({
+        word: Format.word,
+        value: Format.cell,
+        version: Format.count,
+        arithmetic: Format.optional(arithmetic)
+      })),
+      ...Reservation.fields,
+      ...Scan.fields
+    }),
+    (state: State) => ({ ...state, entries: [...state.entries.values()] }),
+    ({ entries, ...saved }) => {
+      const state: State = { ...saved, entries: new Map(), last: undefined }
+      for (const { arithmetic, value, version, word } of entries) insert(state, word, value, version, arithmetic)
+      return state.entries.size === entries.length ? state : new Format.Malformed("has a word twice").at("entries")
+    }
+  ),
   check: (state: State, grants: ReadonlyArray<Grant>) => {
     const broken = [...Reservation.check(state, Scan.others(state, grants)), ...Scan.check(state, grants)]
     let last = state.last
@@ -353,7 +380,7 @@ const closed = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<
     return refuse("InvalidOptions", `${names.length} fields with ${values.length} initial values`)
   }
   const state = make(false)
-  for (const [i, name] of names.entries()) insert(state, name, values[i]!, 0, arithmetic(String(options[name])))
+  for (const [i, name] of names.entries()) insert(state, name, values[i]!, 0, arithmeticOf(String(options[name])))
   return state
 }
 
@@ -367,7 +394,7 @@ const open = {
       is: (u): u is string => u === undefined || typeof u === "string"
     } satisfies Parameter<string>
   },
-  initial: ({ values = "" }: { readonly values?: string }): State => make(true, arithmetic(values))
+  initial: ({ values = "" }: { readonly values?: string }): State => make(true, arithmeticOf(values))
 }
 
 /** The kind behind `SharedRef` and `SharedNumber`. */

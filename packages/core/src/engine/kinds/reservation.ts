@@ -5,6 +5,7 @@
  * While an object is reserved, only its holder's compare-and-set succeeds, so each of n contending updaters needs a
  * constant number of calls. A plain `set` ignores reservations: the holder then conflicts once more and goes on.
  */
+import * as Format from "../Format.ts"
 import {
   answer,
   type At,
@@ -116,6 +117,9 @@ export const operations = <
     })
   }
 }
+
+/** For `Kind.format`. */
+export const fields = { reservation: Format.optional(Format.count) }
 
 /** For `Kind.revoke`. */
 export const revoke = (state: Reservable, { id }: Grant): void => {

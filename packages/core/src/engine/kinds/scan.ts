@@ -5,13 +5,14 @@
  * to the object meanwhile; the reader asks for the next one when it is ready for it. What fits into one page is answered
  * at once, without a copy and without a change. A scan is a grant: it ends with its reader.
  */
+import * as Format from "../Format.ts"
 import { type At, type Grant, type GrantId, operationsOf, ready, refuse } from "../Operation.ts"
 import { count } from "../Parameter.ts"
 import { type Argument, bytesMaxOf, type Cell, isCell } from "../Value.ts"
 
 /** The part of a kind's state that scans need. */
 export interface Scans {
-  readonly scans: Map<GrantId, ReadonlyArray<Argument>>
+  readonly scans: Map<GrantId, Array<Argument>>
 }
 
 /** The first parts, in whole groups, that take at most `bytesMax` in a message; at least one group. */
@@ -83,6 +84,9 @@ export const operations = <State extends Scans>(all: (state: State) => Iterable<
 
 /** For `Kind.revoke`. */
 export const revoke = (state: Scans, { id }: Grant, at: At): void => end(state, id, at)
+
+/** For `Kind.format`. */
+export const fields = { scans: Format.map(Format.count, Format.list(Format.argument)) }
 
 /** For `Kind.values`. */
 export const values = (state: Scans): ReadonlyArray<Cell> => [...state.scans.values()].flat().filter(isCell)

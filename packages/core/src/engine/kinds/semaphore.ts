@@ -4,6 +4,7 @@
  * I2: permits free + held = all there are. A hold is the grant of the operation that got it; its id is the fencing
  * token of the permits.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
 import { count } from "../Parameter.ts"
@@ -79,7 +80,12 @@ export const semaphore = kindOf<State>()({
   pristine: (state) => state.holds.size === 0,
   revoke: (state, { id }) => giveBack(state, id),
   values: () => [],
-  describe: (state) => ({ ...state, holds: [...state.holds] }),
+  version: 1,
+  format: Format.struct({
+    permits: Format.count,
+    free: Format.count,
+    holds: Format.map(Format.count, Format.count)
+  }),
   check: ({ free, holds, permits }, grants) => {
     const held = [...holds.values()].reduce((sum, n) => sum + n, 0)
     const broken: Array<string> = []
