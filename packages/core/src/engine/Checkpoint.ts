@@ -48,7 +48,7 @@ export const load = (options: Omit<EngineOptions, "epoch">, data: unknown): Engi
   const malformed = restore(engine, saved)
   if (malformed !== undefined) return malformed
   const [violation] = Invariants.violations(engine)
-  return violation === undefined ? engine : refused(`is in no state of a manager. ${violation}`)
+  return violation === undefined ? engine : refused(`is no state of a manager. ${violation}`)
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ type Saved =
     readonly grants: ReadonlyArray<Grant>
   }
 
-const { argument, boolean, count, integer, list, literal, map, number, optional, struct, tagged, word } = Format
+const { argument, boolean, count, finite, integer, list, literal, map, optional, struct, tagged, word } = Format
 
 const parked = struct<SavedParked>({
   _tag: literal("Parked"),
@@ -112,7 +112,7 @@ const answered = struct<SavedAnswered>({
 
 const session = struct<SavedSession>({
   id: count,
-  label: struct<Client>({ name: word, pid: number }),
+  label: struct<Client>({ name: word, pid: finite }),
   lastSequence: count,
   requests: list(tagged<SavedParked | SavedAnswered>({ Parked: parked, Answered: answered })),
   imports: map(count, count)
@@ -132,9 +132,9 @@ const object = struct<SavedObject>({
 
 const manager = struct<Saved>({
   version: literal(version),
-  epoch: number,
+  epoch: finite,
   index: count,
-  now: number,
+  now: finite,
   nextObject: count,
   arrivals: count,
   dropsSinceTrace: count,
@@ -146,7 +146,7 @@ const manager = struct<Saved>({
     sequence: count,
     object: count,
     byReceipt: boolean,
-    deadline: optional(number)
+    deadline: optional(finite)
   })),
   suspects: Format.set(count)
 })
@@ -271,8 +271,7 @@ const restoreHeld = (state: EngineState, { id, imports, requests }: SavedSession
   }
   return each("requests", requests, (saved) => {
     const { sequence } = saved
-    if (session.requests.has(sequence)) return refused("has the sequence of an earlier request").at("sequence")
-    if (sequence > session.lastSequence) return refused("is later than the last of its session").at("sequence")
+    if (session.requests.has(sequence)) return refused("has the sequence of an earlier request")
     if (saved._tag === "Parked") return restoreParked(state, session, saved, waiting)
     const { _tag, granted, index, outcome } = saved
     session.requests.set(sequence, { _tag, index, outcome, granted })

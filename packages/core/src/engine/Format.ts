@@ -71,6 +71,9 @@ export const count: Format<number> = parameter(Parameter.count)
 /** A number without a fraction. */
 export const integer: Format<number> = parameter(Parameter.integer)
 
+/** A finite number; -0 comes back as 0. */
+export const finite: Format<number> = parameter(Parameter.number)
+
 /** True or false. */
 export const boolean: Format<boolean> = plain("true or false", (saved) => typeof saved === "boolean")
 

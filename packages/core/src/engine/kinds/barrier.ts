@@ -166,14 +166,19 @@ export const barrier = kindOf<State>()({
     brokenAt: Format.count,
     lastBreak: Format.optional(Format.struct<Break>({
       name: Format.word,
-      pid: Format.number,
+      pid: Format.finite,
       why: Format.literal(...withdrawals, "aborted", "reset", "a party failed")
     })),
     isBroken: Format.boolean,
     registered: Format.set(Format.count)
   }),
-  check: ({ arrived, parties, registered }, grants) => [
-    ...arrived < parties ? [] : [`I2: ${arrived} of ${parties} parties wait`],
-    ...grants.length === registered.size ? [] : [`I2: ${registered.size} parties are registered by ${grants.length}`]
-  ]
+  check: ({ arrived, brokenAt, isBroken, lastBreak, parties, registered }, grants) => {
+    const broken: Array<string> = []
+    if (arrived >= parties) broken.push(`I2: ${arrived} of ${parties} parties wait`)
+    if (grants.length !== registered.size || grants.some(({ id }) => !registered.has(id))) {
+      broken.push(`I2: parties ${[...registered]} are registered by grants ${grants.map(({ id }) => id)}`)
+    }
+    if ((isBroken || brokenAt > 0) && lastBreak === undefined) broken.push("I2: nobody has broken it, and it is broken")
+    return broken
+  }
 })
