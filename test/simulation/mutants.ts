@@ -127,8 +127,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "attempts-not-loaded": {
     bug: "a manager that is loaded has forgotten which deliveries failed (S-19)",
-    actions: ["offer", "processAndFail", "lease"],
-    options: inKind("Queue", ({ format }) => ({
+    ...inKind("Queue", ({ format }) => ({
       format: {
         ...format,
         load: (saved) => {

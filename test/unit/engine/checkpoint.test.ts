@@ -25,11 +25,11 @@ describe("a saved engine", () => {
     ([list, seed]) => {
       const { harness } = run(list)
       const random = new Random(seed)
-      const { hash, outputs } = harness.replay(() => random.chance(1 / 20))
+      const { hash, outputs } = harness.replay(() => random.chance(1 / 30))
       assert.strictEqual(hash, harness.hash)
       assert.deepStrictEqual(outputs, harness.outputs)
     },
-    { arbitrary: { runs: 60, size: 600 } }
+    { arbitrary: { runs: 40, size: 600 } }
   )
 
   it.prop(
@@ -49,7 +49,7 @@ describe("a saved engine", () => {
         }
       }
     },
-    { arbitrary: { runs: 60, size: 300 } }
+    { arbitrary: { runs: 40, size: 300 } }
   )
 
   it("is taken between two steps, when its outputs have been taken", () => {
