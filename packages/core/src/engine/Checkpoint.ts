@@ -36,7 +36,8 @@ export const save = (state: EngineState): Format.Json => {
     version,
     sessions: [...state.sessions.values()].map((session) => savedSession(state, session)),
     objects: [...state.objects.values()].filter(({ id }) => id !== directory).map(savedObject),
-    grants: [...state.grants.values()]
+    watchers: [...state.objects.get(directory)!.watchers.values()],
+    grants: [...state.sessions.values()].flatMap(({ grants }) => [...grants.values()]).sort((a, b) => a.id - b.id)
   })
 }
 
@@ -84,6 +85,8 @@ type Saved =
     readonly version: typeof version
     readonly sessions: ReadonlyArray<SavedSession>
     readonly objects: ReadonlyArray<SavedObject>
+    /** Of the directory. */
+    readonly watchers: ReadonlyArray<Watcher>
     readonly grants: ReadonlyArray<Grant>
   }
 
@@ -118,6 +121,8 @@ const session = struct<SavedSession>({
   imports: map(count, count)
 })
 
+const watchers = list(struct<Watcher>({ session: count, sequence: count, credit: integer, lagged: boolean }))
+
 const object = struct<SavedObject>({
   id: count,
   kind: word,
@@ -127,7 +132,7 @@ const object = struct<SavedObject>({
   fingerprint: word,
   keep: boolean,
   state: Format.json,
-  watchers: list(struct<Watcher>({ session: count, sequence: count, credit: integer, lagged: boolean }))
+  watchers
 })
 
 const manager = struct<Saved>({
@@ -140,6 +145,7 @@ const manager = struct<Saved>({
   dropsSinceTrace: count,
   sessions: list(session),
   objects: list(object),
+  watchers,
   grants: list(struct<Grant>({
     id: count,
     session: count,
@@ -196,12 +202,16 @@ const each = <A>(name: string, items: ReadonlyArray<A>, restore: (item: A, i: nu
 /** Fills a new engine: first all that can be named, then what names it. */
 const restore = (engine: Engine, saved: Saved): Refused => {
   const { state } = engine
-  const { arrivals, dropsSinceTrace, grants, index, nextObject, now, objects, sessions, suspects } = saved
+  const { arrivals, dropsSinceTrace, grants, index, nextObject, now, objects, sessions, suspects, watchers } = saved
   Object.assign(state, { arrivals, dropsSinceTrace, index, nextObject, now })
   const waiting: Array<Waiter> = []
   return each("sessions", sessions, (session) => restoreSession(engine, session)) ??
     each("objects", objects, (object, i) => restoreObject(state, object, objects[i - 1]?.id ?? directory)) ??
-    each("objects", objects, (object) => restoreReferrers(state, object)) ??
+    each("objects", objects, ({ id, watchers }) => {
+      const object = state.objects.get(id)!
+      return retainValues(state, object) ?? restoreWatchers(state, object, watchers)
+    }) ??
+    restoreWatchers(state, state.objects.get(directory)!, watchers) ??
     each("sessions", sessions, (session) => restoreHeld(state, session, waiting)) ??
     restoreLanes(state, waiting)?.at("sessions") ??
     each("grants", grants, (grant, i) => restoreGrant(state, grant, grants[i - 1]?.id ?? 0)) ??
@@ -237,14 +247,17 @@ const restoreObject = (state: EngineState, saved: SavedObject, previous: ObjectI
   return undefined
 }
 
-/** What refers to objects from one of them: its values, and who watches it. */
-const restoreReferrers = (state: EngineState, { id, watchers }: SavedObject): Refused => {
-  const object = state.objects.get(id)!
-  for (const cell of object.kind.values(object.state)) {
+/** Counts what the values of an object refer to. */
+const retainValues = (state: EngineState, { kind, state: value }: SharedObject): Refused => {
+  for (const cell of kind.values(value)) {
     if (!areIds(state, cell.handles)) return notThere.at("state")
     References.retain(state, cell)
   }
-  return each("watchers", watchers, (watcher) => {
+  return undefined
+}
+
+const restoreWatchers = (state: EngineState, object: SharedObject, watchers: ReadonlyArray<Watcher>): Refused =>
+  each("watchers", watchers, (watcher) => {
     const session = state.sessions.get(watcher.session)
     if (session === undefined) return noSession
     if (object.kind.snapshot === undefined) return refused(`watches a ${object.kind.name}`)
@@ -252,7 +265,6 @@ const restoreReferrers = (state: EngineState, { id, watchers }: SavedObject): Re
     Watchers.join(object, session, watcher)
     return undefined
   })
-}
 
 /** Whether these are ids of objects that are, or were. */
 const areIds = ({ nextObject }: EngineState, ids: Iterable<ObjectId>): boolean => {
