@@ -292,7 +292,7 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
   }
 }
 
-/** The item at an index, to be modified. Its version is its text: equal items have equal text. */
+/** The item at an index, for `modify`. A compare-and-set compares its text: equal items have equal text. */
 const entry = <A>(
   remote: ListRemote,
   codec: ValueCodec.ValueCodec<A>,

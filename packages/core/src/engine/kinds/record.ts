@@ -1,10 +1,10 @@
 /**
- * Record: values by word, in order of first insertion. *Closed*, its fields are declared and stay: `Ref` has one field,
- * `Namespace` several. *Open*, entries come and go: a `Map`'s words are keys in canonical text, an `OpenNamespace`'s are
- * names. A value that is a number can be added to (S-25).
+ * Record: values by word, in order of first insertion. The fields of a *closed* record are declared and stay: a `Ref` has
+ * one field, a `Namespace` several. The entries of an *open* record come and go: the words of a `Map` are keys in canonical
+ * text, those of an `OpenNamespace` are names. The manager can add to a value that is a number (S-25).
  *
- * A version is the index of the change that wrote an entry, 0 at first: equal versions mean an unchanged entry. An entry
- * that is not there has version 0, too.
+ * The version of an entry is the index of the change that wrote it, 0 for an initial value: equal versions mean an
+ * unchanged entry. An absent entry has version 0, too.
  */
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
@@ -18,9 +18,9 @@ interface Entry {
   readonly word: string
   value: Cell
   version: number
-  /** What results of arithmetic must satisfy, of a declared field that is a number. */
+  /** The bounds of sums, for a declared field that is a number. */
   readonly arithmetic: Arithmetic | undefined
-  /** Its neighbours in order of insertion, which a `Map` cannot be asked for from its end. */
+  /** The neighbours in order of insertion: a `Map` cannot be read from its end. */
   previous: Entry | undefined
   next: Entry | undefined
 }
@@ -39,11 +39,11 @@ interface State extends Reservation.Reservable, Scan.Scans {
   last: Entry | undefined
   /** Whether entries come and go. */
   readonly isOpen: boolean
-  /** Of every entry of an open record whose values are numbers. */
+  /** The bounds of sums, for all entries of an open record whose values are numbers. */
   readonly arithmetic: Arithmetic | undefined
 }
 
-/** An entry in a reply: its value and version, or nothing and 0. */
+/** An entry in a reply: value and version, or nothing and 0. */
 export type Found = readonly [value: Cell | null, version: number]
 
 const { change, read } = operationsOf<State, "conditions">()
@@ -70,7 +70,7 @@ const put = (state: State, word: string, next: Cell, at: At): void => {
   if (entry === undefined) insert(state, word, next, at.index)
   else {
     at.release(entry.value)
-    // In place: an entry that is written often stays where it is in memory.
+    // In place, because this moves no entry in memory.
     entry.value = next
     entry.version = at.index
   }
@@ -90,7 +90,7 @@ const write = (state: State, word: string, next: Cell, at: At): void => {
   at.changed([word, next])
 }
 
-/** Removes an entry if it is there. */
+/** Removes an entry, if it exists. */
 const remove = (state: State, word: string, at: At): void => {
   const entry = state.entries.get(word)
   if (entry === undefined) return
@@ -98,7 +98,7 @@ const remove = (state: State, word: string, at: At): void => {
   at.changed([word, null])
 }
 
-/** Word and value of every entry in turn. */
+/** Word, value, word, value, … of all entries. */
 function* parts({ entries }: State): Generator<Argument> {
   for (const { value, word } of entries.values()) {
     yield word
@@ -106,7 +106,7 @@ function* parts({ entries }: State): Generator<Argument> {
   }
 }
 
-/** A closed record has the fields that were declared and no others; an open one may get any. */
+/** Refuses a word that is no declared field of a closed record. */
 const unknownField = ({ entries, isOpen }: State, name: string): Refusal<"UnknownField"> | undefined =>
   isOpen || entries.has(name) ? undefined : refuse("UnknownField", name)
 
@@ -128,10 +128,10 @@ const sum = (
     : refuse("OutOfBounds", result)
 }
 
-/** What a number's value is; NaN for anything else. JSON has no word for what is not finite: it is text. */
+/** The number that a value is; NaN for other values. Numbers that are not finite are text in JSON. */
 const numberOf = ({ value: { text } }: Entry): number => Number(text.startsWith("\"") ? text.slice(1, -1) : text)
 
-/** Waits until the entry is there and meets a condition (S-29). */
+/** Waits until the entry exists and meets a condition (S-29). */
 const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean) => {
   const entry = state.entries.get(word)
   if (entry === undefined) return unknownField(state, word) ?? wait
@@ -142,11 +142,11 @@ const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean
 // operations
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Of every record. */
+/** The operations of all records. */
 const operations = {
-  /** Replies with nothing and 0 if there is no such entry. */
+  /** Replies with value and version; with nothing and 0 if the entry is absent. */
   get: read([word], (state, [word]) => find(state, word)),
-  /** Word and value of every entry, of one instant. */
+  /** Replies with word, value, word, value, … of all entries. */
   entries: read([], (state): ReadonlyArray<Argument> => [...parts(state)]),
   set: change({
     parameters: [word, value],
@@ -156,7 +156,7 @@ const operations = {
       return []
     }
   }),
-  /** Word, value, word, value, …: all in one step, and one change for those who watch. */
+  /** Word, value, word, value, …: sets all in one step, with one change for watchers. */
   setAll: change({
     parameters: [],
     rest: [word, value],
@@ -174,7 +174,7 @@ const operations = {
       return []
     }
   }),
-  /** Adds to a number, to 0 if it is not there, and replies with the sum. */
+  /** Adds to a number, to 0 if the entry is absent, and replies with the sum. */
   add: change({
     parameters: [word, number],
     decide: (state, [word, by]) => {
@@ -189,9 +189,9 @@ const operations = {
   }),
   ...Reservation.operations({
     key: word,
-    /** A version; 0: there is no entry. */
+    /** A version; 0: the entry is absent or has its initial value. */
     expected: count,
-    /** Nothing removes the entry. */
+    /** A value, or nothing to remove the entry. */
     next: valueOrNothing,
     absent: unknownField,
     unfit: ({ isOpen }: State, name, next) => isOpen || next !== null ? undefined : refuse("FieldStays", name),
@@ -199,31 +199,31 @@ const operations = {
     isExpected: (state, word, version) => find(state, word)[1] === version,
     replace: (state, word, next, at) => next === null ? remove(state, word, at) : write(state, word, next, at)
   }),
-  /** Waits until the entry has this value: values are canonical text (S-25). */
+  /** Waits until the entry has this value. Equal values are equal canonical text (S-25). */
   untilEquals: read([word, value], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word, { text }]) => entryMeets(state, word, (entry) => entry.value.text === text)
   }),
-  /** Waits until the entry is a number from a minimum up; replies with it. */
+  /** Waits until the entry is a number of at least this minimum; replies with the entry. */
   untilAtLeast: read([word, number], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word, minimum]) => entryMeets(state, word, (entry) => numberOf(entry) >= minimum)
   }),
-  /** Waits until the entry is a number up to a maximum; replies with it. */
+  /** Waits until the entry is a number of at most this maximum; replies with the entry. */
   untilAtMost: read([word, number], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word, maximum]) => entryMeets(state, word, (entry) => numberOf(entry) <= maximum)
   })
 }
 
-/** Of a record whose entries come and go. */
+/** The operations of open records. */
 const openOperations = {
   ...operations,
   has: read([word], (state, [word]) => [state.entries.has(word) ? 1 : 0] as const),
   size: read([], (state) => [state.entries.size] as const),
   words: read([], (state): ReadonlyArray<string> => [...state.entries.keys()]),
   values: read([], (state): ReadonlyArray<Cell> => Array.from(state.entries.values(), ({ value }) => value)),
-  /** Replies with the value that is there, or with nothing when the given one was set. */
+  /** Sets an absent entry and replies with nothing, or replies with the existing entry. */
   setIfAbsent: change({
     parameters: [word, value],
     decide: (state, [word]) => state.entries.has(word) ? answer(...find(state, word)) : ready,
@@ -232,7 +232,7 @@ const openOperations = {
       return [null, 0]
     }
   }),
-  /** Replies with what was removed, or nothing. */
+  /** Removes an entry and replies with it; with nothing and 0 if it is absent. */
   remove: change({
     parameters: [word],
     decide: (state, [word]) => state.entries.has(word) ? ready : answer(null, 0),
@@ -242,7 +242,7 @@ const openOperations = {
       return found
     }
   }),
-  /** Removes those that are there, in one step and with one change; replies with how many these were. */
+  /** Removes the existing ones of these entries, in one step and with one change; replies with their number. */
   removeAll: change({
     parameters: [],
     rest: [word],
@@ -259,7 +259,7 @@ const openOperations = {
       return [gone.length / 2] as const
     }
   }),
-  /** Replies with the word and value of the entry that was inserted last, or with nothing. */
+  /** Removes the entry that was inserted last, and replies with word and value; with nothing if there are no entries. */
   removeLast: change({
     parameters: [],
     decide: (state) => state.last === undefined ? answer() : ready,
@@ -269,7 +269,7 @@ const openOperations = {
       return [word, value]
     }
   }),
-  /** One change without parts for those who watch. */
+  /** Removes all entries. Watchers get one change without parts. */
   clear: change({
     parameters: [],
     decide: (state) => state.last === undefined ? answer() : ready,
@@ -282,17 +282,17 @@ const openOperations = {
     }
   }),
   ...Scan.operations<State>(parts, 2),
-  /** Waits until the entry is there, and replies with it. */
+  /** Waits until the entry exists, and replies with it. */
   untilHas: read([word], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word]) => entryMeets(state, word, () => true)
   }),
-  /** Waits until there is no such entry. */
+  /** Waits until the entry is absent. */
   untilRemoved: read([word], () => [], {
     lane: "conditions",
     decide: (state, [word]) => state.entries.has(word) ? wait : ready
   }),
-  /** Waits until the number of entries is between two; replies with it. */
+  /** Waits until the number of entries is between a minimum and a maximum; replies with the number. */
   untilSize: read([count, count], (state) => [state.entries.size] as const, {
     lane: "conditions",
     decide: ({ entries }, [minimum, maximum]) => entries.size >= minimum && entries.size <= maximum ? ready : wait
@@ -303,7 +303,7 @@ const openOperations = {
 // kinds
 // ---------------------------------------------------------------------------------------------------------------
 
-/** `""`, or for a number `"integer"` or `"real"` and its bounds: minimum, maximum, and the exclusive ones. */
+/** `""`, or for a number `"integer"` or `"real"` and its bounds: minimum, maximum, exclusive minimum and maximum. */
 const arithmeticOf = (option: string): Arithmetic | undefined => {
   const [type, ...bounds] = option.split(" ")
   const [minimum = -Infinity, maximum = Infinity, above = -Infinity, below = Infinity] = bounds.map(Number)
@@ -360,7 +360,7 @@ const kind = {
       if (last !== entry) return [...broken, "I2: the links between entries are not their order"]
       last = entry.previous
     }
-    return last === undefined ? broken : [...broken, "I2: an entry that is gone is linked still"]
+    return last === undefined ? broken : [...broken, "I2: a removed entry is still linked"]
   }
 } as const
 
@@ -373,7 +373,7 @@ const make = (isOpen: boolean, arithmetic?: Arithmetic): State => ({
   scans: new Map()
 })
 
-/** Its options name its fields in order, with what can be done to each. */
+/** The options are the fields by name, in order; each says whether and how the field is a number. */
 const closed = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<"InvalidOptions"> => {
   const names = Object.keys(options)
   if (names.length === 0 || names.length !== values.length) {
@@ -384,7 +384,7 @@ const closed = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<
   return state
 }
 
-/** `values`: what can be done to every entry; absent: nothing. */
+/** The option `values` says whether and how all entries are numbers; absent: they are not. */
 const open = {
   ...kind,
   operations: openOperations,
