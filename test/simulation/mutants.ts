@@ -125,6 +125,20 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       revoke: (state, grant, _, at) => revoke?.(state, grant, "cancelled", at)
     }))
   },
+  "attempts-not-loaded": {
+    bug: "a manager that is loaded has forgotten which deliveries failed (S-19)",
+    ...inKind("Queue", ({ format }) => ({
+      format: {
+        ...format,
+        load: (saved) => {
+          const state = format.load(saved)
+          for (const { item } of state.dead) item.attempts = 0
+          for (const item of state.items) item.attempts = 0
+          return state
+        }
+      }
+    }))
+  },
   "delivered-twice": {
     bug: "two consumers are given one item (15)",
     ...inOperation("Queue", "take", ({ apply }) => ({

@@ -1,7 +1,9 @@
 /**
  * An engine driven by hand: inputs one by one, every step judged by the invariants, everything kept for a replay.
  */
+import * as Checkpoint from "#core/engine/Checkpoint.ts"
 import { Engine } from "#core/engine/Engine.ts"
+import { Malformed } from "#core/engine/Format.ts"
 import type { Input, JournalEntry, Outcome, Output, SessionId } from "#core/engine/Inputs.ts"
 import { Monitor } from "#core/engine/Invariants.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
@@ -84,11 +86,33 @@ export class EngineHarness {
     return StateHash.hash(this.engine.state)
   }
 
-  /** Another engine, given the same inputs (I1). */
-  replay(): { readonly hash: string; readonly outputs: ReadonlyArray<Output> } {
-    const engine = this.#newEngine([])
-    for (const input of this.inputs) engine.step(input)
-    return { hash: StateHash.hash(engine.state), outputs: engine.takeOutputs() }
+  /** Another engine, given the same inputs (I1). Before some of them it is saved, and another one loaded in its place. */
+  replay(isReloadedBefore: (input: number) => boolean = () => false): {
+    readonly hash: string
+    readonly outputs: ReadonlyArray<Output>
+  } {
+    let engine = this.#newEngine([])
+    const outputs: Array<Output> = []
+    for (const [i, input] of this.inputs.entries()) {
+      if (isReloadedBefore(i)) engine = this.reload(engine)
+      engine.step(input)
+      outputs.push(...engine.takeOutputs())
+    }
+    return { hash: StateHash.hash(engine.state), outputs }
+  }
+
+  /** What an engine saves, as text, loaded into another one; throws if that is in another state. */
+  reload(engine: Engine, kinds = this.#kinds): Engine {
+    const loaded = this.load(JSON.parse(JSON.stringify(Checkpoint.save(engine.state))), kinds)
+    if (loaded instanceof Malformed) throw new Error(loaded.reason)
+    const [saved, hash] = [StateHash.hash(engine.state), StateHash.hash(loaded.state)]
+    if (hash !== saved) throw new Error(`a state with the hash ${saved} was loaded with the hash ${hash}`)
+    return loaded
+  }
+
+  /** An engine like this one in a saved state. */
+  load(saved: unknown, kinds = this.#kinds): Engine | Malformed {
+    return Checkpoint.load({ kinds, limits: this.#limits }, saved)
   }
 
   /** What was asked and told, for `certify` (S-31): each step is a moment. */

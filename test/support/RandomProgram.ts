@@ -6,11 +6,27 @@ import * as Lane from "#core/engine/Lane.ts"
 import type { Operation } from "#core/engine/Operation.ts"
 import { type Argument, bytesCell, type ObjectId } from "#core/engine/Value.ts"
 import { Random } from "#core/testing/Random.ts"
+import { Arbitrary, Schema } from "effect"
 import { type Client, EngineHarness, handleOf, value } from "./EngineHarness.ts"
 import { drawOpening, words } from "./openings.ts"
 
 /** What to do, out of a hundred; which of three clients does it; the seed of everything else about it. */
-export type Command = readonly [what: number, who: number, seed: number]
+type Command = readonly [what: number, who: number, seed: number]
+
+const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
+
+/** The commands of a program. */
+export const commands = Arbitrary.array(
+  Arbitrary.schema(Schema.Tuple([int(99), int(2), int(0xffff_ffff)])),
+  { maxLength: 600 }
+)
+
+/** Runs a program. */
+export const run = (list: ReadonlyArray<Command>): RandomProgram => {
+  const program = new RandomProgram()
+  list.forEach(program.run)
+  return program
+}
 
 /** Small enough that the walk runs into every one of them. */
 const limits = {
@@ -68,7 +84,7 @@ export class RandomProgram {
     const { kind } = this.harness.engine.state.objects.get(id) ?? this.harness.object(0)
     const names = Object.keys(kind.operations)
     const operation = random.chance(0.02) ? "nonsense" : random.pick(names)!
-    if (operation === "open") return this.#make(client, random)
+    if (id === 0 && operation === "open") return this.#make(client, random)
     // The manager's own inspection is large, and deleting is for the end of things.
     if (id === 0 && !random.chance(0.2)) return
     const { parameters, rest }: Pick<Operation<unknown>, "parameters" | "rest"> = kind.operations[operation] ??
@@ -133,7 +149,7 @@ export class RandomProgram {
     const held = [...session.grants.values()].filter((grant) => grant.object === id).map((grant) => grant.id)
     return id === 0
       ? this.#object(random)
-      : random.pick([...held, ...held, 0, 1, this.harness.engine.state.index, random.below(50)])!
+      : random.pick([...held, ...held, ...held, 0, 1, this.harness.engine.state.index, random.below(50)])!
   }
 
   #value(random: Random) {
@@ -149,10 +165,12 @@ export class RandomProgram {
     return Array.from({ length: random.below(4) }, () => random.pick([...session.grants.keys()]) ?? random.below(30))
   }
 
-  /** Mostly one that is there. */
+  /** Mostly one that is there, and often one that is held or waited for: there it becomes interesting. */
   #object(random: Random): ObjectId {
-    const ids = [...this.harness.engine.state.objects.keys()]
-    return random.chance(0.03) ? random.below(60) : random.pick(ids)!
+    if (random.chance(0.03)) return random.below(60)
+    const objects = [...this.harness.engine.state.objects.values()]
+    const busy = random.chance(0.5) ? objects.filter(({ grants, waiting }) => grants.size + waiting > 0) : []
+    return random.pick(busy.length > 0 ? busy : objects)!.id
   }
 
   /** Mostly one that is waited for or remembered. */

@@ -1,4 +1,5 @@
 /** The least kind that can be scanned: it holds what was put into it, named in pairs, and is emptied at once. */
+import * as Format from "#core/engine/Format.ts"
 import { kindOf } from "#core/engine/Kind.ts"
 import * as Scan from "#core/engine/kinds/scan.ts"
 import { operationsOf } from "#core/engine/Operation.ts"
@@ -39,7 +40,8 @@ export const bag = kindOf<State>()({
   pristine: ({ parts, scans }) => parts.length + scans.size === 0,
   revoke: (state, grant, _, at) => Scan.revoke(state, grant, at),
   values: (state) => [...state.parts.filter(isCell), ...Scan.values(state)],
-  describe: ({ parts, scans }) => ({ parts, scans: [...scans] }),
+  version: 1,
+  format: Format.struct({ parts: Format.list(Format.argument), ...Scan.fields }),
   check: (state, grants) => [
     ...Scan.check(state, grants),
     ...Scan.others(state, grants).map(({ id }) => `I3: grant ${id} is no scan`)

@@ -24,7 +24,8 @@ const broken: Kind<null> = {
   initial: () => null,
   pristine: () => true,
   values: () => [],
-  describe: () => null,
+  version: 1,
+  format: { save: () => null, load: () => null },
   check: () => []
 }
 

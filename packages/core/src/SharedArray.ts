@@ -194,7 +194,7 @@ const proxy = <T extends ElementType>(remote: ArrayRemote, type: T): SharedArray
 const get = (remote: ArrayRemote, index: number) =>
   remote.call("get", [index], ([element]) => Exit.succeed(element), whenOutOfRange(index))
 
-/** The element at an index, to be modified: a compare-and-set compares the element itself. */
+/** The element at an index, for `modify`: a compare-and-set compares the element itself. */
 const entry = (
   remote: ArrayRemote,
   index: number

@@ -295,7 +295,7 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
 /** An item as a compare-and-set expects it: its content, which bears no handles. */
 const contentOf = (item: Cell): Cell => item.text === undefined ? item : cell(item.text)
 
-/** The item at an index, to be modified. Its version is its content: equal items have equal content. */
+/** The item at an index, for `modify`. Its version is its content: equal items have equal content. */
 const entry = <A>(
   remote: ListRemote,
   codec: ValueCodec.ValueCodec<A>,

@@ -1,4 +1,5 @@
 /** Grants that end by themselves, of any durations: at their deadlines, the first to end first. */
+import * as Format from "#core/engine/Format.ts"
 import { kindOf } from "#core/engine/Kind.ts"
 import { operationsOf, ready, refuse } from "#core/engine/Operation.ts"
 import { count } from "#core/engine/Parameter.ts"
@@ -34,7 +35,8 @@ const lease = kindOf<object>()({
   initial: () => ({}),
   pristine: () => true,
   values: () => [],
-  describe: () => null,
+  version: 1,
+  format: Format.struct({}),
   check: () => []
 })
 

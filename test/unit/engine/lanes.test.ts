@@ -1,3 +1,4 @@
+import * as Format from "#core/engine/Format.ts"
 import { kindOf } from "#core/engine/Kind.ts"
 import { answer, operationsOf, ready, wait } from "#core/engine/Operation.ts"
 import { count } from "#core/engine/Parameter.ts"
@@ -111,7 +112,8 @@ const stairs = kindOf<Stairs>()({
   initial: () => ({ open: false, height: 0 }),
   pristine: () => false,
   values: () => [],
-  describe: (state) => state,
+  version: 1,
+  format: Format.struct({ open: Format.boolean, height: Format.count }),
   check: () => []
 })
 

@@ -3,22 +3,8 @@
  * acknowledge, drop, watch; time passes. `EngineHarness` judges every step by the five invariants.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Schema } from "effect"
-import { type Command, RandomProgram } from "../../support/RandomProgram.ts"
+import { commands, run } from "../../support/RandomProgram.ts"
 import { reachable } from "../../support/reachable.ts"
-
-const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
-
-const commands = Arbitrary.array(
-  Arbitrary.schema(Schema.Tuple([int(99), int(2), int(0xffff_ffff)])),
-  { maxLength: 600 }
-)
-
-const run = (list: ReadonlyArray<Command>): RandomProgram => {
-  const program = new RandomProgram()
-  list.forEach(program.run)
-  return program
-}
 
 const arbitrary = { runs: 500, size: 600 }
 

@@ -40,7 +40,22 @@ export const refusal = (
     const stale = staleHold(state, session, guard)
     if (stale !== undefined) return stale
   }
-  const { parameters, rest } = operation
+  const mismatched = mismatch(operation, args)
+  if (mismatched !== undefined) return mismatched
+  for (const argument of args) {
+    if (!isCell(argument)) continue
+    // Counting references to the directory could end it.
+    const unknown = argument.handles.find((handle) => handle === directory || !state.objects.has(handle))
+    if (unknown !== undefined) return refuse("StaleHandle", unknown)
+  }
+  return undefined
+}
+
+/** Why arguments are not those of an operation; absent: they are. */
+export const mismatch = (
+  { parameters, rest }: Operation<unknown>,
+  args: ReadonlyArray<Argument>
+): Refusal | undefined => {
   const more = args.length - parameters.length
   if (more !== 0 && (more < 0 || rest.length === 0 || more % rest.length !== 0)) {
     const groups = rest.length === 0 ? "" : ` and groups of ${rest.length}`
@@ -49,12 +64,6 @@ export const refusal = (
   for (let i = 0; i < args.length; i++) {
     const parameter = parameters[i] ?? rest[(i - parameters.length) % rest.length]!
     if (!parameter.is(args[i])) return refuse("InvalidArguments", `${parameter.expected} at position ${i}`)
-  }
-  for (const argument of args) {
-    if (!isCell(argument)) continue
-    // Counting references to the directory could end it.
-    const unknown = argument.handles.find((handle) => handle === directory || !state.objects.has(handle))
-    if (unknown !== undefined) return refuse("StaleHandle", unknown)
   }
   return undefined
 }

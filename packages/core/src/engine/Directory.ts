@@ -2,9 +2,10 @@
  * The directory: the one object that is always there, by which shared objects are opened, deleted and looked at. These
  * are operations like any other.
  */
+import { create } from "./Creation.ts"
+import { Malformed } from "./Format.ts"
 import * as Inspection from "./Inspection.ts"
 import { type AnyKind, kindOf } from "./Kind.ts"
-import * as Lane from "./Lane.ts"
 import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./Operation.ts"
 import { firstPage } from "./Page.ts"
 import { anything, count, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
@@ -62,24 +63,16 @@ const operations = {
     apply: (state, [kindName, fingerprint, name, ...rest], at) => {
       const kind = state.kinds.get(kindName)!
       const { options, values } = creation(rest)
-      const created: SharedObject = {
+      const created = create(state, {
         id: state.nextObject++,
         kind,
-        operations: state.operations.get(kind)!,
         name: name ?? undefined,
         agreement: agreementOf(options),
         fingerprint,
         keep: values.length > 0,
-        state: kind.initial(options, values),
-        lanes: Lane.make(kind.lanes),
-        waiting: 0,
-        grants: new Map(),
-        references: 0,
-        watchers: new Map()
-      }
+        state: kind.initial(options, values)
+      })
       for (const value of kind.values(created.state)) at.retain(value)
-      state.objects.set(created.id, created)
-      if (name !== null) state.names.set(name, created.id)
       at.changed([created.id, kindName, name])
       return [handle(created), 1] as const
     }
@@ -114,37 +107,17 @@ export const kind = kindOf<EngineState>()({
   initial: () => refuse("InvalidOptions", "there is one directory"),
   pristine: () => false,
   values: () => [],
-  // One that watches begins with the pages of `objects`: all of them at once would be of any size.
+  // A watcher begins with the pages of `objects`, because a snapshot of all objects has no bound.
   snapshot: () => [],
-  describe: () => null,
+  version: 1,
+  format: { save: () => null, load: () => new Malformed("is no state: that of the directory is the manager's") },
   check: () => []
 })
 
-/** The directory of a new manager; it is never removed. */
-export const object = (state: EngineState): SharedObject => ({
-  id: directory,
-  kind,
-  operations: state.operations.get(kind)!,
-  name: undefined,
-  agreement: "",
-  fingerprint: "",
-  keep: true,
-  state,
-  lanes: Lane.make([]),
-  waiting: 0,
-  grants: new Map(),
-  references: 1,
-  watchers: new Map()
-})
-
-/** Rows as JSON, as many as may be in a page, behind 1 if there are more. */
-const page = (rows: Iterable<object>, bytesMax: number): readonly [more: number, ...rows: ReadonlyArray<Cell>] => {
-  const { isLast, page } = firstPage(lines(rows), 1, Math.min(bytesMax, pageBytesMax))
-  return [isLast ? 0 : 1, ...page]
-}
-
-function* lines(rows: Iterable<object>): Generator<Cell> {
-  for (const row of rows) yield cell(JSON.stringify(row))
+/** Adds the directory to a new manager. It is never removed. */
+export const open = (state: EngineState): void => {
+  const root = { id: directory, kind, name: undefined, agreement: "", fingerprint: "", keep: true, state }
+  create(state, root).references = 1
 }
 
 const creation = (

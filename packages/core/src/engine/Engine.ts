@@ -87,7 +87,7 @@ export class Engine {
     }
     this.#at = new Step(this.state)
     this.#requests = new Requests(this.state, this.#at, this.#journal)
-    this.state.objects.set(directory, Directory.object(this.state))
+    Directory.open(this.state)
   }
 
   /** The operations of every kind, in the order of their positions. */

@@ -16,9 +16,15 @@ export const add = (
   byReceipt: boolean,
   expiry: number | undefined
 ): void => {
-  const grant: Grant = { id: state.index, session: session.id, sequence, object: object.id, byReceipt }
-  if (expiry !== undefined) grant.deadline = state.now + expiry
-  bind(state, session, object, grant)
+  const deadline = expiry === undefined ? undefined : state.now + expiry
+  bind(state, session, object, {
+    id: state.index,
+    session: session.id,
+    sequence,
+    object: object.id,
+    byReceipt,
+    deadline
+  })
 }
 
 /** Binds a grant to its session and its object. */

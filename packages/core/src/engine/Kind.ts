@@ -8,6 +8,7 @@
  * got it until it is settled; when that call is cancelled or its session ends, the engine hands it to `revoke` (S-10,
  * S-11).
  */
+import type { Format } from "./Format.ts"
 import type { At, Grant, Operation, Refusal, Reply, Withdrawal } from "./Operation.ts"
 import type { OptionParameters, OptionsOf } from "./Parameter.ts"
 import type { Cell } from "./Value.ts"
@@ -43,8 +44,10 @@ export interface Kind<
   readonly fences?: boolean
   /** Every value the state holds, once for each time it was retained. */
   readonly values: (state: State) => Iterable<Cell>
-  /** The whole state as plain JSON, for `inspect` and the state hash. */
-  readonly describe: (state: State) => unknown
+  /** Grows whenever `format` changes: data of another version is not loaded. */
+  readonly version: number
+  /** How the whole state is saved and loaded. */
+  readonly format: Format<State>
   /** The invariants of this kind that do not hold, as sentences. Empty: all is well. */
   readonly check: (state: State, grants: ReadonlyArray<Grant>) => ReadonlyArray<string>
 }

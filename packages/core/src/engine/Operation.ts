@@ -27,7 +27,7 @@ export interface Grant {
   /** Settled by the acknowledgement of its reply (a plain `take`), not by an operation. */
   readonly byReceipt: boolean
   /** Engine time in milliseconds at which it is revoked by itself; absent: never. */
-  deadline?: number | undefined
+  readonly deadline: number | undefined
 }
 
 /** Name and pid of a client, as the client states them: shown to people, never trusted. */
@@ -37,7 +37,10 @@ export interface Client {
 }
 
 /** Why a grant is taken back, or a waiting operation withdrawn. */
-export type Withdrawal = "cancelled" | "session ended" | "deadline" | "fenced out"
+export type Withdrawal = typeof withdrawals[number]
+
+/** Every `Withdrawal`. */
+export const withdrawals = ["cancelled", "session ended", "deadline", "fenced out"] as const
 
 /** The step an operation is decided or applied in. */
 export interface At {

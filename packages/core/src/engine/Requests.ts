@@ -190,16 +190,7 @@ export class Requests {
       if (this.#decisions[i]!._tag !== "Wait" || parked.places.some(({ call }) => call === i)) continue
       const { access, lane } = this.#operation(parked, i)
       // An operation that can wait names its lane.
-      const place: Place = {
-        parked,
-        call: i,
-        lane: lane!,
-        isRead: access === "read",
-        previous: undefined,
-        next: undefined
-      }
-      parked.places.push(place)
-      Lane.enter(this.#objects[i]!, place)
+      Waiting.join(this.#objects[i]!, parked, i, lane!, access === "read")
     }
   }
 

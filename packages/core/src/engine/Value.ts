@@ -52,15 +52,21 @@ const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
   return true
 }
 
-/** For `JSON.stringify`: bytes in a state or a journal are written as hexadecimal text. */
+/** Bytes as hexadecimal text. */
+export const hexadecimal = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+
+/** The bytes of hexadecimal text. */
+export const bytesOf = (text: string): Uint8Array =>
+  Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(i * 2, i * 2 + 2), 16))
+
+/** For `JSON.stringify`: bytes in a journal are written as hexadecimal text. */
 export const bytesToJson = (_: string, value: unknown): unknown =>
-  value instanceof Uint8Array ? Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("") : value
+  value instanceof Uint8Array ? hexadecimal(value) : value
 
 /** For `JSON.parse`: undoes `bytesToJson`. */
 export const bytesFromJson = (key: string, value: unknown): unknown =>
-  key === "bytes" && typeof value === "string"
-    ? Uint8Array.from({ length: value.length / 2 }, (_, i) => Number.parseInt(value.slice(i * 2, i * 2 + 2), 16))
-    : value
+  key === "bytes" && typeof value === "string" ? bytesOf(value) : value
 
 /** A UTF-16 code unit takes at most three bytes of UTF-8. */
 export const unitBytesMax = 3

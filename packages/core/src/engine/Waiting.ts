@@ -3,7 +3,7 @@
  */
 import * as Lane from "./Lane.ts"
 import * as References from "./References.ts"
-import type { EngineState, Parked, Session, SharedObject } from "./State.ts"
+import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
 
 /** A request begins to wait: its arguments are retained, and the objects that it calls are kept. */
 export const park = (state: EngineState, session: Session, parked: Parked): void => {
@@ -15,6 +15,13 @@ export const park = (state: EngineState, session: Session, parked: Parked): void
     References.retainArguments(state, args)
     state.objects.get(object)!.waiting++
   }
+}
+
+/** Takes a place in a lane for a call of a parked request. */
+export const join = (object: SharedObject, parked: Parked, call: number, lane: string, isRead: boolean): void => {
+  const place: Place = { parked, call, lane, isRead, previous: undefined, next: undefined }
+  parked.places.push(place)
+  Lane.enter(object, place)
 }
 
 /** A request stops waiting and leaves all its lanes. Requests behind a change may go then, so its object is touched. */

@@ -41,9 +41,14 @@ const subscribe = (
   if (object.watchers.size >= watchersPerObjectMax) {
     return failure("LimitExceeded", "watchersPerObjectMax", watchersPerObjectMax)
   }
-  object.watchers.set(key(session, sequence), { session: session.id, sequence, credit, lagged: false })
-  session.watches.set(sequence, id)
+  join(object, session, { session: session.id, sequence, credit, lagged: false })
   return { _tag: "Success", reply: object.kind.snapshot(object.state) }
+}
+
+/** Adds a subscription to its object and its session. */
+export const join = (object: SharedObject, session: Session, watcher: Watcher): void => {
+  object.watchers.set(key(session, watcher.sequence), watcher)
+  session.watches.set(watcher.sequence, object.id)
 }
 
 /** Ends a subscription; one that is not there is no error. */

@@ -118,7 +118,7 @@ export class OutOfBounds extends Schema.TaggedError<OutOfBounds>()("OutOfBounds"
  * not show them, and the manager refuses to add.
  */
 export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>): Field<A> & Arithmetic => {
-  // The fields of a closed record are always there.
+  // The fields of a closed record are never absent.
   const decode = (operation: string) => (cell: Cell | null) => remote.decode(operation, codec, cell!)
   const field = entry(remote, name, {
     encode: (value: A) => remote.encodeCanonical("modify", codec, value),
@@ -137,12 +137,12 @@ export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>
     changes,
     until: (is: Predicate.Predicate<A>) => first(Stream.filter(changes, is)),
     untilEquals: untilEquals(remote, name, codec),
-    // Shown only where the value is a number.
+    // The type shows it only where the value is a number.
     ...arithmetic(remote, name, codec as unknown as ValueCodec<number>)
   }
 }
 
-/** What number options mean is said in `engine/kinds/record.ts`. */
+/** The option of a field for its schema: `arithmeticOf` in `engine/kinds/record.ts` reads it. */
 export const arithmeticOption = (schema: Schema.Top): string => {
   const { representation } = SchemaRepresentation.toRepresentation(schema.ast)
   if (representation._tag !== "Number") return ""
@@ -152,7 +152,7 @@ export const arithmeticOption = (schema: Schema.Top): string => {
     const known = check._tag === "Filter" ? check.representation : undefined
     if (known?.id === "effect/schema/isInt") type = "integer"
     else if (known?.id !== "effect/schema/isFinite") {
-      // A check that the manager cannot make itself: it must not add behind its back.
+      // The manager cannot make this check, so it must not add.
       const payload = Object.entries((known?.payload ?? { unknown: 0 }) as Record<string, unknown>)
       if (!payload.every(([key, value]) => key in bounds && typeof value === "number")) return ""
       Object.assign(bounds, known!.payload)
@@ -165,13 +165,13 @@ export const arithmeticOption = (schema: Schema.Top): string => {
 // calls to one entry, of a closed record or an open one
 // ---------------------------------------------------------------------------------------------------------------
 
-/** How a program sees an entry: as its value, or as nothing. */
+/** Encodes and decodes an entry; an absent entry is `null`. */
 interface EntryCodec<A> {
   readonly encode: (value: A) => Exit.Exit<Cell | null, ManagerError>
   readonly decode: (cell: Cell | null) => Exit.Exit<A, ManagerError>
 }
 
-/** An entry, to be modified: a compare-and-set compares its version. */
+/** An entry for `modify`: a compare-and-set compares its version. */
 export const entry = <A>(
   remote: RecordRemote,
   word: string,
@@ -181,7 +181,7 @@ export const entry = <A>(
   return { remote, key: word, get: remote.call("get", [word], current), encode, decode: current, isSame: Object.is }
 }
 
-/** As `entry`, for one that may not be there. */
+/** As `entry`, for an entry that may be absent. */
 export const optionalEntry = <A>(
   remote: RecordRemote,
   word: string,

@@ -1,5 +1,5 @@
 /**
- * Read-modify-write with fair progress (S-28): a compare-and-set first, and from the first conflict on a reservation.
+ * Read-modify-write with fair progress (S-28): first a compare-and-set, after the first conflict a reservation.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,7 +10,7 @@ import type { Argument } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { Refusals, Remote } from "./Remote.ts"
 
-/** An entry as a program knows it: its value, and what a compare-and-set expects of it. */
+/** The value of an entry, and what a compare-and-set compares: the version or the stored value. */
 export interface Current<A, Expected> {
   readonly value: A
   readonly expected: Expected
@@ -26,7 +26,7 @@ type Modifiable<
   // oxlint-disable-next-line typescript/no-explicit-any -- of whatever state: only its operations matter
   Kind<any, ReturnType<typeof operations<any, Key, Expected, Next, Found, string, string>>>
 
-/** One entry of an object, and how its values are written and read. */
+/** One entry of an object, and the codec of its values. */
 export interface Entry<
   A,
   E,
@@ -84,8 +84,7 @@ export const modify = <
     return Effect.flatMap(reserving, ({ now, reservation }) => {
       const loop = (current: Now): Result =>
         attempt(current, reservation, (now) =>
-          // Refused, though nothing has changed: the reservation is over (it has a deadline), and another updater has
-          // one.
+          // A conflict with an unchanged entry: the reservation has passed its deadline, and another updater has one.
           isSame(now.expected, current.expected) ? reserved : loop(now))
       return Effect.onExit(restore(loop(now)), (exit) =>
         Effect.sync(() => {

@@ -1,10 +1,5 @@
-/**
- * What must be left of a manager when all its clients have gone: nothing but what was to stay. And that its state is a
- * function of its inputs alone.
- */
-import { Engine, type EngineOptions } from "../engine/Engine.ts"
-import type { Input } from "../engine/Inputs.ts"
-import * as StateHash from "../engine/StateHash.ts"
+/** What must be left of a manager when all its clients have gone: nothing but what was to stay. */
+import type { Engine } from "../engine/Engine.ts"
 
 /** Sessions, grants, waiters and objects that should have gone with the last client, as sentences. */
 export const leaks = ({ state }: Engine): ReadonlyArray<string> => {
@@ -22,21 +17,4 @@ export const leaks = ({ state }: Engine): ReadonlyArray<string> => {
     }
   }
   return left
-}
-
-/** I1: the same inputs give another engine the same state. */
-export const replayed = (
-  engine: Engine,
-  options: EngineOptions,
-  inputs: ReadonlyArray<Input>,
-  onEngine: (engine: Engine) => void
-): ReadonlyArray<string> => {
-  const again = new Engine(options)
-  onEngine(again)
-  for (const input of inputs) {
-    again.step(input)
-    again.takeOutputs()
-  }
-  const [first, second] = [StateHash.hash(engine.state), StateHash.hash(again.state)]
-  return first === second ? [] : [`I1: the same inputs gave the states ${first} and ${second}`]
 }

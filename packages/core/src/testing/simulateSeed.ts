@@ -28,8 +28,9 @@ import * as Server from "../server/Server.ts"
 import { certify } from "./certify.ts"
 import { drawFaults, type Fault, type FaultCounts } from "./Faults.ts"
 import type { History } from "./History.ts"
-import { leaks, replayed } from "./leaks.ts"
+import { leaks } from "./leaks.ts"
 import { Random } from "./Random.ts"
+import { rerun } from "./rerun.ts"
 import { Clients, describe, type Program } from "./SimulatedClients.ts"
 import { type Process, World } from "./World.ts"
 
@@ -109,7 +110,7 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   const { engine } = host.server
   const history = { journal: host.journal, ...clients.history() }
   if (violations.length === 0) violations.push(...clients.unfinished(engine))
-  if (violations.length === 0) violations.push(...leaks(engine), ...host.replayed())
+  if (violations.length === 0) violations.push(...leaks(engine), ...host.rerun())
   violations.push(...certify(history))
   return {
     seed,
@@ -133,7 +134,7 @@ const runWorld = (world: World, stepsMax: number, before: () => boolean) =>
 const startServer = (
   world: World,
   serverProcess: Process,
-  { kinds = standardKinds, onEngine = () => {}, limits: given }: SimulationOptions,
+  { kinds = standardKinds, limits: given, onEngine = () => {}, seed }: SimulationOptions,
   violate: (sentence: string) => void
 ) => {
   const limits = { ...Limits.defaults, ...given }
@@ -168,6 +169,9 @@ const startServer = (
   Effect.runForkWith(serverProcess.context)(server.awaitDefect).addObserver((exit) => {
     if (Exit.isFailure(exit)) violate(`the server stopped: ${Cause.pretty(exit.cause)}`)
   })
-  const replay = () => replayed(engine, { epoch: engine.state.epoch, kinds, limits }, inputs, onEngine)
-  return { server, serverProcess, key, limits, journal, replayed: replay }
+  const runAgain = () => {
+    const options = { epoch: engine.state.epoch, kinds, limits }
+    return rerun({ engine, options, inputs, loadedBefore: new Random(seed).below(inputs.length), onEngine })
+  }
+  return { server, serverProcess, key, limits, journal, rerun: runAgain }
 }

@@ -1,9 +1,10 @@
 /**
- * Array: a fixed number of numbers of one type, all 0 at first.
+ * Array: a fixed number of numbers of one type, initially 0.
  *
- * Indexes count from 0, or below 0 from the end. A number that the type cannot hold is refused and never cut, and so
- * are those that JSON has no form for: a floating point number is rounded to its type's precision, nothing else.
+ * Indexes count from 0, negative ones from the end. A number that the type cannot hold is refused, not cut, and so is a
+ * number that is not finite. A floating point number is rounded to the precision of its type.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, number, word } from "../Parameter.ts"
@@ -31,7 +32,7 @@ const types = {
   uint32: Uint32Array
 }
 
-/** At most 128 MiB. */
+/** The maximal length: 128 MiB of the largest type. */
 const lengthMax = 16 * 1024 * 1024
 
 const { change, read } = operationsOf<State>()
@@ -45,7 +46,7 @@ const fits = (type: ElementType, n: number): boolean => {
   return Number.isInteger(n) && n >= minimum && n < minimum + values
 }
 
-/** Why numbers cannot become elements; absent: they can. */
+/** Refusal when one of the numbers cannot be an element. */
 const unfit = ({ type }: State, numbers: ReadonlyArray<number>): Refusal<"OutOfBounds"> | undefined => {
   const wrong = numbers.find((n) => !fits(type, n))
   return wrong === undefined ? undefined : refuse("OutOfBounds", wrong)
@@ -53,14 +54,14 @@ const unfit = ({ type }: State, numbers: ReadonlyArray<number>): Refusal<"OutOfB
 
 const positionOf = ({ items }: State, index: number): number => index < 0 ? items.length + index : index
 
-/** Why so many elements from an index on are not there; absent: they are. */
+/** Refusal when the range is out of bounds. */
 const outside = (state: State, index: number, size = 1): Refusal<"IndexOutOfRange"> | undefined => {
   const position = positionOf(state, index)
   const { length } = state.items
   return position >= 0 && position + size <= length ? undefined : refuse("IndexOutOfRange", length)
 }
 
-/** The sums of numbers and the elements from an index on. */
+/** The sums of the numbers and the elements from an index on. */
 const sums = (state: State, index: number, numbers: ReadonlyArray<number>): ReadonlyArray<number> => {
   const start = positionOf(state, index)
   return numbers.map((n, i) => state.items[start + i]! + n)
@@ -78,7 +79,7 @@ const operations = {
     [integer, integer],
     ({ items }, [start, end]): ReadonlyArray<number> => Array.from(items.subarray(start, end))
   ),
-  /** Index, then the numbers of the elements from there on. */
+  /** Sets the elements from an index on to the numbers that follow. */
   set: change({
     parameters: [integer],
     rest: [number],
@@ -89,7 +90,7 @@ const operations = {
       return []
     }
   }),
-  /** Number, and the bounds between which each element becomes that; outside of the array they mean its ends. */
+  /** Sets the elements between two bounds to a number. Bounds are clamped to the array. */
   fill: change({
     parameters: [number, integer, integer],
     decide: (state, [n]) => unfit(state, [n]) ?? ready,
@@ -98,7 +99,7 @@ const operations = {
       return []
     }
   }),
-  /** Index, then what is added to the elements from there on; replies with the sums. */
+  /** Adds the numbers that follow to the elements from an index on; replies with the sums. */
   add: change({
     parameters: [integer],
     rest: [number],
@@ -123,7 +124,7 @@ const operations = {
   })
 }
 
-/** The numbers of the first value, an array in JSON. Whatever a client says, this does not fail (S-2). */
+/** The numbers of an initial value, an array in JSON. It does not fail, whatever value a client has sent (S-2). */
 const numbersOf = (value: Cell): ReadonlyArray<number> => {
   const text = textOf(value)
   return text === "[]" ? [] : text.slice(1, -1).split(",").map(Number)
@@ -155,7 +156,21 @@ export const array = kindOf<State>()({
   pristine: ({ items, reservation }) => reservation === undefined && items.every((n) => n === 0),
   revoke: Reservation.revoke,
   values: () => [],
-  describe: ({ items, reservation, type }) => ({ type, items: [...items], reservation: reservation ?? null }),
+  version: 1,
+  format: Format.convert(
+    Format.struct({
+      type: Format.literal(...Object.keys(types) as ReadonlyArray<ElementType>),
+      items: Format.list(Format.number),
+      ...Reservation.fields
+    }),
+    (state) => ({ ...state, items: [...state.items] }),
+    ({ items, type, ...state }) => {
+      const wrong = items.find((n) => !fits(type, n))
+      return wrong === undefined
+        ? { ...state, type, items: types[type].from(items) }
+        : new Format.Malformed(`has no place for ${wrong}`).at("items")
+    }
+  ),
   check: (state, grants) => [
     ...Reservation.check(state, grants),
     ...[...state.items].filter((n) => !fits(state.type, n)).map((n) => `I2: an array of ${state.type} holds ${n}`)

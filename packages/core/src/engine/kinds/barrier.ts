@@ -1,13 +1,14 @@
 /**
  * Barrier: parties that wait for each other, generation after generation (S-15).
  *
- * To arrive is a change: it counts at once. A generation passes in the step in which its last party arrives, and breaks
- * in the step in which one of those who wait is gone; either way nobody of it waits at the end of that step. So a
- * generation needs no number: who began to wait at or before `passedAt` has passed, who did at or before `brokenAt` is
- * turned away.
+ * An arrival is a change: it counts at once. A generation passes in the step in which its last party arrives, and breaks
+ * in the step in which one of its waiters is withdrawn. At the end of that step none of its parties waits. So a
+ * generation needs no number: a waiter parked at or before `passedAt` passes, and one parked at or before `brokenAt` is
+ * refused.
  *
  * I2: fewer than all parties have arrived.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import {
   type At,
@@ -17,31 +18,32 @@ import {
   type Refusal,
   refuse,
   wait,
-  type Withdrawal
+  type Withdrawal,
+  withdrawals
 } from "../Operation.ts"
 import { count, positive } from "../Parameter.ts"
 
-/** Who broke it, and why. */
+/** The client that broke the barrier, and the reason. */
 interface Break {
   readonly name: string
   readonly pid: number
   readonly why: BreakReason
 }
 
-/** What can break a barrier. */
+/** The reasons for which a barrier breaks. */
 export type BreakReason = Withdrawal | "aborted" | "reset" | "a party failed"
 
 interface State {
   readonly parties: number
-  /** How many of this generation wait. */
+  /** The number of parties of this generation that wait. */
   arrived: number
   passedAt: number
-  /** The next place among those who pass. */
+  /** The place of the next party that passes. */
   place: number
   brokenAt: number
   lastBreak: Break | undefined
   isBroken: boolean
-  /** Parties whose death breaks it, whether they wait or not. */
+  /** Parties whose death breaks the barrier, whether they wait or not. */
   readonly registered: Set<GrantId>
 }
 
@@ -52,14 +54,14 @@ const broken = ({ lastBreak }: State): Refusal<"BarrierBroken"> => {
   return refuse("BarrierBroken", name, pid, why)
 }
 
-/** Turns away those who wait. */
+/** Refuses all waiters. */
 const turnAway = (state: State, why: BreakReason, { client: { name, pid }, index }: At): void => {
   state.arrived = 0
   state.brokenAt = index
   state.lastBreak = { name, pid, why }
 }
 
-/** The first reason stays. */
+/** Breaks the barrier, unless it is broken: the first reason stays. */
 const breakIt = (state: State, why: BreakReason, at: At): void => {
   if (state.isBroken) return
   turnAway(state, why, at)
@@ -67,7 +69,7 @@ const breakIt = (state: State, why: BreakReason, at: At): void => {
 }
 
 const operations = {
-  /** Waits for all parties; replies with its place among them, in order of arrival, from 0. */
+  /** Waits for all parties. Replies with the place of the caller in the order of arrival, from 0. */
   await: change({
     parameters: [],
     lane: "waiting",
@@ -81,13 +83,13 @@ const operations = {
       state.arrived = 0
       state.place = 0
     },
-    // Of a generation that has passed, or was turned away, nobody is missed any more.
+    // A generation that has passed or was refused does not need this party any more.
     withdraw: (state, _, reason, at) => {
       if (at.since! > state.passedAt && at.since! > state.brokenAt) breakIt(state, reason, at)
     },
     apply: (state) => [state.place++] as const
   }),
-  /** Becomes a party whose death breaks the barrier. */
+  /** Registers a party whose death breaks the barrier. */
   register: grant({
     parameters: [],
     decide: ({ parties, registered }) => registered.size < parties ? ready : refuse("BarrierFull", parties),
@@ -96,7 +98,7 @@ const operations = {
       return [at.index] as const
     }
   }),
-  /** Is a party no longer; 1: because it failed. */
+  /** Ends a registration; 1: the party failed, which breaks the barrier. */
   leave: change({
     parameters: [count, count],
     settles: true,
@@ -108,7 +110,7 @@ const operations = {
       return []
     }
   }),
-  /** Breaks it. */
+  /** Breaks the barrier. */
   abort: change({
     parameters: [],
     apply: (state, _, at) => {
@@ -116,7 +118,7 @@ const operations = {
       return []
     }
   }),
-  /** Makes it whole again; those who wait are turned away. */
+  /** Repairs the barrier; all waiters are refused. */
   reset: change({
     parameters: [],
     apply: (state, _, at) => {
@@ -125,7 +127,7 @@ const operations = {
       return []
     }
   }),
-  /** Parties, how many of them wait, how many are registered, whether it is broken. */
+  /** Replies with the numbers of parties, of waiting and of registered ones, and with 1 if the barrier is broken. */
   status: read(
     [],
     ({ arrived, isBroken, parties, registered }) => [parties, arrived, registered.size, isBroken ? 1 : 0] as const
@@ -151,13 +153,32 @@ export const barrier = kindOf<State>()({
   pristine: ({ isBroken }) => !isBroken,
   revoke: (state, { id }, reason, at) => {
     state.registered.delete(id)
-    // A registration that was cancelled on its way was never a party's.
+    // A registration that was cancelled on its way never reached its party.
     if (reason === "session ended") breakIt(state, reason, at)
   },
   values: () => [],
-  describe: (state) => ({ ...state, lastBreak: state.lastBreak ?? null, registered: [...state.registered] }),
-  check: ({ arrived, parties, registered }, grants) => [
-    ...arrived < parties ? [] : [`I2: ${arrived} of ${parties} parties wait`],
-    ...grants.length === registered.size ? [] : [`I2: ${registered.size} parties are registered by ${grants.length}`]
-  ]
+  version: 1,
+  format: Format.struct({
+    parties: Format.count,
+    arrived: Format.count,
+    passedAt: Format.count,
+    place: Format.count,
+    brokenAt: Format.count,
+    lastBreak: Format.optional(Format.struct<Break>({
+      name: Format.word,
+      pid: Format.finite,
+      why: Format.literal(...withdrawals, "aborted", "reset", "a party failed")
+    })),
+    isBroken: Format.boolean,
+    registered: Format.set(Format.count)
+  }),
+  check: ({ arrived, brokenAt, isBroken, lastBreak, parties, registered }, grants) => {
+    const broken: Array<string> = []
+    if (arrived >= parties) broken.push(`I2: ${arrived} of ${parties} parties wait`)
+    if (grants.length !== registered.size || grants.some(({ id }) => !registered.has(id))) {
+      broken.push(`I2: parties ${[...registered]} are registered by grants ${grants.map(({ id }) => id)}`)
+    }
+    if ((isBroken || brokenAt > 0) && lastBreak === undefined) broken.push("I2: nobody has broken it, and it is broken")
+    return broken
+  }
 })

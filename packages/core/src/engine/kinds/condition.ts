@@ -2,27 +2,28 @@
  * Condition: a lock with a wait set, a monitor as Hoare and Brinch Hansen described it, with Mesa's signals (S-15).
  *
  * ```text
- *   holds ─ wait ─► asleep ─ notify ─► notified ─► holds again, in the order of all who want the lock
+ *   holds ─ wait ─► asleep ─ notify ─► notified ─► holds again, in the FIFO order of all calls that want the lock
  * ```
  *
- * Who begins to wait gives the lock up in the same step, so no notification can come between. Nobody wakes that was not
- * notified while it waited: a waiter is known by the index at which it began, and a notification that its receiver
- * cannot use any more goes to the oldest of those who waited when it was made, or to nobody.
+ * A call that begins to wait releases the lock in the same step, so no notification is lost in between. There are no
+ * spurious wake-ups: a waiter is known by the index at which it began to wait, and a notification that its receiver
+ * cannot use any more goes to the oldest waiter that was asleep when the notification was made, or is dropped.
  *
  * I2: a waiter is in exactly one of `asleep`, `notified`, or the holder. I5: as for a lock; each wait ends with a new
  * token.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, refuse, wait, waitIn } from "../Operation.ts"
 import { count } from "../Parameter.ts"
 import * as Lock from "./lock.ts"
 
 interface State extends Lock.Locked {
-  /** Those who wait for a notification, by the index at which each began, in order. */
+  /** Waiters without a notification, by the index at which each began to wait, in order. */
   readonly asleep: Set<number>
-  /** Those who have had one and not the lock yet, and the index of the notification. */
+  /** Waiters with a notification and without the lock, and the index of the notification. */
   readonly notified: Map<number, number>
-  /** The notification by which the holder came to the lock; absent: it acquired it. */
+  /** The notification by which the holder got the lock; absent: the holder acquired the lock. */
   wokenBy: number | undefined
 }
 
@@ -33,7 +34,7 @@ const wake = (state: State, waiter: number, notification: number): void => {
   state.notified.set(waiter, notification)
 }
 
-/** Wakes those who have waited longest, at most so many; answers how many. */
+/** Notifies the oldest waiters, at most `most`; returns their number. */
 const wakeOldest = (state: State, most: number, notification: number): number => {
   let woken = 0
   for (const waiter of state.asleep) {
@@ -44,20 +45,20 @@ const wakeOldest = (state: State, most: number, notification: number): number =>
   return woken
 }
 
-/** Whom a notification was for cannot use it: the oldest who waited already when it was made gets it (S-15). */
+/** Gives an unused notification to the oldest waiter that was asleep when the notification was made (S-15). */
 const passOn = (state: State, notification: number | undefined): void => {
   const [oldest] = state.asleep
   if (notification !== undefined && oldest !== undefined && oldest < notification) wake(state, oldest, notification)
 }
 
-/** What woke the holder up is for somebody else. */
+/** The holder does not use the notification that woke it. */
 const declined = (state: State): void => {
   const { wokenBy } = state
   state.wokenBy = undefined
   passOn(state, wokenBy)
 }
 
-/** The holder gives up the lock itself: what it was woken for is done. */
+/** The holder releases the lock: it has used the notification that woke it. */
 const release = (state: State, token: number, at: At): void => {
   Lock.release(state, token, at)
   state.wokenBy = undefined
@@ -74,16 +75,16 @@ const operations = {
       return []
     }
   }),
-  /** Gives the lock up and waits for a notification, then for the lock. Replies as `acquire`. */
+  /** Releases the lock and waits for a notification, then for the lock. Replies as `acquire`. */
   wait: grant({
     parameters: [count],
     lane: "asleep",
-    // The hold in its guard ends as it begins to wait.
+    // The hold in its guard ends when the call begins to wait.
     guarded: false,
     decide: (state, [token], at) => {
       if (at.since === undefined) return at.held(token) === undefined ? refuse("NotHeld", token) : wait
       if (state.asleep.has(at.since)) return wait
-      // One order for all who want the lock: neither those who come nor those who are notified can starve the others.
+      // One order for all calls that want the lock: neither new calls nor notified waiters can starve the others.
       return state.holder === undefined ? ready : waitIn("waiting")
     },
     enter: (state, [token], at) => {
@@ -102,7 +103,7 @@ const operations = {
       return Lock.hold(state, at)
     }
   }),
-  /** The holder will not act on the notification that woke it: it was interrupted. It goes to the next. */
+  /** The holder was interrupted and does not use the notification that woke it, which goes to the next waiter. */
   decline: change({
     parameters: [count],
     settles: true,
@@ -113,7 +114,7 @@ const operations = {
       return []
     }
   }),
-  /** Notifies those who have waited longest, at most so many; replies with how many it were. Only for the holder. */
+  /** Notifies the oldest waiters, up to a number; replies with how many it notified. Only for the holder. */
   notify: change({
     parameters: [count, count],
     decide: (state, [token, most], at) =>
@@ -129,7 +130,7 @@ const operations = {
 /** The kind behind `SharedCondition`. */
 export const condition = kindOf<State>()({
   name: "Condition",
-  // In this order: who wakes up stands behind those who wait for the lock already.
+  // In this order: a waiter that wakes up stands behind the calls that already wait for the lock.
   lanes: ["waiting", "asleep"],
   options: {},
   operations,
@@ -138,15 +139,16 @@ export const condition = kindOf<State>()({
   pristine: (state) => Lock.pristine(state) && state.asleep.size === 0 && state.notified.size === 0,
   revoke: (state, grant: Grant, reason) => {
     Lock.revoke(state, grant, reason)
-    // It was interrupted before it knew, or its process died before it was done.
+    // The holder was interrupted before it heard of the notification, or its process died while it held.
     declined(state)
   },
   values: () => [],
-  describe: (state) => ({
-    ...Lock.describe(state),
-    asleep: [...state.asleep],
-    notified: [...state.notified],
-    wokenBy: state.wokenBy ?? null
+  version: 1,
+  format: Format.struct({
+    ...Lock.fields,
+    asleep: Format.set(Format.count),
+    notified: Format.map(Format.count, Format.count),
+    wokenBy: Format.optional(Format.count)
   }),
   check: (state, grants) => {
     const broken = [...Lock.check(state, grants)]
@@ -157,7 +159,7 @@ export const condition = kindOf<State>()({
       if (waiter >= notification) broken.push(`I2: waiter ${waiter} was notified before it waited, at ${notification}`)
     }
     if (state.wokenBy !== undefined && state.holder === undefined) {
-      broken.push("I2: nobody was woken, and holds nothing")
+      broken.push("I2: a notification has woken a holder, and there is none")
     }
     return broken
   }

@@ -1,12 +1,13 @@
 /**
- * Latch: closed it makes everybody wait, open it lets everybody through.
+ * Latch: callers wait while it is closed, and pass while it is open.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, operationsOf, ready, wait } from "../Operation.ts"
 
 interface State {
   isOpen: boolean
-  /** Who began to wait before this index was let through, open or not. */
+  /** Waiters parked before this index are released, even while the latch is closed. */
   releasedAt: number
 }
 
@@ -18,7 +19,7 @@ const operations = {
     lane: "waiting",
     decide: ({ isOpen, releasedAt }, _, { since }) => isOpen || since !== undefined && since < releasedAt ? ready : wait
   }),
-  /** Replies whether it was closed. */
+  /** Replies with 1 if it was closed. */
   open: change({
     parameters: [],
     decide: ({ isOpen }) => isOpen ? answer(0) : ready,
@@ -27,7 +28,7 @@ const operations = {
       return [1]
     }
   }),
-  /** Replies whether it was open. */
+  /** Replies with 1 if it was open. */
   close: change({
     parameters: [],
     decide: ({ isOpen }) => isOpen ? ready : answer(0),
@@ -36,7 +37,7 @@ const operations = {
       return [1]
     }
   }),
-  /** Lets through those who wait, and stays closed. Replies whether it was closed. */
+  /** Releases all waiters and stays closed. Replies with 1 if it was closed. */
   release: change({
     parameters: [],
     decide: ({ isOpen }) => isOpen ? answer(0) : ready,
@@ -57,6 +58,7 @@ export const latch = kindOf<State>()({
   initial: () => ({ isOpen: false, releasedAt: 0 }),
   pristine: ({ isOpen }) => !isOpen,
   values: () => [],
-  describe: (state) => state,
+  version: 1,
+  format: Format.struct({ isOpen: Format.boolean, releasedAt: Format.count }),
   check: () => []
 })

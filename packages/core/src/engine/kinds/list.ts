@@ -1,9 +1,10 @@
 /**
- * List: values in order. Values are canonical, so equal values have equal content (S-25): search compares the content,
- * and compare-and-set compares the value itself, whatever has moved meanwhile.
+ * List: values in order. Equal values have equal canonical content (S-25), so search compares content. A compare-and-set
+ * compares the value at an index, and not a version, so it succeeds on an equal value that has moved there.
  *
- * Positions count from 0, or below 0 from the end. Bounds of slices outside of the list mean its ends.
+ * Indexes count from 0, negative ones from the end. Bounds of slices are clamped to the list.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
 import { count, integer, value, word } from "../Parameter.ts"
@@ -11,7 +12,7 @@ import { type Argument, type Cell, isEqual, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
 
-/** What the manager knows of its items that lets it sort them. */
+/** How items are compared when they are sorted; empty: they cannot be sorted. */
 type Order = keyof typeof keys | ""
 
 interface State extends Reservation.Reservable, Scan.Scans {
@@ -24,10 +25,10 @@ const { change, read } = operationsOf<State>()
 const outOfRange = ({ items }: State, index: number): Refusal<"IndexOutOfRange"> | undefined =>
   items.at(index) === undefined ? refuse("IndexOutOfRange", items.length) : undefined
 
-/** The position of an index that is within. */
+/** The position of an index that is in range. */
 const positionOf = ({ items }: State, index: number): number => index < 0 ? items.length + index : index
 
-/** From where to where a slice goes: an end before its start is its start. */
+/** The positions of a slice. An end before the start makes it empty. */
 const boundsOf = ({ items }: State, start: number, end: number): readonly [start: number, end: number] => {
   const bound = (index: number) => Math.max(0, Math.min(items.length, index < 0 ? items.length + index : index))
   return [bound(start), Math.max(bound(start), bound(end))]
@@ -38,7 +39,7 @@ const search = ({ items }: State, item: Cell, start = 0, end = items.length): nu
   return -1
 }
 
-/** How many arguments a call takes without doubt; a request may bring more values. */
+/** Values per call of `splice`: a request may have more values than a call may have arguments. */
 const block = 10_000
 
 /** Replaces the items between two bounds. */
@@ -58,14 +59,14 @@ const put = (state: State, index: number, next: Cell, at: At): void => {
   at.changed(["splice", position, 1, next])
 }
 
-/** Takes one item out; who takes it counts it. */
+/** Removes one item and returns it. */
 const takeOut = (state: State, position: number, at: At): Cell => {
   const item = state.items[position]!
   splice(state, position, position + 1, [], at)
   return item
 }
 
-/** The text between the quotes of a JSON string. Whatever a client has stored, this does not fail (S-2). */
+/** The text of a JSON string. It does not fail, whatever text a client has stored (S-2). */
 const unquoted = (text: string): string =>
   text.slice(1, -1).replaceAll(
     /\\(?:u([\dA-Fa-f]{4})|(.))/g,
@@ -75,7 +76,7 @@ const unquoted = (text: string): string =>
 
 const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }
 
-/** By what items are sorted. A number that JSON has no form for, and a bigint, are text in it. */
+/** The sort key of an item's text. Bigints, and numbers that are not finite, are strings in JSON. */
 const keys = {
   number: (text: string): number => Number(text.startsWith("\"") ? unquoted(text) : text),
   bigint: (text: string): bigint => /^"-?\d+"$/.test(text) ? BigInt(unquoted(text)) : 0n,
@@ -84,7 +85,7 @@ const keys = {
 
 type Key = number | bigint | string
 
-/** Numbers and bigints by size, not-a-number before all; strings by code unit. */
+/** Numbers and bigints are compared by size, NaN before all others; strings by code unit. */
 const compare = (a: Key, b: Key): number => a < b ? -1 : a > b ? 1 : Number(b !== b) - Number(a !== a)
 
 const sort = ({ items, order }: State, descending: boolean): void => {
@@ -96,10 +97,10 @@ const sort = ({ items, order }: State, descending: boolean): void => {
 
 const operations = {
   size: read([], ({ items }) => [items.length] as const),
-  /** The item at an index, or nothing, and the size. */
+  /** Replies with the item at an index, or nothing, and with the size. */
   get: read([integer], ({ items }, [index]) => [items.at(index) ?? null, items.length] as const),
   slice: read([integer, integer], ({ items }, [start, end]): ReadonlyArray<Cell> => items.slice(start, end)),
-  /** The first position of a value in a slice, or nothing. */
+  /** Replies with the first position of a value in a slice, or with nothing. */
   indexOf: read([value, integer, integer], (state, [item, start, end]): readonly [] | readonly [number] => {
     const position = search(state, item, ...boundsOf(state, start, end))
     return position < 0 ? [] : [position]
@@ -108,7 +109,7 @@ const operations = {
     [value],
     ({ items }, [value]) => [items.reduce((sum, item) => isEqual(item, value) ? sum + 1 : sum, 0)] as const
   ),
-  /** Replaces a slice by the values that follow; replies with the size. What adds, inserts and removes is one of these. */
+  /** Replaces a slice by the values that follow; replies with the size. Appends, inserts and removals are splices. */
   splice: change({
     parameters: [integer, integer],
     rest: [value],
@@ -117,7 +118,7 @@ const operations = {
       return from === to && values.length === 0 ? answer(state.items.length) : ready
     },
     apply: (state, [start, end, ...values], at) => {
-      // The parameters have recognised a value in each of them.
+      // The parameters have recognised each of them as a value.
       splice(state, ...boundsOf(state, start, end), values as ReadonlyArray<Argument> as ReadonlyArray<Cell>, at)
       return [state.items.length] as const
     }
@@ -130,13 +131,13 @@ const operations = {
       return []
     }
   }),
-  /** Replies with what was removed. */
+  /** Removes the item at an index and replies with it. */
   removeAt: change({
     parameters: [integer],
     decide: (state, [index]) => outOfRange(state, index) ?? ready,
     apply: (state, [index], at) => [takeOut(state, positionOf(state, index), at)] as const
   }),
-  /** Removes the first that is equal; replies 1, or 0 if there is none. */
+  /** Removes the first equal item; replies with 1, or with 0 if there is none. */
   remove: change({
     parameters: [value],
     decide: (state, [item]) => search(state, item) < 0 ? answer(0) : ready,
@@ -154,7 +155,7 @@ const operations = {
       return []
     }
   }),
-  /** Ascending with 0, else descending. */
+  /** Sorts the items: 0 ascending, 1 descending. */
   sort: change({
     parameters: [count],
     decide: ({ items, order }) => order === "" ? refuse("NotOrdered") : items.length > 1 ? ready : answer(),
@@ -180,7 +181,7 @@ const operations = {
 export const list = kindOf<State>()({
   name: "List",
   lanes: ["reservations"],
-  /** Whether its items can be sorted: `number`, `bigint`, `string`, or nothing. */
+  /** An `Order`. */
   options: { order: word },
   operations,
   initial: ({ order }, values): State | Refusal<"InvalidOptions"> =>
@@ -194,11 +195,12 @@ export const list = kindOf<State>()({
   },
   snapshot: ({ items }) => [...items],
   values: (state) => [...state.items, ...Scan.values(state)],
-  describe: ({ items, order, reservation, scans }) => ({
-    items,
-    order,
-    reservation: reservation ?? null,
-    scans: [...scans]
+  version: 1,
+  format: Format.struct<State>({
+    items: Format.list(Format.cell),
+    order: Format.literal("", "number", "bigint", "string"),
+    ...Reservation.fields,
+    ...Scan.fields
   }),
   check: (state, grants) => [
     ...Reservation.check(state, Scan.others(state, grants)),

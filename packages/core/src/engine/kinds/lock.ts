@@ -3,8 +3,9 @@
  *
  * I2: held or free, never both. I5: the hold is the grant of the operation that got it; its id is the fencing token.
  *
- * A condition is a lock, too, with a wait set (`condition.ts`): it has these operations and this part of the state.
+ * A condition is a lock with a wait set (`condition.ts`): it uses these operations and this part of the state.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import {
   answer,
@@ -19,32 +20,32 @@ import {
 } from "../Operation.ts"
 import { count } from "../Parameter.ts"
 
-/** The state of a lock, or the part of a state that makes one. */
+/** The state of a lock, or the part of a state that makes an object a lock. */
 export interface Locked {
   holder: GrantId | undefined
-  /** A holder's session ended while it held, and nobody has released since: what the lock guards may be half done. */
+  /** A holder's session ended, and no holder has released the lock since: the guarded state may be half written. */
   abandoned: boolean
 }
 
 const { change, grant, read } = operationsOf<Locked, "waiting">()
 
-/** A lock that nobody holds. */
+/** A free lock. */
 export const free = (): Locked => ({ holder: undefined, abandoned: false })
 
-/** Takes the lock by the operation that is being applied. */
+/** Grants the lock to the operation that is being applied. */
 export const hold = (state: Locked, { index }: At): readonly [token: GrantId, abandoned: number] => {
   state.holder = index
   return [index, state.abandoned ? 1 : 0]
 }
 
-/** Frees the lock, in good order. */
+/** Frees the lock for its holder, so that it is not abandoned. */
 export const release = (state: Locked, token: GrantId, at: At): void => {
   at.settle(token)
   state.holder = undefined
   state.abandoned = false
 }
 
-/** The decision of an operation that needs the lock: its first argument is the token. */
+/** Refuses unless the caller holds the token, its first argument. */
 export const ifHeld = (_: Locked, [token]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
   at.held(token) === undefined ? refuse("NotHeld", token) : ready
 
@@ -86,8 +87,8 @@ export const revoke = (state: Locked, _: Grant, reason: Withdrawal): void => {
 /** For `Kind.pristine`. */
 export const pristine = (state: Locked): boolean => state.holder === undefined && !state.abandoned
 
-/** For `Kind.describe`. */
-export const describe = ({ abandoned, holder }: Locked) => ({ holder: holder ?? null, abandoned })
+/** For `Kind.format`. */
+export const fields = { holder: Format.optional(Format.count), abandoned: Format.boolean }
 
 /** For `Kind.check`. */
 export const check = (state: Locked, grants: ReadonlyArray<Grant>): ReadonlyArray<string> =>
@@ -106,6 +107,7 @@ export const lock = kindOf<Locked>()({
   pristine,
   revoke,
   values: () => [],
-  describe,
+  version: 1,
+  format: Format.struct(fields),
   check
 })

@@ -1,34 +1,47 @@
 /**
- * Queue: first in first out, bounded, with leases (S-17 to S-19).
+ * Queue: FIFO, bounded, with leases (S-17 to S-19).
  *
- * I2: every accepted item is in exactly one of *queued* (`items`), *out* with the grant that got it, *dead*, or
- * settled (only counted). Queued items are ordered by how many were accepted before them: what comes back goes to its old
- * place, not simply to the head.
+ * I2: every accepted item is in exactly one of *queued* (`items`), *out* (with the grant that got it), *dead*, or
+ * settled (only counted). Queued items are in the order of acceptance: an item that comes back goes to its old place, not
+ * to the head.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
 import { atLeastOne, count, value, word } from "../Parameter.ts"
 import type { Cell } from "../Value.ts"
 
 interface Item {
-  /** How many were accepted before it. */
+  /** The number of items that were accepted before it. */
   readonly place: number
   readonly value: Cell
   /** Deliveries that ended without success. */
   attempts: number
 }
 
+/** An item that a grant has. */
+interface Out {
+  readonly item: Item
+  readonly leased: boolean
+}
+
+/** A dead letter. */
+interface Dead {
+  readonly item: Item
+  readonly reason: string
+}
+
 interface State {
   readonly capacity: number
-  /** An item that failed this often is a dead letter. */
+  /** After this number of failed deliveries an item is a dead letter. */
   readonly attemptsMax: number
   /** Queued items from `head` on; the slots before it are free. */
   readonly items: Array<Item | undefined>
   head: number
-  readonly out: Map<GrantId, { readonly item: Item; readonly leased: boolean }>
-  /** How many of `out` are leased: these still fill the queue. */
+  readonly out: Map<GrantId, Out>
+  /** The number of leased items in `out`: they still fill the queue. */
   leased: number
-  readonly dead: Array<{ readonly item: Item; readonly reason: string }>
+  readonly dead: Array<Dead>
   closed: boolean
   accepted: number
   settled: number
@@ -36,7 +49,7 @@ interface State {
 
 const { change, grant, read } = operationsOf<State, "conditions" | "takers" | "putters">()
 
-const queued = (state: State): ReadonlyArray<Item> => state.items.slice(state.head) as ReadonlyArray<Item>
+const queued = (state: State): Array<Item> => state.items.slice(state.head) as Array<Item>
 
 const size = (state: State): number => state.items.length - state.head
 
@@ -45,7 +58,7 @@ const closed = refuse("QueueClosed")
 const ifHeld = (_: State, [lease]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
   at.held(lease) === undefined ? refuse("NotHeld", lease) : ready
 
-/** Items may still come back to a closed queue while some are out. */
+/** Items may come back to a closed queue while some are out. */
 const decideTake = (state: State) => size(state) > 0 ? ready : state.closed && state.out.size === 0 ? closed : wait
 
 const room = (state: State): number => state.capacity - size(state) - state.leased
@@ -58,7 +71,7 @@ const accept = (state: State, item: Cell, at: At): void => {
 const deliver = (state: State, at: At, leased: boolean): Item => {
   const item = state.items[state.head]!
   state.items[state.head++] = undefined
-  // Free slots are given up when they are the larger half: amortised O(1).
+  // Free slots are removed when they are the larger half: amortised O(1).
   if (state.head > 32 && state.head * 2 > state.items.length) {
     state.items.splice(0, state.head)
     state.head = 0
@@ -68,7 +81,7 @@ const deliver = (state: State, at: At, leased: boolean): Item => {
   return item
 }
 
-/** Takes an item out of the hands of a grant. */
+/** Takes an item from its grant. */
 const takeBack = (state: State, id: GrantId): Item => {
   const { item, leased } = state.out.get(id)!
   state.out.delete(id)
@@ -81,7 +94,7 @@ const settle = (state: State, id: GrantId, at: At): void => {
   state.settled++
 }
 
-/** To its old place (S-17). Costs the number of older items that are queued, which are few. */
+/** Puts an item back to its old place (S-17). The cost is the number of older items that are queued, which are few. */
 const putBack = (state: State, item: Item): void => {
   let position = state.head
   while (position < state.items.length && state.items[position]!.place < item.place) position++
@@ -89,7 +102,7 @@ const putBack = (state: State, item: Item): void => {
   else state.items.splice(position, 0, item)
 }
 
-/** A delivery failed: once more, or to the dead letters (S-19). */
+/** Counts a failed delivery: the item comes back, or becomes a dead letter (S-19). */
 const failed = (state: State, item: Item, reason: string): void => {
   item.attempts++
   if (item.attempts >= state.attemptsMax) state.dead.push({ item, reason })
@@ -107,7 +120,7 @@ const operations = {
       return []
     }
   }),
-  /** Adds the first of them, as many as there is room for, unless somebody waits for room; replies with how many. */
+  /** Adds as many of the first items as there is room for, none if an offer waits for room; replies with how many. */
   offerAll: change({
     parameters: [],
     rest: [value],
@@ -120,7 +133,7 @@ const operations = {
       return [accepted.length] as const
     }
   }),
-  /** Waits for the first item; it is the client's once received. */
+  /** Waits for the first item. The client owns it after the receipt of the reply. */
   take: grant({
     parameters: [],
     lane: "takers",
@@ -128,7 +141,7 @@ const operations = {
     decide: decideTake,
     apply: (state, [], at) => [deliver(state, at, false).value] as const
   }),
-  /** As `take`, but replies with nothing where that would wait, or find the queue closed. */
+  /** As `take`, but replies with nothing where `take` would wait, or fail because the queue is closed. */
   poll: grant({
     parameters: [],
     lane: "takers",
@@ -136,7 +149,10 @@ const operations = {
     decide: (state, [], at) => at.isBehind || size(state) === 0 ? answer() : ready,
     apply: (state, [], at): readonly [] | readonly [Cell] => [deliver(state, at, false).value]
   }),
-  /** Waits for the first item and leases it: settled by `ack`, `giveBack` or `reject`. Replies with lease, attempt, value. */
+  /**
+   * Waits for the first item and leases it, until `ack`, `giveBack` or `reject` settles the lease. Replies with lease,
+   * attempt and value.
+   */
   takeLease: grant({
     parameters: [],
     lane: "takers",
@@ -146,7 +162,7 @@ const operations = {
       return [at.index, attempts + 1, value] as const
     }
   }),
-  /** The work is done: the item is gone. */
+  /** Settles a lease: the work is done, and the item is gone. */
   ack: change({
     parameters: [count],
     settles: true,
@@ -157,7 +173,7 @@ const operations = {
       return []
     }
   }),
-  /** The work was not done: the item comes back; `failed` 1 counts an attempt. */
+  /** Settles a lease: the work was not done, and the item comes back. 1: the delivery counts as failed. */
   giveBack: change({
     parameters: [count, count, word],
     settles: true,
@@ -170,7 +186,7 @@ const operations = {
       return []
     }
   }),
-  /** The item can never be worked on: to the dead letters, with the reason. */
+  /** Settles a lease: the item becomes a dead letter with this reason. */
   reject: change({
     parameters: [count, word],
     settles: true,
@@ -181,7 +197,7 @@ const operations = {
       return []
     }
   }),
-  /** No more offers; takers drain what is left. */
+  /** Refuses offers from now on; takers drain the queue. */
   close: change({
     parameters: [],
     apply: (state) => {
@@ -189,7 +205,7 @@ const operations = {
       return []
     }
   }),
-  /** Drops every queued item; replies with how many these were. */
+  /** Removes all queued items; replies with their number. */
   clear: change({
     parameters: [],
     decide: (state) => size(state) === 0 ? answer(0) : ready,
@@ -205,16 +221,18 @@ const operations = {
   isFull: read([], (state) => [room(state) > 0 ? 0 : 1] as const),
   /** Waits until no item is queued. */
   untilEmpty: read([], () => [], { lane: "conditions", decide: (state) => size(state) === 0 ? ready : wait }),
-  /** Waits until no item is queued or out: each is settled, or a dead letter. */
+  /** Waits until no item is queued or out: all are settled or dead letters. */
   untilSettled: read([], () => [], {
     lane: "conditions",
     decide: (state) => size(state) === 0 && state.out.size === 0 ? ready : wait
   }),
-  /** Queued items, leased items. */
+  /** Replies with the numbers of queued and of leased items. */
   size: read([], (state) => [size(state), state.leased] as const),
-  /** Reason, attempts and value of each dead letter, oldest first. */
+  /** Replies with reason, attempts and value of each dead letter, oldest first. */
   deadLetters: read([], (state) => state.dead.flatMap(({ item, reason }) => [reason, item.attempts, item.value]))
 }
+
+const item = Format.struct<Item>({ place: Format.count, value: Format.cell, attempts: Format.count })
 
 /** The kind behind `SharedQueue`. */
 export const queue = kindOf<State>()({
@@ -246,12 +264,22 @@ export const queue = kindOf<State>()({
     for (const { item } of state.out.values()) yield item.value
     for (const { item } of state.dead) yield item.value
   },
-  describe: (state) => ({
-    ...state,
-    items: queued(state),
-    head: 0,
-    out: [...state.out].map(([id, { item, leased }]) => ({ id, item, leased }))
-  }),
+  version: 1,
+  format: Format.convert(
+    Format.struct({
+      capacity: Format.number,
+      attemptsMax: Format.number,
+      queued: Format.list(item),
+      out: Format.map(Format.count, Format.struct<Out>({ item, leased: Format.boolean })),
+      leased: Format.count,
+      dead: Format.list(Format.struct<Dead>({ item, reason: Format.word })),
+      closed: Format.boolean,
+      accepted: Format.count,
+      settled: Format.count
+    }),
+    (state) => ({ ...state, queued: queued(state) }),
+    ({ queued, ...state }) => ({ ...state, items: queued, head: 0 })
+  ),
   check: (state, grants) => {
     const broken: Array<string> = []
     const items = queued(state)

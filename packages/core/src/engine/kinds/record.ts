@@ -1,11 +1,12 @@
 /**
- * Record: values by word, in order of first insertion. *Closed*, its fields are declared and stay: `Ref` has one field,
- * `Namespace` several. *Open*, entries come and go: a `Map`'s words are keys in canonical text, an `OpenNamespace`'s are
- * names. A value that is a number can be added to (S-25).
+ * Record: values by word, in order of first insertion. The fields of a *closed* record are declared and stay: a `Ref` has
+ * one field, a `Namespace` several. The entries of an *open* record come and go: the words of a `Map` are keys in canonical
+ * text, those of an `OpenNamespace` are names. The manager can add to a value that is a number (S-25).
  *
- * A version is the index of the change that wrote an entry, 0 at first: equal versions mean an unchanged entry. An entry
- * that is not there has version 0, too.
+ * The version of an entry is the index of the change that wrote it, 0 for an initial value: equal versions mean an
+ * unchanged entry. An absent entry has version 0, too.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
@@ -17,9 +18,9 @@ interface Entry {
   readonly word: string
   value: Cell
   version: number
-  /** What results of arithmetic must satisfy; absent: it is not a number. */
+  /** The bounds of sums, for a declared field that is a number. */
   readonly arithmetic: Arithmetic | undefined
-  /** Its neighbours in order of insertion, which a `Map` cannot be asked for from its end. */
+  /** The neighbours in order of insertion: a `Map` cannot be read from its end. */
   previous: Entry | undefined
   next: Entry | undefined
 }
@@ -38,11 +39,11 @@ interface State extends Reservation.Reservable, Scan.Scans {
   last: Entry | undefined
   /** Whether entries come and go. */
   readonly isOpen: boolean
-  /** Of entries that come. */
+  /** The bounds of sums, for all entries of an open record whose values are numbers. */
   readonly arithmetic: Arithmetic | undefined
 }
 
-/** An entry in a reply: its value and version, or nothing and 0. */
+/** An entry in a reply: value and version, or nothing and 0. */
 export type Found = readonly [value: Cell | null, version: number]
 
 const { change, read } = operationsOf<State, "conditions">()
@@ -56,7 +57,7 @@ const find = (state: State, word: string): Found => {
   return entry === undefined ? [null, 0] : [entry.value, entry.version]
 }
 
-const insert = (state: State, word: string, value: Cell, version: number, arithmetic: Arithmetic | undefined): void => {
+const insert = (state: State, word: string, value: Cell, version: number, arithmetic?: Arithmetic): void => {
   const entry: Entry = { word, value, version, arithmetic, previous: state.last, next: undefined }
   if (state.last !== undefined) state.last.next = entry
   state.last = entry
@@ -66,10 +67,10 @@ const insert = (state: State, word: string, value: Cell, version: number, arithm
 const put = (state: State, word: string, next: Cell, at: At): void => {
   at.retain(next)
   const entry = state.entries.get(word)
-  if (entry === undefined) insert(state, word, next, at.index, state.arithmetic)
+  if (entry === undefined) insert(state, word, next, at.index)
   else {
     at.release(entry.value)
-    // In place: an entry that is written often stays where it is in memory.
+    // In place, because this moves no entry in memory.
     entry.value = next
     entry.version = at.index
   }
@@ -89,7 +90,7 @@ const write = (state: State, word: string, next: Cell, at: At): void => {
   at.changed([word, next])
 }
 
-/** Removes an entry if it is there. */
+/** Removes an entry, if it exists. */
 const remove = (state: State, word: string, at: At): void => {
   const entry = state.entries.get(word)
   if (entry === undefined) return
@@ -97,7 +98,7 @@ const remove = (state: State, word: string, at: At): void => {
   at.changed([word, null])
 }
 
-/** Word and value of every entry in turn. */
+/** Word, value, word, value, … of all entries. */
 function* parts({ entries }: State): Generator<Argument> {
   for (const { value, word } of entries.values()) {
     yield word
@@ -105,7 +106,7 @@ function* parts({ entries }: State): Generator<Argument> {
   }
 }
 
-/** A closed record has the fields that were declared and no others; an open one may get any. */
+/** Refuses a word that is no declared field of a closed record. */
 const unknownField = ({ entries, isOpen }: State, name: string): Refusal<"UnknownField"> | undefined =>
   isOpen || entries.has(name) ? undefined : refuse("UnknownField", name)
 
@@ -117,7 +118,7 @@ const sum = (
   const unknown = unknownField(state, word)
   if (unknown !== undefined) return unknown
   const entry = state.entries.get(word)
-  const { arithmetic } = entry ?? state
+  const arithmetic = entry?.arithmetic ?? state.arithmetic
   if (arithmetic === undefined) return refuse("NotANumber")
   const result = (entry === undefined ? 0 : Number(entry.value.text)) + by
   const { above, below, integer, maximum, minimum } = arithmetic
@@ -127,10 +128,10 @@ const sum = (
     : refuse("OutOfBounds", result)
 }
 
-/** What a number's value is; NaN for anything else. JSON has no word for what is not finite: it is text. */
+/** The number that a value is; NaN for other values. Numbers that are not finite are text in JSON. */
 const numberOf = ({ value: { text } }: Entry): number => Number(text?.startsWith("\"") ? text.slice(1, -1) : text)
 
-/** Waits until the entry is there and meets a condition (S-29). */
+/** Waits until the entry exists and meets a condition (S-29). */
 const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean) => {
   const entry = state.entries.get(word)
   if (entry === undefined) return unknownField(state, word) ?? wait
@@ -141,11 +142,11 @@ const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean
 // operations
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Of every record. */
+/** The operations of all records. */
 const operations = {
-  /** Replies with nothing and 0 if there is no such entry. */
+  /** Replies with value and version; with nothing and 0 if the entry is absent. */
   get: read([word], (state, [word]) => find(state, word)),
-  /** Word and value of every entry, of one instant. */
+  /** Replies with word, value, word, value, … of all entries. */
   entries: read([], (state): ReadonlyArray<Argument> => [...parts(state)]),
   set: change({
     parameters: [word, value],
@@ -155,7 +156,7 @@ const operations = {
       return []
     }
   }),
-  /** Word, value, word, value, …: all in one step, and one change for those who watch. */
+  /** Word, value, word, value, …: sets all in one step, with one change for watchers. */
   setAll: change({
     parameters: [],
     rest: [word, value],
@@ -173,7 +174,7 @@ const operations = {
       return []
     }
   }),
-  /** Adds to a number, to 0 if it is not there, and replies with the sum. */
+  /** Adds to a number, to 0 if the entry is absent, and replies with the sum. */
   add: change({
     parameters: [word, number],
     decide: (state, [word, by]) => {
@@ -188,9 +189,9 @@ const operations = {
   }),
   ...Reservation.operations({
     key: word,
-    /** A version; 0: there is no entry. */
+    /** A version; 0: the entry is absent or has its initial value. */
     expected: count,
-    /** Nothing removes the entry. */
+    /** A value, or nothing to remove the entry. */
     next: valueOrNothing,
     absent: unknownField,
     unfit: ({ isOpen }: State, name, next) => isOpen || next !== null ? undefined : refuse("FieldStays", name),
@@ -198,31 +199,31 @@ const operations = {
     isExpected: (state, word, version) => find(state, word)[1] === version,
     replace: (state, word, next, at) => next === null ? remove(state, word, at) : write(state, word, next, at)
   }),
-  /** Waits until the entry has this value: values are canonical text (S-25). */
+  /** Waits until the entry has this value. Equal values are equal canonical text (S-25). */
   untilEquals: read([word, value], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word, value]) => entryMeets(state, word, (entry) => isEqual(entry.value, value))
   }),
-  /** Waits until the entry is a number from a minimum up; replies with it. */
+  /** Waits until the entry is a number of at least this minimum; replies with the entry. */
   untilAtLeast: read([word, number], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word, minimum]) => entryMeets(state, word, (entry) => numberOf(entry) >= minimum)
   }),
-  /** Waits until the entry is a number up to a maximum; replies with it. */
+  /** Waits until the entry is a number of at most this maximum; replies with the entry. */
   untilAtMost: read([word, number], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word, maximum]) => entryMeets(state, word, (entry) => numberOf(entry) <= maximum)
   })
 }
 
-/** Of a record whose entries come and go. */
+/** The operations of open records. */
 const openOperations = {
   ...operations,
   has: read([word], (state, [word]) => [state.entries.has(word) ? 1 : 0] as const),
   size: read([], (state) => [state.entries.size] as const),
   words: read([], (state): ReadonlyArray<string> => [...state.entries.keys()]),
   values: read([], (state): ReadonlyArray<Cell> => Array.from(state.entries.values(), ({ value }) => value)),
-  /** Replies with the value that is there, or with nothing when the given one was set. */
+  /** Sets an absent entry and replies with nothing, or replies with the existing entry. */
   setIfAbsent: change({
     parameters: [word, value],
     decide: (state, [word]) => state.entries.has(word) ? answer(...find(state, word)) : ready,
@@ -231,7 +232,7 @@ const openOperations = {
       return [null, 0]
     }
   }),
-  /** Replies with what was removed, or nothing. */
+  /** Removes an entry and replies with it; with nothing and 0 if it is absent. */
   remove: change({
     parameters: [word],
     decide: (state, [word]) => state.entries.has(word) ? ready : answer(null, 0),
@@ -241,7 +242,7 @@ const openOperations = {
       return found
     }
   }),
-  /** Removes those that are there, in one step and with one change; replies with how many these were. */
+  /** Removes the existing ones of these entries, in one step and with one change; replies with their number. */
   removeAll: change({
     parameters: [],
     rest: [word],
@@ -258,7 +259,7 @@ const openOperations = {
       return [gone.length / 2] as const
     }
   }),
-  /** Replies with the word and value of the entry that was inserted last, or with nothing. */
+  /** Removes the entry that was inserted last, and replies with word and value; with nothing if there are no entries. */
   removeLast: change({
     parameters: [],
     decide: (state) => state.last === undefined ? answer() : ready,
@@ -268,7 +269,7 @@ const openOperations = {
       return [word, value]
     }
   }),
-  /** One change without parts for those who watch. */
+  /** Removes all entries. Watchers get one change without parts. */
   clear: change({
     parameters: [],
     decide: (state) => state.last === undefined ? answer() : ready,
@@ -281,17 +282,17 @@ const openOperations = {
     }
   }),
   ...Scan.operations<State>(parts, 2),
-  /** Waits until the entry is there, and replies with it. */
+  /** Waits until the entry exists, and replies with it. */
   untilHas: read([word], (state, [word]) => find(state, word), {
     lane: "conditions",
     decide: (state, [word]) => entryMeets(state, word, () => true)
   }),
-  /** Waits until there is no such entry. */
+  /** Waits until the entry is absent. */
   untilRemoved: read([word], () => [], {
     lane: "conditions",
     decide: (state, [word]) => state.entries.has(word) ? wait : ready
   }),
-  /** Waits until the number of entries is between two; replies with it. */
+  /** Waits until the number of entries is between a minimum and a maximum; replies with the number. */
   untilSize: read([count, count], (state) => [state.entries.size] as const, {
     lane: "conditions",
     decide: ({ entries }, [minimum, maximum]) => entries.size >= minimum && entries.size <= maximum ? ready : wait
@@ -302,12 +303,22 @@ const openOperations = {
 // kinds
 // ---------------------------------------------------------------------------------------------------------------
 
-/** `""`, or for a number `"integer"` or `"real"` and its bounds: minimum, maximum, and the exclusive ones. */
-const arithmetic = (option: string): Arithmetic | undefined => {
+/** `""`, or for a number `"integer"` or `"real"` and its bounds: minimum, maximum, exclusive minimum and maximum. */
+const arithmeticOf = (option: string): Arithmetic | undefined => {
   const [type, ...bounds] = option.split(" ")
   const [minimum = -Infinity, maximum = Infinity, above = -Infinity, below = Infinity] = bounds.map(Number)
   return type === "" ? undefined : { integer: type === "integer", minimum, maximum, above, below }
 }
+
+const arithmetic = Format.struct<Arithmetic>({
+  integer: Format.boolean,
+  minimum: Format.number,
+  maximum: Format.number,
+  above: Format.number,
+  below: Format.number
+})
+
+type SavedEntry = Pick<Entry, "arithmetic" | "value" | "version" | "word">
 
 const kind = {
   lanes: ["conditions", "reservations"],
@@ -321,11 +332,27 @@ const kind = {
     for (const { value } of state.entries.values()) yield value
     yield* Scan.values(state)
   },
-  describe: (state: State) => ({
-    entries: Array.from(state.entries.values(), ({ value, version, word }) => ({ word, value, version })),
-    reservation: state.reservation ?? null,
-    scans: [...state.scans]
-  }),
+  version: 1,
+  format: Format.convert(
+    Format.struct({
+      isOpen: Format.boolean,
+      arithmetic: Format.optional(arithmetic),
+      entries: Format.list(Format.struct<SavedEntry>({
+        word: Format.word,
+        value: Format.cell,
+        version: Format.count,
+        arithmetic: Format.optional(arithmetic)
+      })),
+      ...Reservation.fields,
+      ...Scan.fields
+    }),
+    (state: State) => ({ ...state, entries: [...state.entries.values()] }),
+    ({ entries, ...saved }) => {
+      const state: State = { ...saved, entries: new Map(), last: undefined }
+      for (const { arithmetic, value, version, word } of entries) insert(state, word, value, version, arithmetic)
+      return state.entries.size === entries.length ? state : new Format.Malformed("has a word twice").at("entries")
+    }
+  ),
   check: (state: State, grants: ReadonlyArray<Grant>) => {
     const broken = [...Reservation.check(state, Scan.others(state, grants)), ...Scan.check(state, grants)]
     let last = state.last
@@ -333,7 +360,7 @@ const kind = {
       if (last !== entry) return [...broken, "I2: the links between entries are not their order"]
       last = entry.previous
     }
-    return last === undefined ? broken : [...broken, "I2: an entry that is gone is linked still"]
+    return last === undefined ? broken : [...broken, "I2: a removed entry is still linked"]
   }
 } as const
 
@@ -346,18 +373,18 @@ const make = (isOpen: boolean, arithmetic?: Arithmetic): State => ({
   scans: new Map()
 })
 
-/** Its options name its fields in order, with what can be done to each. */
+/** The options are the fields by name, in order; each says whether and how the field is a number. */
 const closed = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<"InvalidOptions"> => {
   const names = Object.keys(options)
   if (names.length === 0 || names.length !== values.length) {
     return refuse("InvalidOptions", `${names.length} fields with ${values.length} initial values`)
   }
   const state = make(false)
-  for (const [i, name] of names.entries()) insert(state, name, values[i]!, 0, arithmetic(String(options[name])))
+  for (const [i, name] of names.entries()) insert(state, name, values[i]!, 0, arithmeticOf(String(options[name])))
   return state
 }
 
-/** `values`: what can be done to every entry; absent: nothing. */
+/** The option `values` says whether and how all entries are numbers; absent: they are not. */
 const open = {
   ...kind,
   operations: openOperations,
@@ -367,7 +394,7 @@ const open = {
       is: (u): u is string => u === undefined || typeof u === "string"
     } satisfies Parameter<string>
   },
-  initial: ({ values = "" }: { readonly values?: string }): State => make(true, arithmetic(values))
+  initial: ({ values = "" }: { readonly values?: string }): State => make(true, arithmeticOf(values))
 }
 
 /** The kind behind `SharedRef` and `SharedNumber`. */

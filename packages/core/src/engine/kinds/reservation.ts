@@ -5,6 +5,7 @@
  * While an object is reserved, only its holder's compare-and-set succeeds, so each of n contending updaters needs a
  * constant number of calls. A plain `set` ignores reservations: the holder then conflicts once more and goes on.
  */
+import * as Format from "../Format.ts"
 import {
   answer,
   type At,
@@ -20,7 +21,7 @@ import {
 import { count, type Parameter, word } from "../Parameter.ts"
 import type { Argument } from "../Value.ts"
 
-/** How long an updater may hold a reservation, in milliseconds: its process may be frozen. */
+/** How long a reservation lasts at most, in milliseconds: the process of its holder may be frozen. */
 const holdMilliseconds = 5_000
 
 /** The part of a kind's state that reservations need. */
@@ -28,7 +29,7 @@ export interface Reservable {
   reservation: GrantId | undefined
 }
 
-/** How a kind reads and replaces one of its entries, for `operations`. */
+/** How a kind reads and replaces its entries. */
 export interface Entries<
   State,
   Key extends Argument,
@@ -75,7 +76,10 @@ export const operations = <
   const { absent, expected, find, isExpected, key, next, replace, unfit } = entries
   const { change, grant } = operationsOf<State, "reservations">()
   return {
-    /** Key, what is expected, what replaces it, reservation or 0. Replies with the entry if it is not as expected. */
+    /**
+     * Key, expected entry, new entry, reservation or 0. Replies with nothing when the entry was replaced, with the
+     * current entry when it is not the expected one or another updater has a reservation.
+     */
     compareAndSet: change({
       parameters: [key, expected, next, count],
       decide: (state, [key, expected, next, reservation], at): Decision<Absent | Unfit> =>
@@ -89,7 +93,7 @@ export const operations = <
         return []
       }
     }),
-    /** Waits until the object can be reserved; replies with the reservation and the entry of a key. */
+    /** Waits until no other updater has a reservation; replies with a reservation and the entry of a key. */
     reserve: grant({
       parameters: [key],
       lane: "reservations",
@@ -100,7 +104,7 @@ export const operations = <
         return [at.index, ...find(state, key)]
       }
     }),
-    /** Gives a reservation back unused; a reason may follow. */
+    /** Ends a reservation without an update; a reason may follow. */
     endReservation: change({
       parameters: [count],
       rest: [word],
@@ -117,12 +121,15 @@ export const operations = <
   }
 }
 
+/** For `Kind.format`. */
+export const fields = { reservation: Format.optional(Format.count) }
+
 /** For `Kind.revoke`. */
 export const revoke = (state: Reservable, { id }: Grant): void => {
   if (state.reservation === id) state.reservation = undefined
 }
 
-/** For `Kind.check`, of the grants that are of nothing else. */
+/** For `Kind.check`: of the grants of reservations. */
 export const check = (state: Reservable, grants: ReadonlyArray<{ readonly id: GrantId }>): ReadonlyArray<string> =>
   grants.length > 1 || grants[0]?.id !== state.reservation
     ? [`I5: the reservation is ${state.reservation} and granted to ${grants.map(({ id }) => id)}`]

@@ -1,10 +1,11 @@
 /**
- * Scans: everything an object holds, of one instant, page by page: it may be more than fits into one reply.
+ * Scans: all values of an object at one instant, read page by page, because they may not fit into one reply.
  *
- * A scan copies the references, not the values, and counts them (S-23). Pages are read from that copy, whatever happens
- * to the object meanwhile; the reader asks for the next one when it is ready for it. What fits into one page is answered
- * at once, without a copy and without a change. A scan is a grant: it ends with its reader.
+ * A scan copies references, not values, and retains them (S-23). Pages are read from that copy, so later changes of the
+ * object are not seen. The reader asks for each page. Values that fit into one page are returned at once, without a copy
+ * and without a change. A scan is a grant: it ends with its reader.
  */
+import * as Format from "../Format.ts"
 import { type At, type Grant, type GrantId, operationsOf, ready, refuse } from "../Operation.ts"
 import { firstPage } from "../Page.ts"
 import { count } from "../Parameter.ts"
@@ -12,7 +13,7 @@ import { type Argument, type Cell, isCell } from "../Value.ts"
 
 /** The part of a kind's state that scans need. */
 export interface Scans {
-  readonly scans: Map<GrantId, ReadonlyArray<Argument>>
+  readonly scans: Map<GrantId, Array<Argument>>
 }
 
 function* from(parts: ReadonlyArray<Argument>, start: number): Generator<Argument> {
@@ -21,13 +22,13 @@ function* from(parts: ReadonlyArray<Argument>, start: number): Generator<Argumen
 
 const isHeld = (state: Scans, scan: GrantId, at: At): boolean => state.scans.has(scan) && at.held(scan) !== undefined
 
-/** Forgets what was scanned. */
+/** Releases the copy of a scan. */
 const end = (state: Scans, scan: GrantId, at: At): void => {
   for (const part of state.scans.get(scan) ?? []) if (isCell(part)) at.release(part)
   state.scans.delete(scan)
 }
 
-/** The operations of scans over `all` that a state holds, in groups that no page tears apart. */
+/** The operations of scans over the values `all` of a state, in groups that no page divides. */
 export const operations = <State extends Scans>(all: (state: State) => Iterable<Argument>, group: number) => {
   const { change, grant, read } = operationsOf<State>()
   return {
@@ -36,7 +37,7 @@ export const operations = <State extends Scans>(all: (state: State) => Iterable<
       parameters: [count],
       decide: (state, [bytesMax]) => {
         const { isLast, page } = firstPage(all(state), group, bytesMax)
-        // Not by `answer`: a call takes fewer arguments than a page may have parts.
+        // `answer` takes a part for each argument, and a page may have more parts than a call has arguments.
         return isLast ? { _tag: "Answer", reply: [0, ...page] } : ready
       },
       apply: (state, [bytesMax], at): readonly [scan: GrantId, ...page: ReadonlyArray<Argument>] => {
@@ -55,7 +56,7 @@ export const operations = <State extends Scans>(all: (state: State) => Iterable<
       },
       { decide: (state, [scan], at) => isHeld(state, scan, at) ? ready : refuse("NotHeld", scan) }
     ),
-    /** Gives a scan back, read to its end or not. */
+    /** Ends a scan, read to its end or not. */
     endScan: change({
       parameters: [count],
       settles: true,
@@ -72,15 +73,18 @@ export const operations = <State extends Scans>(all: (state: State) => Iterable<
 /** For `Kind.revoke`. */
 export const revoke = (state: Scans, { id }: Grant, at: At): void => end(state, id, at)
 
+/** For `Kind.format`. */
+export const fields = { scans: Format.map(Format.count, Format.list(Format.argument)) }
+
 /** For `Kind.values`. */
 export const values = (state: Scans): ReadonlyArray<Cell> => [...state.scans.values()].flat().filter(isCell)
 
-/** For `Kind.check`: the grants that are no scans. */
+/** For `Kind.check`: the grants that are not scans. */
 export const others = (state: Scans, grants: ReadonlyArray<Grant>): ReadonlyArray<Grant> =>
   grants.filter(({ id }) => !state.scans.has(id))
 
 /** For `Kind.check`. */
 export const check = (state: Scans, grants: ReadonlyArray<Grant>): ReadonlyArray<string> => {
   const granted = new Set(grants.map(({ id }) => id))
-  return [...state.scans.keys()].filter((id) => !granted.has(id)).map((id) => `I3: scan ${id} is granted to nobody`)
+  return [...state.scans.keys()].filter((id) => !granted.has(id)).map((id) => `I3: scan ${id} has no grant`)
 }

@@ -1,9 +1,10 @@
 /**
- * Semaphore: so many permits, held by several at a time, first come first served.
+ * Semaphore: a number of permits that several callers hold at a time, FIFO.
  *
- * I2: permits free + held = all there are. A hold is the grant of the operation that got it; its id is the fencing
- * token of the permits.
+ * I2: free permits + held permits = all permits. A hold is the grant of the operation that acquired it; the grant's id
+ * is the fencing token.
  */
+import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
 import { count } from "../Parameter.ts"
@@ -28,7 +29,7 @@ const giveBack = (state: State, id: GrantId): void => {
 }
 
 const operations = {
-  /** Waits until there are that many permits, and takes them. Replies with the token. */
+  /** Waits until that many permits are free, and takes them. Replies with the token. */
   acquire: grant({
     parameters: [count],
     lane: "waiting",
@@ -37,10 +38,10 @@ const operations = {
       permits > state.permits ? refuse("TooManyPermits", state.permits) : permits > state.free ? wait : ready,
     apply: (state, [permits], at) => take(state, permits, at)
   }),
-  /** Takes that many permits if they are there, and nobody waits for some; else replies with nothing. */
+  /** Takes that many permits if they are free and no call waits for permits; else replies with nothing. */
   tryAcquire: grant({
     parameters: [count],
-    // Where it would wait, so that it is told whether others do: a small request does not overtake a large one (S-13).
+    // It never waits there, but `isBehind` is about this lane: a small request does not overtake a large one (S-13).
     lane: "waiting",
     guarded: false,
     decide: (state, [permits], at) =>
@@ -61,7 +62,7 @@ const operations = {
       return []
     }
   }),
-  /** Permits that nobody holds. */
+  /** Replies with the number of free permits. */
   available: read([], (state) => [state.free] as const)
 }
 
@@ -79,7 +80,12 @@ export const semaphore = kindOf<State>()({
   pristine: (state) => state.holds.size === 0,
   revoke: (state, { id }) => giveBack(state, id),
   values: () => [],
-  describe: (state) => ({ ...state, holds: [...state.holds] }),
+  version: 1,
+  format: Format.struct({
+    permits: Format.count,
+    free: Format.count,
+    holds: Format.map(Format.count, Format.count)
+  }),
   check: ({ free, holds, permits }, grants) => {
     const held = [...holds.values()].reduce((sum, n) => sum + n, 0)
     const broken: Array<string> = []

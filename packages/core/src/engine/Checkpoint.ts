@@ -1,0 +1,361 @@
+/**
+ * Saving and loading a whole manager: everything that its future depends on, as plain data.
+ *
+ * Left out is what the program brings (kinds and limits), and what follows from the rest: a lane is in the order of
+ * arrival; counts, names and deadlines repeat what objects, sessions and grants say. Every order that decides something
+ * is kept. An operation is saved by its name, for its position is that of one release.
+ *
+ * Loading refuses what is not such data, what names something that is not there, and a state in which an invariant does
+ * not hold. It refuses as a whole: there is a manager in the saved state, or none.
+ */
+import * as Admission from "./Admission.ts"
+import { create } from "./Creation.ts"
+import * as Directory from "./Directory.ts"
+import { Engine, type EngineOptions } from "./Engine.ts"
+import * as Format from "./Format.ts"
+import * as Grants from "./Grants.ts"
+import type { CallInput, Outcome } from "./Inputs.ts"
+import * as Invariants from "./Invariants.ts"
+import type { Client, Grant } from "./Operation.ts"
+import * as References from "./References.ts"
+import type { Answered, EngineState, Parked, Place, Session, SharedObject, Watcher } from "./State.ts"
+import { directory, isCell, type ObjectId } from "./Value.ts"
+import * as Waiting from "./Waiting.ts"
+import * as Watchers from "./Watchers.ts"
+
+/** The version of the whole: grows when `manager` below changes. */
+const version = 1
+
+/** A manager's state, between two steps. Its outputs must have been taken: they are not part of it. */
+export const save = (state: EngineState): Format.Json => {
+  if (state.outputs.length + state.touched.size + state.unreferenced.size > 0) {
+    throw new Error("a manager is saved between two steps, when its outputs have been taken")
+  }
+  return manager.save({
+    ...state,
+    version,
+    sessions: [...state.sessions.values()].map((session) => savedSession(state, session)),
+    objects: [...state.objects.values()].filter(({ id }) => id !== directory).map(savedObject),
+    watchers: [...state.objects.get(directory)!.watchers.values()],
+    grants: [...state.sessions.values()].flatMap(({ grants }) => [...grants.values()]).sort((a, b) => a.id - b.id)
+  })
+}
+
+/** A manager in the state that was saved, or why there is none. */
+export const load = (options: Omit<EngineOptions, "epoch">, data: unknown): Engine | Format.Malformed => {
+  const saved = manager.load(data)
+  if (saved instanceof Format.Malformed) return saved
+  const engine = new Engine({ ...options, epoch: saved.epoch })
+  const malformed = restore(engine, saved)
+  if (malformed !== undefined) return malformed
+  const [violation] = Invariants.violations(engine)
+  return violation === undefined ? engine : refused(`is no state of a manager. ${violation}`)
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// formats
+// ---------------------------------------------------------------------------------------------------------------
+
+type SavedCall = Omit<CallInput, "operation"> & { readonly operation: string }
+
+type SavedParked = Omit<Parked, "session" | "calls" | "places"> & {
+  readonly calls: ReadonlyArray<SavedCall>
+  readonly places: ReadonlyArray<Pick<Place, "call" | "lane">>
+}
+
+type Success = Extract<Outcome, { readonly _tag: "Success" }>
+type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
+
+type SavedAnswered = Answered & { readonly sequence: number }
+
+type SavedSession = Pick<Session, "id" | "label" | "lastSequence" | "imports"> & {
+  readonly requests: ReadonlyArray<SavedParked | SavedAnswered>
+}
+
+type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint" | "keep"> & {
+  readonly kind: string
+  readonly version: number
+  readonly state: Format.Json
+  readonly watchers: ReadonlyArray<Watcher>
+}
+
+type Saved =
+  & Pick<EngineState, "epoch" | "index" | "now" | "nextObject" | "arrivals" | "dropsSinceTrace" | "suspects">
+  & {
+    readonly version: typeof version
+    readonly sessions: ReadonlyArray<SavedSession>
+    readonly objects: ReadonlyArray<SavedObject>
+    /** Of the directory. */
+    readonly watchers: ReadonlyArray<Watcher>
+    readonly grants: ReadonlyArray<Grant>
+  }
+
+const { argument, boolean, count, finite, integer, list, literal, map, optional, struct, tagged, word } = Format
+
+const parked = struct<SavedParked>({
+  _tag: literal("Parked"),
+  sequence: count,
+  guard: list(count),
+  calls: list(struct<SavedCall>({ object: count, operation: word, args: list(argument) })),
+  arrival: count,
+  since: count,
+  places: list(struct({ call: count, lane: word }))
+})
+
+const answered = struct<SavedAnswered>({
+  _tag: literal("Answered"),
+  sequence: count,
+  index: count,
+  outcome: tagged<Outcome>({
+    Success: struct<Success>({ _tag: literal("Success"), reply: list(argument) }),
+    Failure: struct<Failure>({ _tag: literal("Failure"), error: word, details: list(argument) })
+  }),
+  granted: count
+})
+
+const session = struct<SavedSession>({
+  id: count,
+  label: struct<Client>({ name: word, pid: finite }),
+  lastSequence: count,
+  requests: list(tagged<SavedParked | SavedAnswered>({ Parked: parked, Answered: answered })),
+  imports: map(count, count)
+})
+
+const watchers = list(struct<Watcher>({ session: count, sequence: count, credit: integer, lagged: boolean }))
+
+const object = struct<SavedObject>({
+  id: count,
+  kind: word,
+  version: count,
+  name: optional(word),
+  agreement: word,
+  fingerprint: word,
+  keep: boolean,
+  state: Format.json,
+  watchers
+})
+
+const manager = struct<Saved>({
+  version: literal(version),
+  epoch: finite,
+  index: count,
+  now: finite,
+  nextObject: count,
+  arrivals: count,
+  dropsSinceTrace: count,
+  sessions: list(session),
+  objects: list(object),
+  watchers,
+  grants: list(struct<Grant>({
+    id: count,
+    session: count,
+    sequence: count,
+    object: count,
+    byReceipt: boolean,
+    deadline: optional(finite)
+  })),
+  suspects: Format.set(count)
+})
+
+// ---------------------------------------------------------------------------------------------------------------
+// saving
+// ---------------------------------------------------------------------------------------------------------------
+
+const savedSession = ({ objects }: EngineState, session: Session): SavedSession => {
+  const savedCall = ({ args, object, operation }: CallInput): SavedCall => ({
+    args,
+    object,
+    operation: objects.get(object)!.operations[operation]![0]
+  })
+  const requests = Array.from(session.requests, ([sequence, request]) =>
+    request._tag === "Parked"
+      ? { ...request, calls: request.calls.map(savedCall) }
+      : { ...request, sequence })
+  return { ...session, requests }
+}
+
+const savedObject = ({ kind, state, watchers, ...object }: SharedObject): SavedObject => ({
+  ...object,
+  kind: kind.name,
+  version: kind.version,
+  state: kind.format.save(state),
+  watchers: [...watchers.values()]
+})
+
+// ---------------------------------------------------------------------------------------------------------------
+// loading
+// ---------------------------------------------------------------------------------------------------------------
+
+type Refused = Format.Malformed | undefined
+
+const refused = (issue: string): Format.Malformed => new Format.Malformed(issue)
+
+/** One after the other, up to the first that is refused. */
+const each = <A>(name: string, items: ReadonlyArray<A>, restore: (item: A, i: number) => Refused): Refused => {
+  for (let i = 0; i < items.length; i++) {
+    const malformed = restore(items[i]!, i)
+    if (malformed !== undefined) return malformed.at(i).at(name)
+  }
+  return undefined
+}
+
+/** Fills a new engine: first all that can be named, then what names it. */
+const restore = (engine: Engine, saved: Saved): Refused => {
+  const { state } = engine
+  const { arrivals, dropsSinceTrace, grants, index, nextObject, now, objects, sessions, suspects, watchers } = saved
+  Object.assign(state, { arrivals, dropsSinceTrace, index, nextObject, now })
+  const waiting: Array<Waiter> = []
+  return each("sessions", sessions, (session) => restoreSession(engine, session)) ??
+    each("objects", objects, (object, i) => restoreObject(state, object, objects[i - 1]?.id ?? directory)) ??
+    each("objects", objects, ({ id, watchers }) => {
+      const object = state.objects.get(id)!
+      return retainValues(state, object) ?? restoreWatchers(state, object, watchers)
+    }) ??
+    restoreWatchers(state, state.objects.get(directory)!, watchers) ??
+    each("sessions", sessions, (session) => restoreHeld(state, session, waiting)) ??
+    restoreLanes(state, waiting)?.at("sessions") ??
+    each("grants", grants, (grant, i) => restoreGrant(state, grant, grants[i - 1]?.id ?? 0)) ??
+    each("suspects", [...suspects], (id) => {
+      state.suspects.add(id)
+      return state.objects.has(id) ? undefined : notThere
+    })
+}
+
+const notThere = refused("names an object that is not there")
+const noSession = refused("names a session that is not there")
+
+const restoreSession = (engine: Engine, { id, label, lastSequence }: SavedSession): Refused => {
+  const { sessions } = engine.state
+  if (sessions.has(id)) return refused("has the id of an earlier session")
+  engine.step({ _tag: "Open", session: id, label })
+  sessions.get(id)!.lastSequence = lastSequence
+  return undefined
+}
+
+const restoreObject = (state: EngineState, saved: SavedObject, previous: ObjectId): Refused => {
+  const { id, kind: name, version } = saved
+  if (id <= previous || id >= state.nextObject) return refused("is out of order").at("id")
+  const kind = name === Directory.kind.name ? undefined : state.kinds.get(name)
+  if (kind === undefined) return refused(`names ${name}, which this manager does not know`).at("kind")
+  if (version !== kind.version) {
+    return refused(`is ${version}, and this manager knows version ${kind.version} of ${name}`).at("version")
+  }
+  if (saved.name !== undefined && state.names.has(saved.name)) return refused("names an earlier object").at("name")
+  const loaded: unknown = kind.format.load(saved.state)
+  if (loaded instanceof Format.Malformed) return loaded.at("state")
+  create(state, { ...saved, kind, state: loaded })
+  return undefined
+}
+
+/** Counts what the values of an object refer to. */
+const retainValues = (state: EngineState, { kind, state: value }: SharedObject): Refused => {
+  for (const cell of kind.values(value)) {
+    if (!areIds(state, cell.handles)) return notThere.at("state")
+    References.retain(state, cell)
+  }
+  return undefined
+}
+
+const restoreWatchers = (state: EngineState, object: SharedObject, watchers: ReadonlyArray<Watcher>): Refused =>
+  each("watchers", watchers, (watcher) => {
+    const session = state.sessions.get(watcher.session)
+    if (session === undefined) return noSession
+    if (object.kind.snapshot === undefined) return refused(`watches a ${object.kind.name}`)
+    if (session.watches.has(watcher.sequence)) return refused("has the sequence of an earlier one")
+    Watchers.join(object, session, watcher)
+    return undefined
+  })
+
+/** Whether these are ids of objects that are, or were. */
+const areIds = ({ nextObject }: EngineState, ids: Iterable<ObjectId>): boolean => {
+  for (const id of ids) if (id === directory || id >= nextObject) return false
+  return true
+}
+
+/** What a session has been told of and not dropped, and its requests. */
+const restoreHeld = (state: EngineState, { id, imports, requests }: SavedSession, waiting: Array<Waiter>): Refused => {
+  const session = state.sessions.get(id)!
+  if (!areIds(state, imports.keys())) return notThere.at("imports")
+  for (const [id, times] of imports) {
+    session.imports.set(id, times)
+    const object = state.objects.get(id)
+    if (object !== undefined) object.references += times
+  }
+  return each("requests", requests, (saved) => {
+    const { sequence } = saved
+    if (session.requests.has(sequence)) return refused("has the sequence of an earlier request")
+    if (saved._tag === "Parked") return restoreParked(state, session, saved, waiting)
+    const { _tag, granted, index, outcome } = saved
+    session.requests.set(sequence, { _tag, index, outcome, granted })
+    return undefined
+  })
+}
+
+/** A request that waits, and the places to give to it. */
+interface Waiter {
+  readonly session: Session
+  readonly parked: Parked
+  readonly places: SavedParked["places"]
+}
+
+/** Puts a waiting request where it stands among those of its session. The lanes come when all are known. */
+const restoreParked = (
+  state: EngineState,
+  session: Session,
+  saved: SavedParked,
+  waiting: Array<Waiter>
+): Refused => {
+  const { _tag, arrival, guard, places, sequence, since } = saved
+  const objects = saved.calls.map(({ object }) => state.objects.get(object))
+  const calls = saved.calls.map(({ args, object, operation }, i): CallInput => ({
+    object,
+    operation: objects[i]?.operations.findIndex(([name]) => name === operation) ?? -1,
+    args
+  }))
+  const malformed = each("calls", calls, ({ args, operation }, i) => {
+    const object = objects[i]
+    if (object === undefined) return notThere
+    const named = object.operations[operation]
+    if (named === undefined) return refused(`is no operation of a ${object.kind.name}`).at("operation")
+    const mismatch = Admission.mismatch(named[1], args)
+    if (mismatch !== undefined) return refused(`must be ${String(mismatch.details[0])}`).at("args")
+    return args.every((argument) => !isCell(argument) || areIds(state, argument.handles))
+      ? undefined
+      : notThere.at("args")
+  })
+  if (malformed !== undefined) return malformed
+  const joint = calls.length === 1 ? undefined : Admission.jointRefusal(state, calls, objects)
+  if (joint !== undefined) return refused(`cannot be: ${joint.details.join(" ")}`).at("calls")
+  const stands = places.length > 0 && new Set(places.map(({ call }) => call)).size === places.length &&
+    places.every(({ call, lane }) => objects[call]?.lanes.has(lane))
+  if (!stands) return refused("must be a lane for one of its calls or more").at("places")
+  const parked: Parked = { _tag, session: session.id, sequence, guard, calls, arrival, since, places: [] }
+  session.requests.set(sequence, parked)
+  waiting.push({ session, parked, places })
+  return undefined
+}
+
+const restoreLanes = (state: EngineState, waiting: Array<Waiter>): Refused => {
+  let last = 0
+  for (const { parked, places, session } of waiting.sort((a, b) => a.parked.arrival - b.parked.arrival)) {
+    if (parked.arrival <= last || parked.arrival > state.arrivals) return refused("have requests out of order")
+    last = parked.arrival
+    Waiting.park(state, session, parked)
+    for (const { call, lane } of places) {
+      const { object: id, operation } = parked.calls[call]!
+      const object = state.objects.get(id)!
+      Waiting.join(object, parked, call, lane, object.operations[operation]![1].access === "read")
+    }
+  }
+  return undefined
+}
+
+const restoreGrant = (state: EngineState, grant: Grant, previous: number): Refused => {
+  const session = state.sessions.get(grant.session)
+  const object = state.objects.get(grant.object)
+  if (grant.id <= previous || grant.id > state.index) return refused("is out of order").at("id")
+  if (session === undefined) return noSession
+  if (object === undefined) return notThere
+  Grants.bind(state, session, object, grant)
+  return undefined
+}

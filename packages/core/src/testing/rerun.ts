@@ -1,0 +1,53 @@
+/**
+ * The inputs of a run again, in other engines: a manager's state and outputs are a function of its inputs alone (I1), and
+ * saving and loading it in between changes nothing.
+ */
+import * as Checkpoint from "../engine/Checkpoint.ts"
+import { Engine, type EngineOptions } from "../engine/Engine.ts"
+import { Malformed } from "../engine/Format.ts"
+import type { Input } from "../engine/Inputs.ts"
+import * as StateHash from "../engine/StateHash.ts"
+
+/** A run, and how to run it again. */
+export interface Rerun {
+  /** The engine that ran, in its last state. */
+  readonly engine: Engine
+  readonly options: EngineOptions
+  readonly inputs: ReadonlyArray<Input>
+  /** Before which of the inputs a second engine is loaded. */
+  readonly loadedBefore: number
+  /** Sees each engine before its first input, to tamper with it. */
+  readonly onEngine: (engine: Engine) => void
+}
+
+/** Where an engine that is given the same inputs, or one that is loaded from it, goes another way: as sentences. */
+export const rerun = ({ engine, inputs, loadedBefore, onEngine, options }: Rerun): ReadonlyArray<string> => {
+  const again = new Engine(options)
+  onEngine(again)
+  for (const input of inputs.slice(0, loadedBefore)) next(again, input)
+  const loaded = Checkpoint.load(options, JSON.parse(JSON.stringify(Checkpoint.save(again.state))))
+  if (loaded instanceof Malformed) {
+    return [`I1: what was saved before input ${loadedBefore} is refused: ${loaded.reason}`]
+  }
+  onEngine(loaded)
+  if (!isAlike(again, loaded)) return [`I1: what was saved before input ${loadedBefore} is loaded as another state`]
+  for (const [i, input] of inputs.slice(loadedBefore).entries()) {
+    if (next(again, input) !== next(loaded, input)) {
+      return [`I1: an engine that was loaded before input ${loadedBefore} says something else at ${loadedBefore + i}`]
+    }
+  }
+  return [
+    ...isAlike(engine, again) ? [] : ["I1: the same inputs gave another state"],
+    ...isAlike(again, loaded)
+      ? []
+      : [`I1: an engine that was loaded before input ${loadedBefore} ends in another state`]
+  ]
+}
+
+/** One step, and what the engine said. */
+const next = (engine: Engine, input: Input): string => {
+  engine.step(input)
+  return JSON.stringify(engine.takeOutputs())
+}
+
+const isAlike = (one: Engine, other: Engine): boolean => StateHash.hash(one.state) === StateHash.hash(other.state)

@@ -1,0 +1,253 @@
+/**
+ * Saving and loading whole engines: in the middle of random programs, after which both go on alike, and of data that
+ * somebody has damaged.
+ */
+import * as Checkpoint from "#core/engine/Checkpoint.ts"
+import { type Json, Malformed } from "#core/engine/Format.ts"
+import * as Invariants from "#core/engine/Invariants.ts"
+import type { AnyKind } from "#core/engine/Kind.ts"
+import { kinds } from "#core/engine/kinds/index.ts"
+import { Random } from "#core/testing/Random.ts"
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import { isDeepStrictEqual } from "node:util"
+import { EngineHarness, value } from "../../support/EngineHarness.ts"
+import { commands, RandomProgram, run } from "../../support/RandomProgram.ts"
+
+const seeds = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffff_ffff })))
+
+const saved = ({ engine }: EngineHarness): Json => JSON.parse(JSON.stringify(Checkpoint.save(engine.state)))
+
+describe("a saved engine", () => {
+  it.prop(
+    "goes on as if nothing had been, wherever it is saved and loaded in a random program",
+    [commands, seeds],
+    ([list, seed]) => {
+      const { harness } = run(list)
+      const random = new Random(seed)
+      const { hash, outputs } = harness.replay(() => random.chance(1 / 30))
+      assert.strictEqual(hash, harness.hash)
+      assert.deepStrictEqual(outputs, harness.outputs)
+    },
+    { arbitrary: { runs: 40, size: 600 } }
+  )
+
+  it.prop(
+    "is refused with a reason when its data are damaged, or loaded with all that they say",
+    [commands, seeds],
+    ([list, seed]) => {
+      const { harness } = run(list)
+      const random = new Random(seed)
+      for (let times = 0; times < 20; times++) {
+        const damaged = damage(saved(harness), random)
+        const loaded = harness.load(damaged)
+        if (loaded instanceof Malformed) assert.match(loaded.reason, /^saved\S* [a-z]/)
+        else {
+          assert.deepStrictEqual(JSON.parse(JSON.stringify(Checkpoint.save(loaded.state))), damaged)
+          for (const session of loaded.state.sessions.keys()) loaded.step({ _tag: "End", session })
+          assert.deepStrictEqual(Invariants.violations(loaded), [])
+        }
+      }
+    },
+    { arbitrary: { runs: 40, size: 300 } }
+  )
+
+  it("is taken between two steps, when its outputs have been taken", () => {
+    const { engine } = new EngineHarness()
+    engine.step({ _tag: "Open", session: 1, label: { name: "client", pid: 0 } })
+    engine.step({ _tag: "Cancel", session: 1, sequence: 1 })
+    assert.throws(() => Checkpoint.save(engine.state), "between two steps")
+    engine.takeOutputs()
+    Checkpoint.save(engine.state)
+  })
+
+  it("has numbers that JSON has no form for, and keeps them", () => {
+    const harness = new EngineHarness()
+    const main = harness.open()
+    const queue = main.make("Queue", null, { capacity: Infinity, attempts: 3 })
+    const array = main.make("Array", null, { type: "float64", length: 2 })
+    main.get(array, "set", [0, -0, 1e300])
+    const loaded = harness.reload(harness.engine)
+    assert.strictEqual(loaded.state.objects.get(queue)!.state.capacity, Infinity)
+    assert.deepStrictEqual([...loaded.state.objects.get(array)!.state.items], [-0, 1e300])
+  })
+})
+
+describe("a kind that forgets a field when it is loaded", () => {
+  it("is found, whichever it is", () => {
+    const random = new Random(1)
+    const found = new Map<string, boolean>()
+    const missed = () => [...found].flatMap(([name, isFound]) => isFound ? [] : [name]).sort()
+    // A record whose fields are declared has the fields of one whose entries come and go.
+    const unused = ["Namespace", "Ref"].flatMap((kind) =>
+      ["arithmetic", "isOpen", "scans"].map((field) => `${kind}.${field}`)
+    )
+    for (let times = 0; times < 300 && (found.size === 0 || missed().length > unused.length); times++) {
+      const program = new RandomProgram()
+      const { harness } = program
+      for (let steps = 0; steps < 300; steps++) {
+        program.run([random.below(100), random.below(3), random.below(2 ** 32)])
+        if (steps % 3 > 0) continue
+        for (const { kind, state } of harness.engine.state.objects.values()) {
+          for (const [field, value] of Object.entries(kind.format.save(state) ?? {})) {
+            const name = `${kind.name}.${field}`
+            const forgotten = without(value)
+            if (found.get(name) === true) continue
+            found.set(name, !isDeepStrictEqual(value, forgotten))
+            if (found.get(name) === false) continue
+            const load = (saved: unknown) => kind.format.load({ ...saved as object, [field]: forgotten })
+            const forgetful: AnyKind = { ...kind, format: { ...kind.format, load } }
+            assert.throws(() => harness.reload(harness.engine, [...kinds.filter((other) => other !== kind), forgetful]))
+          }
+        }
+      }
+    }
+    assert.deepStrictEqual(missed(), unused)
+  })
+})
+
+/** What is left of a value that is forgotten. */
+const without = (value: Json): Json =>
+  Array.isArray(value) ? [] : typeof value === "number" ? 0 : typeof value === "boolean" ? false : null
+
+describe("data that is not of this manager", () => {
+  const harness = new EngineHarness()
+  const [main, other] = [harness.open(), harness.open()]
+  const queue = main.make("Queue", "jobs", { capacity: 9, attempts: 3 })
+  const lock = main.make("Lock", "lock")
+  main.get(queue, "offer", [value(1)])
+  other.get(queue, "takeLease")
+  main.get(lock, "acquire")
+  other.call(lock, "acquire")
+  const map = main.make("Map", null, { values: "" })
+  main.watch(map, 1)
+
+  /** Why data are refused that somebody has changed. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- what is to be damaged may be anything
+  const reason = (change: (data: any) => unknown): string => {
+    const data = saved(harness)
+    const changed = change(data)
+    const loaded = harness.load(changed === undefined ? data : changed)
+    assert.instanceOf(loaded, Malformed)
+    return loaded.reason
+  }
+
+  it("is refused: of another shape", () => {
+    assert.strictEqual(reason(() => null), "saved must be an object, not null")
+    assert.strictEqual(reason(() => "text"), "saved must be an object, not \"text\"")
+    assert.strictEqual(reason((data) => void (data.more = 1)), "saved.more is not a field")
+    assert.strictEqual(reason((data) => void delete data.now), "saved.now must be a finite number, not nothing")
+    assert.strictEqual(
+      reason((data) => void (data.objects[0].state.queued = [{ place: 0 }])),
+      "saved.objects[0].state.queued[0].value must be an object, not nothing"
+    )
+  })
+
+  it("is refused: of another version, of the whole or of a kind", () => {
+    assert.strictEqual(reason((data) => void (data.version = 2)), "saved.version must be 1, not 2")
+    assert.strictEqual(
+      reason((data) => void (data.objects[0].version = 2)),
+      "saved.objects[0].version is 2, and this manager knows version 1 of Queue"
+    )
+  })
+
+  it("is refused: of kinds and operations that it does not know", () => {
+    assert.strictEqual(
+      reason((data) => void (data.objects[0].kind = "Stack")),
+      "saved.objects[0].kind names Stack, which this manager does not know"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.objects[0].kind = "Directory")),
+      "saved.objects[0].kind names Directory, which this manager does not know"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.sessions[1].requests.at(-1).calls[0].operation = "open")),
+      "saved.sessions[1].requests[1].calls[0].operation is no operation of a Lock"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.sessions[1].requests.at(-1).calls[0].args = [1])),
+      "saved.sessions[1].requests[1].calls[0].args must be 0 arguments, not 1"
+    )
+  })
+
+  it("is refused: out of order, or with something twice", () => {
+    assert.strictEqual(reason((data) => void data.objects.reverse()), "saved.objects[1].id is out of order")
+    assert.strictEqual(reason((data) => void (data.nextObject = 2)), "saved.objects[1].id is out of order")
+    assert.strictEqual(reason((data) => void data.grants.reverse()), "saved.grants[1].id is out of order")
+    assert.strictEqual(reason((data) => void (data.arrivals = 0)), "saved.sessions have requests out of order")
+    assert.strictEqual(
+      reason((data) => void data.sessions.push(data.sessions[0])),
+      "saved.sessions[2] has the id of an earlier session"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.objects[1].name = "jobs")),
+      "saved.objects[1].name names an earlier object"
+    )
+  })
+
+  it("is refused: with something that is not there", () => {
+    assert.strictEqual(
+      reason((data) => void data.suspects.push(99)),
+      "saved.suspects[0] names an object that is not there"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.grants[0].object = 99)),
+      "saved.grants[0] names an object that is not there"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.grants[0].session = 99)),
+      "saved.grants[0] names a session that is not there"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.objects[2].watchers[0].session = 99)),
+      "saved.objects[2].watchers[0] names a session that is not there"
+    )
+    assert.strictEqual(
+      reason((data) => void data.sessions[0].imports.push([99, 1])),
+      "saved.sessions[0].imports names an object that is not there"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.objects[0].state.out[0][1].item.value.handles = [99])),
+      "saved.objects[0].state names an object that is not there"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.sessions[1].requests.at(-1).places = [])),
+      "saved.sessions[1].requests[1].places must be a lane for one of its calls or more"
+    )
+  })
+
+  it("is refused: where an invariant does not hold", () => {
+    assert.match(reason((data) => void (data.objects[0].state.accepted = 7)), /^saved is no .* I2: 7 accepted/)
+    assert.match(reason((data) => void (data.objects[1].state.holder = null)), /I5: the lock is held by/)
+    assert.match(reason((data) => void data.grants.pop()), /I5: the lock is held by/)
+  })
+})
+
+type Path = ReadonlyArray<string | number>
+
+/** Every place in some JSON. */
+const paths = (json: Json): ReadonlyArray<Path> =>
+  typeof json === "object" && json !== null
+    ? Object.entries(json).flatMap(([key, inner]) => [[key], ...paths(inner).map((path) => [key, ...path])])
+    : []
+
+const wrong: ReadonlyArray<Json> = [null, true, -1, 0, 1, 0.5, 1e9, 1e300, "", "Queue", "Lock", "Infinity", [], {}]
+
+/** The same with one thing changed, left out, doubled or moved. */
+const damage = (json: Json, random: Random): Json => {
+  const path = random.pick(paths(json))!
+  // oxlint-disable-next-line typescript/no-explicit-any -- what is to be damaged may be anything
+  const around: any = path.slice(0, -1).reduce((inner: any, key) => inner[key], json)
+  const key = path.at(-1)!
+  const inner = around[key]
+  const change = random.pick(["replace", "leave out", "double", "move"])
+  if (change === "replace") around[key] = random.pick(wrong)
+  else if (typeof inner === "number") around[key] += random.pick([-1, 1])
+  else if (!Array.isArray(around)) delete around[key]
+  else if (change === "double") around.splice(Number(key), 0, inner)
+  else {
+    around.splice(Number(key), 1)
+    if (change === "move") around.splice(random.below(around.length + 1), 0, inner)
+  }
+  return json
+}
