@@ -48,7 +48,7 @@ describe("a stranger", () => {
       }))
 
   refused("with the wrong key", () => Effect.succeed({ key: Redacted.make("a guess") }), "WrongKey")
-  refused("with another version", () => Effect.succeed({ version: 2 }), "WrongVersion")
+  refused("with another version", () => Effect.succeed({ version: Handshake.protocolVersion + 1 }), "WrongVersion")
   refused("who repeats a proof for another challenge", (memory) =>
     Effect.gen(function*() {
       const { read } = yield* dial(memory)
@@ -60,7 +60,9 @@ describe("a stranger", () => {
     const [name, said] of Object.entries({
       "something that is no JSON": text("hello"),
       "JSON of something else": text(`{"version":1}`),
-      "a nonce that is too short": text(JSON.stringify({ version: 1, nonce: "x", name: "", pid: 0, proof: "" })),
+      "a nonce that is too short": text(
+        JSON.stringify({ version: Handshake.protocolVersion, nonce: "x", name: "", pid: 0, proof: "" })
+      ),
       "an empty frame": text("")
     })
   ) {
@@ -145,7 +147,10 @@ describe("a client meets", () => {
     ))
 
   it.live("a manager of another version", () =>
-    Effect.map(meeting(send(challenge(2))), (reason) => assert.strictEqual(reason, "HandshakeRefused WrongVersion")))
+    Effect.map(
+      meeting(send(challenge(Handshake.protocolVersion + 1))),
+      (reason) => assert.strictEqual(reason, "HandshakeRefused WrongVersion")
+    ))
 
   it.live("somebody who does not know the key either", () =>
     Effect.gen(function*() {

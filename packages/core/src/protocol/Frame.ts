@@ -67,7 +67,7 @@ export class FrameWriter {
   protected readonly writer = new Writer()
 
   constructor() {
-    this.writer.size(0)
+    this.writer.skip32()
   }
 
   get isEmpty(): boolean {
@@ -87,9 +87,9 @@ export class FrameWriter {
 
   /** The frame, with its length; the next one begins. */
   take(): Uint8Array<ArrayBuffer> {
-    this.writer.patchSize(0, this.writer.length - headerBytes)
+    this.writer.patch32(0, this.writer.length - headerBytes)
     const frame = this.writer.take()
-    this.writer.size(0)
+    this.writer.skip32()
     return frame
   }
 }

@@ -20,7 +20,7 @@ import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
 
 /** Raised whenever a message changes its meaning; both sides must have the same. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 /** What tells a manager from any other server. */
 export const magic = "effect-multiprocessing"
@@ -110,8 +110,9 @@ export const hexadecimal = (bytes: Uint8Array): string =>
 export const frame = <A, I>(schema: Schema.Codec<A, I>, message: A): Uint8Array<ArrayBuffer> => {
   const text = new TextEncoder().encode(JSON.stringify(Schema.encodeSync(schema)(message)))
   const writer = new Writer(headerBytes + text.length)
-  writer.size(text.length)
-  writer.bytes(text)
+  writer.skip32()
+  writer.patch32(0, text.length)
+  writer.raw(text)
   return writer.take()
 }
 

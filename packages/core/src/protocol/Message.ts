@@ -56,14 +56,14 @@ export type FromServer = Output | { readonly _tag: "Closing"; readonly reason: s
 // arguments
 // ---------------------------------------------------------------------------------------------------------------
 
-const argumentTag = { nothing: 0, number: 1, word: 2, value: 3, bearer: 4, bytes: 5 } as const
+/** The first byte of an argument, where it is not that of a number. */
+const argumentTag = { nothing: 247, word: 248, value: 249, bearer: 250, bytes: 251 } as const
 
 const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => {
-  writer.size(args.length)
+  writer.number(args.length)
   for (let i = 0; i < args.length; i++) {
     const argument = args[i]!
     if (typeof argument === "number") {
-      writer.byte(argumentTag.number)
       writer.number(argument)
     } else if (typeof argument === "string") {
       writer.byte(argumentTag.word)
@@ -72,7 +72,6 @@ const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => 
       writer.byte(argumentTag.nothing)
     } else if (argument.bytes !== undefined) {
       writer.byte(argumentTag.bytes)
-      writer.size(argument.bytes.length)
       writer.bytes(argument.bytes)
     } else if (argument.handles.length === 0) {
       writer.byte(argumentTag.value)
@@ -88,11 +87,10 @@ const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => 
 const noIds: ReadonlyArray<number> = []
 
 const readArgument = (reader: Reader): Argument => {
-  switch (reader.byte()) {
+  const first = reader.byte()
+  switch (first) {
     case argumentTag.nothing:
       return null
-    case argumentTag.number:
-      return reader.number()
     case argumentTag.word:
       return reader.text()
     case argumentTag.value:
@@ -102,25 +100,24 @@ const readArgument = (reader: Reader): Argument => {
     case argumentTag.bytes:
       return bytesCell(reader.bytes())
     default:
-      reader.malformed = true
-      return null
+      return reader.number(first)
   }
 }
 
 const readArguments = (reader: Reader): Array<Argument> => {
-  const length = reader.size()
+  const length = reader.count()
   const args: Array<Argument> = []
   for (let i = 0; i < length && !reader.malformed; i++) args.push(readArgument(reader))
   return args
 }
 
 const writeIds = (writer: Writer, ids: ReadonlyArray<number>): void => {
-  writer.size(ids.length)
+  writer.number(ids.length)
   for (const id of ids) writer.number(id)
 }
 
 const readIds = (reader: Reader): ReadonlyArray<number> => {
-  const length = reader.size()
+  const length = reader.count()
   if (length === 0) return noIds
   const ids: Array<number> = []
   for (let i = 0; i < length && !reader.malformed; i++) ids.push(reader.whole())
@@ -163,7 +160,7 @@ export class ClientWriter extends FrameWriter {
     writer.byte(tag.joint)
     writer.number(sequence)
     writeIds(writer, guard)
-    writer.size(calls.length)
+    writer.number(calls.length)
     for (const { args, object, operation } of calls) writeCall(writer, object, operation, args)
     return this.#fits(start, bytesMax)
   }
@@ -237,7 +234,7 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
     case tag.goodbye:
       return { _tag: "Goodbye" }
     default:
-      reader.malformed = true
+      reader.fail()
       return { _tag: "Goodbye" }
   }
 }
@@ -251,7 +248,7 @@ const readRequest = (reader: Reader, session: SessionId, isJoint: boolean): Requ
 })
 
 const readCalls = (reader: Reader): ReadonlyArray<CallInput> => {
-  const length = reader.size()
+  const length = reader.count()
   const calls: Array<CallInput> = []
   for (let i = 0; i < length && !reader.malformed; i++) calls.push(readCall(reader))
   return calls
@@ -347,7 +344,7 @@ export const readFromServer = (reader: Reader, session: SessionId): FromServer =
     case tag.closing:
       return { _tag: "Closing", reason: reader.text() }
     default:
-      reader.malformed = true
+      reader.fail()
       return { _tag: "Closing", reason: "" }
   }
 }
