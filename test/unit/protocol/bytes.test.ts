@@ -84,7 +84,7 @@ describe("what is written is read", () => {
     assert.isTrue(writer.isEmpty)
   })
 
-  it.prop("what a client says besides", [Id, Id], ([a, b]) => {
+  it.prop("the other messages of a client", [Id, Id], ([a, b]) => {
     const writer = new ClientWriter()
     writer.cancel(a)
     writer.acknowledge(a, b)
@@ -102,7 +102,7 @@ describe("what is written is read", () => {
     ])
   })
 
-  it.prop("what a server says", [Id, Id, Arguments, Text], ([sequence, index, parts, text]) => {
+  it.prop("the messages of a server", [Id, Id, Arguments, Text], ([sequence, index, parts, text]) => {
     const said: ReadonlyArray<FromServer> = [
       { _tag: "Reply", session, sequence, index, outcome: { _tag: "Success", reply: parts } },
       { _tag: "Reply", session, sequence, index, outcome: { _tag: "Failure", error: text, details: parts } },
@@ -186,7 +186,7 @@ describe("frames", () => {
   )
 
   it.prop(
-    "are put together from whatever chunks they come in",
+    "are put together from any chunks",
     [Arbitrary.array(Bytes), Schema.Int],
     ([sent, seed]) => {
       const random = new Random(seed)
@@ -242,7 +242,7 @@ describe("a reader", () => {
     }
   })
 
-  it("asks for no memory that the bytes do not justify", () => {
+  it("allocates no more than the bytes justify", () => {
     const writer = new Writer()
     writer.byte(1)
     writer.number(1)

@@ -1,5 +1,5 @@
 /**
- * Reading and writing the binary wire.
+ * The binary encoding of numbers, texts and bytes.
  *
  * ```text
  *   number   0 to 246                     this byte is the number
@@ -9,17 +9,18 @@
  *   bytes    a number of bytes, then these
  * ```
  *
- * No number begins with 247 to 251: that tells a number from something else in the same place (`Message.ts`).
- * Little endian. Every number is exact; ids, indexes and sequences take one to five bytes for a long time.
- * Neither class throws on foreign input: a reader that runs out of bytes, or meets a number that cannot be what is read,
- * is `malformed` from then on, and returns zeros and empty texts.
+ * Little endian. Every number is exact, also -0 and not-a-number. Ids, indexes and sequences take at most five bytes
+ * until they pass 32 bits. No number begins with 247 to 251: these are free for marks of other things in the place of a
+ * number (`Message.ts`).
+ *
+ * Neither class throws on foreign input. A reader becomes `malformed` when the bytes end too early or cannot be the
+ * thing that is read; from then on it returns zeros and empty texts.
  */
-
 import { unitBytesMax } from "../engine/Value.ts"
 
 /**
- * The parts of Node's `Buffer` that make short texts two to five times as fast as TextEncoder and TextDecoder do, and
- * short copies without an allocation each.
+ * The parts of Node's `Buffer` that are used where there is one: its texts are two to five times as fast as TextEncoder
+ * and TextDecoder, and its short copies share an allocation.
  */
 interface NodeBuffer {
   readonly from: {
@@ -34,7 +35,10 @@ interface FastText {
 }
 
 const NodeBuffer = (globalThis as { readonly Buffer?: NodeBuffer }).Buffer
-/** A number up to this is a byte. */
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** A number up to this is one byte. */
 const smallMax = 246
 
 /** The first byte of every other number. */
@@ -44,11 +48,8 @@ const numberBytesMax = 9
 
 const asciiMax = 0x7f
 
-/** A loop over a text of this length costs less than a call into the platform. */
+/** Up to this length, a loop over an ASCII text costs less than a call into the platform. */
 const shortText = 12
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 /** Writes into a buffer that grows. */
 export class Writer {
@@ -94,7 +95,7 @@ export class Writer {
   text(value: string): void {
     const bytesMax = value.length * unitBytesMax
     this.#reserve(numberBytesMax + bytesMax)
-    // The length is known after the text: it takes the place that the longest text of as many units would need.
+    // The number of bytes is known only after the text: its form is the one that the longest such text would need.
     const start = this.length
     const at = start + (bytesMax <= smallMax ? 1 : bytesMax <= 0xffff ? 3 : 5)
     const written = this.#utf8(value, at)
@@ -137,7 +138,7 @@ export class Writer {
     this.length += value.length
   }
 
-  /** Makes room for 32 bits, which `patch` writes. */
+  /** Leaves room for 32 bits, which `patch32` writes. */
   skip32(): void {
     this.#reserve(4)
     this.length += 4
@@ -148,7 +149,7 @@ export class Writer {
     this.#view.setUint32(offset, value, true)
   }
 
-  /** What was written, as bytes of its own; the writer starts again. */
+  /** Returns the written bytes as a copy; the writer starts again. */
   take(): Uint8Array<ArrayBuffer> {
     const written = this.#bytes.subarray(0, this.length)
     this.length = 0
@@ -170,7 +171,7 @@ export class Writer {
   }
 }
 
-/** Reads what a `Writer` wrote, or anything else, without a throw. */
+/** Reads the bytes of a `Writer`, or any others, without a throw. */
 export class Reader {
   #malformed = false
   #offset = 0
@@ -186,7 +187,7 @@ export class Reader {
     this.#text = NodeBuffer?.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
-  /** Whether the bytes have broken the protocol. */
+  /** Whether the bytes are not what was read. */
   get malformed(): boolean {
     return this.#malformed
   }
@@ -196,7 +197,7 @@ export class Reader {
     return this.#offset >= this.#end
   }
 
-  /** The bytes break the protocol: they are malformed, and done. */
+  /** Makes the reader malformed and done. */
   fail(): 0 {
     this.#malformed = true
     this.#offset = this.#end
@@ -207,7 +208,7 @@ export class Reader {
     return this.#offset < this.#end ? this.#bytes[this.#offset++]! : this.fail()
   }
 
-  /** A number, whose first byte may have been read. */
+  /** A number; its first byte may have been read before. */
   number(first = this.byte()): number {
     return first <= smallMax ? first : this.#wide(first)
   }
@@ -220,7 +221,7 @@ export class Reader {
     return first < form.float || Number.isSafeInteger(value) && value >= 0 ? value : this.fail()
   }
 
-  /** The number of things that follow. Each takes at least a byte, so a number above the bytes that are left is malformed. */
+  /** The number of things that follow. Each takes at least a byte, so there are at most as many as bytes are left. */
   count(): number {
     const count = this.whole()
     return count <= this.#end - this.#offset ? count : this.fail()
@@ -239,7 +240,7 @@ export class Reader {
     return text
   }
 
-  /** A copy: the bytes that are read from may be lent. */
+  /** A copy, since the frame is lent. */
   bytes(): Uint8Array {
     const length = this.count()
     const start = this.#take(length)
@@ -263,7 +264,7 @@ export class Reader {
     }
   }
 
-  /** The offset of bytes that are there. */
+  /** Passes over bytes that are known to be there, and returns their offset. */
   #take(length: number): number {
     const at = this.#offset
     this.#offset = at + length

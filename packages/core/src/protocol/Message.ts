@@ -1,10 +1,10 @@
 /**
- * What is said after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), and a few
- * words about the connection itself. A frame is a batch of messages; each begins with a byte that says which.
+ * The messages after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), and two
+ * messages that end a session. A frame is a batch of messages. Each message begins with its tag, a byte.
  *
  * ```text
- *   client ─► Request Watch                            (use a sequence, are answered by Reply, or Parked and then Reply)
- *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel is answered by Cancelled)
+ *   client ─► Request Watch                            (use a sequence; get Reply, or Parked and then Reply)
+ *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel gets Cancelled)
  *          ─► Goodbye                                  (the session ends now)
  *   server ─► Reply Parked Cancelled Event Revoked
  *          ─► Closing reason                           (the server ends this session, S-12)
@@ -46,17 +46,17 @@ const tag = {
 const fates: ReadonlyArray<CancelFate> = ["withdrawn", "compensated", "stands"]
 const watchEvents: ReadonlyArray<WatchEvent> = ["change", "reset", "ended"]
 
-/** What a client may say. */
+/** The messages of a client. */
 export type FromClient = Exclude<Input, { readonly _tag: "Open" | "Time" | "End" }> | { readonly _tag: "Goodbye" }
 
-/** What a server may say to one session. */
+/** The messages of a server to one session. */
 export type FromServer = Output | { readonly _tag: "Closing"; readonly reason: string }
 
 // ---------------------------------------------------------------------------------------------------------------
 // arguments
 // ---------------------------------------------------------------------------------------------------------------
 
-/** The first byte of an argument, where it is not that of a number. */
+/** The first byte of an argument. An argument that begins with another byte is a number (`Bytes.ts`). */
 const argumentTag = { nothing: 247, word: 248, value: 249, bearer: 250, bytes: 251 } as const
 
 const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => {
@@ -130,7 +130,7 @@ const readIds = (reader: Reader): ReadonlyArray<number> => {
 
 /** Writes messages of a client into one frame. */
 export class ClientWriter extends FrameWriter {
-  /** Writes a request, unless it would be larger than a frame may be: then nothing is written, and false. */
+  /** Writes a request of one call. False: it would take more than `bytesMax`, and was not written. */
   request(
     sequence: number,
     object: ObjectId,
@@ -212,7 +212,7 @@ const writeCall = (
   writeArguments(writer, args)
 }
 
-/** Reads the next message of a client. Check `reader.malformed` after it. */
+/** Reads the next message of a client. Only valid if the reader is not malformed after it. */
 export const readFromClient = (reader: Reader, session: SessionId): FromClient => {
   switch (reader.byte()) {
     case tag.request:
@@ -266,7 +266,7 @@ const readCall = (reader: Reader): CallInput => ({
 
 /** Writes messages to one session into one frame. */
 export class ServerWriter extends FrameWriter {
-  /** Writes a message, unless it would be larger than a frame may be: then nothing is written, and false. */
+  /** Writes a message. False: it would take more than `bytesMax`, and was not written. */
   write(message: FromServer, bytesMax: number): boolean {
     const writer = this.writer
     const start = writer.length
@@ -321,7 +321,7 @@ const readOutcome = (reader: Reader): Outcome =>
     ? { _tag: "Success", reply: readArguments(reader) }
     : { _tag: "Failure", error: reader.text(), details: readArguments(reader) }
 
-/** Reads the next message of a server. Check `reader.malformed` after it. */
+/** Reads the next message of a server. Only valid if the reader is not malformed after it. */
 export const readFromServer = (reader: Reader, session: SessionId): FromServer => {
   switch (reader.byte()) {
     case tag.reply:
