@@ -1,10 +1,10 @@
-/** Links that can be held up, and links that count what is said over them. */
+/** Links that can be held up, and links that count the messages sent over them. */
 import { Reader } from "#core/protocol/Bytes.ts"
 import { FrameSplitter } from "#core/protocol/Frame.ts"
 import { type FromClient, readFromClient } from "#core/protocol/Message.ts"
 import type { Link } from "#core/transport/Link.ts"
 
-/** An end whose bytes pile up while it is held, as when the other side does not read. */
+/** An end whose sent bytes pile up while it is held, as when the other side does not read. */
 export class Holdable {
   #inner: Link | undefined
   #drained = () => {}
@@ -35,7 +35,7 @@ export class Holdable {
     this.#held = true
   }
 
-  /** Lets everything through that piled up, and says so as a transport does. */
+  /** Sends the piled up bytes, and tells of the drain as a transport does. */
   release(): void {
     this.#held = false
     const pending = this.#pending

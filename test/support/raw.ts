@@ -1,4 +1,4 @@
-/** Speaking to a server without a client: the handshake by hand, and then whatever bytes one likes. */
+/** Talks to a server without a client: the handshake by hand, then any bytes. */
 import { headerBytes } from "#core/protocol/Frame.ts"
 import * as Handshake from "#core/protocol/Handshake.ts"
 import * as Frames from "#core/transport/Frames.ts"
@@ -15,18 +15,18 @@ export const frame = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   return framed
 }
 
-/** What a stranger may say instead of the right answer. */
+/** What is wrong about a stranger's response. */
 export interface Lies {
   readonly version?: number | undefined
   readonly key?: Handshake.ManagerKey | undefined
-  /** The challenge that the proof is for, if not the one that was asked. */
+  /** The nonce of another challenge, which the proof is for. */
   readonly nonce?: string | undefined
 }
 
 /** The frames of a link, read in the background. */
 export const frames = (link: Link): Effect.Effect<Frames.Frames, never, Scope.Scope> => Frames.make(link, 65_536)
 
-/** Answers the challenge, truthfully or not; what the server's last word is. */
+/** Responds to the challenge, truthfully or not, and returns the server's verdict. */
 export const shakeHands = (
   link: Link,
   read: Frames.Frames,
@@ -45,7 +45,7 @@ export const shakeHands = (
     Effect.provide(Manager.layerCrypto)
   )
 
-/** A session that says what one gives it, and listens to nothing; done when the server has ended the link. */
+/** A session of hand-made frames, which ignores the frames of the server. It has ended when the server ends the link. */
 export const session = (
   link: Link
 ): Effect.Effect<{ readonly session: number; readonly ended: () => boolean }, LinkClosed, Scope.Scope> =>

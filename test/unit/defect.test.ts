@@ -1,4 +1,4 @@
-/** A kind that throws: the manager stops, and nobody waits for it (S-2). */
+/** A kind that throws stops the manager, and no call waits for ever (S-2). */
 import type { Kind } from "#core/engine/Kind.ts"
 import { operationsOf } from "#core/engine/Operation.ts"
 import * as Remote from "#core/proxy/Remote.ts"

@@ -1,4 +1,7 @@
-/** The owner's end of the pipe to a child: a socket pair that no other process can reach, so it needs neither address nor key. */
+/**
+ * The owner's end of the pipe to a child: a socket pair that no other process can reach, so it needs neither address nor
+ * key.
+ */
 import { Link } from "@effect-multiprocessing/core"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -84,7 +84,7 @@ describe("what is written is read", () => {
     assert.isTrue(writer.isEmpty)
   })
 
-  it.prop("what a client says besides", [Id, Id], ([a, b]) => {
+  it.prop("the other messages of a client", [Id, Id], ([a, b]) => {
     const writer = new ClientWriter()
     writer.cancel(a)
     writer.acknowledge(a, b)
@@ -102,7 +102,7 @@ describe("what is written is read", () => {
     ])
   })
 
-  it.prop("what a server says", [Id, Id, Arguments, Text], ([sequence, index, parts, text]) => {
+  it.prop("the messages of a server", [Id, Id, Arguments, Text], ([sequence, index, parts, text]) => {
     const said: ReadonlyArray<FromServer> = [
       { _tag: "Reply", session, sequence, index, outcome: { _tag: "Success", reply: parts } },
       { _tag: "Reply", session, sequence, index, outcome: { _tag: "Failure", error: text, details: parts } },
@@ -119,6 +119,43 @@ describe("what is written is read", () => {
     const writer = new ServerWriter()
     for (const message of said) assert.isTrue(writer.write(message, Infinity))
     assert.deepStrictEqual(fromServer(writer.take()), said)
+  })
+
+  it.prop("numbers, exactly, in as few bytes as their size needs", [Schema.Array(Schema.Number)], ([numbers]) => {
+    const sizes: ReadonlyArray<readonly [bytes: number, ...numbers: ReadonlyArray<number>]> = [
+      [1, 0, 1, 246],
+      [3, 247, 251, 252, 255, 256, 0xffff],
+      [4, 0x1_0000, 1_000_000, 0xff_ffff],
+      [5, 0x100_0000, 2 ** 31, 0xffff_ffff],
+      [9, 2 ** 32, Number.MAX_SAFE_INTEGER, -0, -1, 0.5, NaN, Infinity, -Infinity, Number.MIN_VALUE]
+    ]
+    const writer = new Writer(0)
+    for (const number of numbers) writer.number(number)
+    for (const [bytes, ...ofSize] of sizes) {
+      for (const number of ofSize) {
+        const before = writer.length
+        writer.number(number)
+        assert.strictEqual(writer.length - before, bytes)
+      }
+    }
+    const reader = new Reader(writer.take())
+    for (const number of [...numbers, ...sizes.flatMap(([, ...ofSize]) => ofSize)]) {
+      assert.isTrue(Object.is(reader.number(), number))
+    }
+    assert.isTrue(reader.done && !reader.malformed)
+  })
+
+  it("texts of every length, of units of one byte and of three", () => {
+    const texts = [0, 1, 12, 13, 82, 83, 246, 247, 21_845, 21_846, 65_535, 65_536].flatMap((length) => [
+      "x".repeat(length),
+      "€".repeat(length),
+      `${"x".repeat(length)}ä`
+    ])
+    const writer = new Writer(0)
+    for (const text of texts) writer.text(text)
+    const reader = new Reader(writer.take())
+    for (const text of texts) assert.strictEqual(reader.text(), text)
+    assert.isTrue(reader.done && !reader.malformed)
   })
 
   it.prop("in no more bytes than an argument may take", [Arguments], ([args]) => {
@@ -149,7 +186,7 @@ describe("frames", () => {
   )
 
   it.prop(
-    "are put together from whatever chunks they come in",
+    "are put together from any chunks",
     [Arbitrary.array(Bytes), Schema.Int],
     ([sent, seed]) => {
       const random = new Random(seed)
@@ -182,6 +219,14 @@ describe("frames", () => {
 })
 
 describe("a reader", () => {
+  it("takes no number that begins as something else does", () => {
+    for (let first = 247; first <= 251; first++) {
+      const reader = new Reader(new Uint8Array(20).fill(first))
+      reader.number()
+      assert.isTrue(reader.malformed && reader.done)
+    }
+  })
+
   it("never throws on random bytes, and says that they are malformed or reads to the end", () => {
     const random = new Random(1)
     for (let i = 0; i < 50_000; i++) {
@@ -197,12 +242,11 @@ describe("a reader", () => {
     }
   })
 
-  it("asks for no memory that the bytes do not justify", () => {
+  it("allocates no more than the bytes justify", () => {
     const writer = new Writer()
     writer.byte(1)
-    for (let i = 0; i < 2; i++) writer.number(1)
-    writer.byte(0)
-    writer.size(0xffff_ffff)
+    writer.number(1)
+    writer.number(0xffff_ffff)
     const reader = new Reader(writer.take())
     readFromClient(reader, session)
     assert.isTrue(reader.malformed)

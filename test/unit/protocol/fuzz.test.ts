@@ -20,16 +20,16 @@ import { reachable } from "../../support/reachable.ts"
 
 const total = 100_000
 
-/** How many frames a session says at most; one that says what is malformed says no more. */
+/** The frames of a session, at most; a malformed frame is its last. */
 const perSession = 500
 
 const nonsense = [...words, "", "🙂", "x".repeat(600)]
 
-/** Frames of one session: mostly sense, some of it damaged. */
+/** The frames of one session: most of them make sense, some are damaged. */
 class Nonsense {
   readonly #random: Random
   readonly #engine: Engine
-  /** Objects of somebody else, which only damage may name. */
+  /** Objects of another client, which only a damaged frame may name. */
   readonly #spared: ReadonlySet<ObjectId>
   #sequence = 0
 
@@ -105,7 +105,7 @@ const isMalformed = (frame: Uint8Array): boolean => {
   return reader.malformed
 }
 
-/** Works with objects of its own for as long as it is let, and checks every answer. */
+/** Works with its own objects until it is told to end, and checks every reply. */
 const victim = (manager: Manager.Manager["Service"], ended: () => boolean) =>
   Effect.gen(function*() {
     const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })

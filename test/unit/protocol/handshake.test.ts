@@ -1,4 +1,4 @@
-/** Before a session there is a stranger: it gets no memory, no time and no secret (design §9). */
+/** A peer that has not proved the key is a stranger: it gets no memory, no time and no secret (R-12). */
 import * as Handshake from "#core/protocol/Handshake.ts"
 import type { Link } from "#core/transport/Link.ts"
 import * as MemoryLink from "#core/transport/MemoryLink.ts"
@@ -11,7 +11,7 @@ import * as raw from "../../support/raw.ts"
 
 const text = (text: string) => raw.frame(new TextEncoder().encode(text))
 
-/** A stranger on a link, and the server's end of it, which is over when `served` is. */
+/** A link between a stranger and the server; `served` ends with it. */
 const dial = (memory: Memory.Memory) =>
   Effect.gen(function*() {
     const pair = MemoryLink.makePair({ schedule: setImmediate })
@@ -48,8 +48,8 @@ describe("a stranger", () => {
       }))
 
   refused("with the wrong key", () => Effect.succeed({ key: Redacted.make("a guess") }), "WrongKey")
-  refused("with another version", () => Effect.succeed({ version: 2 }), "WrongVersion")
-  refused("who repeats a proof for another challenge", (memory) =>
+  refused("with another version", () => Effect.succeed({ version: Handshake.protocolVersion + 1 }), "WrongVersion")
+  refused("that repeats a proof for another challenge", (memory) =>
     Effect.gen(function*() {
       const { read } = yield* dial(memory)
       const { nonce } = yield* Effect.flatMap(read.next, Handshake.read(Handshake.Challenge))
@@ -60,11 +60,13 @@ describe("a stranger", () => {
     const [name, said] of Object.entries({
       "something that is no JSON": text("hello"),
       "JSON of something else": text(`{"version":1}`),
-      "a nonce that is too short": text(JSON.stringify({ version: 1, nonce: "x", name: "", pid: 0, proof: "" })),
+      "a nonce that is too short": text(
+        JSON.stringify({ version: Handshake.protocolVersion, nonce: "x", name: "", pid: 0, proof: "" })
+      ),
       "an empty frame": text("")
     })
   ) {
-    it.live(`who says ${name} is told so, and the link is over`, () =>
+    it.live(`that sends ${name} is refused as Malformed, and the link is over`, () =>
       Effect.gen(function*() {
         const memory = yield* Memory.make()
         const { link, read, served } = yield* dial(memory)
@@ -77,7 +79,7 @@ describe("a stranger", () => {
       }))
   }
 
-  it.live("who announces a frame larger than a handshake is cut off, before it has sent it", () =>
+  it.live("that announces a frame larger than a handshake is cut off before it has sent the frame", () =>
     Effect.gen(function*() {
       const memory = yield* Memory.make()
       const { link, served } = yield* dial(memory)
@@ -86,7 +88,7 @@ describe("a stranger", () => {
       nobodyIn(memory)
     }))
 
-  it.live("who says many things at once is cut off", () =>
+  it.live("that sends many messages at once is cut off", () =>
     Effect.gen(function*() {
       const memory = yield* Memory.make()
       const { link, served } = yield* dial(memory)
@@ -95,7 +97,7 @@ describe("a stranger", () => {
       nobodyIn(memory)
     }))
 
-  it.effect("who says nothing is gone after handshakeMs, and makes room for others (R-12)", () =>
+  it.effect("that sends nothing is gone after handshakeMs, and makes room for others (R-12)", () =>
     Effect.gen(function*() {
       const memory = yield* Memory.make({ limits: { unauthenticatedMax: 1, handshakeMs: 3_000 } })
       const silent = yield* dial(memory)
@@ -121,7 +123,7 @@ describe("a stranger", () => {
 })
 
 describe("a client meets", () => {
-  /** What connecting to something fails with that answers like this. */
+  /** The reason for which a client fails to connect to a server that responds like this. */
   const meeting = (answer: (link: Link) => Effect.Effect<unknown, unknown, Scope.Scope>) =>
     Effect.gen(function*() {
       const pair = MemoryLink.makePair({ schedule: setImmediate })
@@ -138,16 +140,19 @@ describe("a client meets", () => {
   const send = (...frames: ReadonlyArray<Uint8Array<ArrayBuffer>>) => (link: Link) =>
     Effect.sync(() => frames.forEach(link.send))
 
-  it.live("something that is no manager", () =>
+  it.live("a server that is no manager", () =>
     Effect.map(
       meeting(send(text("SSH-2.0-OpenSSH"))),
       (reason) => assert.strictEqual(reason, "HandshakeRefused NotAManager")
     ))
 
   it.live("a manager of another version", () =>
-    Effect.map(meeting(send(challenge(2))), (reason) => assert.strictEqual(reason, "HandshakeRefused WrongVersion")))
+    Effect.map(
+      meeting(send(challenge(Handshake.protocolVersion + 1))),
+      (reason) => assert.strictEqual(reason, "HandshakeRefused WrongVersion")
+    ))
 
-  it.live("somebody who does not know the key either", () =>
+  it.live("a server that does not know the key either", () =>
     Effect.gen(function*() {
       const real = yield* Memory.make()
       const welcome = {

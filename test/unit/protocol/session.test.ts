@@ -1,4 +1,4 @@
-/** A session on the wire, spoken by hand: what ends it, and that nothing of a broken frame has an effect. */
+/** A session by hand: the ways in which it ends, and frames that are malformed or cannot be sent. */
 import { queue as queueKind } from "#core/engine/kinds/queue.ts"
 import { cell } from "#core/engine/Value.ts"
 import { headerBytes } from "#core/protocol/Frame.ts"
@@ -25,7 +25,7 @@ const holding = (limits: Memory.MemoryOptions["limits"] = {}) =>
     return { memory, client, writer, state, ended }
   })
 
-describe("a session ends, and what it holds is released, when", () => {
+describe("a session ends, and its holds are released, when", () => {
   const ends = (
     name: string,
     say: (writer: ClientWriter) => Uint8Array<ArrayBuffer>,
@@ -44,15 +44,15 @@ describe("a session ends, and what it holds is released, when", () => {
     writer.goodbye()
     return writer.take()
   })
-  ends("it sends what is not of this protocol", () => raw.frame(new Uint8Array([99])))
+  ends("it sends a message that is not of this protocol", () => raw.frame(new Uint8Array([99])))
   ends(
-    "it announces a frame that is larger than it may be",
+    "it announces a frame that is too large",
     () => raw.frame(new Uint8Array(2_000)).subarray(0, 5),
     { frameBytesMax: 1_999 }
   )
 })
 
-it.live("nothing of a frame has an effect if any of it is malformed", () =>
+it.live("no message of a frame has an effect if one of them is malformed", () =>
   Effect.gen(function*() {
     const { client, ended, memory, writer } = yield* holding()
     writer.request(3, 0, 0, [], ["Map", "", "written by a broken frame", 0], Infinity)
@@ -94,7 +94,7 @@ it.live("an item that fits into no reply is refused to everyone that waits for i
     assert.strictEqual(jobs.state.items.length, 1)
   }))
 
-it.live("what was said before a goodbye in one frame still counts", () =>
+it.live("messages before a goodbye in one frame still count", () =>
   Effect.gen(function*() {
     const { client, ended, memory, state, writer } = yield* holding()
     writer.request(3, 1, 2, [], [2], Infinity)

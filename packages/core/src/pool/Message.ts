@@ -152,7 +152,7 @@ const readParcel = (reader: Reader): Parcel => {
     case 1:
       return { _tag: "Carrier", object: reader.whole() }
     default:
-      reader.malformed = true
+      reader.fail()
       return { _tag: "Text", text: "" }
   }
 }

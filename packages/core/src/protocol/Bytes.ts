@@ -1,16 +1,26 @@
 /**
- * Reading and writing the binary wire.
+ * The binary encoding of numbers, texts and bytes.
  *
- * Numbers are 64 bit floats, since every id, index and sequence is a safe integer; texts are UTF-8 after a 32 bit
- * length. Little endian. Neither class throws on foreign input: a reader that runs out of bytes or meets a number
- * that cannot be what was asked for is `malformed` from then on, and answers zeros and empty texts.
+ * ```text
+ *   number   0 to 246                     this byte is the number
+ *            252, 253 or 254, then bytes  a whole number of 16, 24 or 32 bits
+ *            255, then bytes              any other number, as a 64 bit float
+ *   text     a number of bytes, then UTF-8
+ *   bytes    a number of bytes, then these
+ * ```
+ *
+ * Little endian. Every number is exact, also -0 and not-a-number. Ids, indexes and sequences take at most five bytes
+ * until they pass 32 bits. No number begins with 247 to 251: these are free for marks of other things in the place of a
+ * number (`Message.ts`).
+ *
+ * Neither class throws on foreign input. A reader becomes `malformed` when the bytes end too early or cannot be the
+ * thing that is read; from then on it returns zeros and empty texts.
  */
-
 import { unitBytesMax } from "../engine/Value.ts"
 
 /**
- * The parts of Node's `Buffer` that make short texts two to five times as fast as TextEncoder and TextDecoder do, and
- * short copies without an allocation each.
+ * The parts of Node's `Buffer` that are used where there is one: its texts are two to five times as fast as TextEncoder
+ * and TextDecoder, and its short copies share an allocation.
  */
 interface NodeBuffer {
   readonly from: {
@@ -27,6 +37,19 @@ interface FastText {
 const NodeBuffer = (globalThis as { readonly Buffer?: NodeBuffer }).Buffer
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+
+/** A number up to this is one byte. */
+const smallMax = 246
+
+/** The first byte of every other number. */
+const form = { bits16: 252, bits24: 253, bits32: 254, float: 255 } as const
+
+const numberBytesMax = 9
+
+const asciiMax = 0x7f
+
+/** Up to this length, a loop over an ASCII text costs less than a call into the platform. */
+const shortText = 12
 
 /** Writes into a buffer that grows. */
 export class Writer {
@@ -45,37 +68,88 @@ export class Writer {
   }
 
   number(value: number): void {
-    this.#reserve(8)
-    this.#view.setFloat64(this.length, value, true)
-    this.length += 8
-  }
-
-  size(value: number): void {
-    this.#reserve(4)
-    this.#view.setUint32(this.length, value, true)
-    this.length += 4
+    this.#reserve(numberBytesMax)
+    const at = this.length
+    const whole = value >>> 0
+    if (whole !== value || whole === 0 && 1 / value < 0) {
+      this.#bytes[at] = form.float
+      this.#view.setFloat64(at + 1, value, true)
+      this.length = at + 9
+    } else if (whole <= smallMax) {
+      this.#bytes[at] = whole
+      this.length = at + 1
+    } else if (whole <= 0xffff) {
+      this.#bytes[at] = form.bits16
+      this.#view.setUint16(at + 1, whole, true)
+      this.length = at + 3
+    } else if (whole <= 0xff_ffff) {
+      this.#view.setUint32(at, whole << 8 | form.bits24, true)
+      this.length = at + 4
+    } else {
+      this.#bytes[at] = form.bits32
+      this.#view.setUint32(at + 1, whole, true)
+      this.length = at + 5
+    }
   }
 
   text(value: string): void {
-    this.#reserve(4 + value.length * unitBytesMax)
-    const at = this.length + 4
-    const written = this.#text?.write(value, at, "utf8") ?? encoder.encodeInto(value, this.#bytes.subarray(at)).written
-    this.#view.setUint32(this.length, written, true)
+    const bytesMax = value.length * unitBytesMax
+    this.#reserve(numberBytesMax + bytesMax)
+    // The number of bytes is known only after the text: its form is the one that the longest such text would need.
+    const start = this.length
+    const at = start + (bytesMax <= smallMax ? 1 : bytesMax <= 0xffff ? 3 : 5)
+    const written = this.#utf8(value, at)
+    if (bytesMax <= smallMax) this.#bytes[start] = written
+    else if (bytesMax <= 0xffff) {
+      this.#bytes[start] = form.bits16
+      this.#view.setUint16(start + 1, written, true)
+    } else {
+      this.#bytes[start] = form.bits32
+      this.#view.setUint32(start + 1, written, true)
+    }
     this.length = at + written
   }
 
+  /** Writes a text at an offset and returns its bytes. */
+  #utf8(value: string, at: number): number {
+    if (value.length > shortText) return this.#encode(value, at)
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i)
+      if (unit > asciiMax) return this.#encode(value, at)
+      this.#bytes[at + i] = unit
+    }
+    return value.length
+  }
+
+  #encode(value: string, at: number): number {
+    return this.#text?.write(value, at, "utf8") ?? encoder.encodeInto(value, this.#bytes.subarray(at)).written
+  }
+
+  /** Bytes with their length. */
   bytes(value: Uint8Array): void {
+    this.number(value.length)
+    this.raw(value)
+  }
+
+  /** Bytes without their length. */
+  raw(value: Uint8Array): void {
     this.#reserve(value.length)
     this.#bytes.set(value, this.length)
     this.length += value.length
   }
 
-  /** Overwrites a size written before. */
-  patchSize(offset: number, value: number): void {
+  /** Leaves room for 32 bits, which `patch32` writes. */
+  skip32(): void {
+    this.#reserve(4)
+    this.length += 4
+  }
+
+  /** Writes 32 bits at an offset. */
+  patch32(offset: number, value: number): void {
     this.#view.setUint32(offset, value, true)
   }
 
-  /** What was written, as bytes of its own; the writer starts again. */
+  /** Returns the written bytes as a copy; the writer starts again. */
   take(): Uint8Array<ArrayBuffer> {
     const written = this.#bytes.subarray(0, this.length)
     this.length = 0
@@ -97,10 +171,10 @@ export class Writer {
   }
 }
 
-/** Reads what a `Writer` wrote, or anything else, without a throw. */
+/** Reads the bytes of a `Writer`, or any others, without a throw. */
 export class Reader {
-  malformed = false
-  #offset: number
+  #malformed = false
+  #offset = 0
   readonly #end: number
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -108,66 +182,97 @@ export class Reader {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
-    this.#offset = 0
     this.#end = bytes.length
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#text = NodeBuffer?.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
+  /** Whether the bytes are not what was read. */
+  get malformed(): boolean {
+    return this.#malformed
+  }
+
   /** Whether everything was read, or nothing more can be. */
   get done(): boolean {
-    return this.malformed || this.#offset >= this.#end
+    return this.#offset >= this.#end
+  }
+
+  /** Makes the reader malformed and done. */
+  fail(): 0 {
+    this.#malformed = true
+    this.#offset = this.#end
+    return 0
   }
 
   byte(): number {
-    const at = this.#advance(1)
-    return at < 0 ? 0 : this.#bytes[at]!
+    return this.#offset < this.#end ? this.#bytes[this.#offset++]! : this.fail()
   }
 
-  number(): number {
-    const at = this.#advance(8)
-    return at < 0 ? 0 : this.#view.getFloat64(at, true)
+  /** A number; its first byte may have been read before. */
+  number(first = this.byte()): number {
+    return first <= smallMax ? first : this.#wide(first)
   }
 
   /** An id, index or sequence. */
   whole(): number {
-    const value = this.number()
-    if (Number.isSafeInteger(value) && value >= 0) return value
-    this.malformed = true
-    return 0
+    const first = this.byte()
+    if (first <= smallMax) return first
+    const value = this.#wide(first)
+    return first < form.float || Number.isSafeInteger(value) && value >= 0 ? value : this.fail()
   }
 
-  /** A count of things that take at least a byte each: more than bytes are left is a lie. */
-  size(): number {
-    const at = this.#advance(4)
-    const size = at < 0 ? 0 : this.#view.getUint32(at, true)
-    if (size <= this.#end - this.#offset) return size
-    this.malformed = true
-    return 0
+  /** The number of things that follow. Each takes at least a byte, so there are at most as many as bytes are left. */
+  count(): number {
+    const count = this.whole()
+    return count <= this.#end - this.#offset ? count : this.fail()
   }
 
   text(): string {
-    const length = this.size()
-    const start = this.#advance(length)
-    if (start < 0 || length === 0) return ""
+    const length = this.count()
+    const start = this.#take(length)
+    if (length > shortText) return this.#decode(start, length)
+    let text = ""
+    for (let i = start; i < start + length; i++) {
+      const byte = this.#bytes[i]!
+      if (byte > asciiMax) return this.#decode(start, length)
+      text += String.fromCharCode(byte)
+    }
+    return text
+  }
+
+  /** A copy, since the frame is lent. */
+  bytes(): Uint8Array {
+    const length = this.count()
+    const start = this.#take(length)
+    return this.#bytes.slice(start, start + length)
+  }
+
+  #wide(first: number): number {
+    const at = this.#offset
+    const end = at + (first === form.float ? 8 : first - form.bits16 + 2)
+    if (first < form.bits16 || end > this.#end) return this.fail()
+    this.#offset = end
+    switch (first) {
+      case form.bits16:
+        return this.#view.getUint16(at, true)
+      case form.bits24:
+        return this.#view.getUint32(at - 1, true) >>> 8
+      case form.bits32:
+        return this.#view.getUint32(at, true)
+      default:
+        return this.#view.getFloat64(at, true)
+    }
+  }
+
+  /** Passes over bytes that are known to be there, and returns their offset. */
+  #take(length: number): number {
+    const at = this.#offset
+    this.#offset = at + length
+    return at
+  }
+
+  #decode(start: number, length: number): string {
     return this.#text?.toString("utf8", start, start + length) ??
       decoder.decode(this.#bytes.subarray(start, start + length))
-  }
-
-  /** A copy: what is read from may be lent. */
-  bytes(): Uint8Array {
-    const length = this.size()
-    const start = this.#advance(length)
-    return start < 0 ? new Uint8Array(0) : this.#bytes.slice(start, start + length)
-  }
-
-  #advance(by: number): number {
-    const at = this.#offset
-    if (this.malformed || at + by > this.#end) {
-      this.malformed = true
-      return -1
-    }
-    this.#offset = at + by
-    return at
   }
 }

@@ -1,15 +1,15 @@
 /**
- * Frames: a 32 bit length, then that many bytes, which are a batch of messages or one handshake text.
+ * Frames: a length of 32 bits, then as many bytes: a batch of messages, or one handshake message.
  */
 import { Writer } from "./Bytes.ts"
 
-/** Bytes of a frame's length. */
+/** The bytes of the length before a frame. */
 export const headerBytes = 4
 
 const sizeAt = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
 
-/** Puts frames together again from the chunks of a stream: a chunk may hold a part of one, or several. */
+/** Cuts a stream of bytes into frames. A chunk of the stream may hold a part of a frame, or several frames. */
 export class FrameSplitter {
   /** The most bytes a frame may have. */
   bytesMax: number
@@ -22,8 +22,8 @@ export class FrameSplitter {
   }
 
   /**
-   * Takes a chunk and hands over each frame that it completes, lent for the call only. False: a frame announced more
-   * than `bytesMax`, and nothing after it can be trusted.
+   * Takes a chunk and hands over each frame that it completes, lent for the call. False: a frame is announced with more
+   * than `bytesMax`, and the stream cannot be read any further.
    */
   push(chunk: Uint8Array, onFrame: (frame: Uint8Array) => void): boolean {
     let offset = 0
@@ -48,7 +48,7 @@ export class FrameSplitter {
     return true
   }
 
-  /** Copies from the chunk until `target` bytes are pending; answers how many it took. */
+  /** Copies from the chunk until `target` bytes are pending; returns how many it took. */
   #fill(chunk: Uint8Array, offset: number, target: number): number {
     const taken = Math.min(Math.max(0, target - this.#filled), chunk.length - offset)
     if (this.#pending.length < target) {
@@ -62,19 +62,19 @@ export class FrameSplitter {
   }
 }
 
-/** Writes messages into one frame after the other: each a tag, and what follows from it. */
+/** Writes messages into frames, one frame after another. A message is a tag and its fields. */
 export class FrameWriter {
   protected readonly writer = new Writer()
 
   constructor() {
-    this.writer.size(0)
+    this.writer.skip32()
   }
 
   get isEmpty(): boolean {
     return this.writer.length === headerBytes
   }
 
-  /** Of the frame so far, with its length. */
+  /** The size of the frame so far, its length included. */
   get bytes(): number {
     return this.writer.length
   }
@@ -85,11 +85,11 @@ export class FrameWriter {
     for (const number of numbers) this.writer.number(number)
   }
 
-  /** The frame, with its length; the next one begins. */
+  /** Returns the frame, its length included, and begins the next one. */
   take(): Uint8Array<ArrayBuffer> {
-    this.writer.patchSize(0, this.writer.length - headerBytes)
+    this.writer.patch32(0, this.writer.length - headerBytes)
     const frame = this.writer.take()
-    this.writer.size(0)
+    this.writer.skip32()
     return frame
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The handshake: both sides prove that they know the manager's key, and neither shows it.
+ * The handshake: both sides prove that they know the manager's key, and neither reveals it.
  *
  * ```text
  *   server ─► Challenge  magic, version, nonce
@@ -8,8 +8,8 @@
  *          or Refused    reason
  * ```
  *
- * The transcript binds everything said before, so nothing of it can be changed or replayed. Each message is one frame
- * of JSON, at most `handshakeBytesMax` long; the binary messages of `Message.ts` begin after it.
+ * The transcript covers the messages before it, so none of them can be changed or replayed. Each message is one frame
+ * of JSON of at most `handshakeBytesMax`. The binary messages of `Message.ts` come after the handshake.
  */
 import type { CryptoError } from "effect/crypto/CryptoError"
 import * as Mac from "effect/crypto/Mac"
@@ -19,22 +19,22 @@ import * as Schema from "effect/Schema"
 import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
 
-/** Raised whenever a message changes its meaning; both sides must have the same. */
-export const protocolVersion = 1
+/** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
+export const protocolVersion = 2
 
-/** What tells a manager from any other server. */
+/** Distinguishes a manager from any other server. */
 export const magic = "effect-multiprocessing"
 
 const Nonce = Schema.String.check(Schema.isMinLength(32), Schema.isMaxLength(128))
 
-/** The server's first word. */
+/** The server's first message. */
 export const Challenge = Schema.Struct({
   magic: Schema.Literal(magic),
   version: Schema.Int,
   nonce: Nonce
 })
 
-/** The client's answer. */
+/** The client's reply. */
 export const Response = Schema.Struct({
   version: Schema.Int,
   nonce: Nonce,
@@ -43,12 +43,12 @@ export const Response = Schema.Struct({
   proof: Schema.String
 })
 
-/** The server's last word: the session begins. */
+/** The server's verdict: the session begins. */
 export const Welcome = Schema.TaggedStruct("Welcome", {
   proof: Schema.String,
   session: Schema.Int,
   epoch: Schema.Int,
-  /** 128 random bits that tell this manager from every other (S-5). */
+  /** 128 random bits that identify this manager (S-5). */
   instance: Schema.String,
   operations: Schema.Record(
     Schema.String,
@@ -57,15 +57,15 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
   limits: Schema.Struct({ frameBytesMax: Schema.Int, inFlightMax: Schema.Int, watchCredit: Schema.Int })
 })
 
-/** The server's last word: there will be no session. */
+/** The server's verdict: there is no session. */
 export const Refused = Schema.TaggedStruct("Refused", {
   reason: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "Malformed"])
 })
 
-/** How a handshake ends. */
+/** The end of a handshake. */
 export const Verdict = Schema.Union([Welcome, Refused])
 
-/** What both sides sign. */
+/** The text that both sides sign. */
 export const transcript = (
   challenge: typeof Challenge.Type,
   response: Omit<typeof Response.Type, "proof">
@@ -80,10 +80,10 @@ export const transcript = (
     response.pid
   ])
 
-/** The key of a manager: anything that is hard to guess. */
+/** The key of a manager: any text that is hard to guess. */
 export type ManagerKey = Redacted.Redacted<string>
 
-/** A proof that one knows the key, as hexadecimal text. */
+/** A proof of knowing the key, as hexadecimal text. */
 export const prove = (
   key: ManagerKey,
   side: "client" | "server",
@@ -96,7 +96,7 @@ export const prove = (
     return hexadecimal(yield* mac.sign(macKey, encoder.encode(side + transcript)))
   })
 
-/** Whether a proof is right, in constant time. */
+/** Whether two proofs are the same, in constant time. */
 export const sameProof = (left: string, right: string): boolean => {
   const encoder = new TextEncoder()
   return Mac.timingSafeEqual(encoder.encode(left), encoder.encode(right))
@@ -110,8 +110,9 @@ export const hexadecimal = (bytes: Uint8Array): string =>
 export const frame = <A, I>(schema: Schema.Codec<A, I>, message: A): Uint8Array<ArrayBuffer> => {
   const text = new TextEncoder().encode(JSON.stringify(Schema.encodeSync(schema)(message)))
   const writer = new Writer(headerBytes + text.length)
-  writer.size(text.length)
-  writer.bytes(text)
+  writer.skip32()
+  writer.patch32(0, text.length)
+  writer.raw(text)
   return writer.take()
 }
 

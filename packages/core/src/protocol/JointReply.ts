@@ -5,7 +5,7 @@
 import type { Outcome } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Operation.ts"
 
-/** What one of several calls was replied. */
+/** The result of one of several calls. */
 export interface Result {
   readonly index: number
   readonly outcome: Outcome
@@ -23,7 +23,7 @@ export const resultsOf = (reply: Reply): ReadonlyArray<Result> => {
   return results
 }
 
-/** Why calls that were to take effect together have not: which of them was refused, and with what. */
+/** The refusal of several calls: which call was refused, and its outcome. */
 export const refusalOf = (
   { details, error }: Extract<Outcome, { readonly _tag: "Failure" }>
 ): { readonly call: number; readonly outcome: Outcome } => ({

@@ -1,10 +1,10 @@
 /**
- * What is said after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), and a few
- * words about the connection itself. A frame is a batch of messages; each begins with a byte that says which.
+ * The messages after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), and two
+ * messages that end a session. A frame is a batch of messages. Each message begins with its tag, a byte.
  *
  * ```text
- *   client ─► Request Watch                            (use a sequence, are answered by Reply, or Parked and then Reply)
- *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel is answered by Cancelled)
+ *   client ─► Request Watch                            (use a sequence; get Reply, or Parked and then Reply)
+ *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel gets Cancelled)
  *          ─► Goodbye                                  (the session ends now)
  *   server ─► Reply Parked Cancelled Event Revoked
  *          ─► Closing reason                           (the server ends this session, S-12)
@@ -46,24 +46,24 @@ const tag = {
 const fates: ReadonlyArray<CancelFate> = ["withdrawn", "compensated", "stands"]
 const watchEvents: ReadonlyArray<WatchEvent> = ["change", "reset", "ended"]
 
-/** What a client may say. */
+/** The messages of a client. */
 export type FromClient = Exclude<Input, { readonly _tag: "Open" | "Time" | "End" }> | { readonly _tag: "Goodbye" }
 
-/** What a server may say to one session. */
+/** The messages of a server to one session. */
 export type FromServer = Output | { readonly _tag: "Closing"; readonly reason: string }
 
 // ---------------------------------------------------------------------------------------------------------------
 // arguments
 // ---------------------------------------------------------------------------------------------------------------
 
-const argumentTag = { nothing: 0, number: 1, word: 2, value: 3, bearer: 4, bytes: 5 } as const
+/** The first byte of an argument. An argument that begins with another byte is a number (`Bytes.ts`). */
+const argumentTag = { nothing: 247, word: 248, value: 249, bearer: 250, bytes: 251 } as const
 
 const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => {
-  writer.size(args.length)
+  writer.number(args.length)
   for (let i = 0; i < args.length; i++) {
     const argument = args[i]!
     if (typeof argument === "number") {
-      writer.byte(argumentTag.number)
       writer.number(argument)
     } else if (typeof argument === "string") {
       writer.byte(argumentTag.word)
@@ -72,7 +72,6 @@ const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => 
       writer.byte(argumentTag.nothing)
     } else if (argument.bytes !== undefined) {
       writer.byte(argumentTag.bytes)
-      writer.size(argument.bytes.length)
       writer.bytes(argument.bytes)
     } else if (argument.handles.length === 0) {
       writer.byte(argumentTag.value)
@@ -88,11 +87,10 @@ const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => 
 const noIds: ReadonlyArray<number> = []
 
 const readArgument = (reader: Reader): Argument => {
-  switch (reader.byte()) {
+  const first = reader.byte()
+  switch (first) {
     case argumentTag.nothing:
       return null
-    case argumentTag.number:
-      return reader.number()
     case argumentTag.word:
       return reader.text()
     case argumentTag.value:
@@ -102,25 +100,24 @@ const readArgument = (reader: Reader): Argument => {
     case argumentTag.bytes:
       return bytesCell(reader.bytes())
     default:
-      reader.malformed = true
-      return null
+      return reader.number(first)
   }
 }
 
 const readArguments = (reader: Reader): Array<Argument> => {
-  const length = reader.size()
+  const length = reader.count()
   const args: Array<Argument> = []
   for (let i = 0; i < length && !reader.malformed; i++) args.push(readArgument(reader))
   return args
 }
 
 const writeIds = (writer: Writer, ids: ReadonlyArray<number>): void => {
-  writer.size(ids.length)
+  writer.number(ids.length)
   for (const id of ids) writer.number(id)
 }
 
 const readIds = (reader: Reader): ReadonlyArray<number> => {
-  const length = reader.size()
+  const length = reader.count()
   if (length === 0) return noIds
   const ids: Array<number> = []
   for (let i = 0; i < length && !reader.malformed; i++) ids.push(reader.whole())
@@ -133,7 +130,7 @@ const readIds = (reader: Reader): ReadonlyArray<number> => {
 
 /** Writes messages of a client into one frame. */
 export class ClientWriter extends FrameWriter {
-  /** Writes a request, unless it would be larger than a frame may be: then nothing is written, and false. */
+  /** Writes a request of one call. False: it would take more than `bytesMax`, and was not written. */
   request(
     sequence: number,
     object: ObjectId,
@@ -163,7 +160,7 @@ export class ClientWriter extends FrameWriter {
     writer.byte(tag.joint)
     writer.number(sequence)
     writeIds(writer, guard)
-    writer.size(calls.length)
+    writer.number(calls.length)
     for (const { args, object, operation } of calls) writeCall(writer, object, operation, args)
     return this.#fits(start, bytesMax)
   }
@@ -215,7 +212,7 @@ const writeCall = (
   writeArguments(writer, args)
 }
 
-/** Reads the next message of a client. Check `reader.malformed` after it. */
+/** Reads the next message of a client. Only valid if the reader is not malformed after it. */
 export const readFromClient = (reader: Reader, session: SessionId): FromClient => {
   switch (reader.byte()) {
     case tag.request:
@@ -237,7 +234,7 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
     case tag.goodbye:
       return { _tag: "Goodbye" }
     default:
-      reader.malformed = true
+      reader.fail()
       return { _tag: "Goodbye" }
   }
 }
@@ -251,7 +248,7 @@ const readRequest = (reader: Reader, session: SessionId, isJoint: boolean): Requ
 })
 
 const readCalls = (reader: Reader): ReadonlyArray<CallInput> => {
-  const length = reader.size()
+  const length = reader.count()
   const calls: Array<CallInput> = []
   for (let i = 0; i < length && !reader.malformed; i++) calls.push(readCall(reader))
   return calls
@@ -269,7 +266,7 @@ const readCall = (reader: Reader): CallInput => ({
 
 /** Writes messages to one session into one frame. */
 export class ServerWriter extends FrameWriter {
-  /** Writes a message, unless it would be larger than a frame may be: then nothing is written, and false. */
+  /** Writes a message. False: it would take more than `bytesMax`, and was not written. */
   write(message: FromServer, bytesMax: number): boolean {
     const writer = this.writer
     const start = writer.length
@@ -324,7 +321,7 @@ const readOutcome = (reader: Reader): Outcome =>
     ? { _tag: "Success", reply: readArguments(reader) }
     : { _tag: "Failure", error: reader.text(), details: readArguments(reader) }
 
-/** Reads the next message of a server. Check `reader.malformed` after it. */
+/** Reads the next message of a server. Only valid if the reader is not malformed after it. */
 export const readFromServer = (reader: Reader, session: SessionId): FromServer => {
   switch (reader.byte()) {
     case tag.reply:
@@ -347,7 +344,7 @@ export const readFromServer = (reader: Reader, session: SessionId): FromServer =
     case tag.closing:
       return { _tag: "Closing", reason: reader.text() }
     default:
-      reader.malformed = true
+      reader.fail()
       return { _tag: "Closing", reason: "" }
   }
 }

@@ -18,7 +18,7 @@ import { type Link, LinkClosed } from "../transport/Link.ts"
 import type { EngineHost } from "./EngineHost.ts"
 import { type SessionEngine, SessionShell } from "./SessionShell.ts"
 
-/** Whom to accept, and whose sessions they get. */
+/** How links are accepted. */
 export interface AcceptOptions {
   readonly host: EngineHost
   readonly key: Handshake.ManagerKey
@@ -46,7 +46,7 @@ export const make = (
     let sessions = 0
     let unauthenticated = 0
 
-    /** The handshake of one link, up to the verdict, which is sent if it is a refusal. */
+    /** The handshake of one link. A refusal is sent; the welcome is returned, to be sent when the session listens. */
     const examine = Effect.fnUntraced(function*(link: Link, frames: Frames.Frames) {
       const challenge = {
         magic: Handshake.magic,
@@ -125,14 +125,14 @@ export const make = (
 
     return (link) =>
       Effect.gen(function*() {
-        // Beyond the handshake, which tells nothing of the state, every frame passes the gate.
+        // The handshake tells nothing of the state. Every later frame passes the gate.
         const guarded = host.gate.guard(link)
         const frames = yield* Frames.make(guarded, limits.handshakeBytesMax)
         const admitted = yield* admit(link, frames)
-        // The client speaks as soon as it hears this: by then the session must listen.
+        // The client sends requests as soon as it has read this: by then the session must listen.
         const ready = () => link.send(Handshake.frame(Handshake.Verdict, admitted.welcome))
         yield* run(guarded, frames, ready, admitted)
-        // The server has ended the session: the client shall hear why before the link closes.
+        // The session was ended by one of the sides. If it was the server, its reason must leave before the link closes.
         yield* Effect.raceFirst(host.gate.released, Deferred.await(host.defect))
       }).pipe(
         Effect.catchTags({

@@ -34,12 +34,12 @@ export interface EngineHostOptions {
 /** A hosted engine. */
 export interface EngineHost {
   readonly engine: Engine
-  /** Where the outputs of each session go. */
+  /** The receiver of each session's outputs. */
   readonly shells: Map<SessionId, SessionShell>
   readonly gate: Gate
   /** Applies one input. Only within a turn. */
   readonly step: (input: Input) => void
-  /** Runs a turn with these inputs, now or right after the running one. After a defect it does nothing. */
+  /** Runs a turn with these inputs, now or right after the running turn. After a defect it does nothing. */
   readonly turn: (inputs: () => void) => void
   /** Fails with the reason for which the state can no longer be trusted. */
   readonly defect: Deferred.Deferred<never>
@@ -58,7 +58,7 @@ export const make = (
     const shells = new Map<SessionId, SessionShell>()
     /** Shells that were told something in this turn. */
     const told = new Set<SessionShell>()
-    /** Turns that were asked for within another one: a session may end while its turn runs. */
+    /** Turns that wait for the running one: a session may end while its turn runs. */
     const asked: Array<() => void> = []
     let deadline: number | undefined
     /** False while a turn runs, and for ever after one that threw. */
@@ -72,7 +72,7 @@ export const make = (
     }
 
     const release = (): void => {
-      // A shell that cannot tell an output withdraws it by another step, which has outputs of its own.
+      // A shell takes back an output that fits into no frame: that is a step with outputs of its own.
       while (engine.state.outputs.length > 0) {
         for (const output of engine.takeOutputs()) {
           const shell = shells.get(output.session)

@@ -9,14 +9,14 @@ import * as Effect from "effect/Effect"
 import type { Link } from "../transport/Link.ts"
 
 /**
- * Called at the end of each turn that has frames, in the order of the turns. `release` lets them out, in this turn or in
- * a later one.
+ * Called at the end of each turn that has frames, in the order of the turns. `release` lets the frames out, in this turn
+ * or in a later one.
  */
 export type Commit = (release: () => void) => void
 
-/** A turn that is not released, or that stands behind one. */
+/** A turn that is not released, or that is behind such a turn. */
 interface HeldTurn {
-  /** What to do on release, in order: mostly to send a frame. */
+  /** Run on release, in order. Most of them send a frame. */
   readonly actions: Array<() => void>
   isReleased: boolean
 }

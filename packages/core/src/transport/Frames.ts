@@ -1,6 +1,6 @@
 /**
- * The frames of a link: one at a time during the handshake, then straight to a handler, in the turn in which they are
- * read.
+ * The frames of a link: read one at a time during the handshake, then handed to a handler in the turn in which they
+ * arrive.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -24,7 +24,7 @@ export interface FrameHandler {
 export interface Frames {
   /** The next frame. */
   readonly next: Effect.Effect<Uint8Array, LinkClosed>
-  /** Hands all further frames over, until the link ends; `ready` may then ask the other side for them. */
+  /** Hands all further frames over until the link ends. `ready` is called as soon as the handler listens. */
   readonly handOver: (bytesMax: number, handler: FrameHandler, ready?: () => void) => Effect.Effect<never, LinkClosed>
 }
 

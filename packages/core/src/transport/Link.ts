@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 
-/** A link has ended: there will be no more bytes, either way. */
+/** A link has ended: it carries no more bytes in either direction. */
 export class LinkClosed extends Schema.TaggedError<LinkClosed>()("LinkClosed", {
   reason: Schema.String
 }) {
@@ -18,7 +18,7 @@ export class LinkClosed extends Schema.TaggedError<LinkClosed>()("LinkClosed", {
   }
 }
 
-/** Hears a link. */
+/** Receives from a link. */
 export interface LinkReader {
   /** Bytes have arrived. They are lent for the call. */
   readonly onBytes: (bytes: Uint8Array) => void
@@ -35,7 +35,7 @@ export interface Link {
   readonly read: (reader: LinkReader) => Effect.Effect<never, LinkClosed>
 }
 
-/** A link over an Effect socket: Unix socket, TCP, TLS or whatever else can make one. */
+/** A link over an Effect socket, whatever its transport is: a Unix socket, TCP or TLS. */
 export const fromSocket = (socket: Socket.Socket): Effect.Effect<Link, LinkClosed, Scope.Scope> =>
   Effect.gen(function*() {
     const reader = yield* Effect.mapError(socket.reader, (error) => new LinkClosed({ reason: describe(error) }))

@@ -1,25 +1,25 @@
 /**
  * A link inside one process: two ends that exchange bytes through the scheduler, never in the sender's turn (S-32).
  *
- * What travels is bytes, as on a socket; nothing passes by reference. Delivery can be slowed down and cut to pieces,
- * which is how the simulator makes a bad network of it.
+ * It carries bytes, as a socket does; no value passes by reference. The simulator makes it a bad network: it delays
+ * deliveries and cuts them to pieces.
  */
 import * as Effect from "effect/Effect"
 import { type Link, LinkClosed, type LinkReader } from "./Link.ts"
 
 /** How a pair of ends delivers. */
 export interface MemoryLinkOptions {
-  /** Runs a task of one end later: in another turn, in any order with respect to other tasks. */
+  /** Runs a task of one end in a later turn, in any order with respect to other tasks. */
   readonly schedule: (task: () => void, end: "client" | "server") => void
-  /** How many of the available bytes to deliver now, at least 1. Default: all of them. */
+  /** The number of the available bytes that are delivered now, at least 1. Default: all of them. */
   readonly deliverBytes?: ((available: number) => number) | undefined
 }
 
-/** Two ends, and a knife. */
+/** Two connected ends. */
 export interface MemoryLinkPair {
   readonly client: Link
   readonly server: Link
-  /** Closes both ends; what is under way is lost. */
+  /** Closes both ends. Bytes on their way are lost. */
   readonly cut: (reason: string) => void
 }
 
