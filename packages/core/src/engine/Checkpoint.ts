@@ -1,12 +1,13 @@
 /**
- * Saving and loading a whole manager: everything that its future depends on, as plain data.
+ * Saving and loading a whole manager, as plain data.
  *
- * Left out is what the program brings (kinds and limits), and what follows from the rest: a lane is in the order of
- * arrival; counts, names and deadlines repeat what objects, sessions and grants say. Every order that decides something
- * is kept. An operation is saved by its name, for its position is that of one release.
+ * The data decide the manager's future together with the kinds and limits, which the program brings. They leave out
+ * everything that follows from the rest: a lane is in the order of arrival, and counts, names and deadlines follow from
+ * objects, sessions and grants. Every order that decides something is kept. An operation is saved by name, because its
+ * position may be another one in the next release.
  *
- * Loading refuses what is not such data, what names something that is not there, and a state in which an invariant does
- * not hold. It refuses as a whole: there is a manager in the saved state, or none.
+ * Loading refuses malformed data, dangling ids, and a state in which an invariant does not hold. It returns a manager in
+ * the saved state or a reason, and never a part of a manager.
  */
 import * as Admission from "./Admission.ts"
 import { create } from "./Creation.ts"
@@ -23,10 +24,13 @@ import { directory, isCell, type ObjectId } from "./Value.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
-/** The version of the whole: grows when `manager` below changes. */
+/** Grows whenever `manager` below changes: data of another version are not loaded. */
 const version = 1
 
-/** A manager's state, between two steps. Its outputs must have been taken: they are not part of it. */
+/**
+ * Saves the state of a manager between two steps. Its outputs must have been taken, because they are not saved: otherwise
+ * it throws.
+ */
 export const save = (state: EngineState): Format.Json => {
   if (state.outputs.length + state.touched.size + state.unreferenced.size > 0) {
     throw new Error("a manager is saved between two steps, when its outputs have been taken")
@@ -41,7 +45,7 @@ export const save = (state: EngineState): Format.Json => {
   })
 }
 
-/** A manager in the state that was saved, or why there is none. */
+/** Loads a manager in the saved state, or returns the reason for which there is none. */
 export const load = (options: Omit<EngineOptions, "epoch">, data: unknown): Engine | Format.Malformed => {
   const saved = manager.load(data)
   if (saved instanceof Format.Malformed) return saved
@@ -190,7 +194,7 @@ type Refused = Format.Malformed | undefined
 
 const refused = (issue: string): Format.Malformed => new Format.Malformed(issue)
 
-/** One after the other, up to the first that is refused. */
+/** Restores items in order, up to the first that is refused. */
 const each = <A>(name: string, items: ReadonlyArray<A>, restore: (item: A, i: number) => Refused): Refused => {
   for (let i = 0; i < items.length; i++) {
     const malformed = restore(items[i]!, i)
@@ -199,7 +203,7 @@ const each = <A>(name: string, items: ReadonlyArray<A>, restore: (item: A, i: nu
   return undefined
 }
 
-/** Fills a new engine: first all that can be named, then what names it. */
+/** Fills a new engine: first sessions and objects, then everything that refers to them. */
 const restore = (engine: Engine, saved: Saved): Refused => {
   const { state } = engine
   const { arrivals, dropsSinceTrace, grants, index, nextObject, now, objects, sessions, suspects, watchers } = saved
@@ -212,7 +216,7 @@ const restore = (engine: Engine, saved: Saved): Refused => {
       return retainValues(state, object) ?? restoreWatchers(state, object, watchers)
     }) ??
     restoreWatchers(state, state.objects.get(directory)!, watchers) ??
-    each("sessions", sessions, (session) => restoreHeld(state, session, waiting)) ??
+    each("sessions", sessions, (session) => restoreContents(state, session, waiting)) ??
     restoreLanes(state, waiting)?.at("sessions") ??
     each("grants", grants, (grant, i) => restoreGrant(state, grant, grants[i - 1]?.id ?? 0)) ??
     each("suspects", [...suspects], (id) => {
@@ -247,7 +251,7 @@ const restoreObject = (state: EngineState, saved: SavedObject, previous: ObjectI
   return undefined
 }
 
-/** Counts what the values of an object refer to. */
+/** Retains the values of an object. */
 const retainValues = (state: EngineState, { kind, state: value }: SharedObject): Refused => {
   for (const cell of kind.values(value)) {
     if (!areIds(state, cell.handles)) return notThere.at("state")
@@ -266,14 +270,18 @@ const restoreWatchers = (state: EngineState, object: SharedObject, watchers: Rea
     return undefined
   })
 
-/** Whether these are ids of objects that are, or were. */
+/** Whether these are ids of objects that exist or existed: values and imports may name removed objects. */
 const areIds = ({ nextObject }: EngineState, ids: Iterable<ObjectId>): boolean => {
   for (const id of ids) if (id === directory || id >= nextObject) return false
   return true
 }
 
-/** What a session has been told of and not dropped, and its requests. */
-const restoreHeld = (state: EngineState, { id, imports, requests }: SavedSession, waiting: Array<Waiter>): Refused => {
+/** Restores the imports and the requests of a session. */
+const restoreContents = (
+  state: EngineState,
+  { id, imports, requests }: SavedSession,
+  waiting: Array<Waiter>
+): Refused => {
   const session = state.sessions.get(id)!
   if (!areIds(state, imports.keys())) return notThere.at("imports")
   for (const [id, times] of imports) {
@@ -291,14 +299,14 @@ const restoreHeld = (state: EngineState, { id, imports, requests }: SavedSession
   })
 }
 
-/** A request that waits, and the places to give to it. */
+/** A waiting request, and its places to be. */
 interface Waiter {
   readonly session: Session
   readonly parked: Parked
   readonly places: SavedParked["places"]
 }
 
-/** Puts a waiting request where it stands among those of its session. The lanes come when all are known. */
+/** Puts a waiting request among the others of its session. It joins its lanes when all waiting requests are known. */
 const restoreParked = (
   state: EngineState,
   session: Session,

@@ -4,10 +4,10 @@
 import * as Lane from "./Lane.ts"
 import type { EngineState, SharedObject } from "./State.ts"
 
-/** What an object is made with; the rest of it begins empty. */
+/** The properties of an object that its creator decides; the others begin empty. */
 export type Creation = Pick<SharedObject, "id" | "kind" | "name" | "agreement" | "fingerprint" | "keep" | "state">
 
-/** Adds an object that nobody refers to yet. The values of its state are still to be counted. */
+/** Adds an object without references. The values of its state are not retained yet. */
 export const create = (
   state: EngineState,
   { agreement, fingerprint, id, keep, kind, name, state: initial }: Creation

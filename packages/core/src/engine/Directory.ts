@@ -115,7 +115,7 @@ export const kind = kindOf<EngineState>()({
 })
 
 /** Adds the directory to a new manager. It is never removed. */
-export const open = (state: EngineState): void => {
+export const addTo = (state: EngineState): void => {
   const root = { id: directory, kind, name: undefined, agreement: "", fingerprint: "", keep: true, state }
   create(state, root).references = 1
 }

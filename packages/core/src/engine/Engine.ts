@@ -87,7 +87,7 @@ export class Engine {
     }
     this.#at = new Step(this.state)
     this.#requests = new Requests(this.state, this.#at, this.#journal)
-    Directory.open(this.state)
+    Directory.addTo(this.state)
   }
 
   /** The operations of every kind, in the order of their positions. */

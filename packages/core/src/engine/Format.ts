@@ -1,9 +1,8 @@
 /**
  * Formats: how a state becomes plain data that JSON can carry, and a state again.
  *
- * A format is declared once and works in both directions, so what is saved and what is loaded cannot drift apart.
- * Loading checks everything and throws nothing: data that is not of the format gives a `Malformed`, which says where
- * it is wrong, and why.
+ * A format is declared once and works in both directions, so saving and loading cannot drift apart. Loading checks all
+ * data and throws nothing: data of another format give a `Malformed`, which says where they are wrong, and why.
  */
 import * as Parameter from "./Parameter.ts"
 import {
@@ -18,16 +17,16 @@ import {
   type TextCell
 } from "./Value.ts"
 
-/** What JSON can carry. */
+/** Plain data that JSON can carry. */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/** Both directions. `load(save(value))` equals `value`, also when JSON text is made of it in between. */
+/** `load(save(value))` equals `value`, also if the data become JSON text in between. */
 export interface Format<out A, in Saved = A> {
   readonly save: (value: Saved) => Json
   readonly load: (saved: unknown) => A | Malformed
 }
 
-/** Why data cannot be loaded. */
+/** The reason for which data cannot be loaded. */
 export class Malformed {
   readonly #issue: string
   readonly #path: string
@@ -42,7 +41,7 @@ export class Malformed {
     return `saved${this.#path} ${this.#issue}`
   }
 
-  /** The same, seen from the structure or the list around the data. */
+  /** The same reason, seen from the structure or the list around the data. */
   at(key: string | number): Malformed {
     return new Malformed(this.#issue, `${typeof key === "number" ? `[${key}]` : `.${key}`}${this.#path}`)
   }
@@ -61,15 +60,15 @@ const show = (saved: unknown): string =>
 // single values
 // ---------------------------------------------------------------------------------------------------------------
 
-/** What JSON carries as it is. */
+/** A value that JSON carries unchanged. */
 const plain = <A extends Json>(expected: string, is: (saved: unknown) => saved is A): Format<A> => ({
   save: (value) => value,
   load: (saved) => is(saved) ? saved : mustBe(expected, saved)
 })
 
-/** As a parameter recognises it; for those whose values JSON carries as they are. */
+/** A value that a parameter recognises and JSON carries unchanged. */
 const parameter = <A extends Argument & Json>({ expected, is }: Parameter.Parameter<A>): Format<A> =>
-  // A parameter looks at anything, whatever it declares.
+  // A parameter examines anything, also what its type excludes.
   plain(expected, is as (saved: unknown) => saved is A)
 
 /** Text. */
@@ -96,7 +95,7 @@ export const literal = <const A extends string | number>(...values: ReadonlyArra
 
 const unwritable: ReadonlyArray<unknown> = ["-0", "NaN", "Infinity", "-Infinity"]
 
-/** Any number; those that JSON has no form for are text. */
+/** Any number. Numbers that JSON cannot carry become text. */
 export const number: Format<number> = {
   save: (n) => Object.is(n, -0) ? "-0" : Number.isFinite(n) ? n : String(n),
   load: (saved) =>
@@ -151,7 +150,7 @@ export const struct = <A extends object>(fields: { readonly [K in keyof A]: Form
   }
 }
 
-/** A structure that says by its tag which one it is. */
+/** One of several structures, which its tag names. */
 export const tagged = <A extends { readonly _tag: string }>(
   members: { readonly [Tag in A["_tag"]]: Format<Extract<A, { readonly _tag: Tag }>> }
 ): Format<A> => {
@@ -166,7 +165,7 @@ export const tagged = <A extends { readonly _tag: string }>(
   }
 }
 
-/** What is saved in the form of something else. */
+/** A value that is saved in the form of another one. */
 export const convert = <A, B>(
   { load, save }: Format<B>,
   to: (value: A) => B,
@@ -205,7 +204,7 @@ export const set = <A>(value: Format<A>): Format<Set<A>> =>
   })
 
 // ---------------------------------------------------------------------------------------------------------------
-// what users store and send
+// values and arguments
 // ---------------------------------------------------------------------------------------------------------------
 
 const textCell: Format<TextCell> = convert(

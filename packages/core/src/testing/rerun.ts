@@ -1,6 +1,6 @@
 /**
- * The inputs of a run again, in other engines: a manager's state and outputs are a function of its inputs alone (I1), and
- * saving and loading it in between changes nothing.
+ * Runs the inputs of a run again, in other engines: the state and the outputs of a manager are a function of its inputs
+ * (I1), and saving and loading it in between changes nothing.
  */
 import * as Checkpoint from "../engine/Checkpoint.ts"
 import { Engine, type EngineOptions } from "../engine/Engine.ts"
@@ -20,7 +20,7 @@ export interface Rerun {
   readonly onEngine: (engine: Engine) => void
 }
 
-/** Where an engine that is given the same inputs, or one that is loaded from it, goes another way: as sentences. */
+/** The differences of an engine that gets the same inputs, and of one that is loaded from it in between: as sentences. */
 export const rerun = ({ engine, inputs, loadedBefore, onEngine, options }: Rerun): ReadonlyArray<string> => {
   const again = new Engine(options)
   onEngine(again)
