@@ -12,7 +12,7 @@ import {
 } from "@effect-multiprocessing/core/testing"
 import { Cause, Effect, Exit } from "effect"
 import type { Mutant } from "./mutants.ts"
-import { Stage } from "./Stage.ts"
+import { drawWay, Stage, type Way } from "./Stage.ts"
 import { actionsOf, workloads } from "./workloads.ts"
 
 /** One action of one fiber of one client. */
@@ -21,6 +21,7 @@ export interface Step {
   readonly fiber: number
   /** Its workload and its name in there: `Queue.offer`. */
   readonly action: string
+  readonly way: Way
   /** The seed of its details. */
   readonly choice: number
 }
@@ -59,6 +60,7 @@ export const draw = (seed: number, mutant?: Pick<Mutant, "actions">): Plan => {
     client: 1 + random.below(clients),
     fiber: random.below(3),
     action: random.pick(repertoire),
+    way: drawWay(random),
     choice: random.below(1_000_000)
   }))
   const faults = drawFaults(random, 1, clients + 1, faultSteps)
@@ -107,9 +109,9 @@ const worker = (client: Client, stages: ReadonlyArray<Stage>, steps: ReadonlyArr
         (stage) => Effect.map(stage.enter(client), (perform) => [stage.name, perform] as const)
       )
     )
-    const perform = ({ action, choice }: Step) => {
+    const perform = ({ action, choice, way }: Step) => {
       const [name, act] = action.split(".")
-      return performs.get(name!)!(act!, new Random(choice))
+      return performs.get(name!)!(act!, way, new Random(choice))
     }
     yield* Effect.forEach(fibers, (fiber) =>
       Effect.forEach(
