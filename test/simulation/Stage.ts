@@ -2,10 +2,10 @@
  * A workload in a run. Its objects exist twice: every client has the *kept* ones open all the time; the *passing* ones are
  * opened by name for one action, forgotten when no client uses them, and deleted under the clients that use them.
  */
-import type { Ledger } from "#core/testing/Ledger.ts"
+import type { Holder, Ledger } from "#core/testing/Ledger.ts"
 import { Actor, type AnyWorkload, type ObjectsOf, type Openers } from "#core/testing/Workload.ts"
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
-import { type Client, Random } from "@effect-multiprocessing/core/testing"
+import { Random } from "@effect-multiprocessing/core/testing"
 import { Effect, type Scope } from "effect"
 
 /** What a client does, or what helps it. */
@@ -36,20 +36,22 @@ export class Stage {
   readonly name: string
   readonly #workload: AnyWorkload
   readonly #ledger: Ledger
+  readonly #sleepMaxMs: number | undefined
 
-  constructor(name: string, workload: AnyWorkload, ledger: Ledger) {
+  constructor(name: string, workload: AnyWorkload, ledger: Ledger, sleepMaxMs?: number) {
     this.name = name
     this.#workload = workload
     this.#ledger = ledger
+    this.#sleepMaxMs = sleepMaxMs
   }
 
   /** Opens the kept objects for the life of the scope; returns how the client performs an action. */
-  enter(client: Client) {
+  enter(client: Holder) {
     return Effect.gen({ self: this }, function*() {
       const scope = yield* Effect.scope
       const kept = yield* this.#open("kept")
       return (action: string, way: Way, random: Random): Deed => {
-        const actor = new Actor(client, this.#ledger, random)
+        const actor = new Actor(client, this.#ledger, random, this.#sleepMaxMs)
         const act = (objects: ObjectsOf<Openers>): Deed =>
           Effect.suspend(() => this.#workload.actions[action]!(objects, actor))
         const underFence = (deed: Deed): Deed => Effect.flatMap(fence, ({ withLock }) => withLock(deed))
@@ -72,8 +74,8 @@ export class Stage {
   }
 
   /** Ends the waiting of all clients that wait for something in here. */
-  help(client: Client, round: number) {
-    const actor = new Actor(client, this.#ledger, new Random(round))
+  help(client: Holder, round: number) {
+    const actor = new Actor(client, this.#ledger, new Random(round), this.#sleepMaxMs)
     return Effect.scoped(
       Effect.gen({ self: this }, function*() {
         const kept = yield* this.#open("kept")
