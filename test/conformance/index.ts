@@ -1,38 +1,17 @@
 /** Every suite, for one deployment of a manager. */
-import { arraySuite } from "./array.ts"
-import { barrierSuite } from "./barrier.ts"
-import { bytesSuite } from "./bytes.ts"
-import { conditionSuite } from "./condition.ts"
-import { latchSuite } from "./latch.ts"
-import { listSuite } from "./list.ts"
-import { lockSuite } from "./lock.ts"
-import { managerSuite } from "./manager.ts"
-import { mapSuite } from "./map.ts"
-import { namespaceSuite } from "./namespace.ts"
-import { openNamespaceSuite } from "./openNamespace.ts"
-import { queueSuite } from "./queue.ts"
-import { refSuite } from "./ref.ts"
-import { semaphoreSuite } from "./semaphore.ts"
-import type { Deployment } from "./suite.ts"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import { specimenSuite } from "./specimens.ts"
+import type { Deployment, Suite } from "./suite.ts"
 
-/** Runs the suites of all kinds on a manager. */
+/** The suites that are written by hand, each the only export of its file. */
+const suites = await Promise.all(
+  readdirSync(join(import.meta.dirname, "suites")).map(async (file): Promise<Suite> =>
+    Object.values<Suite>(await import(`./suites/${file.replace(/\.ts$/, "")}.ts`))[0]!
+  )
+)
+
+/** Runs all suites on a manager. */
 export const conformance = (deployment: Deployment): void => {
-  for (const suite of suites) suite(deployment)
+  for (const suite of [specimenSuite, ...suites]) suite(deployment)
 }
-
-const suites = [
-  refSuite,
-  namespaceSuite,
-  openNamespaceSuite,
-  mapSuite,
-  queueSuite,
-  lockSuite,
-  latchSuite,
-  barrierSuite,
-  semaphoreSuite,
-  conditionSuite,
-  listSuite,
-  arraySuite,
-  bytesSuite,
-  managerSuite
-]

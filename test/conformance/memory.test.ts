@@ -1,4 +1,18 @@
 import { Manager } from "@effect-multiprocessing/core"
+import type { JournalEntry } from "@effect-multiprocessing/core/testing"
+import { Effect } from "effect"
+import * as Memory from "../support/Memory.ts"
 import { conformance } from "./index.ts"
 
-conformance({ name: "in memory", layer: Manager.layerMemory, programs: 1_000 })
+conformance({
+  name: "in memory",
+  layer: Manager.layerMemory,
+  programs: 1_000,
+  recorded: Effect.suspend(() => {
+    const journal: Array<JournalEntry> = []
+    return Effect.map(Memory.make({ journal: (entry) => journal.push(entry) }), ({ connect }) => ({
+      connect: (client) => Effect.map(connect({ client }), ({ manager }) => manager),
+      journal: Effect.sync(() => journal)
+    }))
+  })
+})

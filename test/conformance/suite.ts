@@ -1,8 +1,9 @@
 /** What every suite of a kind is: properties of its public interface, on whatever manager a layer gives. */
-import type { Manager } from "@effect-multiprocessing/core"
+import type { Link, Manager } from "@effect-multiprocessing/core"
+import type { JournalEntry } from "@effect-multiprocessing/core/testing"
 import { it, type Vitest } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import type { Layer } from "effect"
+import type { Effect, Layer, Scope } from "effect"
 
 /** A manager, in whatever deployment. */
 export type ManagerLayer = Layer.Layer<Manager.Manager, unknown>
@@ -13,6 +14,18 @@ export interface Deployment {
   readonly layer: ManagerLayer
   /** Random programs for each property: they are not cheap when each call goes to another process. */
   readonly programs: number
+  /** A manager of which everything is written down. */
+  readonly recorded: Effect.Effect<Recorded, unknown, Scope.Scope>
+}
+
+/** A manager that keeps a journal. */
+export interface Recorded {
+  /** Another client, whose link passes through `listen`. */
+  readonly connect: (
+    listen: (link: Link.Link) => Link.Link
+  ) => Effect.Effect<Manager.Manager["Service"], unknown, Scope.Scope>
+  /** Every change so far. */
+  readonly journal: Effect.Effect<ReadonlyArray<JournalEntry>, unknown>
 }
 
 /** A suite of one kind: its tests share one manager. */

@@ -12,7 +12,7 @@ import {
 } from "@effect-multiprocessing/core/testing"
 import { Cause, Effect, Exit } from "effect"
 import type { Mutant } from "./mutants.ts"
-import { Stage } from "./Stage.ts"
+import { drawWay, Stage, type Way } from "./Stage.ts"
 import { actionsOf, workloads } from "./workloads.ts"
 
 /** One action of one fiber of one client. */
@@ -21,6 +21,7 @@ export interface Step {
   readonly fiber: number
   /** Its workload and its name in there: `Queue.offer`. */
   readonly action: string
+  readonly way: Way
   /** The seed of its details. */
   readonly choice: number
 }
@@ -59,6 +60,7 @@ export const draw = (seed: number, mutant?: Pick<Mutant, "actions">): Plan => {
     client: 1 + random.below(clients),
     fiber: random.below(3),
     action: random.pick(repertoire),
+    way: drawWay(random),
     choice: random.below(1_000_000)
   }))
   const faults = drawFaults(random, 1, clients + 1, faultSteps)
@@ -67,10 +69,8 @@ export const draw = (seed: number, mutant?: Pick<Mutant, "actions">): Plan => {
 
 /** Runs a plan, with a bug in the manager or without. */
 export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation => {
-  const ledger = new Ledger()
-  const names = [...new Set(plan.steps.map(({ action }) => action.split(".")[0]!))]
-  const stages = names.map((name) => new Stage(name, workloads[name]!, ledger))
-  return simulateSeed((client) => client.number === 0 ? steward(client, stages) : worker(client, stages, plan.steps), {
+  const stages = stagesOf(plan)
+  return simulateSeed((client) => client.number === 0 ? steward(client, stages) : perform(client, stages, plan.steps), {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,
@@ -98,8 +98,18 @@ export const shorten = (plan: Plan, mutant: Mutant | undefined, mayGoOn: () => b
 /** Fibers of a client. */
 const fibers = [0, 1, 2]
 
-/** A client that does its steps, in as many fibers as they ask for. */
-const worker = (client: Client, stages: ReadonlyArray<Stage>, steps: ReadonlyArray<Step>) =>
+/** A client that performs steps of a plan. */
+export type Performer = Pick<Client, "number" | "name" | "isLost" | "cancellable">
+
+/** The workloads of a plan, for one run. */
+export const stagesOf = (plan: Plan, sleepMaxMs?: number): ReadonlyArray<Stage> => {
+  const ledger = new Ledger()
+  const names = [...new Set(plan.steps.map(({ action }) => action.split(".")[0]!))]
+  return names.map((name) => new Stage(name, workloads[name]!, ledger, sleepMaxMs))
+}
+
+/** Performs the steps of one client, in as many fibers as they ask for. Fails with a defect of any of them. */
+export const perform = (client: Performer, stages: ReadonlyArray<Stage>, steps: ReadonlyArray<Step>) =>
   Effect.gen(function*() {
     const performs = new Map(
       yield* Effect.forEach(
@@ -107,15 +117,15 @@ const worker = (client: Client, stages: ReadonlyArray<Stage>, steps: ReadonlyArr
         (stage) => Effect.map(stage.enter(client), (perform) => [stage.name, perform] as const)
       )
     )
-    const perform = ({ action, choice }: Step) => {
+    const performStep = ({ action, choice, way }: Step) => {
       const [name, act] = action.split(".")
-      return performs.get(name!)!(act!, new Random(choice))
+      return performs.get(name!)!(act!, way, new Random(choice))
     }
     yield* Effect.forEach(fibers, (fiber) =>
       Effect.forEach(
         steps.filter((step) => step.client === client.number && step.fiber === fiber),
         (step) =>
-          client.cancellable(Effect.scoped(Effect.suspend(() => perform(step)))).pipe(
+          client.cancellable(Effect.scoped(Effect.suspend(() => performStep(step)))).pipe(
             Effect.flatMap((exit) =>
               // What fails, or is interrupted, was meant to; a defect ends the run.
               Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Effect.die(Cause.squash(exit.cause)) : Effect.void

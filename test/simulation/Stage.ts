@@ -1,13 +1,11 @@
 /**
- * A workload in a run. Its objects are there twice: *kept* ones, which every client has open all the time, and *passing*
- * ones, which are opened by name for one action, forgotten when nobody uses them, and deleted under those that do.
- *
- * An action may also run under the fence, a lock that is deleted as well, outlive it, or wait for its loss (S-21, S-22).
+ * A workload in a run. Its objects exist twice: every client has the *kept* ones open all the time; the *passing* ones are
+ * opened by name for one action, forgotten when no client uses them, and deleted under the clients that use them.
  */
-import type { Ledger } from "#core/testing/Ledger.ts"
+import type { Holder, Ledger } from "#core/testing/Ledger.ts"
 import { Actor, type AnyWorkload, type ObjectsOf, type Openers } from "#core/testing/Workload.ts"
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
-import { type Client, Random } from "@effect-multiprocessing/core/testing"
+import { Random } from "@effect-multiprocessing/core/testing"
 import { Effect, type Scope } from "effect"
 
 /** What a client does, or what helps it. */
@@ -18,48 +16,66 @@ const fence = SharedLock.make({ name: "fence" })
 /** How long each kind of help is tried, in milliseconds. */
 const helpMs = 10
 
-/** In so many of all actions something else than a plain action on kept objects. */
-const outOf = 24
-const upTo = { remove: 2, passing: 6, underFence: 8, pastFence: 10, fenceLost: 11 }
+/**
+ * - *kept*: an action on kept objects; *passing*: on passing ones.
+ * - *fenced*: under the fence, a lock that is deleted, too; *escaped*: begun under the fence, and going on after it (S-21).
+ * - *fence*: holds the fence until it is lost (S-22).
+ * - *remove*: deletes the passing objects and the fence.
+ */
+export type Way = keyof typeof weights
+
+const weights = { kept: 13, passing: 4, fenced: 2, escaped: 2, fence: 1, remove: 2 }
+
+const ways = Object.entries(weights).flatMap(([way, weight]) => Array.from({ length: weight }, () => way as Way))
+
+/** Draws how an action is performed. */
+export const drawWay = (random: Random): Way => random.pick(ways)
 
 /** One workload of a run, for all its clients. */
 export class Stage {
   readonly name: string
   readonly #workload: AnyWorkload
   readonly #ledger: Ledger
+  readonly #sleepMaxMs: number | undefined
 
-  constructor(name: string, workload: AnyWorkload, ledger: Ledger) {
+  constructor(name: string, workload: AnyWorkload, ledger: Ledger, sleepMaxMs?: number) {
     this.name = name
     this.#workload = workload
     this.#ledger = ledger
+    this.#sleepMaxMs = sleepMaxMs
   }
 
   /** Opens the kept objects for the life of the scope; returns how the client performs an action. */
-  enter(client: Client) {
+  enter(client: Holder) {
     return Effect.gen({ self: this }, function*() {
       const scope = yield* Effect.scope
       const kept = yield* this.#open("kept")
-      return (action: string, random: Random): Deed => {
-        const way = random.below(outOf)
-        const actor = new Actor(client, this.#ledger, random)
+      return (action: string, way: Way, random: Random): Deed => {
+        const actor = new Actor(client, this.#ledger, random, this.#sleepMaxMs)
         const act = (objects: ObjectsOf<Openers>): Deed =>
           Effect.suspend(() => this.#workload.actions[action]!(objects, actor))
-        if (way < upTo.remove) return this.#removePassing
-        if (way < upTo.passing) return Effect.flatMap(this.#open("passing"), act)
-        if (way >= upTo.fenceLost) return act(kept)
-        const underFence = way < upTo.underFence ?
-          act(kept)
-          : way < upTo.pastFence ?
-          Effect.forkIn(Effect.scoped(Effect.andThen(actor.work(), act(kept))), scope)
-          : Effect.never
-        return Effect.flatMap(fence, ({ withLock }) => withLock(underFence))
+        const underFence = (deed: Deed): Deed => Effect.flatMap(fence, ({ withLock }) => withLock(deed))
+        switch (way) {
+          case "kept":
+            return act(kept)
+          case "passing":
+            return Effect.flatMap(this.#open("passing"), act)
+          case "fenced":
+            return underFence(act(kept))
+          case "escaped":
+            return underFence(Effect.forkIn(Effect.scoped(Effect.andThen(actor.work(), act(kept))), scope))
+          case "fence":
+            return underFence(Effect.never)
+          case "remove":
+            return this.#removePassing
+        }
       }
     })
   }
 
   /** Ends the waiting of all clients that wait for something in here. */
-  help(client: Client, round: number) {
-    const actor = new Actor(client, this.#ledger, new Random(round))
+  help(client: Holder, round: number) {
+    const actor = new Actor(client, this.#ledger, new Random(round), this.#sleepMaxMs)
     return Effect.scoped(
       Effect.gen({ self: this }, function*() {
         const kept = yield* this.#open("kept")

@@ -14,7 +14,7 @@ export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | 
   const shortest = shorten(plan, mutant, () => performance.now() < end)
   const again = run(shortest, mutant)
   const { journal, records } = again.history
-  // What the steward did to help is no part of the explain.
+  // What the steward did to help is no part of the explanation.
   const helpers = new Set(records.filter(({ client }) => client === "client 0").map(({ session }) => session))
   const explain = journal.filter(({ object, session }) => object > 0 && !helpers.has(session))
   const open = records.filter(({ outcome, session }) => outcome === undefined && !helpers.has(session))
@@ -22,7 +22,9 @@ export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | 
     `seed ${plan.seed} failed:`,
     ...indent(violations.slice(0, linesMax.violations)),
     `the shortest plan found that fails (${shortest.steps.length} of ${plan.steps.length} steps):`,
-    ...indent(shortest.steps.map(({ action, client, fiber }) => `client ${client}, fiber ${fiber}: ${action}`)),
+    ...indent(
+      shortest.steps.map(({ action, client, fiber, way }) => `client ${client}, fiber ${fiber}: ${action}, ${way}`)
+    ),
     ...indent(
       shortest.faults.map(({ at, client, fault, milliseconds, server }) =>
         `from step ${at}: ${fault} client ${client}${server ? "'s server" : ""} (${milliseconds} ms)`

@@ -128,6 +128,8 @@ const splitDeliveries = 16
 /** All client processes of a simulation. */
 export class Clients {
   readonly struck: FaultCounts = noFaults()
+  /** The steps in which faults happened. */
+  readonly struckAt: Array<number> = []
   readonly #options: ClientsOptions
   readonly #running: Array<Running> = []
   #restarts: number
@@ -271,6 +273,7 @@ export class Clients {
     if (fault.moment === "heard" && client.heardAt !== steps) return false
     if (!this.#strike(fault, client)) return false
     this.struck[fault.fault]++
+    this.struckAt.push(steps)
     this.#options.world.mark(faultNames.indexOf(fault.fault))
     return true
   }

@@ -56,15 +56,20 @@ export class Actor {
   readonly client: Holder
   readonly ledger: Ledger
   readonly random: Random
+  readonly #sleepMaxMs: number
 
-  constructor(client: Holder, ledger: Ledger, random: Random) {
+  /** `sleepMaxMs` cuts every sleep short, for clocks of real time. */
+  constructor(client: Holder, ledger: Ledger, random: Random, sleepMaxMs = Infinity) {
     this.client = client
     this.ledger = ledger
     this.random = random
+    this.#sleepMaxMs = sleepMaxMs
   }
 
+  readonly sleep = (ms: number): Effect.Effect<void> => Effect.sleep(Math.min(ms, this.#sleepMaxMs))
+
   /** Milliseconds: short enough that much happens at once, long enough that something does. */
-  readonly soon = (): number => this.random.pick([0, 1, 5, 50])
+  readonly soon = (): number => Math.min(this.random.pick([0, 1, 5, 50]), this.#sleepMaxMs)
 
   /** A while of work, during which others run. */
   readonly work = (): Effect.Effect<void> => this.random.chance(1 / 2) ? Effect.yieldNow : Effect.sleep(this.soon())
@@ -84,7 +89,7 @@ export class Actor {
       Stream.take(1 + this.random.below(5)),
       Stream.mapEffect(() => Effect.sleep(pause)),
       Stream.runDrain,
-      Effect.timeoutOption(this.random.pick([20, 200]))
+      Effect.timeoutOption(Math.min(this.random.pick([20, 200]), 10 * this.#sleepMaxMs))
     )
   }
 }

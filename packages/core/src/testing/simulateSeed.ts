@@ -53,6 +53,8 @@ export interface SimulationOptions {
   readonly limits?: Partial<Limits.Limits> | undefined
   /** The kinds the manager knows. Default: all. */
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
+  /** How probable it is that a fiber yields before an operation. Default: drawn from the seed. */
+  readonly yields?: number | undefined
   /** Tasks after which a run counts as endless. Default 100 000. */
   readonly stepsMax?: number | undefined
   /** Sees the engine before its first input, to tamper with it. */
@@ -69,6 +71,8 @@ export interface Simulation {
   readonly history: Required<History>
   /** The faults that really happened. */
   readonly faults: FaultCounts
+  /** The steps before which they happened. */
+  readonly faultsAt: ReadonlyArray<number>
   /** Tasks that ran. */
   readonly steps: number
   /** Simulated time that passed, in milliseconds. */
@@ -88,7 +92,8 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   const { stepsMax = 100_000 } = options
   const random = new Random(~seed)
   // How eagerly fibers yield is drawn too: some bugs need a step between any two operations.
-  const yields = random.pick([0, 1 / 16, 1 / 3])
+  const drawnYields = random.pick([0, 1 / 16, 1 / 3])
+  const { yields = drawnYields } = options
   const faults = options.faults ?? drawFaults(random, Math.min(steady, count - 1), count, faultSteps)
   const violations: Array<string> = []
   const violate = (sentence: string) => violations.push(sentence)
@@ -117,6 +122,7 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
     violations,
     history,
     faults: clients.struck,
+    faultsAt: clients.struckAt,
     steps: world.steps,
     milliseconds: world.elapsed,
     trace: `${(world.trace >>> 0).toString(16)}-${StateHash.hash(engine.state)}`,

@@ -83,7 +83,7 @@ export const lock = specimen({
     lockIfAvailable: ({ gate }, actor) => gate.withLockIfAvailable(occupy(gate, actor)),
     nest: ({ gate, hatch }, actor) => gate.withLock(hatch.withHold(() => occupy(hatch, actor))),
     /** So long that the lock may be deleted meanwhile. */
-    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), Effect.sleep(300_000))),
+    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), actor.sleep(300_000))),
     reenter: ({ gate }) => Effect.flip(gate.withLock(Effect.flip(gate.withLock(Effect.void)))),
     isHeld: ({ gate }) => gate.isHeld
   }

@@ -1,5 +1,4 @@
 /** Scans, as they should behave: what an object held at one instant, page by page. */
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { type Argument, bytesMaxOf } from "../../engine/Value.ts"
@@ -73,8 +72,8 @@ export class ScanModel {
 }
 
 /** Reads an object one group after the other: now and then so slowly that the reader may well die meanwhile. */
-export const scan = ({ impatiently, random, work }: Actor, remote: Parameters<typeof pages>[0]) => {
-  const pause = random.chance(1 / 2) ? Effect.sleep(500) : work()
+export const scan = ({ impatiently, random, sleep, work }: Actor, remote: Parameters<typeof pages>[0]) => {
+  const pause = random.chance(1 / 2) ? sleep(500) : work()
   const all = Stream.runForEach(pages(remote, (parts) => Exit.succeed(parts), 1), () => pause)
   return random.chance(1 / 2) ? all : impatiently(all)
 }

@@ -1,7 +1,7 @@
 import { SharedNamespace } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const make = SharedNamespace.make({
   fields: { text: Schema.String, left: Schema.Int, right: Schema.Int },

@@ -1,8 +1,8 @@
 import { Manager, SharedLatch, SharedLock, SharedSemaphore } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
-import { untilWaiting } from "../support/untilWaiting.ts"
-import { suite } from "./suite.ts"
+import { untilWaiting } from "../../support/untilWaiting.ts"
+import { suite } from "../suite.ts"
 
 /** What a manager tells of itself. */
 export const managerSuite = suite("Manager", (it) => {

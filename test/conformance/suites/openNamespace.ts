@@ -1,7 +1,7 @@
 import { SharedNamespace, SharedOpenNamespace } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Option, Schema, Stream } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const make = SharedOpenNamespace.make({ value: Schema.Int })
 

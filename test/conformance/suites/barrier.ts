@@ -1,7 +1,7 @@
 import { Manager, SharedBarrier } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const parties = 3
 

@@ -1,7 +1,7 @@
 import { SharedLock, SharedMap } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Option, Schema, Stream } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const make = SharedMap.make({ key: Schema.String, value: Schema.Int })
 

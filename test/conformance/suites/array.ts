@@ -1,7 +1,7 @@
 import { SharedArray } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
 

@@ -2,9 +2,9 @@ import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedCondition, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
-import { untilWaiting } from "../support/untilWaiting.ts"
-import { locking } from "./hold.ts"
-import { programs, suite } from "./suite.ts"
+import { untilWaiting } from "../../support/untilWaiting.ts"
+import { locking } from "../hold.ts"
+import { programs, suite } from "../suite.ts"
 
 /** `SharedCondition`. */
 export const conditionSuite = suite("SharedCondition", (it, runs) => {

@@ -1,7 +1,7 @@
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { type Cause, Effect, Fiber, Option, Queue, Schema, Stream } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
 

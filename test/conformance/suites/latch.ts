@@ -1,8 +1,8 @@
 import { SharedLatch } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Latch } from "effect"
-import { untilWaiting } from "../support/untilWaiting.ts"
-import { programs, suite } from "./suite.ts"
+import { untilWaiting } from "../../support/untilWaiting.ts"
+import { programs, suite } from "../suite.ts"
 
 /** `SharedLatch`. */
 export const latchSuite = suite("SharedLatch", (it, runs) => {

@@ -1,8 +1,8 @@
 import { SharedSemaphore } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Option, Semaphore } from "effect"
-import { holdSuite } from "./hold.ts"
-import { programs, suite } from "./suite.ts"
+import { holdSuite } from "../hold.ts"
+import { programs, suite } from "../suite.ts"
 
 const permits = 3
 

@@ -1,7 +1,7 @@
 import { SharedRef } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream, SubscriptionRef } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const bounded = Schema.Int.check(Schema.isBetween({ minimum: -10, maximum: 10 }))
 

@@ -1,7 +1,7 @@
 import { SharedList, SharedMap, SharedNamespace, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema, SchemaTransformation, Stream } from "effect"
-import { suite } from "./suite.ts"
+import { suite } from "../suite.ts"
 
 /** Numbers as the eight bytes that each has in memory. */
 const Numbers = Schema.Uint8Array.pipe(

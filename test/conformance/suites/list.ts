@@ -1,7 +1,7 @@
 import { SharedList, SharedLock } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
 import { Array as Arr, Effect, Fiber, Option, Order, Schema, Stream } from "effect"
-import { programs, suite } from "./suite.ts"
+import { programs, suite } from "../suite.ts"
 
 const make = SharedList.make({ item: Schema.Int })
 

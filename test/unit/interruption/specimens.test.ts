@@ -1,0 +1,32 @@
+/**
+ * Every action of every kind, interrupted at many of the steps that the simulated processes take, once each: nothing is
+ * left of it, and the run is certified (S-9, S-10, S-31).
+ */
+import { specimens } from "#core/testing/kinds/index.ts"
+import { assert, describe, it } from "vitest"
+import { run } from "../../simulation/Plan.ts"
+import { actionsOf } from "../../simulation/workloads.ts"
+
+const interruptedAt = (action: string, at: number) =>
+  run({
+    seed: 1,
+    clients: 1,
+    inFlightMax: 3,
+    steps: [{ client: 1, fiber: 0, action, way: "kept", choice: 1 }],
+    faults: [{ fault: "cancel", at, client: 1, moment: "at once", milliseconds: 1, server: false }]
+  }, { options: { yields: 1 / 3 } })
+
+/** The steps of an action from its first one: all of those, and then fewer and fewer. */
+const next = (age: number): number => age + Math.max(1, Math.floor(age / 2))
+
+describe.each(specimens.map(({ kind: { name } }) => name))("%s", (kind) => {
+  it.each(actionsOf(kind))("%s leaves nothing behind where it is interrupted", (action) => {
+    const [first] = interruptedAt(action, 0).faultsAt
+    for (let age = 0;; age = next(age)) {
+      const { faults, violations } = interruptedAt(action, first! + age)
+      assert.deepStrictEqual(violations, [], `interrupted before step ${first! + age}`)
+      if (faults.cancel > 0) continue
+      return assert.isAbove(age, 0)
+    }
+  })
+})
