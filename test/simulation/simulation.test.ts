@@ -13,8 +13,8 @@ import { Effect, Schema } from "effect"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { mutants } from "../simulation/mutants.ts"
-import { draw, run } from "../simulation/Plan.ts"
+import { mutants } from "./mutants.ts"
+import { draw, run } from "./Plan.ts"
 
 const seeds = (count: number, from = 1) => Array.from({ length: count }, (_, i) => from + i)
 
