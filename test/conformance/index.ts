@@ -6,6 +6,7 @@ import { conditionSuite } from "./condition.ts"
 import { latchSuite } from "./latch.ts"
 import { listSuite } from "./list.ts"
 import { lockSuite } from "./lock.ts"
+import { managerSuite } from "./manager.ts"
 import { mapSuite } from "./map.ts"
 import { namespaceSuite } from "./namespace.ts"
 import { openNamespaceSuite } from "./openNamespace.ts"
@@ -32,5 +33,6 @@ const suites = [
   conditionSuite,
   listSuite,
   arraySuite,
-  bytesSuite
+  bytesSuite,
+  managerSuite
 ]

@@ -10,12 +10,32 @@ import { firstPage } from "./Page.ts"
 import { anything, count, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
 import { remove } from "./Removal.ts"
 import type { EngineState, SharedObject } from "./State.ts"
-import { type Argument, type Cell, cell, directory, isCell } from "./Value.ts"
+import { type Argument, type Cell, cell, directory, isCell, type ObjectId } from "./Value.ts"
 
 /** A page delays other clients for about a millisecond. */
 const pageBytesMax = 192 * 1024
 
 const { change, read } = operationsOf<EngineState>()
+
+/**
+ * Reads rows page by page: the key of the last row that was read, or 0, and how many bytes the page may have. Replies
+ * with 1 if more rows follow, else 0, and the rows as JSON.
+ */
+const pages = (rowsAfter: (state: EngineState, key: number) => Iterable<object>) =>
+  read([count, count], (state, [key, bytesMax]) => page(rowsAfter(state, key), bytesMax))
+
+/** The same for rows of one object, whose id comes first. */
+const pagesOfObject = (rowsAfter: (state: EngineState, object: ObjectId, key: number) => Iterable<object>) =>
+  read([count, count, count], (state, [object, key, bytesMax]) => page(rowsAfter(state, object, key), bytesMax))
+
+const page = (rows: Iterable<object>, bytesMax: number): readonly [more: number, ...rows: ReadonlyArray<Cell>] => {
+  const { isLast, page } = firstPage(lines(rows), 1, Math.min(bytesMax, pageBytesMax))
+  return [isLast ? 0 : 1, ...page]
+}
+
+function* lines(rows: Iterable<object>): Generator<Cell> {
+  for (const row of rows) yield cell(JSON.stringify(row))
+}
 
 const operations = {
   /**
@@ -78,22 +98,12 @@ const operations = {
     const { holders, objects, sessions, waiters } = Inspection.counts(state)
     return [sessions, objects, waiters, holders] as const
   }),
-  /** The bytes that it may have. Replies with an `Inspection`, or with nothing if that is more. */
+  /** How many bytes the reply may have. Replies with the whole `Inspection` as JSON, or with nothing if that is too much. */
   inspect: read([count], (state, [bytesMax]) => [Inspection.snapshot(state, bytesMax)] as const),
-  /** Sessions behind an id. As every page: the bytes that it may have. Replies 1 if more follows, and rows as JSON. */
-  sessions: read([count, count], (state, [after, bytesMax]) => page(Inspection.sessionsAfter(state, after), bytesMax)),
-  /** Objects behind an id. */
-  objects: read([count, count], (state, [after, bytesMax]) => page(Inspection.objectsAfter(state, after), bytesMax)),
-  /** Holders of an object behind a token; none if it is gone. */
-  holders: read(
-    [count, count, count],
-    (state, [object, after, bytesMax]) => page(Inspection.holdersAfter(state, object, after), bytesMax)
-  ),
-  /** Waiters of an object behind an arrival; none if it is gone. */
-  waiters: read(
-    [count, count, count],
-    (state, [object, after, bytesMax]) => page(Inspection.waitersAfter(state, object, after), bytesMax)
-  )
+  sessions: pages(Inspection.sessionsAfter),
+  objects: pages(Inspection.objectsAfter),
+  holders: pagesOfObject(Inspection.holdersAfter),
+  waiters: pagesOfObject(Inspection.waitersAfter)
 }
 
 /** The kind of the directory. */
@@ -126,16 +136,6 @@ export const object = (state: EngineState): SharedObject => ({
   references: 1,
   watchers: new Map()
 })
-
-/** Rows as JSON, as many as may be in a page, behind 1 if there are more. */
-const page = (rows: Iterable<object>, bytesMax: number): readonly [more: number, ...rows: ReadonlyArray<Cell>] => {
-  const { isLast, page } = firstPage(lines(rows), 1, Math.min(bytesMax, pageBytesMax))
-  return [isLast ? 0 : 1, ...page]
-}
-
-function* lines(rows: Iterable<object>): Generator<Cell> {
-  for (const row of rows) yield cell(JSON.stringify(row))
-}
 
 const creation = (
   rest: ReadonlyArray<Argument>
