@@ -352,7 +352,7 @@ describe("certify", () => {
   })
 
   describe("of a manager that was looked at", () => {
-    const rows = (...infos: ReadonlyArray<object>) => infos.map((info) => cell(JSON.stringify(info)))
+    const rows = (...infos: ReadonlyArray<object>) => infos.map((info) => JSON.stringify(info))
 
     /** The verdict on one read of the directory, with two locks of which the second is held, and a ref between them. */
     const judge = (operation: string, args: Parts, reply: Parts): ReadonlyArray<string> => {

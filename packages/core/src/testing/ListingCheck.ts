@@ -3,7 +3,6 @@
  * that an unused object is forgotten, stands nowhere in it.
  */
 import type { Holder, Inspection, ObjectIdentity } from "../engine/Inspection.ts"
-import { isCell } from "../engine/Value.ts"
 import type { CallRecord } from "./History.ts"
 import type { Reply } from "./kinds/Model.ts"
 import { isPermanent, type Replay } from "./Replay.ts"
@@ -25,8 +24,8 @@ export const listings: Readonly<Record<string, Listing>> = {
     return checkHolders(replay, Number(object), rows, Number(after), end)
   },
   inspect: (replay, _, [whole]) => {
-    if (!isCell(whole)) return undefined
-    const { objects }: Inspection = JSON.parse(whole.text)
+    if (whole === null) return undefined
+    const { objects }: Inspection = JSON.parse(String(whole))
     return checkObjects(replay, objects, 0, Infinity) ??
       objects.map(({ holders, id }) => checkHolders(replay, id, holders, 0, Infinity)).find((wrong) => wrong)
   }
@@ -35,8 +34,8 @@ export const listings: Readonly<Record<string, Listing>> = {
 // internals
 
 /** The rows of a page, and the key up to which there are no others. */
-const pageOf = <Row>([more, ...cells]: Reply, keyOf: (row: Row) => number) => {
-  const rows = cells.filter(isCell).map(({ text }): Row => JSON.parse(text))
+const pageOf = <Row>([more, ...lines]: Reply, keyOf: (row: Row) => number) => {
+  const rows = lines.map((line): Row => JSON.parse(String(line)))
   return { rows, end: more === 1 ? keyOf(rows.at(-1)!) : Infinity }
 }
 
