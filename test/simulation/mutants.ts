@@ -6,11 +6,12 @@
 import type { Connection } from "#core/client/Connection.ts"
 import type { Engine } from "#core/engine/Engine.ts"
 import * as Grants from "#core/engine/Grants.ts"
-import type { Input } from "#core/engine/Inputs.ts"
+import type { CallInput, Input } from "#core/engine/Inputs.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
 import type { At, Operation } from "#core/engine/Operation.ts"
 import { answer, ready, wait } from "#core/engine/Operation.ts"
+import { directory } from "#core/engine/Value.ts"
 import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
 import { actionsOf } from "./workloads.ts"
@@ -615,6 +616,31 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     options: inStep((engine, step) => (input) => {
       step(input)
       engine.state.outputs = engine.state.outputs.filter((output) => output._tag !== "Revoked")
+    })
+  },
+  "creation-not-told": {
+    bug: "one that watches the directory misses every other object that is created (S-29)",
+    actions: ["directory.watch", "directory.passingName"],
+    options: inStep((engine, step) => (input) => {
+      step(input)
+      const { watchers } = engine.state.objects.get(directory)!
+      engine.state.outputs = engine.state.outputs.filter((output) =>
+        output._tag !== "Event" || !watchers.has(`${output.session}:${output.sequence}`) ||
+        output.parts.length === 1 || Number(output.parts[0]) % 2 === 0
+      )
+    })
+  },
+  "object-not-listed": {
+    bug: "a page of the directory lacks its second object",
+    actions: ["directory.list", "Ref.get"],
+    options: inStep((engine, step) => (input) => {
+      step(input)
+      const reply = engine.state.outputs.at(-1)
+      if (input._tag !== "Request" || reply?._tag !== "Reply" || reply.outcome._tag === "Failure") return
+      const [{ object, operation }] = input.calls as [CallInput]
+      if (object !== directory || engine.state.objects.get(object)!.operations[operation]![0] !== "objects") return
+      const rows = reply.outcome.reply.filter((_, i) => i !== 2)
+      engine.state.outputs.splice(-1, 1, { ...reply, outcome: { _tag: "Success", reply: rows } })
     })
   },
   "close-forgotten": {

@@ -12,7 +12,7 @@ import {
   SharedRef,
   SharedSemaphore
 } from "@effect-multiprocessing/core"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema, Stream } from "effect"
 
 const Answers = { item: Schema.Int }
 
@@ -151,7 +151,15 @@ const directory = workload({
         SharedQueue.make({ ...Answers, name: `passing ${random.below(2)}` }),
         (queue) => random.chance(1 / 2) ? queue.size : Effect.andThen(queue.offer(1), queue.take)
       ),
-    inspect: () => Effect.flatMap(Manager.Manager, ({ inspect }) => inspect)
+    inspect: () => Effect.flatMap(Manager.Manager, ({ inspect }) => inspect),
+    list: () =>
+      Effect.flatMap(Manager.Manager, ({ counts, holders, objects, sessions, waiters }) =>
+        Effect.all([
+          counts,
+          Stream.runDrain(sessions),
+          Stream.runForEach(objects, (object) => Stream.runDrain(Stream.concat(holders(object), waiters(object))))
+        ])),
+    watch: (_, { watch }) => Effect.flatMap(Manager.Manager, ({ changes }) => watch(changes))
   }
 })
 

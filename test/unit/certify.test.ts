@@ -351,6 +351,66 @@ describe("certify", () => {
     )
   })
 
+  describe("of a manager that was looked at", () => {
+    const rows = (...infos: ReadonlyArray<object>) => infos.map((info) => JSON.stringify(info))
+
+    /** The verdict on one read of the directory, with two locks of which the second is held, and a ref between them. */
+    const judge = (operation: string, args: Parts, reply: Parts): ReadonlyArray<string> => {
+      const book = new Book()
+      book.open("Lock")
+      book.open("Ref", ref, one)
+      book.change(book.open("Condition"), "acquire", [], [4, 0], 2)
+      book.read(0, operation, args, reply)
+      return certify(book.history)
+    }
+    const [lock, number, bell] = ["Lock", "Ref", "Condition"].map((kind, i) => ({ id: i + 1, kind, name: kind }))
+    const holder = { session: 2, name: "client 2", pid: 0, token: 4 }
+
+    it("accepts pages, also without an object that may have been forgotten", () => {
+      assert.deepStrictEqual(judge("objects", [0, 100], [0, ...rows(lock!, number!, bell!)]), [])
+      assert.deepStrictEqual(judge("objects", [0, 100], [0, ...rows(number!)]), [])
+      assert.deepStrictEqual(judge("objects", [0, 100], [1, ...rows(lock!)]), [])
+      assert.deepStrictEqual(judge("objects", [2, 100], [0]), [])
+      assert.deepStrictEqual(judge("holders", [3, 0, 100], [0, ...rows(holder)]), [])
+      assert.deepStrictEqual(judge("holders", [3, 4, 100], [0]), [])
+    })
+
+    it("says that a row is made up, missing or out of order", () => {
+      const made = rows({ ...lock!, name: "gate" }, number!)
+      assert.match(only(judge("objects", [0, 100], [0, ...made])), /but there is no Lock 1 of that name/)
+      assert.match(only(judge("objects", [0, 100], [0, ...rows(lock!, bell!)])), /but 2 is missing/)
+      assert.match(only(judge("objects", [0, 100], [0, ...rows(number!, lock!)])), /but rows are out of order/)
+      assert.match(only(judge("objects", [2, 100], [0, ...rows(number!)])), /but rows are out of order/)
+      const other = rows({ ...holder, session: 1 })
+      assert.match(only(judge("holders", [3, 0, 100], [0, ...other])), /but 1 does not hold 4/)
+      assert.match(only(judge("holders", [3, 0, 100], [0])), /but 4 is missing/)
+      const whole = { objects: [lock, number, bell].map((object) => ({ ...object, holders: [] })) }
+      assert.match(only(judge("inspect", [100], rows(whole))), /but 4 is missing/)
+    })
+
+    it("says that a watcher missed an object that was created or deleted, or heard of one that stays", () => {
+      const book = new Book()
+      book.open("Lock")
+      book.open("Ref", ref, one)
+      book.change(0, "delete", [2], [])
+      const told = [
+        { event: "snapshot", index: 0, parts: [] },
+        { event: "change", index: 1, parts: [1, "Lock", "Lock"] },
+        { event: "change", index: 2, parts: [2, "Ref", "Ref"] },
+        { event: "change", index: 3, parts: [2] }
+      ] as const
+      const watched = (...events: WatchRecord["told"]) =>
+        book.after(() => ({ watches: [{ client: "client 4", session: 4, sequence: 1, object: 0, told: events }] }))
+      const forgotten = { event: "change", index: 2, parts: [1] } as const
+      assert.deepStrictEqual(watched(...told), [])
+      assert.deepStrictEqual(watched(told[0], told[1], told[2], forgotten, told[3]), [])
+      assert.match(only(watched(told[0], told[2])), /the next change is \(1, Lock, Lock\) at index 1/)
+      assert.match(only(watched(told[0], told[1], told[3])), /the next change is \(2, Ref, Ref\) at index 2/)
+      const early = { ...told[3], index: 2 }
+      assert.match(only(watched(told[0], told[1], told[2], early)), /but nothing had changed at index 2/)
+    })
+  })
+
   it("judges a hundred thousand calls", () => {
     const book = new Book()
     const jobs = book.open("Queue", queue)

@@ -2,11 +2,11 @@
 import type { Inspection } from "#core/engine/Inspection.ts"
 import * as Lane from "#core/engine/Lane.ts"
 import { OrderedMap } from "#core/engine/OrderedMap.ts"
-import { type Argument, bytesMaxOf, isCell, type ObjectId, textOf } from "#core/engine/Value.ts"
+import { type Argument, bytesMaxOf, type ObjectId } from "#core/engine/Value.ts"
 import { Random } from "#core/testing/Random.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { type Client, EngineHarness, texts, value } from "../../support/EngineHarness.ts"
+import { type Client, EngineHarness, value } from "../../support/EngineHarness.ts"
 
 const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
@@ -84,7 +84,7 @@ const pageOf = (client: Client, listing: Listing, args: ReadonlyArray<number>) =
   return {
     hasMore: more === 1,
     rows: rows.map((row): Row => {
-      const info = JSON.parse(isCell(row) ? textOf(row) : "")
+      const info = JSON.parse(String(row))
       return { key: info[keys[listing]], info, bytes: bytesMaxOf(row) }
     })
   }
@@ -204,7 +204,7 @@ describe("an inspection", () => {
     const crowd = new Crowd()
     for (const seed of seeds) crowd.act(new Random(seed))
     const { reader } = crowd
-    const whole: Inspection = JSON.parse(String(texts(reader.get(0, "inspect", [1e9]))[0]))
+    const whole: Inspection = JSON.parse(String(reader.get(0, "inspect", [1e9])[0]))
     assert.deepStrictEqual<unknown>(list(reader, "sessions", [], 500), whole.sessions)
     assert.deepStrictEqual<unknown>(
       list(reader, "objects", [], 500).map((object) => ({

@@ -11,7 +11,7 @@ import { firstPage } from "./Page.ts"
 import { anything, count, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
 import { remove } from "./Removal.ts"
 import type { EngineState, SharedObject } from "./State.ts"
-import { type Argument, type Cell, cell, directory, isCell, type ObjectId } from "./Value.ts"
+import { type Argument, type Cell, directory, isCell, type ObjectId } from "./Value.ts"
 
 /** A page delays other clients for about a millisecond. */
 const pageBytesMax = 192 * 1024
@@ -29,13 +29,13 @@ const pages = (rowsAfter: (state: EngineState, key: number) => Iterable<object>)
 const pagesOfObject = (rowsAfter: (state: EngineState, object: ObjectId, key: number) => Iterable<object>) =>
   read([count, count, count], (state, [object, key, bytesMax]) => page(rowsAfter(state, object, key), bytesMax))
 
-const page = (rows: Iterable<object>, bytesMax: number): readonly [more: number, ...rows: ReadonlyArray<Cell>] => {
+const page = (rows: Iterable<object>, bytesMax: number): readonly [more: number, ...rows: ReadonlyArray<string>] => {
   const { isLast, page } = firstPage(lines(rows), 1, Math.min(bytesMax, pageBytesMax))
   return [isLast ? 0 : 1, ...page]
 }
 
-function* lines(rows: Iterable<object>): Generator<Cell> {
-  for (const row of rows) yield cell(JSON.stringify(row))
+function* lines(rows: Iterable<object>): Generator<string> {
+  for (const row of rows) yield JSON.stringify(row)
 }
 
 const operations = {

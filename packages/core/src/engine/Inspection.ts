@@ -7,7 +7,7 @@
  */
 import type { SessionId } from "./Inputs.ts"
 import type { EngineState, Lane, Place } from "./State.ts"
-import { bytesMaxOf, type Cell, cell, directory, type ObjectId } from "./Value.ts"
+import { bytesMaxOf, directory, type ObjectId } from "./Value.ts"
 
 /** How much there is in a manager. */
 export interface Counts {
@@ -98,7 +98,7 @@ export const counts = ({ counts, objects, sessions }: EngineState): Counts => ({
 })
 
 /** Everything, of one instant; nothing if that is more than a page. */
-export const snapshot = (state: EngineState, bytesMax: number): Cell | null => {
+export const snapshot = (state: EngineState, bytesMax: number): string | null => {
   const { holders: holding, objects, sessions, waiters: waiting } = counts(state)
   if (sessions + objects + waiting + holding > rowsMax) return null
   const inspection: Inspection = {
@@ -112,7 +112,7 @@ export const snapshot = (state: EngineState, bytesMax: number): Cell | null => {
       holders: [...holdersAfter(state, object.id, 0)]
     }))
   }
-  const whole = cell(JSON.stringify(inspection))
+  const whole = JSON.stringify(inspection)
   return bytesMaxOf(whole) > bytesMax ? null : whole
 }
 

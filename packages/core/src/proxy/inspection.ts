@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Connection } from "../client/Connection.ts"
 import type { Holder, Inspection, ObjectDetails, ObjectInfo, SessionInfo, Waiter } from "../engine/Inspection.ts"
-import { type Argument, type Cell, textOf } from "../engine/Value.ts"
+import type { Argument } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { DirectoryChange, Manager } from "./Manager.ts"
 import * as Remote from "./Remote.ts"
@@ -78,10 +78,10 @@ interface Page<Row> {
 }
 
 /** The manager's own words about itself, of the release that the handshake has checked. */
-const parse = <A>(row: Cell): A => JSON.parse(textOf(row)) as A
+const parse = <A>(json: string): A => JSON.parse(json) as A
 
-const page = <Row>([more, ...rows]: readonly [more: number, ...rows: ReadonlyArray<Cell>]): Exit.Exit<Page<Row>> =>
-  Exit.succeed({ rows: rows.map(parse<Row>), hasMore: more === 1 })
+const page = <Row>([more, ...rows]: readonly [more: number, ...rows: ReadonlyArray<string>]): Exit.Exit<Page<Row>> =>
+  Exit.succeed({ rows: rows.map((row) => parse<Row>(row)), hasMore: more === 1 })
 
 /** Rows from the first on. Each page is read when it is pulled, and begins behind the last row of the one before. */
 const pagesOf = <Row>(

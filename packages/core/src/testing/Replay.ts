@@ -21,6 +21,9 @@ export interface Replica {
   readonly changes: Array<{ readonly index: number; readonly parts: Reply }>
 }
 
+/** Whether it is there until it is deleted. Others are forgotten without a word in the journal. */
+export const isPermanent = ({ keep, name }: Replica): boolean => keep && name !== undefined
+
 /** Sentences without end help nobody. */
 const sentencesMax = 50
 
@@ -33,6 +36,8 @@ export class Replay {
   /** Index of the last entry but those of calls that are fenced out: these end in the step that serves their lane. */
   changed = 0
   readonly objects = new Map<number, Replica>()
+  /** Every object that was opened or deleted, as told to those who watch the directory. */
+  readonly changes: Replica["changes"] = []
   /** Objects by name. */
   readonly names = new Map<string, number>()
   /** What each live session was granted and has not settled, by object. */
@@ -189,6 +194,7 @@ export class Replay {
       for (const [grant, of] of grants) if (of === object) grants.delete(grant)
     }
     this.objects.delete(object)
+    this.changes.push({ index: entry.index, parts: [object] })
   }
 
   #open(entry: JournalEntry): void {
@@ -206,6 +212,7 @@ export class Replay {
       }
       this.names.set(name, id)
     }
+    this.changes.push({ index: entry.index, parts: [id, kind, name ?? null] })
     const model = this.#models[kind]?.(options, values)
     this.objects.set(id, { kind, name, agreement, keep: values.length > 0, model, changes: [] })
   }

@@ -1,10 +1,11 @@
 /**
  * The watchers: each is told a snapshot, then every change in order, or a new snapshot instead of what it missed (S-29).
  */
+import { directory } from "../engine/Value.ts"
 import { Buckets } from "./Buckets.ts"
 import type { Told, WatchRecord } from "./History.ts"
-import { sameReply, show } from "./kinds/Model.ts"
-import type { Replay } from "./Replay.ts"
+import { type Reply, sameReply, show } from "./kinds/Model.ts"
+import { isPermanent, type Replay } from "./Replay.ts"
 
 interface Watcher {
   readonly record: WatchRecord
@@ -34,19 +35,27 @@ export class WatcherCheck {
 const hear = (replay: Replay, watcher: Watcher, { event, index, parts }: Told): void => {
   const { client, object, sequence, session } = watcher.record
   const replica = replay.objects.get(object)
-  if (replica?.model === undefined || event === "ended") return
+  const changes = object === directory ? replay.changes : replica?.model && replica.changes
+  if (changes === undefined || event === "ended") return
   const violate = (truth: string) =>
     replay.violate(`S-29: watcher ${session}:${sequence} of ${client} was told ${event}${show(parts)}, ${truth}`)
   if (event === "change") {
-    const next = replica.changes[watcher.position++]
+    if (object === directory && isForgotten(replay, parts)) return
+    const next = changes[watcher.position++]
     if (next === undefined) violate(`but nothing had changed at index ${index}`)
     else if (next.index !== index || !sameReply(next.parts, parts)) {
       violate(`but the next change is ${show(next.parts)} at index ${next.index}`)
-      watcher.position = replica.changes.length
+      watcher.position = changes.length
     }
     return
   }
-  const snapshot = replica.model.snapshot?.() ?? []
+  const snapshot = replica?.model?.snapshot?.() ?? []
   if (!sameReply(snapshot, parts)) violate(`but the state was ${show(snapshot)}`)
-  watcher.position = replica.changes.length
+  watcher.position = changes.length
+}
+
+/** Whether an object is told to be gone that nobody deleted, and may be. */
+const isForgotten = ({ objects }: Replay, [id, kind]: Reply): boolean => {
+  const replica = objects.get(Number(id))
+  return kind === undefined && replica !== undefined && !isPermanent(replica)
 }

@@ -10,9 +10,11 @@
  * length of the history.
  */
 import type { JournalEntry } from "../engine/Inputs.ts"
+import { directory } from "../engine/Value.ts"
 import { Buckets } from "./Buckets.ts"
 import { type CallRecord, type History, nameOf } from "./History.ts"
 import { type MakeModel, sameReply, show } from "./kinds/Model.ts"
+import { listings } from "./ListingCheck.ts"
 import { RealTime } from "./RealTime.ts"
 import { describe, Replay } from "./Replay.ts"
 import { WatcherCheck } from "./WatcherCheck.ts"
@@ -174,12 +176,18 @@ const check = (replay: Replay, calls: Calls, record: CallRecord): void => {
   if (outcome._tag === "Failure" && generic.has(outcome.error)) {
     if (outcome.error === "FencedOut" && replay.holds(record.session, Number(outcome.details[0]))) {
       violate("but the hold was current")
-    } else if (outcome.error.startsWith("Object") && replica?.keep === true && record.object !== 0) {
+    } else if (outcome.error.startsWith("Object") && replica?.keep === true && record.object !== directory) {
       violate("but nobody had deleted the object")
     }
     return
   }
-  if (record.operation === "inspect" || replica !== undefined && replica.model === undefined) return
+  if (replica !== undefined && replica.model === undefined) return
+  const listing = record.object === directory ? listings[record.operation] : undefined
+  if (listing !== undefined && outcome._tag === "Success") {
+    const wrong = listing(replay, record.args, outcome.reply)
+    if (wrong !== undefined) violate(wrong)
+    return
+  }
   const answer = replay.look(record.object, { ...record, index: replay.changed })
   if (answer === undefined) violate("but the journal does not have it")
   else if ("error" in answer) {

@@ -1,0 +1,67 @@
+/**
+ * What the directory told of objects and of what is held, as far as the journal knows: that a reply was received, and
+ * that an unused object is forgotten, stands nowhere in it.
+ */
+import type { Holder, Inspection, ObjectIdentity } from "../engine/Inspection.ts"
+import type { CallRecord } from "./History.ts"
+import type { Reply } from "./kinds/Model.ts"
+import { isPermanent, type Replay } from "./Replay.ts"
+
+/** What is wrong with what a call was told; absent: nothing. */
+export type Listing = (replay: Replay, args: CallRecord["args"], reply: Reply) => string | undefined
+
+/** The operations of the directory that look at it. Of sessions and waiters the journal knows nothing. */
+export const listings: Readonly<Record<string, Listing>> = {
+  counts: () => undefined,
+  sessions: () => undefined,
+  waiters: () => undefined,
+  objects: (replay, [after], reply) => {
+    const { end, rows } = pageOf<ObjectIdentity>(reply, ({ id }) => id)
+    return checkObjects(replay, rows, Number(after), end)
+  },
+  holders: (replay, [object, after], reply) => {
+    const { end, rows } = pageOf<Holder>(reply, ({ token }) => token)
+    return checkHolders(replay, Number(object), rows, Number(after), end)
+  },
+  inspect: (replay, _, [whole]) => {
+    if (whole === null) return undefined
+    const { objects }: Inspection = JSON.parse(String(whole))
+    return checkObjects(replay, objects, 0, Infinity) ??
+      objects.map(({ holders, id }) => checkHolders(replay, id, holders, 0, Infinity)).find((wrong) => wrong)
+  }
+}
+
+// internals
+
+/** The rows of a page, and the key up to which there are no others. */
+const pageOf = <Row>([more, ...lines]: Reply, keyOf: (row: Row) => number) => {
+  const rows = lines.map((line): Row => JSON.parse(String(line)))
+  return { rows, end: more === 1 ? keyOf(rows.at(-1)!) : Infinity }
+}
+
+/** Keys grow from behind the first key, and none is left out that must be there. */
+const checkKeys = (keys: ReadonlyArray<number>, after: number, end: number, certain: Iterable<number>) => {
+  if (keys.some((key, i) => key <= (keys[i - 1] ?? after))) return "but rows are out of order"
+  const told = new Set(keys)
+  const missing = Array.from(certain).find((key) => key > after && key <= end && !told.has(key))
+  return missing === undefined ? undefined : `but ${missing} is missing`
+}
+
+const checkObjects = (replay: Replay, rows: ReadonlyArray<ObjectIdentity>, after: number, end: number) => {
+  const wrong = rows.find(({ id, kind, name }) => {
+    const replica = replay.objects.get(id)
+    return replica?.kind !== kind || (replica.name ?? null) !== name
+  })
+  if (wrong !== undefined) return `but there is no ${wrong.kind} ${wrong.id} of that name`
+  const permanent = [...replay.objects].filter(([, replica]) => isPermanent(replica)).map(([id]) => id)
+  return checkKeys(rows.map(({ id }) => id), after, end, permanent)
+}
+
+const checkHolders = (replay: Replay, object: number, rows: ReadonlyArray<Holder>, after: number, end: number) => {
+  const grants = replay.objects.get(object)?.model?.grants
+  if (grants === undefined) return undefined
+  const wrong = rows.find(({ session, token }) => !replay.holds(session, token) || !grants.has(token))
+  if (wrong !== undefined) return `but ${wrong.session} does not hold ${wrong.token}`
+  const settled = [...grants].filter(([, { byReceipt }]) => !byReceipt).map(([grant]) => grant)
+  return checkKeys(rows.map(({ token }) => token), after, end, settled)
+}
