@@ -125,7 +125,8 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
     faultsAt: clients.struckAt,
     steps: world.steps,
     milliseconds: world.elapsed,
-    trace: `${(world.trace >>> 0).toString(16)}-${StateHash.hash(engine.state)}`,
+    // A violation may have stopped the server in the middle of a step, which has no state to hash.
+    trace: `${(world.trace >>> 0).toString(16)}-${violations.length === 0 ? StateHash.hash(engine.state) : "stopped"}`,
     nameOf: (object) => describe(engine, object)
   }
 }
