@@ -67,7 +67,9 @@ const calmObjects = ({ journal, records }: Required<History>) =>
     const calls = records.filter((record) => record.object === object && record.fate === undefined).map((record) => ({
       ...record,
       index: record.index ??
-        journal.find(({ sequence, session }) => sequence === record.sequence && session === record.session)?.index
+        journal.find(({ call, sequence, session }) =>
+          call === record.call && sequence === record.sequence && session === record.session
+        )?.index
     }))
     const grants = new Set(journal.filter((entry) => entry.object === object).map(({ index }) => index))
     // A call that enters takes effect at two points: the search knows of one.
