@@ -16,7 +16,8 @@ export default defineConfig({
     sequence: { concurrent: false },
     // Most of them wait for processes: two at a time, also where there are only two cores.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000
+    // Only a test that hangs may meet these: how fast the machine is, and what else it runs, decides nothing.
+    testTimeout: 600_000,
+    hookTimeout: 600_000
   }
 })
