@@ -72,6 +72,6 @@ describe("every kind", () => {
     const here = [...text.matchAll(/^\| [^|]+\| ([^|]+)\|/gm)].map(([, here]) => here!)
     const row = here.find((here) => here.includes(`[\`Shared${kind}\`](`))
     const test = kind.charAt(0).toLowerCase() + kind.slice(1)
-    assert.include(row ?? "no row", `(../test/conformance/${test}.ts`)
+    assert.include(row ?? "no row", `(../test/conformance/suites/${test}.ts`)
   })
 })
