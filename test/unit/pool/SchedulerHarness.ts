@@ -5,24 +5,35 @@
  */
 import { Monitor } from "#core/pool/Invariants.ts"
 import { type Command, type Ending, type Event, Scheduler } from "#core/pool/Scheduler.ts"
-import type { JobId, WorkerId } from "#core/pool/SchedulerState.ts"
+import { type Job, type JobId, makeJob, type WorkerId } from "#core/pool/SchedulerState.ts"
 import type { Random } from "#core/testing/Random.ts"
 
 /** A job as its caller and its worker see it. */
-export interface TestJob {
+export class TestJob {
   readonly id: JobId
   /** "yielding" lets go of its thread and can be interrupted; other tasks block their thread until they end. */
   readonly task: string
   /** How long it runs. */
   readonly ticks: number
+  readonly payloads: number
   /** Its result is in a carrier: it finishes some time after the worker is done with it. */
   readonly isFetched: boolean
-  readonly payloads: number
+  /** The job as the scheduler sees it. */
+  readonly scheduled: Job<TestJob>
   /** When it really started: once at most. */
-  readonly starts: Array<number>
-  cancelledAt: number | undefined
-  isDone: boolean
-  end: Ending | undefined
+  readonly starts: Array<number> = []
+  cancelledAt: number | undefined = undefined
+  isDone = false
+  end: Ending | undefined = undefined
+
+  constructor(id: JobId, task: string, ticks: number, payloads = 1, isFetched = false) {
+    this.id = id
+    this.task = task
+    this.ticks = ticks
+    this.payloads = payloads
+    this.isFetched = isFetched
+    this.scheduled = makeJob(id, task, payloads, 10 * payloads, this)
+  }
 }
 
 interface ToWorker {
@@ -85,19 +96,23 @@ export class TestWorker {
   }
 }
 
-/** One step: what the scheduler was told, and the commands that followed. */
+/** One step: the event, and the commands that followed, as text. */
 export interface LogEntry {
   readonly nowMs: number
-  readonly event: Event
-  readonly commands: ReadonlyArray<Command>
+  readonly event: Event<TestJob>
+  readonly commands: ReadonlyArray<string>
 }
+
+/** An event or a command as text, with the id of its job. */
+export const textOf = (message: Event | Command): string =>
+  JSON.stringify(message, (key, value) => key === "job" ? value.id : value)
 
 /** How long a grace is, in ticks of a millisecond. */
 const graceTicks = 30
 
 /** A scheduler with its callers and its workers. */
 export class SchedulerHarness {
-  readonly scheduler = new Scheduler()
+  readonly scheduler = new Scheduler<TestJob>()
   readonly jobs: Array<TestJob> = []
   readonly workers: Array<TestWorker> = []
   readonly log: Array<LogEntry> = []
@@ -106,25 +121,14 @@ export class SchedulerHarness {
   now = 0
   readonly #monitor = new Monitor()
   /** Graces, those that were stopped or replaced included: their end may be under way already. */
-  readonly #graces: Array<{ readonly job: TestJob; readonly sinceMs: number }> = []
-  readonly #fetching: Array<{ readonly job: TestJob; readonly worker: WorkerId }> = []
+  readonly #graces: Array<Extract<Command<TestJob>, { readonly _tag: "StartGrace" }>> = []
+  readonly #fetching: Array<TestJob> = []
   #lastWorker = 0
 
-  submit(task: string, ticks: number, options: Partial<Pick<TestJob, "isFetched" | "payloads">> = {}): TestJob {
-    const job: TestJob = {
-      id: this.jobs.length,
-      task,
-      ticks,
-      isFetched: false,
-      payloads: 1,
-      ...options,
-      starts: [],
-      cancelledAt: undefined,
-      isDone: false,
-      end: undefined
-    }
+  submit(task: string, ticks: number, payloads = 1, isFetched = false): TestJob {
+    const job = new TestJob(this.jobs.length, task, ticks, payloads, isFetched)
     this.jobs.push(job)
-    this.step({ _tag: "Submitted", job: job.id, task, payloads: job.payloads, bytes: 10 * job.payloads })
+    this.step({ _tag: "Submitted", job: job.scheduled })
     return job
   }
 
@@ -137,7 +141,7 @@ export class SchedulerHarness {
 
   cancel(job: TestJob): void {
     job.cancelledAt ??= this.now
-    this.step({ _tag: "Cancelled", job: job.id })
+    this.step({ _tag: "Cancelled", job: job.scheduled })
   }
 
   stop(): void {
@@ -145,9 +149,8 @@ export class SchedulerHarness {
   }
 
   /** Where a job is, as the scheduler knows it. */
-  placeOf({ id }: TestJob): "Queued" | "Sent" | "Started" | "Gone" {
-    const job = this.scheduler.state.jobs.get(id)
-    return job === undefined ? "Gone" : job.worker === undefined ? "Queued" : job.started ? "Started" : "Sent"
+  placeOf({ scheduled: { ended, started, worker } }: TestJob): "Queued" | "Sent" | "Started" | "Gone" {
+    return worker === undefined ? ended ? "Gone" : "Queued" : started ? "Started" : "Sent"
   }
 
   /** Time passes: workers work, some of their messages arrive, graces end, dead workers are noticed. */
@@ -164,12 +167,12 @@ export class SchedulerHarness {
         this.step({ _tag: "WorkerEnded", worker: worker.id })
       }
     }
-    for (const fetch of this.#fetching.slice()) if (random.chance(0.2)) this.#fetched(fetch)
+    for (const job of this.#fetching.slice()) if (random.chance(0.2)) this.#fetched(job)
     for (const grace of this.#graces.filter(({ sinceMs }) => this.now - sinceMs >= graceTicks)) {
       this.#graces.splice(this.#graces.indexOf(grace), 1)
       // A worker counts as silent only after its messages were received.
       for (const worker of this.workers) this.#receiveAll(worker)
-      this.step({ _tag: "GraceExpired", job: grace.job.id, sinceMs: grace.sinceMs })
+      this.step({ ...grace, _tag: "GraceExpired" })
     }
   }
 
@@ -182,29 +185,30 @@ export class SchedulerHarness {
     }
   }
 
-  step(event: Event): void {
+  step(event: Event<TestJob>): void {
     const { commands } = this.scheduler
     this.violations.push(...this.#monitor.step(this.scheduler, event, this.now))
     const made = commands.splice(0)
-    this.log.push({ nowMs: this.now, event, commands: made })
+    this.log.push({ nowMs: this.now, event, commands: made.map(textOf) })
     for (const command of made) this.#carryOut(command)
   }
 
-  #carryOut(command: Command): void {
+  #carryOut(command: Command<TestJob>): void {
+    const job = command.job.call
     switch (command._tag) {
       case "Run":
       case "Withdraw": {
         const what = command._tag === "Run" ? "Run" : command.interrupt ? "Interrupt" : "Withdraw"
-        return void this.#worker(command.worker)?.inbox.push({ job: this.jobs[command.job]!, what })
+        return void this.#worker(command.worker)?.inbox.push({ job, what })
       }
       case "StartGrace":
-        return void this.#graces.push({ job: this.jobs[command.job]!, sinceMs: command.sinceMs })
+        return void this.#graces.push(command)
       case "StopGrace":
         return
       case "Kill":
         return this.#kill(this.#worker(command.worker)!)
       case "End":
-        return this.#end(this.jobs[command.job]!, command.how)
+        return this.#end(job, command.how)
     }
   }
 
@@ -232,16 +236,21 @@ export class SchedulerHarness {
     for (const message of worker.outbox.splice(0)) this.#receive(worker, message)
   }
 
-  #receive({ id: worker }: TestWorker, { job, what }: FromWorker): void {
+  #receive({ id }: TestWorker, { job, what }: FromWorker): void {
     if (job.starts.length > 1) this.violations.push(`P3: job ${job.id} started twice`)
-    if (what !== "Done") return this.step({ _tag: what, worker, job: job.id })
-    this.#fetching.push({ job, worker })
-    if (!job.isFetched) this.#fetched(this.#fetching.at(-1)!)
+    const scheduled = this.scheduler.find(id, job.id)
+    if (scheduled === undefined) this.violations.push(`P1: worker ${id} has job ${job.id}, which it was not sent`)
+    else if (what !== "Done") this.step({ _tag: what, job: scheduled })
+    else if (job.isFetched) this.#fetching.push(job)
+    else this.#finished(job)
   }
 
-  #fetched(fetch: { readonly job: TestJob; readonly worker: WorkerId }): void {
-    this.#fetching.splice(this.#fetching.indexOf(fetch), 1)
-    const { job: { id, ticks }, worker } = fetch
-    this.step({ _tag: "Finished", worker, job: id, micros: ticks * 1_000 })
+  #fetched(job: TestJob): void {
+    this.#fetching.splice(this.#fetching.indexOf(job), 1)
+    this.#finished(job)
+  }
+
+  #finished({ scheduled: job, ticks }: TestJob): void {
+    this.step({ _tag: "Finished", job, micros: ticks * 1_000 })
   }
 }

@@ -1,10 +1,10 @@
 /** Random lives of a pool: one seed is one life. */
 import { Scheduler } from "#core/pool/Scheduler.ts"
 import { Random } from "#core/testing/Random.ts"
-import { type LogEntry, SchedulerHarness } from "./SchedulerHarness.ts"
+import { type LogEntry, SchedulerHarness, TestJob, textOf } from "./SchedulerHarness.ts"
 
 /** Puts a known bug into a scheduler. */
-export type Mutate = (scheduler: Scheduler) => void
+export type Mutate = (scheduler: Scheduler<TestJob>) => void
 
 /** How long a caller of a pool with frozen workers waits before it cancels, in ticks. */
 const patienceTicks = 500
@@ -34,10 +34,10 @@ export const simulate = (seed: number, mutate: Mutate = () => {}): SchedulerHarn
 /** One tick in which anything may happen. */
 const live = (harness: SchedulerHarness, random: Random, size: number): void => {
   for (let jobs = random.chance(0.3) ? random.below(4) : 0; jobs > 0; jobs--) {
-    harness.submit(random.pick(["short", "long", "yielding"]), random.chance(0.9) ? 1 : 1 + random.below(60), {
-      isFetched: random.chance(0.2),
-      payloads: random.chance(0.9) ? 1 : 1 + random.below(100_000)
-    })
+    const task = random.pick(["short", "long", "yielding"])
+    const ticks = random.chance(0.9) ? 1 : 1 + random.below(60)
+    const payloads = random.chance(0.9) ? 1 : 1 + random.below(100_000)
+    harness.submit(task, ticks, payloads, random.chance(0.2))
   }
   const { jobs, workers } = harness
   // Mostly one that has not ended.
@@ -79,8 +79,8 @@ const replace = (harness: SchedulerHarness, size: number, isReady: () => boolean
   while (harness.workers.length < size && isReady()) harness.addWorker()
 }
 
-const isOver = ({ jobs, scheduler }: SchedulerHarness): boolean =>
-  scheduler.state.jobs.size === 0 && jobs.every(({ end }) => end !== undefined)
+const isOver = ({ jobs }: SchedulerHarness): boolean =>
+  jobs.every(({ end, scheduled: { worker } }) => end !== undefined && worker === undefined)
 
 /** Conservation: every job has ended, and the scheduler has none left. */
 const judge = (harness: SchedulerHarness): void => {
@@ -89,19 +89,20 @@ const judge = (harness: SchedulerHarness): void => {
   harness.violations.push(`P2: ${open.map((job) => `job ${job.id} is ${harness.placeOf(job)}`).join(", ")} at the end`)
 }
 
-/** The commands of a new scheduler that is told the same events. */
-export const replay = (log: ReadonlyArray<LogEntry>): ReadonlyArray<LogEntry> => {
-  const scheduler = new Scheduler()
+/** The log of a new scheduler that is told the same events. */
+export const replay = ({ jobs, log }: SchedulerHarness): ReadonlyArray<LogEntry> => {
+  const scheduler = new Scheduler<TestJob>()
+  const copies = jobs.map(({ id, payloads, task, ticks }) => new TestJob(id, task, ticks, payloads).scheduled)
   return log.map(({ event, nowMs }) => {
-    scheduler.step(event, nowMs)
-    return { nowMs, event, commands: scheduler.commands.splice(0) }
+    scheduler.step("job" in event ? { ...event, job: copies[event.job.id]! } : event, nowMs)
+    return { nowMs, event, commands: scheduler.commands.splice(0).map(textOf) }
   })
 }
 
-/** What went wrong, how to see it again, and the steps that led to it. */
+/** The violations of a seed, how to replay it, and the steps that led to them. */
 export const explain = (seed: number, { log, violations }: SchedulerHarness): string =>
   [
     `seed ${seed} breaks ${violations.join("; ")}`,
     `replay it: SCHEDULER_SEED=${seed} npm test -- test/unit/pool/scheduler.test.ts`,
-    ...log.slice(-40).map((entry) => JSON.stringify(entry))
+    ...log.slice(-40).map(({ commands, event, nowMs }) => `${nowMs}: ${textOf(event)} ─► ${commands.join(" ")}`)
   ].join("\n")

@@ -1,23 +1,18 @@
-/** A call of a pool: the job that it is to the scheduler, and the fiber that waits for it. */
+/** A call of a pool: the fiber that waits, and what its worker is sent. The scheduler keeps it with its job. */
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import { type Cell, cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { Outcome, Parcel } from "./Message.ts"
-import type { JobId } from "./SchedulerState.ts"
 import type { WorkerProcess } from "./WorkerProcess.ts"
 
 const nothing = Exit.succeed(cell(""))
 
-/** A call that has not ended. */
+/** A call. */
 export class Call {
-  /** Also the id of its job. */
-  readonly id: JobId
   /** The position of its task in the group. */
   readonly position: number
-  readonly task: string
-  /** Number of payloads. */
-  readonly payloads: number
   /** Which run of the task it is, from 1. */
   readonly attempt: number
   readonly parcel: Parcel
@@ -27,23 +22,20 @@ export class Call {
   outcome: Outcome["_tag"] = "Interrupted"
   /** The encoded values of the outcome. A failure: they could not be fetched. */
   encoded: Exit.Exit<Cell, ManagerError> = nothing
+  /** The timer of its grace, once it is cancelled. */
+  grace: Fiber.Fiber<void> | undefined = undefined
   /** Set when the fiber is being interrupted: it waits for the end of the job. */
   onEnded: (() => void) | undefined = undefined
+  isEnded = false
   readonly #resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
 
   constructor(
-    id: JobId,
     position: number,
-    task: string,
-    payloads: number,
     attempt: number,
     parcel: Parcel,
     resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
   ) {
-    this.id = id
     this.position = position
-    this.task = task
-    this.payloads = payloads
     this.attempt = attempt
     this.parcel = parcel
     this.#resume = resume
@@ -51,6 +43,7 @@ export class Call {
 
   /** Its job has ended: the fiber goes on with the exit, or its interruption does. */
   end(exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
+    this.isEnded = true
     if (this.onEnded === undefined) this.#resume(exit)
     else this.onEnded()
   }

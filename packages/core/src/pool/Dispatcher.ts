@@ -18,11 +18,11 @@ import type { Manager } from "../proxy/Manager.ts"
 import { Call } from "./Call.ts"
 import type { Codecs } from "./Codecs.ts"
 import * as HandleCarrier from "./HandleCarrier.ts"
-import { flushBytes, type FromWorker, type Outcome, type Parcel, readFromWorker, textLengthMax } from "./Message.ts"
+import { flushBytes, type FromWorker, type Parcel, readFromWorker, textLengthMax } from "./Message.ts"
 import { PoolStopped, TooLarge, WorkerCrashed } from "./PoolError.ts"
 import type { PoolStats } from "./PoolStats.ts"
 import { type Command, type Ending, type Event, Scheduler } from "./Scheduler.ts"
-import type { JobId, WorkerId } from "./SchedulerState.ts"
+import { type Job, type JobId, makeJob, type WorkerId } from "./SchedulerState.ts"
 import type { TaskTimes } from "./TaskTimes.ts"
 import type { ProcessEnd, WorkerProcess } from "./WorkerProcess.ts"
 
@@ -48,13 +48,9 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #fork: <A, E>(effect: Effect.Effect<A, E, Manager>) => Fiber.Fiber<A, E>
-  readonly #scheduler = new Scheduler()
-  /** The calls that have not ended, by their job. */
-  readonly #calls = new Map<JobId, Call>()
+  readonly #scheduler = new Scheduler<Call>()
   /** The workers that are ready. */
   readonly #workers = new Map<WorkerId, WorkerProcess>()
-  /** The graces of cancelled jobs. */
-  readonly #graces = new Map<JobId, Fiber.Fiber<void>>()
   /** The workers that have messages to be sent. */
   readonly #written = new Set<WorkerProcess>()
   #lastJob: JobId = 0
@@ -135,21 +131,19 @@ export class Dispatcher {
       resume(Exit.fail(this.#poolStopped(task, false)))
       return undefined
     }
-    const job = ++this.#lastJob
-    const call = new Call(job, position, task, payloads, attempt, parcel, resume)
-    this.#calls.set(job, call)
-    stats.accepted(payloads, attempt, task)
     const bytes = parcel._tag === "Text" ? parcel.text.length : 0
-    this.#step({ _tag: "Submitted", job, task, payloads, bytes })
-    return this.#cancel(call)
+    const job = makeJob(++this.#lastJob, task, payloads, bytes, new Call(position, attempt, parcel, resume))
+    stats.accepted(payloads, attempt, task)
+    this.#step({ _tag: "Submitted", job })
+    return this.#cancel(job)
   }
 
-  #cancel(call: Call): Effect.Effect<void> {
+  #cancel(job: Job<Call>): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      // A call that ends as interrupted, because its task was, comes here, too.
-      if (!this.#calls.has(call.id)) return resume(Effect.void)
-      call.onEnded = () => resume(Effect.void)
-      this.#step({ _tag: "Cancelled", job: call.id })
+      // The fiber of a call that ended as interrupted comes here, too.
+      if (job.call.isEnded) return resume(Effect.void)
+      job.call.onEnded = () => resume(Effect.void)
+      this.#step({ _tag: "Cancelled", job })
     })
   }
 
@@ -180,51 +174,40 @@ export class Dispatcher {
   }
 
   #receive(worker: WorkerProcess, message: FromWorker): void {
+    if (message._tag === "Ready") {
+      worker.id = ++this.#lastWorker
+      this.#workers.set(worker.id, worker)
+      worker.onReady()
+      return this.#step({ _tag: "WorkerReady", worker: worker.id })
+    }
+    const job = this.#scheduler.find(worker.id, message.job)
+    if (job === undefined) return
     switch (message._tag) {
-      case "Ready":
-        worker.id = ++this.#lastWorker
-        this.#workers.set(worker.id, worker)
-        worker.onReady()
-        return this.#step({ _tag: "WorkerReady", worker: worker.id })
       case "Started":
       case "Returned":
-        return this.#step({ _tag: message._tag, worker: worker.id, job: message.job })
+        return this.#step({ _tag: message._tag, job })
       case "Done": {
-        const { job, micros, outcome: { _tag, parcel } } = message
+        const { micros, outcome: { _tag, parcel } } = message
+        job.call.outcome = _tag
         return parcel._tag === "Text"
-          ? this.#finished(worker, job, micros, _tag, Exit.succeed(cell(parcel.text)))
-          : this.#fetch(worker, job, micros, _tag, parcel.object)
+          ? this.#finished(job, micros, Exit.succeed(cell(parcel.text)))
+          : this.#fetch(worker, job, micros, parcel.object)
       }
     }
   }
 
   /** Fetches a result that a carrier holds. To the scheduler the job finishes after that. */
-  #fetch(worker: WorkerProcess, job: JobId, micros: number, outcome: Outcome["_tag"], object: ObjectId): void {
-    const call = this.#calls.get(job)
-    // Without a caller there is nothing to fetch.
-    const fetched = call === undefined
-      ? Effect.succeed(cell(""))
-      : HandleCarrier.read(object, `the result of ${call.task}`)
-    this.#fork(fetched).addObserver((encoded) => {
-      worker.writer.forget(job)
+  #fetch(worker: WorkerProcess, job: Job<Call>, micros: number, object: ObjectId): void {
+    this.#fork(HandleCarrier.read(object, `the result of ${job.task}`)).addObserver((encoded) => {
+      worker.writer.forget(job.id)
       this.#wrote(worker)
-      this.#finished(worker, job, micros, outcome, encoded)
+      this.#finished(job, micros, encoded)
     })
   }
 
-  #finished(
-    worker: WorkerProcess,
-    job: JobId,
-    micros: number,
-    outcome: Outcome["_tag"],
-    encoded: Exit.Exit<Cell, ManagerError>
-  ): void {
-    const call = this.#calls.get(job)
-    if (call !== undefined) {
-      call.outcome = outcome
-      call.encoded = encoded
-    }
-    this.#step({ _tag: "Finished", worker: worker.id, job, micros })
+  #finished(job: Job<Call>, micros: number, encoded: Exit.Exit<Cell, ManagerError>): void {
+    job.call.encoded = encoded
+    this.#step({ _tag: "Finished", job, micros })
   }
 
   /** A worker's process has ended. Every message of it was received. */
@@ -244,90 +227,82 @@ export class Dispatcher {
    * The end of a call resumes its fiber, which may call the pool while commands are being carried out. The commands of
    * that step follow those before them, so that a worker gets its jobs in the order in which they were decided (P5).
    */
-  #step(event: Event): void {
+  #step(event: Event<Call>): void {
     const { commands } = this.#scheduler
     this.#scheduler.step(event, Number(this.#options.clock.monotonicTimeNanosUnsafe()) / 1e6)
-    if (this.#isCarryingOut) return
+    if (this.#isCarryingOut || commands.length === 0) return
     this.#isCarryingOut = true
     for (const command of commands) this.#carryOut(command)
     commands.length = 0
     this.#isCarryingOut = false
   }
 
-  #carryOut(command: Command): void {
+  #carryOut(command: Command<Call>): void {
+    const { job } = command
     switch (command._tag) {
       case "Run":
-        return this.#run(command.worker, command.job)
+        return this.#run(command.worker, job)
       case "Withdraw": {
         const worker = this.#workers.get(command.worker)
         if (worker === undefined) return
-        worker.writer.withdraw(command.job, command.interrupt)
+        worker.writer.withdraw(job.id, command.interrupt)
         return this.#wrote(worker)
       }
       case "StartGrace":
-        return this.#startGrace(command.job, command.sinceMs)
+        return this.#startGrace(job, command.sinceMs)
       case "StopGrace":
-        return this.#stopGrace(command.job)
+        return job.call.grace?.interruptUnsafe()
       case "Kill":
-        return this.#kill(command.worker, command.task)
+        return this.#kill(command.worker, job)
       case "End":
-        return this.#end(command.job, command.how, command.started)
+        return this.#end(job, command.how)
     }
   }
 
-  #run(id: WorkerId, job: JobId): void {
+  #run(id: WorkerId, { call, id: job }: Job<Call>): void {
     const worker = this.#workers.get(id)
-    const call = this.#calls.get(job)
-    // A worker that has ended since: the scheduler has decided anew.
-    if (worker === undefined || call === undefined) return
+    // It has ended since: the scheduler has decided anew.
+    if (worker === undefined) return
     call.worker = worker
     worker.writer.run(job, call.position, call.attempt, call.parcel)
     this.#wrote(worker)
   }
 
-  #startGrace(job: JobId, sinceMs: number): void {
-    this.#stopGrace(job)
-    const grace = Effect.sleep(this.#options.graceMs).pipe(
-      // A worker counts as silent only after this process, which may have been busy, has read what arrived meanwhile.
-      Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 4 })),
-      Effect.andThen(Effect.sync(() => this.#step({ _tag: "GraceExpired", job, sinceMs })))
+  #startGrace(job: Job<Call>, sinceMs: number): void {
+    job.call.grace?.interruptUnsafe()
+    job.call.grace = this.#fork(
+      Effect.sleep(this.#options.graceMs).pipe(
+        // A worker counts as silent only after this process, which may have been busy, has read what has arrived.
+        Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 4 })),
+        Effect.andThen(Effect.sync(() => this.#step({ _tag: "GraceExpired", job, sinceMs })))
+      )
     )
-    this.#graces.set(job, this.#fork(grace))
   }
 
-  #stopGrace(job: JobId): void {
-    this.#graces.get(job)?.interruptUnsafe()
-    this.#graces.delete(job)
-  }
-
-  #kill(id: WorkerId, task: string): void {
+  #kill(id: WorkerId, { task }: Job<Call>): void {
     const worker = this.#workers.get(id)
     if (worker === undefined) return
     this.#options.stats.publish({ _tag: "WorkerKilled", worker: worker.name, pid: worker.pid, task })
     this.#fork(worker.kill)
   }
 
-  #end(job: JobId, how: Ending, started: boolean): void {
-    const call = this.#calls.get(job)
-    if (call === undefined) return
-    this.#calls.delete(job)
-    const exit = this.#exit(call, how, started)
+  #end(job: Job<Call>, how: Ending): void {
+    const exit = this.#exit(job, how)
     const isRun = how === "Finished" || how === "Crashed"
-    this.#options.stats.ended(call.payloads, !isRun ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
+    this.#options.stats.ended(job.payloads, !isRun ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
     this.#scheduleFlush()
-    call.end(exit)
+    job.call.end(exit)
   }
 
-  #exit(call: Call, how: Ending, started: boolean): Exit.Exit<ReadonlyArray<unknown>, unknown> {
-    const { attempt, task } = call
+  #exit({ call, started, task }: Job<Call>, how: Ending): Exit.Exit<ReadonlyArray<unknown>, unknown> {
     switch (how) {
       case "Finished":
         return Exit.isSuccess(call.encoded)
-          ? this.#decode(call, call.encoded.value)
+          ? this.#decode(call, task, call.encoded.value)
           : Exit.failCause(call.encoded.cause)
       case "Crashed": {
         const { end, name: worker, pid } = call.worker!
-        return Exit.fail(new WorkerCrashed({ task, worker, pid, ...end!, attempt }))
+        return Exit.fail(new WorkerCrashed({ task, worker, pid, ...end!, attempt: call.attempt }))
       }
       // The fiber of a cancelled call is being interrupted: nothing reads this exit.
       case "Cancelled":
@@ -336,7 +311,7 @@ export class Dispatcher {
     }
   }
 
-  #decode({ outcome, position, task }: Call, encoded: Cell): Exit.Exit<ReadonlyArray<unknown>, unknown> {
+  #decode({ outcome, position }: Call, task: string, encoded: Cell): Exit.Exit<ReadonlyArray<unknown>, unknown> {
     const { codecs } = this.#options.tasks[position]!
     switch (outcome) {
       // The worker has the same schemas: a value that does not decode is a mistake of the program.

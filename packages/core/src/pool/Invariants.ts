@@ -2,7 +2,7 @@
  * The invariants of the scheduler (P1 to P8 in `Scheduler.ts`), checked from outside, after every step in the tests. A
  * check reads the whole state: never in production.
  */
-import type { Command, Event, Scheduler } from "./Scheduler.ts"
+import type { Command, Ending, Event, Scheduler } from "./Scheduler.ts"
 import { type Job, type JobId, type JobList, running, type SchedulerState, type WorkerId } from "./SchedulerState.ts"
 
 /** The invariants that a state breaks: sentences that begin with the number. Empty: it breaks none. */
@@ -13,7 +13,7 @@ const places = (state: SchedulerState): ReadonlyArray<string> => {
   const broken: Array<string> = []
   const placed = new Set<JobId>()
   const place = (job: Job, isRight: boolean) => {
-    if (!isRight || placed.has(job.id) || state.jobs.get(job.id) !== job) broken.push(`P1: job ${job.id} is misplaced`)
+    if (!isRight || placed.has(job.id)) broken.push(`P1: job ${job.id} is misplaced`)
     placed.add(job.id)
   }
   for (const job of jobsOf(state.queue)) place(job, job.worker === undefined && !job.started && !job.ended)
@@ -32,7 +32,6 @@ const places = (state: SchedulerState): ReadonlyArray<string> => {
       (worker.asked === undefined || worker.asked.worker === worker)
     if (!isRight) broken.push(`P1: worker ${worker.id} has wrong sums`)
   }
-  if (placed.size !== state.jobs.size) broken.push("P1: a job is neither in the queue nor with a worker")
   return broken
 }
 
@@ -62,41 +61,44 @@ export class Monitor {
   readonly #heard = new Map<WorkerId, number>()
 
   /** Makes a step and returns the rules that it breaks. */
-  step(scheduler: Scheduler, event: Event, nowMs: number): ReadonlyArray<string> {
+  step<Call>(scheduler: Scheduler<Call>, event: Event<Call>, nowMs: number): ReadonlyArray<string> {
     const { commands, state } = scheduler
     const line = jobsInLine(state, event)
-    const mayKill = this.#mayKill(state, event)
-    const isNewCancel = event._tag === "Cancelled" && !this.#cancelled.has(event.job)
+    const mayKill = this.#mayKill(event)
+    const isNewCancel = event._tag === "Cancelled" && !this.#cancelled.has(event.job.id)
     this.#note(event, nowMs)
     const before = commands.length
     scheduler.step(event, nowMs)
     const made = commands.slice(before)
     const broken = made.flatMap((command) => this.#check(state, event, command, mayKill, isNewCancel))
     broken.push(...violations(state))
-    const next = [...made.flatMap((command) => command._tag === "Run" ? [command.job] : []), ...idsOf(state.queue)]
+    const next = [...made.flatMap((command) => command._tag === "Run" ? [command.job.id] : []), ...idsOf(state.queue)]
     const expected = line.filter((job) => this.#open.has(job) && !this.#cancelled.has(job))
     if (next.join() !== expected.join()) broken.push(`P7: jobs ${expected} are in line, not ${next}`)
-    for (const job of this.#open) if (!state.jobs.has(job)) broken.push(`P2: job ${job} is lost`)
-    broken.push(...this.#unguarded(state))
+    broken.push(...this.#lost(state))
     return broken
   }
 
   #note(event: Event, nowMs: number): void {
-    if (event._tag === "Submitted") this.#open.add(event.job)
-    if (event._tag === "Started") this.#started.add(event.job)
-    if (event._tag === "Cancelled") this.#cancelled.add(event.job)
-    if (event._tag === "Started" || event._tag === "Finished") this.#heard.set(event.worker, nowMs)
-    if (event._tag === "GraceExpired" && this.#graces.get(event.job) === event.sinceMs) this.#graces.delete(event.job)
+    if (!("job" in event)) return
+    const { job: { id, worker } } = event
+    if (event._tag === "Submitted") this.#open.add(id)
+    if (event._tag === "Started") this.#started.add(id)
+    if (event._tag === "Cancelled") this.#cancelled.add(id)
+    if (worker !== undefined && (event._tag === "Started" || event._tag === "Finished")) {
+      this.#heard.set(worker.id, nowMs)
+    }
+    if (event._tag === "GraceExpired" && this.#graces.get(id) === event.sinceMs) this.#graces.delete(id)
   }
 
   /** P6: the worker that an event may kill. */
-  #mayKill(state: SchedulerState, event: Event): WorkerId | undefined {
-    if (event._tag !== "GraceExpired" || this.#graces.get(event.job) !== event.sinceMs) return undefined
-    const job = state.jobs.get(event.job)
-    const worker = job?.worker
+  #mayKill(event: Event): WorkerId | undefined {
+    if (event._tag !== "GraceExpired" || this.#graces.get(event.job.id) !== event.sinceMs) return undefined
+    const { job, sinceMs } = event
+    const { worker } = job
     if (worker === undefined || worker.killed) return undefined
     const current = running(worker)
-    const wasSilent = current === undefined && (this.#heard.get(worker.id) ?? 0) <= event.sinceMs
+    const wasSilent = current === undefined && (this.#heard.get(worker.id) ?? 0) <= sinceMs
     return current === job || wasSilent ? worker.id : undefined
   }
 
@@ -107,41 +109,42 @@ export class Monitor {
     mayKill: WorkerId | undefined,
     isNewCancel: boolean
   ): ReadonlyArray<string> {
+    const { id } = command.job
     switch (command._tag) {
       case "Run": {
         const worker = state.workers.get(command.worker)
         const isTaken = worker?.killed === false && jobsOf(worker.jobs).every(({ cancelled }) => !cancelled)
         return [
-          ...this.#started.has(command.job) ? [`P3: job ${command.job} is sent again`] : [],
-          ...isTaken ? [] : [`P4: job ${command.job} is sent to worker ${command.worker}`]
+          ...this.#started.has(id) ? [`P3: job ${id} is sent again`] : [],
+          ...isTaken ? [] : [`P4: job ${id} is sent to worker ${command.worker}`]
         ]
       }
       case "Kill":
         return command.worker === mayKill ? [] : [`P6: worker ${command.worker} is killed`]
       case "StartGrace": {
-        this.#graces.set(command.job, command.sinceMs)
+        this.#graces.set(id, command.sinceMs)
         const isDue = isNewCancel || event._tag === "Started" || event._tag === "GraceExpired"
-        return isDue && this.#cancelled.has(command.job) ? [] : [`P6: job ${command.job} has a grace too many`]
+        return isDue && this.#cancelled.has(id) ? [] : [`P6: job ${id} has a grace too many`]
       }
       case "StopGrace":
-        this.#graces.delete(command.job)
+        this.#graces.delete(id)
         return []
       case "End":
-        return this.#open.delete(command.job) && this.#isEnd(state, event, command)
+        return this.#open.delete(id) && this.#isEnd(state, event, id, command.how)
           ? []
-          : [`P2: job ${command.job} ends as ${command.how}`]
+          : [`P2: job ${id} ends as ${command.how}`]
       case "Withdraw":
         return []
     }
   }
 
-  #isEnd({ stopped }: SchedulerState, event: Event, { how, job, started }: Extract<Command, { _tag: "End" }>): boolean {
-    if (started !== this.#started.has(job) || this.#cancelled.has(job) !== (how === "Cancelled")) return false
+  #isEnd({ stopped }: SchedulerState, event: Event, id: JobId, how: Ending): boolean {
+    if (this.#cancelled.has(id) !== (how === "Cancelled")) return false
     switch (how) {
       case "Finished":
-        return event._tag === "Finished" && event.job === job
+        return event._tag === "Finished" && event.job.id === id
       case "Crashed":
-        return event._tag === "WorkerEnded" && started
+        return event._tag === "WorkerEnded" && this.#started.has(id)
       case "Stopped":
         return stopped
       case "Cancelled":
@@ -149,25 +152,28 @@ export class Monitor {
     }
   }
 
-  /** P6: a cancelled job is in its grace as long as a worker that lives has it, and no longer. */
-  #unguarded({ jobs }: SchedulerState): ReadonlyArray<string> {
+  /** P2: no job is lost. P6: a cancelled job is in its grace as long as a worker that lives has it, and no longer. */
+  #lost({ queue, workers }: SchedulerState): ReadonlyArray<string> {
     const broken: Array<string> = []
-    for (const { cancelled, id, worker } of jobs.values()) {
-      if (cancelled && worker?.killed === false && !this.#graces.has(id)) broken.push(`P6: job ${id} has no grace`)
+    const placed = new Set(idsOf(queue))
+    for (const { jobs, killed } of workers.values()) {
+      for (const { cancelled, id } of jobsOf(jobs)) {
+        placed.add(id)
+        if (cancelled && !killed && !this.#graces.has(id)) broken.push(`P6: job ${id} has no grace`)
+      }
     }
-    for (const job of this.#graces.keys()) {
-      if (!jobs.has(job)) broken.push(`P6: the grace of job ${job} was not stopped`)
-    }
+    for (const id of this.#open) if (!placed.has(id)) broken.push(`P2: job ${id} is lost`)
+    for (const id of this.#graces.keys()) if (!placed.has(id)) broken.push(`P6: the grace of job ${id} goes on`)
     return broken
   }
 }
 
 /** P7: the jobs that the queue should have after an event, in order, if none of them is sent or ends. */
-const jobsInLine = ({ jobs, queue, workers }: SchedulerState, event: Event): ReadonlyArray<JobId> => {
+const jobsInLine = ({ queue, workers }: SchedulerState, event: Event): ReadonlyArray<JobId> => {
   const ended = event._tag === "WorkerEnded" ? workers.get(event.worker) : undefined
   const back = ended === undefined ? [] : jobsOf(ended.jobs).filter(({ started }) => !started).map(({ id }) => id)
-  if (event._tag === "Returned" && jobs.get(event.job)?.worker?.id === event.worker) back.push(event.job)
-  return [...back, ...idsOf(queue), ...event._tag === "Submitted" ? [event.job] : []]
+  if (event._tag === "Returned" && event.job.worker !== undefined) back.push(event.job.id)
+  return [...back, ...idsOf(queue), ...event._tag === "Submitted" ? [event.job.id] : []]
 }
 
 const idsOf = (list: JobList): ReadonlyArray<JobId> => jobsOf(list).map(({ id }) => id)

@@ -27,7 +27,6 @@ import {
   addLast,
   type Job,
   type JobId,
-  makeJob,
   makeState,
   makeWorker,
   remove,
@@ -37,46 +36,40 @@ import {
   type WorkerId
 } from "./SchedulerState.ts"
 
-/** What can happen to a pool. An event about a job that its worker does not have has no effect. */
-export type Event =
+/** An event of a pool. A report about a job that no worker has any more has no effect. */
+export type Event<Call = unknown> =
   | { readonly _tag: "WorkerReady"; readonly worker: WorkerId }
   /** A process ended. Everything that it reported came before. */
   | { readonly _tag: "WorkerEnded"; readonly worker: WorkerId }
   /** A new call. None comes after `Stopped`. */
-  | {
-    readonly _tag: "Submitted"
-    readonly job: JobId
-    readonly task: string
-    readonly payloads: number
-    readonly bytes: number
-  }
+  | { readonly _tag: "Submitted"; readonly job: Job<Call> }
   /** The caller no longer wants the result. */
-  | { readonly _tag: "Cancelled"; readonly job: JobId }
-  /** A worker is about to run a job. */
-  | { readonly _tag: "Started"; readonly worker: WorkerId; readonly job: JobId }
-  /** A worker did not run a job, and will not. */
-  | { readonly _tag: "Returned"; readonly worker: WorkerId; readonly job: JobId }
-  /** A worker ran a job to its end: the result is there. */
-  | { readonly _tag: "Finished"; readonly worker: WorkerId; readonly job: JobId; readonly micros: number }
+  | { readonly _tag: "Cancelled"; readonly job: Job<Call> }
+  /** The worker is about to run the job. */
+  | { readonly _tag: "Started"; readonly job: Job<Call> }
+  /** The worker did not run the job, and will not. */
+  | { readonly _tag: "Returned"; readonly job: Job<Call> }
+  /** The worker ran the job to its end: the result is there. */
+  | { readonly _tag: "Finished"; readonly job: Job<Call>; readonly micros: number }
   /** The time of a `StartGrace` is over. */
-  | { readonly _tag: "GraceExpired"; readonly job: JobId; readonly sinceMs: number }
+  | { readonly _tag: "GraceExpired"; readonly job: Job<Call>; readonly sinceMs: number }
   /** The pool ends. Jobs that a worker has end with it. */
   | { readonly _tag: "Stopped" }
 
 /** How a job ended. Only a finished one has a result. */
 export type Ending = "Finished" | "Cancelled" | "Crashed" | "Stopped"
 
-/** What the host is to do. */
-export type Command =
-  | { readonly _tag: "Run"; readonly worker: WorkerId; readonly job: JobId }
-  /** The worker is to return a job that has not started; one that runs is interrupted if `interrupt` is true. */
-  | { readonly _tag: "Withdraw"; readonly worker: WorkerId; readonly job: JobId; readonly interrupt: boolean }
+/** A command to the host. */
+export type Command<Call = unknown> =
+  | { readonly _tag: "Run"; readonly worker: WorkerId; readonly job: Job<Call> }
+  /** The worker is to return a job that has not started. One that runs is interrupted if `interrupt` is true. */
+  | { readonly _tag: "Withdraw"; readonly worker: WorkerId; readonly job: Job<Call>; readonly interrupt: boolean }
   /** `GraceExpired` is due when the grace has passed, and replaces an earlier one of this job. */
-  | { readonly _tag: "StartGrace"; readonly job: JobId; readonly sinceMs: number }
-  | { readonly _tag: "StopGrace"; readonly job: JobId }
-  /** A cancelled job of this task did not end in its grace. */
-  | { readonly _tag: "Kill"; readonly worker: WorkerId; readonly task: string }
-  | { readonly _tag: "End"; readonly job: JobId; readonly how: Ending; readonly started: boolean }
+  | { readonly _tag: "StartGrace"; readonly job: Job<Call>; readonly sinceMs: number }
+  | { readonly _tag: "StopGrace"; readonly job: Job<Call> }
+  /** The job, which is cancelled, did not end in its grace. */
+  | { readonly _tag: "Kill"; readonly worker: WorkerId; readonly job: Job<Call> }
+  | { readonly _tag: "End"; readonly job: Job<Call>; readonly how: Ending }
 
 /** The most that is sent ahead to one worker: a job that takes unexpectedly long delays no more than this. */
 const aheadMicros = 20_000
@@ -86,41 +79,38 @@ const aheadBytes = 1024 * 1024
 /** A busy worker that was not heard of for this long is sent nothing: its job takes longer than expected. */
 const silentMs = 20
 
-/** The jobs and the workers of a pool. */
-export class Scheduler {
-  readonly state: SchedulerState = makeState()
+/** The jobs and the workers of a pool. `Call` is what the host keeps with a job. */
+export class Scheduler<Call = unknown> {
+  readonly state: SchedulerState<Call> = makeState()
   /** The commands that are not carried out yet, in order. The host removes them. */
-  readonly commands: Array<Command> = []
+  readonly commands: Array<Command<Call>> = []
+
+  /** The job of a worker that has this id: mostly the worker's first one. */
+  find(worker: WorkerId, id: JobId): Job<Call> | undefined {
+    let job = this.state.workers.get(worker)?.jobs.head
+    while (job !== undefined && job.id !== id) job = job.next
+    return job
+  }
 
   /** Applies one event. Time never goes back. */
-  step(event: Event, nowMs: number): void {
-    const { jobs, workers } = this.state
+  step(event: Event<Call>, nowMs: number): void {
     this.state.nowMs = nowMs
     switch (event._tag) {
+      case "WorkerReady":
+        this.state.workers.set(event.worker, makeWorker(event.worker))
+        return this.#dispatch()
+      case "WorkerEnded":
+        return this.#workerEnded(event.worker)
       case "Submitted":
-        return this.#submit(makeJob(event.job, event.task, event.payloads, event.bytes))
+        return this.#submit(event.job)
+      case "Cancelled":
+        return this.#cancel(event.job)
       case "Stopped":
         return this.#stop()
-      case "WorkerReady":
-        workers.set(event.worker, makeWorker(event.worker))
-        return this.#dispatch()
-      case "WorkerEnded": {
-        const worker = workers.get(event.worker)
-        return worker === undefined ? undefined : this.#workerEnded(worker)
-      }
-      case "Cancelled": {
-        const job = jobs.get(event.job)
-        return job === undefined || job.cancelled ? undefined : this.#cancel(job)
-      }
-      case "GraceExpired": {
-        const job = jobs.get(event.job)
-        if (job?.worker === undefined || job.worker.killed || job.graceSinceMs !== event.sinceMs) return
-        return this.#graceExpired(job.worker, job)
-      }
     }
-    const job = jobs.get(event.job)
-    const worker = job?.worker
-    if (job === undefined || worker?.id !== event.worker) return
+    const { job } = event
+    const { worker } = job
+    if (worker === undefined) return
     switch (event._tag) {
       case "Started":
         return this.#started(worker, job)
@@ -128,6 +118,8 @@ export class Scheduler {
         return this.#returned(worker, job)
       case "Finished":
         return this.#finished(worker, job, event.micros)
+      case "GraceExpired":
+        return this.#graceExpired(worker, job, event.sinceMs)
     }
   }
 
@@ -135,21 +127,21 @@ export class Scheduler {
   // callers
   // ---------------------------------------------------------------------------------------------------------------
 
-  #submit(job: Job): void {
-    const { jobs, queue } = this.state
-    jobs.set(job.id, job)
+  #submit(job: Job<Call>): void {
+    const { queue } = this.state
     addLast(queue, job)
     // Behind a job that no worker takes now it has to wait anyway.
     if (queue.size === 1) this.#dispatch()
   }
 
   /** The job ends now if no worker has it, else when its worker reports it or ends, or its grace does. */
-  #cancel(job: Job): void {
+  #cancel(job: Job<Call>): void {
+    if (job.cancelled || job.ended) return
     const { worker } = job
     job.cancelled = true
     if (worker === undefined) {
       remove(this.state.queue, job)
-      return this.#discard(job, "Cancelled")
+      return this.#end(job, "Cancelled")
     }
     worker.cancelled++
     this.#withdraw(worker, job, true)
@@ -167,7 +159,7 @@ export class Scheduler {
     this.state.stopped = true
     for (let job = queue.head; job !== undefined; job = queue.head) {
       remove(queue, job)
-      this.#discard(job, "Stopped")
+      this.#end(job, "Stopped")
     }
   }
 
@@ -175,7 +167,7 @@ export class Scheduler {
   // workers
   // ---------------------------------------------------------------------------------------------------------------
 
-  #started(worker: Worker, job: Job): void {
+  #started(worker: Worker<Call>, job: Job<Call>): void {
     worker.heardMs = this.state.nowMs
     job.started = true
     // The cancellation came too late to withdraw it: as a task that runs it has the whole grace for its finalizers.
@@ -183,7 +175,7 @@ export class Scheduler {
     this.#clearAsked(worker, job)
   }
 
-  #returned(worker: Worker, job: Job): void {
+  #returned(worker: Worker<Call>, job: Job<Call>): void {
     this.#release(worker, job)
     // Before this job is dispatched: the next one comes back while the idle worker runs this one.
     this.#clearAsked(worker, job)
@@ -191,18 +183,20 @@ export class Scheduler {
     this.#dispatch()
   }
 
-  #finished(worker: Worker, job: Job, micros: number): void {
+  #finished(worker: Worker<Call>, job: Job<Call>, micros: number): void {
     worker.heardMs = this.state.nowMs
     this.#release(worker, job)
     this.#clearAsked(worker, job)
     if (!job.cancelled) this.state.taskTimes.record(job.task, job.payloads, micros)
-    this.#discard(job, job.cancelled ? "Cancelled" : "Finished")
+    this.#end(job, job.cancelled ? "Cancelled" : "Finished")
     this.#dispatch()
   }
 
   /** A job that it started has crashed. The others go back to the head of the queue, in their order (P7). */
-  #workerEnded(worker: Worker): void {
-    this.state.workers.delete(worker.id)
+  #workerEnded(id: WorkerId): void {
+    const worker = this.state.workers.get(id)
+    if (worker === undefined) return
+    this.state.workers.delete(id)
     for (let job = worker.jobs.tail; job !== undefined; job = worker.jobs.tail) {
       this.#release(worker, job)
       this.#requeue(job)
@@ -214,11 +208,12 @@ export class Scheduler {
    * Kills the worker if it runs the job, or if it neither started nor finished anything in the whole grace. Else the
    * job is behind another one, which must not be harmed (P6): the caller goes, and the job is given another grace.
    */
-  #graceExpired(worker: Worker, job: Job): void {
+  #graceExpired(worker: Worker<Call>, job: Job<Call>, sinceMs: number): void {
+    if (worker.killed || job.graceSinceMs !== sinceMs) return
     const current = running(worker)
     if (current === job || current === undefined && worker.heardMs <= job.graceSinceMs) {
       worker.killed = true
-      this.commands.push({ _tag: "Kill", worker: worker.id, task: job.task })
+      this.commands.push({ _tag: "Kill", worker: worker.id, job })
       // A job that it was asked for comes back with its end: another worker can be asked before.
       this.#share()
     } else {
@@ -231,17 +226,17 @@ export class Scheduler {
   // moves
   // ---------------------------------------------------------------------------------------------------------------
 
-  #withdraw(worker: Worker, job: Job, interrupt: boolean): void {
-    this.commands.push({ _tag: "Withdraw", worker: worker.id, job: job.id, interrupt })
+  #withdraw(worker: Worker<Call>, job: Job<Call>, interrupt: boolean): void {
+    this.commands.push({ _tag: "Withdraw", worker: worker.id, job, interrupt })
   }
 
-  #startGrace(job: Job): void {
+  #startGrace(job: Job<Call>): void {
     job.graceSinceMs = this.state.nowMs
-    this.commands.push({ _tag: "StartGrace", job: job.id, sinceMs: job.graceSinceMs })
+    this.commands.push({ _tag: "StartGrace", job, sinceMs: job.graceSinceMs })
   }
 
   /** The worker no longer has the job. */
-  #release(worker: Worker, job: Job): void {
+  #release(worker: Worker<Call>, job: Job<Call>): void {
     remove(worker.jobs, job)
     worker.expectedMicros -= job.expectedMicros
     worker.bytes -= job.bytes
@@ -250,32 +245,26 @@ export class Scheduler {
     job.worker = undefined
     if (!job.cancelled) return
     worker.cancelled--
-    this.commands.push({ _tag: "StopGrace", job: job.id })
+    this.commands.push({ _tag: "StopGrace", job })
   }
 
   /** A job that a worker did not finish goes back to the queue, unless it may have run or nobody waits for it (P3). */
-  #requeue(job: Job): void {
-    if (job.cancelled) this.#discard(job, "Cancelled")
-    else if (this.state.stopped) this.#discard(job, "Stopped")
-    else if (job.started) this.#discard(job, "Crashed")
+  #requeue(job: Job<Call>): void {
+    if (job.cancelled) this.#end(job, "Cancelled")
+    else if (this.state.stopped) this.#end(job, "Stopped")
+    else if (job.started) this.#end(job, "Crashed")
     else addFirst(this.state.queue, job)
   }
 
-  /** Forgets a job that neither the queue nor a worker has. */
-  #discard(job: Job, how: Ending): void {
-    this.state.jobs.delete(job.id)
-    this.#end(job, how)
-  }
-
   /** Reports the end of a job, once (P2). */
-  #end(job: Job, how: Ending): void {
+  #end(job: Job<Call>, how: Ending): void {
     if (job.ended) return
     job.ended = true
-    this.commands.push({ _tag: "End", job: job.id, how, started: job.started })
+    this.commands.push({ _tag: "End", job, how })
   }
 
   /** The job that a worker was asked for has come back, or has started: another one can be asked for. */
-  #clearAsked(worker: Worker, job: Job): void {
+  #clearAsked(worker: Worker<Call>, job: Job<Call>): void {
     if (worker.asked !== job) return
     worker.asked = undefined
     this.#share()
@@ -299,13 +288,13 @@ export class Scheduler {
       worker.bytes += job.bytes
       job.expectedMicros = expectedMicros
       job.worker = worker
-      this.commands.push({ _tag: "Run", worker: worker.id, job: job.id })
+      this.commands.push({ _tag: "Run", worker: worker.id, job })
     }
     this.#share()
   }
 
-  #leastLoaded(job: Job, expectedMicros: number): Worker | undefined {
-    let best: Worker | undefined
+  #leastLoaded(job: Job<Call>, expectedMicros: number): Worker<Call> | undefined {
+    let best: Worker<Call> | undefined
     for (const worker of this.state.workers.values()) {
       if (best !== undefined && best.expectedMicros <= worker.expectedMicros) continue
       if (this.#takes(worker, job, expectedMicros)) best = worker
@@ -315,7 +304,7 @@ export class Scheduler {
   }
 
   /** Whether a worker is to be sent a job now. Notes whether the worker is full. */
-  #takes(worker: Worker, job: Job, expectedMicros: number): boolean {
+  #takes(worker: Worker<Call>, job: Job<Call>, expectedMicros: number): boolean {
     if (worker.killed || worker.cancelled > 0) return false
     const { jobs: { size } } = worker
     if (size === 0) return worker.filling = true
@@ -329,7 +318,7 @@ export class Scheduler {
   #share(): void {
     if (this.state.queue.head !== undefined) return
     let idle = 0
-    let most: Worker | undefined
+    let most: Worker<Call> | undefined
     for (const worker of this.state.workers.values()) {
       if (worker.killed) continue
       if (worker.jobs.size === 0) idle++

@@ -9,15 +9,17 @@ export type JobId = number
 export type WorkerId = number
 
 /** Payloads of one task, which one worker runs one after the other. */
-export interface Job {
+export interface Job<out Call = unknown> {
   readonly id: JobId
   readonly task: string
   /** Number of payloads. */
   readonly payloads: number
   /** Size of the encoded payloads. */
   readonly bytes: number
-  /** The worker that it was sent to. Undefined: it is in the queue. */
-  worker: Worker | undefined
+  /** What the host keeps with the job. The scheduler does not read it. */
+  readonly call: Call
+  /** The worker that it was sent to. Undefined: it is in the queue, or it has ended. */
+  worker: Worker<Call> | undefined
   /** The worker reported that it starts the job. */
   started: boolean
   /** The caller no longer wants its result. */
@@ -28,20 +30,20 @@ export interface Job {
   graceSinceMs: number
   /** Its run time, as it was expected when the job was sent. */
   expectedMicros: number
-  previous: Job | undefined
-  next: Job | undefined
+  previous: Job<Call> | undefined
+  next: Job<Call> | undefined
 }
 
 /** Jobs in order, with their number. */
-export interface JobList extends Linked.List<Job> {
+export interface JobList<out Call = unknown> extends Linked.List<Job<Call>> {
   size: number
 }
 
 /** A process that runs jobs. */
-export interface Worker {
+export interface Worker<out Call = unknown> {
   readonly id: WorkerId
   /** The jobs that were sent to it, in that order. */
-  readonly jobs: JobList
+  readonly jobs: JobList<Call>
   /** Sum of the expected run times of its jobs. */
   expectedMicros: number
   /** Sum of the sizes of its jobs. */
@@ -49,7 +51,7 @@ export interface Worker {
   /** Number of its jobs that are cancelled. */
   cancelled: number
   /** The job that was asked back for an idle worker. */
-  asked: Job | undefined
+  asked: Job<Call> | undefined
   /** It is being killed. */
   killed: boolean
   /** It is sent jobs until it is full, then none until half of them are done: so jobs travel together. */
@@ -59,35 +61,33 @@ export interface Worker {
 }
 
 /** What a scheduler knows. */
-export interface SchedulerState {
+export interface SchedulerState<out Call = unknown> {
   /** The time of the latest event. */
   nowMs: number
   /** The pool ends: nothing is sent any more. */
   stopped: boolean
   /** Jobs that wait for a worker, first come first served. */
-  readonly queue: JobList
-  /** Every job that is in the queue or with a worker. */
-  readonly jobs: Map<JobId, Job>
-  readonly workers: Map<WorkerId, Worker>
+  readonly queue: JobList<Call>
+  readonly workers: Map<WorkerId, Worker<Call>>
   readonly taskTimes: TaskTimes
 }
 
 /** The state of a pool that has no worker and no job yet. */
-export const makeState = (): SchedulerState => ({
+export const makeState = <Call>(): SchedulerState<Call> => ({
   nowMs: 0,
   stopped: false,
   queue: makeList(),
-  jobs: new Map(),
   workers: new Map(),
   taskTimes: new TaskTimes()
 })
 
-/** A job that was just submitted. */
-export const makeJob = (id: JobId, task: string, payloads: number, bytes: number): Job => ({
+/** A job that is to be submitted. */
+export const makeJob = <Call>(id: JobId, task: string, payloads: number, bytes: number, call: Call): Job<Call> => ({
   id,
   task,
   payloads,
   bytes,
+  call,
   worker: undefined,
   started: false,
   cancelled: false,
@@ -99,7 +99,7 @@ export const makeJob = (id: JobId, task: string, payloads: number, bytes: number
 })
 
 /** A worker that is ready and idle. */
-export const makeWorker = (id: WorkerId): Worker => ({
+export const makeWorker = <Call>(id: WorkerId): Worker<Call> => ({
   id,
   jobs: makeList(),
   expectedMicros: 0,
@@ -112,28 +112,28 @@ export const makeWorker = (id: WorkerId): Worker => ({
 })
 
 /** Adds a job behind the others. */
-export const addLast = (list: JobList, job: Job): void => {
+export const addLast = <Call>(list: JobList<Call>, job: Job<Call>): void => {
   Linked.addLast(list, job)
   list.size++
 }
 
 /** Adds a job before the others. */
-export const addFirst = (list: JobList, job: Job): void => {
+export const addFirst = <Call>(list: JobList<Call>, job: Job<Call>): void => {
   Linked.addFirst(list, job)
   list.size++
 }
 
 /** Removes a job, wherever it is in the list. */
-export const remove = (list: JobList, job: Job): void => {
+export const remove = <Call>(list: JobList<Call>, job: Job<Call>): void => {
   Linked.remove(list, job)
   list.size--
 }
 
 /** The job that a worker runs: the last one that started. The results of those before it are being fetched. */
-export const running = ({ jobs }: Worker): Job | undefined => {
-  let last: Job | undefined
+export const running = <Call>({ jobs }: Worker<Call>): Job<Call> | undefined => {
+  let last: Job<Call> | undefined
   for (let job = jobs.head; job?.started === true; job = job.next) last = job
   return last
 }
 
-const makeList = (): JobList => ({ head: undefined, tail: undefined, size: 0 })
+const makeList = <Call>(): JobList<Call> => ({ head: undefined, tail: undefined, size: 0 })
