@@ -2,7 +2,7 @@
 import { Reader } from "#core/protocol/Bytes.ts"
 import { FrameSplitter } from "#core/protocol/Frame.ts"
 import { type FromClient, readFromClient } from "#core/protocol/Message.ts"
-import type { Link } from "#core/transport/Link.ts"
+import type { Link, LinkReader } from "#core/transport/Link.ts"
 
 /** An end whose sent bytes pile up while it is held, as when the other side does not read. */
 export class Holdable {
@@ -42,6 +42,36 @@ export class Holdable {
     this.#pending = []
     for (const bytes of pending) this.#inner?.send(bytes)
     if (pending.length > 0) this.#drained()
+  }
+}
+
+/** An end that reads nothing while it is held, and then everything in one turn. */
+export class Deaf {
+  #reader: LinkReader | undefined
+  #heard: Array<number> | undefined
+
+  readonly wrap = (inner: Link): Link => ({
+    ...inner,
+    read: (reader) => {
+      this.#reader = reader
+      return inner.read({
+        ...reader,
+        onBytes: (bytes) => {
+          if (this.#heard === undefined) reader.onBytes(bytes)
+          else for (const byte of bytes) this.#heard.push(byte)
+        }
+      })
+    }
+  })
+
+  hold(): void {
+    this.#heard = []
+  }
+
+  release(): void {
+    const heard = Uint8Array.from(this.#heard ?? [])
+    this.#heard = undefined
+    this.#reader?.onBytes(heard)
   }
 }
 

@@ -6,7 +6,7 @@ import type { Link } from "#core/transport/Link.ts"
 import { Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
-import { Holdable } from "../../support/links.ts"
+import { Deaf, Holdable } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
 
 const setUp = (limits: Memory.MemoryOptions["limits"], options?: Memory.ConnectOptions) =>
@@ -20,6 +20,26 @@ const setUp = (limits: Memory.MemoryOptions["limits"], options?: Memory.ConnectO
 
 const numbers = Array.from({ length: 100 }, (_, n) => n)
 const all = { concurrency: "unbounded" } as const
+
+describe("a large window", () => {
+  it.live("that becomes free in one turn is filled again by as many calls", () =>
+    Effect.gen(function*() {
+      const memory = yield* Memory.make({ judged: false })
+      const client = new Deaf()
+      const { manager } = yield* memory.connect({ client: client.wrap })
+      const open = SharedRef.make({ schema: Schema.Int, initial: 0 })
+      const ref = yield* Effect.provideService(open, Manager.Manager, manager)
+      const { limits: { inFlightMax }, session } = manager.connection.agreement
+      const calls = Array.from({ length: 2 * inFlightMax }, () => ref.increment)
+      client.hold()
+      const calling = yield* Effect.forkChild(Effect.all(calls, { ...all, discard: true }))
+      const remembered = () => memory.server.engine.state.sessions.get(session)!.requests.size
+      yield* Memory.until("the window is full", () => remembered() === inFlightMax)
+      client.release()
+      yield* Fiber.join(calling)
+      assert.strictEqual(yield* ref.get, calls.length)
+    }))
+})
 
 describe("a small window", () => {
   it.live("lets every call finish, and none overtakes another", () =>

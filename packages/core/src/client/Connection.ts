@@ -448,7 +448,7 @@ export class Connection {
 
   /** Something was written: it leaves at the end of this turn. */
   #written(): void {
-    if (this.#writer.bytes >= flushBytes) this.#flush()
+    if (this.#writer.bytes >= flushBytes) this.#sendFrame()
     if (this.#reading || this.#flushScheduled) return
     this.#flushScheduled = true
     this.#dispatcher.scheduleTask(() => {
@@ -464,6 +464,7 @@ export class Connection {
     this.#link.send(this.#writer.take())
   }
 
+  /** Sends what was written, and calls that had no room in the window. */
   #flush(): void {
     if (this.#ended !== undefined) return
     for (const [call, args] of this.#waiting) {
@@ -471,6 +472,10 @@ export class Connection {
       this.#waiting.delete(call)
       this.#send(call, args)
     }
+    this.#sendFrame()
+  }
+
+  #sendFrame(): void {
     this.#receipts.flush()
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
   }
