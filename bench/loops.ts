@@ -33,6 +33,22 @@ export const fibers = <E, R>(
     return clock.rate
   })
 
+/** One fiber, whose result is the rate of calls that each take as long as its longest one. */
+export const slowest =
+  <E, R>(call: (position: number) => Effect.Effect<unknown, E, R>): Round<E, R> => (milliseconds) =>
+    Effect.suspend(() => {
+      let longest = 0
+      let last = performance.now()
+      const timed = (position: number) =>
+        Effect.tap(call(position), () => {
+          const now = performance.now()
+          longest = Math.max(longest, now - last)
+          last = now
+          return Effect.void
+        })
+      return Effect.map(fibers(1, timed)(milliseconds), () => 1_000 / longest)
+    })
+
 /** Promises of one process. */
 export const promises = (count: number, call: (position: number) => Promise<unknown>): Round => (milliseconds) =>
   Effect.promise(async () => {

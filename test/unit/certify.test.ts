@@ -384,8 +384,10 @@ describe("certify", () => {
       const other = rows({ ...holder, session: 1 })
       assert.match(only(judge("holders", [3, 0, 100], [0, ...other])), /but 1 does not hold 4/)
       assert.match(only(judge("holders", [3, 0, 100], [0])), /but 4 is missing/)
-      const whole = { objects: [lock, number, bell].map((object) => ({ ...object, holders: [] })) }
+      const whole = { objects: [lock, number, bell].map((object) => ({ ...object, held: 0, holders: [] })) }
       assert.match(only(judge("inspect", [100], rows(whole))), /but 4 is missing/)
+      const [, , held] = whole.objects
+      assert.match(only(judge("details", [2, 100], [0, ...rows(held!)])), /but 4 is missing/)
     })
 
     it("says that a watcher missed an object that was created or deleted, or heard of one that stays", () => {

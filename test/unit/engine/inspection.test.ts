@@ -68,9 +68,9 @@ class Crowd {
   }
 }
 
-type Listing = "sessions" | "objects" | "holders" | "waiters"
+type Listing = keyof typeof keys
 
-const keys = { sessions: "id", objects: "id", holders: "token", waiters: "arrival" } as const
+const keys = { sessions: "id", objects: "id", details: "id", holders: "token", waiters: "arrival" } as const
 
 interface Row {
   readonly key: number
@@ -213,6 +213,14 @@ describe("an inspection", () => {
         holders: list(reader, "holders", [Number(object["id"])], 500)
       })),
       whole.objects
+    )
+    assert.deepStrictEqual<unknown>(
+      list(reader, "details", [], 500),
+      whole.objects.map((object) => ({
+        ...object,
+        waiters: object.waiters.slice(0, 10),
+        holders: object.holders.slice(0, 10)
+      }))
     )
     const { counts: { holders, objects, sessions, waiters }, epoch, index } = whole
     assert.deepStrictEqual(reader.get(0, "counts"), [sessions, objects, waiters, holders])

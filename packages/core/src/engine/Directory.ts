@@ -1,6 +1,6 @@
 /**
- * The directory: the one object that is always there, by which shared objects are opened, deleted and looked at. These
- * are operations like any other.
+ * The directory: the one object that is always there, by which shared objects are opened, deleted and inspected. These are
+ * operations like any other.
  */
 import { create } from "./Creation.ts"
 import { Malformed } from "./Format.ts"
@@ -19,13 +19,13 @@ const pageBytesMax = 192 * 1024
 const { change, read } = operationsOf<EngineState>()
 
 /**
- * Reads rows page by page: the key of the last row that was read, or 0, and how many bytes the page may have. Replies
- * with 1 if more rows follow, else 0, and the rows as JSON.
+ * The rows behind a key, page by page. Its arguments are the key of the last row of the page before, or 0, and the bytes
+ * that the page may have. Replies with 1 if more rows follow, else 0, and the rows as JSON.
  */
 const pages = (rowsAfter: (state: EngineState, key: number) => Iterable<object>) =>
   read([count, count], (state, [key, bytesMax]) => page(rowsAfter(state, key), bytesMax))
 
-/** The same for rows of one object, whose id comes first. */
+/** The same for rows of one object, whose id is the first argument. */
 const pagesOfObject = (rowsAfter: (state: EngineState, object: ObjectId, key: number) => Iterable<object>) =>
   read([count, count, count], (state, [object, key, bytesMax]) => page(rowsAfter(state, object, key), bytesMax))
 
@@ -95,6 +95,7 @@ const operations = {
   inspect: read([count], (state, [bytesMax]) => [Inspection.snapshot(state, bytesMax)] as const),
   sessions: pages(Inspection.sessionsAfter),
   objects: pages(Inspection.objectsAfter),
+  details: pages(Inspection.detailsAfter),
   holders: pagesOfObject(Inspection.holdersAfter),
   waiters: pagesOfObject(Inspection.waitersAfter)
 }

@@ -89,6 +89,9 @@ export interface Inspection {
 /** A manager of more sessions, objects, waiters and holders is not told in one piece. */
 const rowsMax = 1_000
 
+/** An object may have any number of waiters and holders: with all of them it could be a page of its own. */
+const detailsMax = 10
+
 /** Counts, without visiting what is counted. */
 export const counts = ({ counts, objects, sessions }: EngineState): Counts => ({
   sessions: sessions.size,
@@ -106,11 +109,7 @@ export const snapshot = (state: EngineState, bytesMax: number): string | null =>
     index: state.index,
     counts: counts(state),
     sessions: [...sessionsAfter(state, 0)],
-    objects: Array.from(objectsAfter(state, 0), (object) => ({
-      ...object,
-      waiters: [...waitersAfter(state, object.id, 0)],
-      holders: [...holdersAfter(state, object.id, 0)]
-    }))
+    objects: [...detailsAfter(state, 0, Infinity)]
   }
   const whole = JSON.stringify(inspection)
   return bytesMaxOf(whole) > bytesMax ? null : whole
@@ -130,6 +129,20 @@ export function* objectsAfter({ objects }: EngineState, after: ObjectId): Genera
     if (id === directory) continue
     yield { id, kind: kind.name, name, references, watchers: watchers.size, waiting, held: grants.size }
   }
+}
+
+/** Objects by id, with the first of their waiters and holders. */
+export function* detailsAfter(state: EngineState, after: ObjectId, most = detailsMax): Generator<ObjectDetails> {
+  for (const object of objectsAfter(state, after)) {
+    const waiters = first(waitersAfter(state, object.id, 0), most)
+    yield { ...object, waiters, holders: first(holdersAfter(state, object.id, 0), most) }
+  }
+}
+
+const first = <Row>(rows: Iterable<Row>, most: number): ReadonlyArray<Row> => {
+  const found: Array<Row> = []
+  for (const row of rows) if (found.push(row) >= most) break
+  return found
 }
 
 /** The holders of an object by token. To pass over those before costs some nanoseconds each. */

@@ -12,7 +12,7 @@ import type { ManagerError } from "../ManagerError.ts"
 import type { DirectoryChange, Manager } from "./Manager.ts"
 import * as Remote from "./Remote.ts"
 
-/** So many objects of an inspection are asked for details at a time. */
+/** How many objects of an inspection are completed at a time. */
 const concurrency = 64
 
 /** The part of a manager that looks at it. */
@@ -37,9 +37,10 @@ export const make = (
     ([sessions, objects, waiters, holders], index) =>
       Exit.succeed({ epoch: connection.agreement.epoch, index, counts: { sessions, objects, waiters, holders } })
   )
-  const details = (object: ObjectInfo): Effect.Effect<ObjectDetails, ManagerError> =>
-    object.waiting + object.held === 0
-      ? Effect.succeed({ ...object, waiters: [], holders: [] })
+  const details = pagesOf((after) => remote.call("details", [after, bytesMax], page<ObjectDetails>), ({ id }) => id)
+  const complete = (object: ObjectDetails): Effect.Effect<ObjectDetails, ManagerError> =>
+    object.waiters.length === object.waiting && object.holders.length === object.held
+      ? Effect.succeed(object)
       : Effect.zipWith(
         Stream.runCollect(waiters(object)),
         Stream.runCollect(holders(object)),
@@ -49,7 +50,7 @@ export const make = (
     return {
       ...yield* head,
       sessions: yield* Stream.runCollect(sessions),
-      objects: yield* Stream.runCollect(Stream.mapEffect(objects, details, { concurrency }))
+      objects: yield* Stream.runCollect(Stream.mapEffect(details, complete, { concurrency }))
     }
   })
 

@@ -2,7 +2,7 @@
  * What the directory told of objects and of what is held, as far as the journal knows: that a reply was received, and
  * that an unused object is forgotten, stands nowhere in it.
  */
-import type { Holder, Inspection, ObjectIdentity } from "../engine/Inspection.ts"
+import type { Holder, Inspection, ObjectDetails, ObjectIdentity } from "../engine/Inspection.ts"
 import type { CallRecord } from "./History.ts"
 import type { Reply } from "./kinds/Model.ts"
 import { isPermanent, type Replay } from "./Replay.ts"
@@ -19,6 +19,10 @@ export const listings: Readonly<Record<string, Listing>> = {
     const { end, rows } = pageOf<ObjectIdentity>(reply, ({ id }) => id)
     return checkObjects(replay, rows, Number(after), end)
   },
+  details: (replay, [after], reply) => {
+    const { end, rows } = pageOf<ObjectDetails>(reply, ({ id }) => id)
+    return checkDetails(replay, rows, Number(after), end)
+  },
   holders: (replay, [object, after], reply) => {
     const { end, rows } = pageOf<Holder>(reply, ({ token }) => token)
     return checkHolders(replay, Number(object), rows, Number(after), end)
@@ -26,8 +30,7 @@ export const listings: Readonly<Record<string, Listing>> = {
   inspect: (replay, _, [whole]) => {
     if (whole === null) return undefined
     const { objects }: Inspection = JSON.parse(String(whole))
-    return checkObjects(replay, objects, 0, Infinity) ??
-      objects.map(({ holders, id }) => checkHolders(replay, id, holders, 0, Infinity)).find((wrong) => wrong)
+    return checkDetails(replay, objects, 0, Infinity)
   }
 }
 
@@ -65,3 +68,10 @@ const checkHolders = (replay: Replay, object: number, rows: ReadonlyArray<Holder
   const settled = [...grants].filter(([, { byReceipt }]) => !byReceipt).map(([grant]) => grant)
   return checkKeys(rows.map(({ token }) => token), after, end, settled)
 }
+
+/** Objects with their holders, or the first of these. */
+const checkDetails = (replay: Replay, rows: ReadonlyArray<ObjectDetails>, after: number, end: number) =>
+  checkObjects(replay, rows, after, end) ??
+    rows.map(({ held, holders, id }) =>
+      checkHolders(replay, id, holders, 0, holders.length === held ? Infinity : holders.at(-1)!.token)
+    ).find((wrong) => wrong)

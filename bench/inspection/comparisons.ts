@@ -1,0 +1,34 @@
+/** The comparison of inspections: how long a client waits for a call while another process inspects a large manager. */
+import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import { contestant, server } from "../child.ts"
+import type { Comparison, Contestant, Start, Task } from "../rounds.ts"
+
+const besideInspect: Task = { operation: "call.beside-inspect", fibers: 1, clients: 1 }
+
+/** A large manager, a process that fills it, and a client. The process inspects the manager in each round, or rests. */
+const client = (name: string, isInspected: boolean): Start => (folder) =>
+  Effect.gen(function*() {
+    const endpoint = [join(folder, name), randomBytes(32).toString("hex")]
+    yield* server(new URL("../managerServer.ts", import.meta.url), ...endpoint)
+    const inspector = yield* contestant(1, new URL("./inspector.ts", import.meta.url), ...endpoint)
+    // It answers a round when it has filled the manager.
+    yield* inspector(besideInspect)(0)
+    const caller = yield* contestant(1, new URL("./caller.ts", import.meta.url), ...endpoint)
+    return ((task) => (milliseconds) => {
+      const calls = caller(task)(milliseconds)
+      return isInspected
+        ? Effect.map(Effect.zip(calls, inspector(task)(milliseconds), { concurrent: true }), ([rate]) => rate)
+        : calls
+    }) satisfies Contestant
+  })
+
+/** Inspected without a pause, and not at all. */
+export const inspections: ReadonlyArray<Comparison> = [{
+  task: besideInspect,
+  ours: client("inspected", true),
+  peer: { name: "undisturbed", start: client("undisturbed", false) },
+  // An inspection takes some seconds.
+  plan: { pairs: 3, roundMs: 5_000 }
+}]
