@@ -7,13 +7,13 @@ import type { Comparison, Contestant, Start, Task } from "../rounds.ts"
 
 const besideInspect: Task = { operation: "call.beside-inspect", fibers: 1, clients: 1 }
 
-/** A large manager, a process that fills it, and a client. The process inspects the manager in each round, or rests. */
+/** A large manager, a process that fills it, and a client. In each round the process inspects the manager, or rests. */
 const client = (name: string, isInspected: boolean): Start => (folder) =>
   Effect.gen(function*() {
     const endpoint = [join(folder, name), randomBytes(32).toString("hex")]
     yield* server(new URL("../managerServer.ts", import.meta.url), ...endpoint)
     const inspector = yield* contestant(1, new URL("./inspector.ts", import.meta.url), ...endpoint)
-    // It answers a round when it has filled the manager.
+    // The first round ends after the manager has been filled.
     yield* inspector(besideInspect)(0)
     const caller = yield* contestant(1, new URL("./caller.ts", import.meta.url), ...endpoint)
     return ((task) => (milliseconds) => {
@@ -24,7 +24,7 @@ const client = (name: string, isInspected: boolean): Start => (folder) =>
     }) satisfies Contestant
   })
 
-/** Inspected without a pause, and not at all. */
+/** A manager that is inspected without a pause, and one that is not. */
 export const inspections: ReadonlyArray<Comparison> = [{
   task: besideInspect,
   ours: client("inspected", true),

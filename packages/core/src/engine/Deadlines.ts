@@ -1,8 +1,8 @@
 /**
- * Grants that end by themselves, in the order in which they do: by deadline, and of equal ones by age.
+ * Grants that end by themselves, by deadline, and by age where deadlines are equal.
  *
- * A sorted array. Whether one is due is seen at its first element; and a grant mostly ends later than all before it, so
- * it joins at the end.
+ * A sorted array: its first element says whether a grant is due. A new grant mostly ends after all others, and so is
+ * added at the end.
  */
 import type { Grant } from "./Operation.ts"
 
@@ -20,7 +20,7 @@ export const remove = (deadlines: Array<Grant>, grant: Grant): void => {
 export const isBefore = (a: Grant, b: Grant): boolean =>
   a.deadline! < b.deadline! || (a.deadline === b.deadline && a.id < b.id)
 
-/** How many grants end before this one. */
+/** The number of grants that end before this one. */
 const positionOf = (deadlines: ReadonlyArray<Grant>, grant: Grant): number => {
   let low = 0
   let high = deadlines.length

@@ -91,7 +91,7 @@ const operations = {
     const { holders, objects, sessions, waiters } = Inspection.counts(state)
     return [sessions, objects, waiters, holders] as const
   }),
-  /** How many bytes the reply may have. Replies with the whole `Inspection` as JSON, or with nothing if that is too much. */
+  /** The bytes that the reply may have. Replies with an `Inspection` as JSON, or with nothing if it is too large. */
   inspect: read([count], (state, [bytesMax]) => [Inspection.snapshot(state, bytesMax)] as const),
   sessions: pages(Inspection.sessionsAfter),
   objects: pages(Inspection.objectsAfter),

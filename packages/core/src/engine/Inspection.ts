@@ -1,21 +1,21 @@
 /**
- * What a manager tells of itself: rows of its sessions and objects, and of the holders and waiters of an object.
+ * The inspection of a manager: rows of its sessions and objects, and of the holders and waiters of each object.
  *
- * There may be any number of rows, and the manager does nothing else while it writes them. So they are read in pages.
- * Every row has a key that grows; a page is the rows behind a key, so it can go on where the last one ended, whatever has
- * come and gone in between. Rows that are there throughout are read once each.
+ * The manager makes no change while it writes rows, and there may be any number of them. So they are read in pages. Every
+ * row has a key that grows: an id, a token, an arrival. A page begins behind a key, so it continues the page before it,
+ * whether or not the row of that key still exists. A row that exists throughout is read exactly once.
  */
 import type { SessionId } from "./Inputs.ts"
 import type { EngineState, Lane, Place } from "./State.ts"
 import { bytesMaxOf, directory, type ObjectId } from "./Value.ts"
 
-/** How much there is in a manager. */
+/** The size of a manager. */
 export interface Counts {
   readonly sessions: number
   readonly objects: number
-  /** Calls that wait. */
+  /** Waiting calls. */
   readonly waiters: number
-  /** Holds, deliveries, leases and whatever else calls were granted and have not given back. */
+  /** Grants that are not settled: holds, permits, deliveries, leases and others. */
   readonly holders: number
 }
 
@@ -24,29 +24,29 @@ export interface SessionInfo {
   readonly id: number
   readonly name: string
   readonly pid: number
-  /** Requests of it that wait. */
+  /** Its waiting requests. */
   readonly waiting: number
-  /** Grants that it has not given back. */
+  /** Its grants that are not settled. */
   readonly holding: number
 }
 
-/** What an object is, as long as it lives. */
+/** The properties of an object that never change. */
 export interface ObjectIdentity {
-  /** Never used again in the life of a manager. Later objects have larger ids. */
+  /** Never reused. Later objects have larger ids. */
   readonly id: number
-  /** Its public type without "Shared". */
+  /** The public type without "Shared". */
   readonly kind: string
   readonly name: string | null
 }
 
 /** A shared object. */
 export interface ObjectInfo extends ObjectIdentity {
-  /** Handles: in processes, in values of other objects, and in arguments of calls that wait. */
+  /** Handles in processes, in values of other objects, and in arguments of waiting calls. */
   readonly references: number
   readonly watchers: number
-  /** Calls that wait for it. */
+  /** Waiting calls to it. */
   readonly waiting: number
-  /** Grants of it that have not been given back. */
+  /** Its grants that are not settled. */
   readonly held: number
 }
 
@@ -56,22 +56,22 @@ export interface Waiter {
   readonly name: string
   readonly pid: number
   readonly operation: string
-  /** Grows with each request that begins to wait in the manager. */
+  /** The order in which requests began to wait in this manager. */
   readonly arrival: number
 }
 
-/** A process that holds something of an object. */
+/** A process with a grant of an object. */
 export interface Holder {
   readonly session: number
   readonly name: string
   readonly pid: number
-  /** Of a lock: its fencing token. */
+  /** The id of the grant; of a lock, the fencing token. */
   readonly token: number
 }
 
-/** A shared object, and every process that waits for it or holds it. */
+/** A shared object with its waiters and holders. */
 export interface ObjectDetails extends ObjectInfo {
-  /** In order of arrival. Of a request of several calls those calls that it waits for. */
+  /** In order of arrival. A request of several calls is here if it waits for the call to this object. */
   readonly waiters: ReadonlyArray<Waiter>
   /** In order of acquisition. */
   readonly holders: ReadonlyArray<Holder>
@@ -86,13 +86,13 @@ export interface Inspection {
   readonly objects: ReadonlyArray<ObjectDetails>
 }
 
-/** A manager of more sessions, objects, waiters and holders is not told in one piece. */
+/** The most sessions, objects, waiters and holders of an inspection at one instant. */
 const rowsMax = 1_000
 
-/** An object may have any number of waiters and holders: with all of them it could be a page of its own. */
+/** The most waiters, and the most holders, in the row of an object: all of them could be more than a page. */
 const detailsMax = 10
 
-/** Counts, without visiting what is counted. */
+/** Costs the same for a manager of any size. */
 export const counts = ({ counts, objects, sessions }: EngineState): Counts => ({
   sessions: sessions.size,
   // The directory is none of them.
@@ -100,7 +100,7 @@ export const counts = ({ counts, objects, sessions }: EngineState): Counts => ({
   ...counts
 })
 
-/** Everything, of one instant; nothing if that is more than a page. */
+/** Everything at one instant, as JSON; null if that is more than `rowsMax` rows or `bytesMax` bytes. */
 export const snapshot = (state: EngineState, bytesMax: number): string | null => {
   const { holders: holding, objects, sessions, waiters: waiting } = counts(state)
   if (sessions + objects + waiting + holding > rowsMax) return null
@@ -115,7 +115,7 @@ export const snapshot = (state: EngineState, bytesMax: number): string | null =>
   return bytesMaxOf(whole) > bytesMax ? null : whole
 }
 
-/** Sessions by id. They are few, and may not have been opened in the order of their ids. */
+/** Sessions by id. Their map is in the order in which they were opened, which may be another. */
 export function* sessionsAfter({ sessions }: EngineState, after: number): Generator<SessionInfo> {
   for (const id of [...sessions.keys()].filter((id) => id > after).sort((a, b) => a - b)) {
     const { grants, label, parked } = sessions.get(id)!
@@ -131,7 +131,7 @@ export function* objectsAfter({ objects }: EngineState, after: ObjectId): Genera
   }
 }
 
-/** Objects by id, with the first of their waiters and holders. */
+/** Objects by id, with their first waiters and holders. */
 export function* detailsAfter(state: EngineState, after: ObjectId, most = detailsMax): Generator<ObjectDetails> {
   for (const object of objectsAfter(state, after)) {
     const waiters = first(waitersAfter(state, object.id, 0), most)
@@ -145,14 +145,14 @@ const first = <Row>(rows: Iterable<Row>, most: number): ReadonlyArray<Row> => {
   return found
 }
 
-/** The holders of an object by token. To pass over those before costs some nanoseconds each. */
+/** The holders of an object by token. Each holder before the key costs some nanoseconds. */
 export function* holdersAfter(state: EngineState, object: ObjectId, after: number): Generator<Holder> {
   for (const { id, session } of state.objects.get(object)?.grants.values() ?? []) {
     if (id > after) yield { ...clientOf(state, session), token: id }
   }
 }
 
-/** The waiters of an object by arrival. To pass over those before costs some nanoseconds each. */
+/** The waiters of an object by arrival, over all lanes. Each waiter before the key costs some nanoseconds. */
 export function* waitersAfter(state: EngineState, object: ObjectId, after: number): Generator<Waiter> {
   const waitedFor = state.objects.get(object)
   if (waitedFor === undefined) return

@@ -1,9 +1,9 @@
 /**
- * A map whose keys are numbers that grow as entries are added. It can be read from any key on, whether that key is still
- * there or not, and reading costs nothing for the entries before.
+ * A map whose keys are numbers that grow as entries are added. It can be read from any key on, whether or not that key is
+ * still in the map. The entries before cost nothing.
  */
 export class OrderedMap<A> extends Map<number, A> {
-  /** All keys in order; among them some that were deleted, fewer than a quarter of those that are there, and a few. */
+  /** All keys in order. Some of them are deleted: at most 16, and a quarter of the size of the map. */
   #keys: Array<number> = []
 
   override set(key: number, value: A): this {

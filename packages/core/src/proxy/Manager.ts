@@ -26,44 +26,47 @@ export interface Endpoint {
   readonly key: ManagerKey
 }
 
-/** What happens to the objects of a manager. */
+/** A change of the objects of a manager. */
 export type DirectoryChange =
-  /** First, and whenever the reader had fallen behind: it forgets the objects that it knew. All are listed anew. */
+  /** The first change, and one whenever the reader had fallen behind: all objects that exist are listed next. */
   | { readonly _tag: "Reset" }
-  /** An object is there. It may be told as created, too. */
+  /** An object exists. It may also be reported as created. */
   | { readonly _tag: "Listed"; readonly object: ObjectInfo }
   | { readonly _tag: "Created"; readonly object: ObjectIdentity }
-  /** An object is gone. It may be one that was not told, having come and gone while the others were listed. */
+  /** An object was removed. The reader may not know it: it came and went while others were listed. */
   | { readonly _tag: "Removed"; readonly id: number }
 
 /** A connection to a manager. */
 export class Manager extends Context.Service<Manager, {
   /**
-   * Which process holds what and waits for what. Of one instant while sessions, objects, holders and waiters are together
-   * at most 1,000. Of a larger manager it is collected from `sessions`, `objects`, `holders` and `waiters`, while the
-   * manager goes on: its parts are then of different instants.
+   * Returns all sessions, and all objects with their holders and waiters. The result is of one instant while sessions,
+   * objects, holders and waiters are together at most 1,000. A larger manager is read in pages, as `objects`, and goes on
+   * in between: the parts of the result are of different instants.
    */
   readonly inspect: Effect.Effect<Inspection, ManagerError>
-  /** How many sessions, objects, waiting calls and grants there are. Costs the same, however many there are. */
+  /** Returns the numbers of sessions, objects, waiting calls and grants. Costs the same for a manager of any size. */
   readonly counts: Effect.Effect<Counts, ManagerError>
-  /** The connected processes, by id. Read in pages, as `objects`. */
+  /** The connected processes by id, read in pages as `objects`. */
   readonly sessions: Stream.Stream<SessionInfo, ManagerError>
   /**
-   * The objects, by id. They are read page by page, each page when it is pulled: it delays other clients for about a
-   * millisecond, however many objects there are. An object that lives from the first page to the last is read once; one
-   * that is created or removed meanwhile is read once or not at all.
+   * The objects by id. Each page is read when it is pulled, and delays other clients for about a millisecond. An object
+   * that exists from the first page to the last is read exactly once. An object that is created or removed meanwhile is
+   * read once or not at all.
+   *
+   * **On disconnect** The stream fails with `ManagerError`.
    */
   readonly objects: Stream.Stream<ObjectInfo, ManagerError>
-  /** What is held of an object and by which process, in order of acquisition. Read in pages, as `objects`. */
+  /** The holders of an object in order of acquisition, read in pages as `objects`. None if the object is removed. */
   readonly holders: (object: Pick<ObjectInfo, "id">) => Stream.Stream<Holder, ManagerError>
   /**
-   * Which calls wait for an object, in order of arrival. Read in pages, as `objects`. A call that comes to wait for
-   * something else meanwhile, as `wait` of a condition does when it is notified, arrives anew and is read again.
+   * The calls that wait for an object in order of arrival, read in pages as `objects`. A notified `wait` of a condition
+   * arrives again, to wait for the lock, and may be read twice. None if the object is removed.
    */
   readonly waiters: (object: Pick<ObjectInfo, "id">) => Stream.Stream<Waiter, ManagerError>
   /**
-   * The objects that are there, then each that is created or removed, in order. A reader that falls behind gets a `Reset`,
-   * and the objects that are there then. Folding what is told, by id, gives the objects of the manager.
+   * The objects that exist, then every object that is created or removed, in order. A reader that falls more than
+   * `watchCredit` changes behind gets `Reset`, and the objects that exist then. A fold by id gives the objects of the
+   * manager.
    *
    * **On disconnect** The stream fails with `ManagerError`.
    */

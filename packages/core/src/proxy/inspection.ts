@@ -1,5 +1,5 @@
 /**
- * What a manager tells of itself (`engine/Inspection.ts`), as a client reads it: page by page, or as it changes.
+ * The inspection of a manager (`engine/Inspection.ts`) from a client: page by page, and as the objects change.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,10 +12,10 @@ import type { ManagerError } from "../ManagerError.ts"
 import type { DirectoryChange, Manager } from "./Manager.ts"
 import * as Remote from "./Remote.ts"
 
-/** How many objects of an inspection are completed at a time. */
+/** The number of objects of an inspection that are completed at a time. */
 const concurrency = 64
 
-/** The part of a manager that looks at it. */
+/** The members of a manager that inspect it. */
 export const make = (
   connection: Connection
 ): Pick<Manager["Service"], "changes" | "counts" | "holders" | "inspect" | "objects" | "sessions" | "waiters"> => {
@@ -78,13 +78,13 @@ interface Page<Row> {
   readonly hasMore: boolean
 }
 
-/** The manager's own words about itself, of the release that the handshake has checked. */
+/** The manager wrote it, and is of the protocol version that the handshake has checked. */
 const parse = <A>(json: string): A => JSON.parse(json) as A
 
 const page = <Row>([more, ...rows]: readonly [more: number, ...rows: ReadonlyArray<string>]): Exit.Exit<Page<Row>> =>
   Exit.succeed({ rows: rows.map((row) => parse<Row>(row)), hasMore: more === 1 })
 
-/** Rows from the first on. Each page is read when it is pulled, and begins behind the last row of the one before. */
+/** All rows. Each page is read when it is pulled, and begins behind the last row of the page before. */
 const pagesOf = <Row>(
   read: (after: number) => Effect.Effect<Page<Row>, ManagerError>,
   keyOf: (row: Row) => number
@@ -101,7 +101,7 @@ const listed = (objects: Stream.Stream<ObjectInfo, ManagerError>): Stream.Stream
     Stream.map(objects, (object): DirectoryChange => ({ _tag: "Listed", object }))
   )
 
-/** An object that was created with its kind and name, or the id of one that was removed. */
+/** Id, kind and name of a created object, or the id of a removed one. */
 const changeOf = ([id, kind, name]: ReadonlyArray<Argument>): DirectoryChange =>
   kind === undefined
     ? { _tag: "Removed", id: Number(id) }

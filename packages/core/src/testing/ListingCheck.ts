@@ -1,16 +1,16 @@
 /**
- * What the directory told of objects and of what is held, as far as the journal knows: that a reply was received, and
- * that an unused object is forgotten, stands nowhere in it.
+ * Checks the listings of the directory: objects and holders, as far as the journal knows them. It does not say when a
+ * reply was received, nor when an unused object was forgotten.
  */
 import type { Holder, Inspection, ObjectDetails, ObjectIdentity } from "../engine/Inspection.ts"
 import type { CallRecord } from "./History.ts"
 import type { Reply } from "./kinds/Model.ts"
 import { isPermanent, type Replay } from "./Replay.ts"
 
-/** What is wrong with what a call was told; absent: nothing. */
+/** Why a reply is wrong; absent: it is right. */
 export type Listing = (replay: Replay, args: CallRecord["args"], reply: Reply) => string | undefined
 
-/** The operations of the directory that look at it. Of sessions and waiters the journal knows nothing. */
+/** The operations that inspect the directory. The journal knows neither sessions nor waiters. */
 export const listings: Readonly<Record<string, Listing>> = {
   counts: () => undefined,
   sessions: () => undefined,
@@ -42,7 +42,7 @@ const pageOf = <Row>([more, ...lines]: Reply, keyOf: (row: Row) => number) => {
   return { rows, end: more === 1 ? keyOf(rows.at(-1)!) : Infinity }
 }
 
-/** Keys grow from behind the first key, and none is left out that must be there. */
+/** Keys grow, beginning behind the first one, and no certain key is missing. */
 const checkKeys = (keys: ReadonlyArray<number>, after: number, end: number, certain: Iterable<number>) => {
   if (keys.some((key, i) => key <= (keys[i - 1] ?? after))) return "but rows are out of order"
   const told = new Set(keys)

@@ -21,7 +21,7 @@ export interface Replica {
   readonly changes: Array<{ readonly index: number; readonly parts: Reply }>
 }
 
-/** Whether it is there until it is deleted. Others are forgotten without a word in the journal. */
+/** Whether an object lives until it is deleted. Others are forgotten, and no entry of the journal says when. */
 export const isPermanent = ({ keep, name }: Replica): boolean => keep && name !== undefined
 
 /** Sentences without end help nobody. */

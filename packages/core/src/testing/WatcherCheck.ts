@@ -54,7 +54,7 @@ const hear = (replay: Replay, watcher: Watcher, { event, index, parts }: Told): 
   watcher.position = changes.length
 }
 
-/** Whether an object is told to be gone that nobody deleted, and may be. */
+/** Whether a change is the end of an object that was forgotten: no entry of the journal says when. */
 const isForgotten = ({ objects }: Replay, [id, kind]: Reply): boolean => {
   const replica = objects.get(Number(id))
   return kind === undefined && replica !== undefined && !isPermanent(replica)
