@@ -3,15 +3,15 @@ import { type JournalEntry, show, type Simulation } from "@effect-multiprocessin
 import type { Mutant } from "./mutants.ts"
 import { type Plan, run, shorten } from "./Plan.ts"
 
-/** Seconds spent on making one failure shorter. */
-const shortenSeconds = 10
+/** Runs that are spent on making one failure shorter. */
+const shortenRunsMax = 200
 
 const linesMax = { violations: 10, journal: 40 }
 
 /** A failed run, as lines. */
 export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | undefined): ReadonlyArray<string> => {
-  const end = performance.now() + shortenSeconds * 1_000
-  const shortest = shorten(plan, mutant, () => performance.now() < end)
+  let runs = 0
+  const shortest = shorten(plan, mutant, () => runs++ < shortenRunsMax)
   const again = run(shortest, mutant)
   const { journal, records } = again.history
   // What the steward did to help is no part of the explanation.

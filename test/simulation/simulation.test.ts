@@ -1,64 +1,109 @@
+/** The simulation with a small budget, in seeds: what `npm run sim` shows with a large one, and that it finds bugs. */
 import { isCell } from "#core/engine/Value.ts"
-import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import {
-  type CallRecord,
-  type History,
-  linearizable,
-  models,
-  type Program,
-  simulateSeed,
-  type Simulation
-} from "@effect-multiprocessing/core/testing"
-import { Effect, Schema } from "effect"
+import { type CallRecord, type History, linearizable, models } from "@effect-multiprocessing/core/testing"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
-import { assert, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
+import { Coverage } from "./Coverage.ts"
 import { mutants } from "./mutants.ts"
 import { draw, run } from "./Plan.ts"
 
-const seeds = (count: number, from = 1) => Array.from({ length: count }, (_, i) => from + i)
+/** Enough seeds for every kind, operation and fault to occur. */
+const plain = 100
 
-const failures = (runs: Iterable<Simulation>): ReadonlyArray<string> =>
-  Array.from(runs).flatMap(({ seed, violations }) => violations.map((violation) => `seed ${seed}: ${violation}`))
+/** One of these seeds finds each mutant; most are found by the first three. */
+const perMutant = 100
+
+const seeds = (count: number) => Array.from({ length: count }, (_, i) => 1 + i)
 
 describe("simulated programs", () => {
-  it("pass, whatever goes wrong", () => {
-    assert.deepStrictEqual(failures(seeds(100).map((seed) => run(draw(seed)))), [])
+  const coverage = new Coverage()
+  const failures: Array<string> = []
+  const calm: Array<Calm & { readonly seed: number }> = []
+
+  beforeAll(() => {
+    for (const seed of seeds(plain)) {
+      const simulation = run(draw(seed))
+      coverage.add(simulation)
+      failures.push(...simulation.violations.map((violation) => `seed ${seed}: ${violation}`))
+      calm.push(...calmObjects(simulation.history).map((object) => ({ seed, ...object })))
+    }
   })
 
-  it("run the same way for the same seed", () => {
-    for (const seed of seeds(10)) {
-      const first = run(draw(seed))
-      const second = run(draw(seed))
+  it("pass, whatever goes wrong", () => {
+    assert.deepStrictEqual(failures, [])
+  })
+
+  it("meet every kind and every fault", () => {
+    assert.deepStrictEqual(coverage.missing, [])
+  })
+
+  it("are linearizable where no session took anything back", () => {
+    assert.isAbove(calm.length, 100)
+    const wrong = calm.filter(({ calls, model }) => !linearizable(calls, model))
+    assert.deepStrictEqual(wrong.map(({ seed }) => seed), [])
+  })
+
+  it("run the same way for the same seed, and another way for another one", () => {
+    const traces = seeds(10).map((seed) => {
+      const [first, second] = [run(draw(seed)), run(draw(seed))]
       assert.strictEqual(first.trace, second.trace)
       assert.deepStrictEqual(first.history, second.history)
-    }
-    assert.strictEqual(new Set(seeds(10).map((seed) => run(draw(seed)).trace)).size, 10)
+      return first.trace
+    })
+    assert.strictEqual(new Set(traces).size, 10)
   })
 
   for (const [name, mutant] of Object.entries(mutants)) {
     it(`find the bug ${name}: ${mutant.bug}`, () => {
-      assert.isDefined(seeds(300).find((seed) => run(draw(seed, mutant), mutant).violations.length > 0))
+      assert.isDefined(seeds(perMutant).find((seed) => run(draw(seed, mutant), mutant).violations.length > 0))
     })
   }
+})
 
-  it("are linearizable where no session took anything back", () => {
-    let judged = 0
-    for (const seed of seeds(60)) {
-      for (const { calls, model } of calmObjects(run(draw(seed)).history)) {
-        judged++
-        assert.isTrue(linearizable(calls, model), `seed ${seed}`)
-      }
+describe("npm run sim", () => {
+  const sim = (...args: ReadonlyArray<string>) => {
+    const main = join(import.meta.dirname, "main.ts")
+    const { status, stderr, stdout } = spawnSync(process.execPath, [...process.execArgv, main, ...args], {
+      encoding: "utf8"
+    })
+    return { status, stderr: stderr.trim().split("\n"), stdout: stdout.trim().split("\n") }
+  }
+
+  it("counts what passed", () => {
+    const { status, stdout } = sim("--seeds", "5", "--from", "7")
+    assert.strictEqual(stdout.at(-1), "5 passed, 0 failed")
+    assert.strictEqual(status, 0)
+  })
+
+  it("names the mutants, and fails on one", () => {
+    assert.deepStrictEqual(sim("--list-mutants").stdout, Object.keys(mutants))
+    const { status, stdout } = sim("--mutant", "token-reused", "--seeds", "100")
+    assert.match(stdout.at(-1)!, /^\d+ passed, 1 failed$/)
+    assert.strictEqual(status, 1)
+  })
+
+  it("answers a bad option with one line", () => {
+    for (const args of [["--seeds", "many"], ["--seeds", "0"], ["--from", "-1"], ["--mutant", "none"], ["--speed"]]) {
+      const { status, stderr } = sim(...args)
+      assert.deepStrictEqual([status, stderr.length], [1, 1], stderr.join("\n"))
     }
-    assert.isAbove(judged, 100)
   })
 })
+
+// internals
 
 /** Longer histories would be searched for too long. */
 const callsMax = 40
 
-/** The calls of each object that nothing was revoked on: revoking is no call of anybody. */
-const calmObjects = ({ journal, records }: Required<History>) =>
+/** The calls of one object, and the sequential model that explains them. */
+interface Calm {
+  readonly calls: ReadonlyArray<CallRecord>
+  readonly model: ReturnType<NonNullable<(typeof models)[string]>>
+}
+
+/** The objects of which nothing was revoked: a revocation is no client's call. */
+const calmObjects = ({ journal, records }: Required<History>): ReadonlyArray<Calm> =>
   journal.flatMap(({ args, cause, kind, object: manager, operation, reply: [handle] }) => {
     if (cause !== "request" || manager !== 0 || operation !== "open" || !isCell(handle)) return []
     const object = handle.handles[0]!
@@ -92,76 +137,3 @@ const isBeyond = (object: number) => ({ fate, object: target, outcome }: CallRec
   target === object &&
   (fate === "stands" || fate === "compensated" ||
     (outcome?._tag === "Failure" && /^Object|FencedOut|StaleHandle/.test(outcome.error)))
-
-describe("simulateSeed", () => {
-  /** Every client adds ten under a lock, one by one; the first says what became of it. */
-  const counting: Program = (client) =>
-    Effect.gen(function*() {
-      const gate = yield* SharedLock.make({ name: "gate" })
-      const total = yield* SharedRef.make({ name: "total", schema: Schema.Int, initial: 0 })
-      const addOne = gate.withLock(Effect.flatMap(total.get, (n) => total.set(n + 1)))
-      yield* Effect.repeat(addOne, { times: 9 })
-      if (client.number > 0) return
-      const sum = yield* total.until((n) => n >= 10 * (1 + client.others()))
-      if (sum > 30) return yield* Effect.die(new Error(`${sum} after thirty additions`))
-    })
-
-  it("runs a program of one's own", () => {
-    const runs = seeds(20).map((seed) => simulateSeed(counting, { seed, faults: [] }))
-    assert.deepStrictEqual(failures(runs), [])
-    assert.isAbove(new Set(runs.map(({ steps }) => steps)).size, 1)
-  })
-
-  it("says who waits for ever", () => {
-    const { violations } = simulateSeed(
-      () => Effect.flatMap(SharedQueue.make({ item: Schema.Int }), ({ take }) => take),
-      {
-        seed: 1,
-        clients: 1
-      }
-    )
-    assert.deepStrictEqual(violations, ["client 0 waits for ever: take on #1 (waits in the manager)"])
-  })
-
-  it("says that a program died", () => {
-    const { violations } = simulateSeed(() => Effect.die(new Error("a bug")), { seed: 1, clients: 1 })
-    assert.match(violations.join("\n"), /^client 0 failed: Error: a bug/)
-  })
-
-  it("says that a run does not end", () => {
-    const forever = Effect.flatMap(Manager.Manager, ({ inspect }) => Effect.forever(inspect))
-    const { violations } = simulateSeed(() => forever, { seed: 1, clients: 1, stepsMax: 1_000 })
-    assert.deepStrictEqual(violations, ["the run is not over after 1000 tasks"])
-  })
-})
-
-describe("npm run sim", () => {
-  const root = join(import.meta.dirname, "../..")
-  const sim = (...args: ReadonlyArray<string>) => {
-    const main = join(root, "test/simulation/main.ts")
-    const { status, stderr, stdout } = spawnSync(process.execPath, [...process.execArgv, main, ...args], {
-      encoding: "utf8"
-    })
-    return { status, stderr: stderr.trim().split("\n"), stdout: stdout.trim().split("\n") }
-  }
-
-  it("counts what passed", () => {
-    const { status, stdout } = sim("--seeds", "50", "--from", "7")
-    assert.strictEqual(stdout.at(-1), "50 passed, 0 failed")
-    assert.strictEqual(status, 0)
-  })
-
-  it("names the mutants, and fails on one", () => {
-    assert.deepStrictEqual(sim("--list-mutants").stdout, Object.keys(mutants))
-    const { status, stdout } = sim("--mutant", "token-reused", "--seeds", "100")
-    assert.match(stdout.at(-1)!, /^\d+ passed, 1 failed$/)
-    assert.strictEqual(status, 1)
-  })
-
-  it("answers a bad option with one line", () => {
-    for (const args of [["--seeds", "many"], ["--seeds", "0"], ["--from", "-1"], ["--mutant", "none"], ["--speed"]]) {
-      const { status, stderr } = sim(...args)
-      assert.deepStrictEqual([status, stderr.length], [1, 1], stderr.join("\n"))
-    }
-  })
-})

@@ -1,0 +1,47 @@
+/** What the simulation of one seed says of a program. */
+import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { type Program, simulateSeed } from "@effect-multiprocessing/core/testing"
+import { Effect, Schema } from "effect"
+import { assert, describe, it } from "vitest"
+
+describe("simulateSeed", () => {
+  /** Every client adds ten under a lock, one by one; the first says what became of it. */
+  const counting: Program = (client) =>
+    Effect.gen(function*() {
+      const gate = yield* SharedLock.make({ name: "gate" })
+      const total = yield* SharedRef.make({ name: "total", schema: Schema.Int, initial: 0 })
+      const addOne = gate.withLock(Effect.flatMap(total.get, (n) => total.set(n + 1)))
+      yield* Effect.repeat(addOne, { times: 9 })
+      if (client.number > 0) return
+      const sum = yield* total.until((n) => n >= 10 * (1 + client.others()))
+      if (sum > 30) return yield* Effect.die(new Error(`${sum} after thirty additions`))
+    })
+
+  it("runs a program of one's own", () => {
+    const runs = Array.from({ length: 20 }, (_, seed) => simulateSeed(counting, { seed, faults: [] }))
+    assert.deepStrictEqual(runs.flatMap(({ violations }) => violations), [])
+    assert.isAbove(new Set(runs.map(({ steps }) => steps)).size, 1)
+  })
+
+  it("says who waits for ever", () => {
+    const { violations } = simulateSeed(
+      () => Effect.flatMap(SharedQueue.make({ item: Schema.Int }), ({ take }) => take),
+      {
+        seed: 1,
+        clients: 1
+      }
+    )
+    assert.deepStrictEqual(violations, ["client 0 waits for ever: take on #1 (waits in the manager)"])
+  })
+
+  it("says that a program died", () => {
+    const { violations } = simulateSeed(() => Effect.die(new Error("a bug")), { seed: 1, clients: 1 })
+    assert.match(violations.join("\n"), /^client 0 failed: Error: a bug/)
+  })
+
+  it("says that a run does not end", () => {
+    const forever = Effect.flatMap(Manager.Manager, ({ inspect }) => Effect.forever(inspect))
+    const { violations } = simulateSeed(() => forever, { seed: 1, clients: 1, stepsMax: 1_000 })
+    assert.deepStrictEqual(violations, ["the run is not over after 1000 tasks"])
+  })
+})
