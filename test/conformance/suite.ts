@@ -34,8 +34,6 @@ export type Suite = (deployment: Deployment) => void
 /** How a property is tried. */
 export interface Runs {
   readonly arbitrary: { readonly runs: number; readonly size: number }
-  /** Milliseconds. */
-  readonly timeout: number
 }
 
 /** Tests that run on real time: a manager may be another process. */
@@ -44,7 +42,7 @@ export const suite =
   ({ layer, name, programs }) =>
     it.layer(layer, { excludeTestServices: true })(
       `${kind}, ${name}`,
-      (it) => tests(it, { arbitrary: { runs: programs, size: 40 }, timeout: 60_000 })
+      (it) => tests(it, { arbitrary: { runs: programs, size: 40 } })
     )
 
 /** A random program: what to do, and with which number. */

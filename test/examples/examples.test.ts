@@ -47,8 +47,7 @@ describe("an example", () => {
       async (_, run_) => {
         const output = await run(name, run_)
         assert.isTrue(matches(run_.lines, output), `it printed\n${output}and not\n${run_.lines.join("\n")}`)
-      },
-      600_000
+      }
     )
   })
 

@@ -1,10 +1,23 @@
 /** Many clients at once: what an array of queues for as many processes needs (SEED-30, SEED-33). */
-import { Manager, SharedQueue } from "@effect-multiprocessing/core"
+import { Link, Manager, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
+import { NodeSocket } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 
 const clients = Array.from({ length: 300 }, (_, i) => i)
+
+/** All of them begin in one instant: on a slow machine the last handshake ends late. */
+const limits = { handshakeMs: 600_000 }
+
+const patientClient = ({ key, path }: Manager.Endpoint) =>
+  Layer.effect(
+    Manager.Manager,
+    Manager.makeConnected(
+      Effect.flatMap(NodeSocket.makeNet({ path }), Link.fromSocket),
+      { address: path, key, label: { name: "client", pid: process.pid }, limits }
+    )
+  ).pipe(Layer.provide(Manager.layerCrypto))
 
 const box = (i: number) => SharedQueue.make({ name: `box/${i}`, item: Schema.Int })
 
@@ -15,7 +28,7 @@ it.live("hundreds of clients that connect at once are all let in, and each has i
       clients,
       (i) =>
         Effect.flatMap(box(i), (queue) => queue.offer(i)).pipe(
-          Effect.provide(NodeManager.layerClient(endpoint!))
+          Effect.provide(patientClient(endpoint!))
         ),
       { concurrency: "unbounded" }
     )
@@ -25,4 +38,4 @@ it.live("hundreds of clients that connect at once are all let in, and each has i
     )
     assert.deepStrictEqual(contents, clients.map((i) => [1, i]))
     yield* Effect.repeat(inspect, { until: ({ counts }) => counts.sessions === 1 })
-  }).pipe(Effect.scoped, Effect.provide(NodeManager.layer)))
+  }).pipe(Effect.scoped, Effect.provide(NodeManager.layerWith({ limits }))))

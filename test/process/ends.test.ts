@@ -81,7 +81,8 @@ describe("a manager", () => {
       yield* log.size
       yield* Effect.acquireUseRelease(
         Effect.sync(() => process.kill(manager, "SIGSTOP")),
-        () => Effect.timeout(Fiber.interrupt(waiting), "5 seconds"),
+        // It ends, though the manager does not reply.
+        () => Fiber.interrupt(waiting),
         () => Effect.sync(() => process.kill(manager, "SIGCONT"))
       )
       // The connection has settled what the fiber did not wait for.

@@ -1,5 +1,5 @@
 /** Real processes for tests: start a program, watch it, look at what it left. Waits on conditions, never on time. */
-import { type Duration, Effect, Schedule } from "effect"
+import { Effect, Schedule } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
@@ -27,7 +27,7 @@ export const startWith = (
   Effect.acquireRelease(
     Effect.sync((): Program => {
       const child = spawn(process.execPath, [
-        ...nodeOptions,
+        ...process.execArgv,
         ...options.execArgv ?? [],
         fileURLToPath(program),
         ...args
@@ -51,17 +51,10 @@ export const startWith = (
     ({ process }) => Effect.sync(() => process.kill("SIGKILL"))
   )
 
-/** Node's options for a process that runs the sources. */
-const nodeOptions = ["--conditions=@effect-multiprocessing/source"]
-
-/** Waits until something holds, looking often; after twenty seconds it is a defect that says what it waited for. */
-export const waitUntil = (
-  what: string,
-  holds: () => boolean,
-  duration: Duration.Input = "20 seconds"
-): Effect.Effect<void> =>
+/** Waits until something holds, looking often. After five minutes it is a defect that says what it waited for. */
+export const waitUntil = (what: string, holds: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => holds() ? Effect.void : Effect.fail(what)).pipe(
-    Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration }))),
+    Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration: "5 minutes" }))),
     Effect.catch(() => Effect.die(new Error(`waited in vain until ${what}`)))
   )
 

@@ -85,19 +85,15 @@ describe("a process", () => {
       assert.deepStrictEqual([yield* queue.take, yield* queue.take, yield* queue.take], [0, 1, 2])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live(
-    "of fifty that append to one list at once adds its own entry, intact, once (SEED-25 to SEED-28)",
-    () =>
-      Effect.gen(function*() {
-        const list = yield* SharedList.make({ item: Tasks.Entry })
-        const numbers = Array.from({ length: 50 }, (_, n) => n)
-        const processes = yield* Effect.forEach(numbers, (n) => Process.spawn(Tasks.Tasks, Tasks.Append, { list, n }))
-        yield* Effect.forEach(processes, ({ result }) => result, { concurrency: "unbounded" })
-        const entries = (yield* list.toArray).toSorted(([a], [b]) => a - b)
-        assert.deepStrictEqual(entries, numbers.map((n) => [n, Math.sqrt(n)] as const))
-      }).pipe(Effect.scoped, Effect.provide(layer)),
-    120_000
-  )
+  it.live("of fifty that append to one list at once adds its own entry, intact, once (SEED-25 to SEED-28)", () =>
+    Effect.gen(function*() {
+      const list = yield* SharedList.make({ item: Tasks.Entry })
+      const numbers = Array.from({ length: 50 }, (_, n) => n)
+      const processes = yield* Effect.forEach(numbers, (n) => Process.spawn(Tasks.Tasks, Tasks.Append, { list, n }))
+      yield* Effect.forEach(processes, ({ result }) => result, { concurrency: "unbounded" })
+      const entries = (yield* list.toArray).toSorted(([a], [b]) => a - b)
+      assert.deepStrictEqual(entries, numbers.map((n) => [n, Math.sqrt(n)] as const))
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.live("is interrupted with its owner: finalizers first", () =>
     Effect.gen(function*() {

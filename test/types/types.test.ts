@@ -16,9 +16,6 @@ afterAll(() => rmSync(join(generated, ".."), { recursive: true, force: true }))
 
 const run = promisify(execFile)
 
-/** The compiler is quick, the machine may be busy. */
-const patience = 120_000
-
 /** What the compiler says about files. */
 const compile = async (config: string, files: ReadonlyArray<string>): Promise<string> => {
   const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false }
@@ -59,7 +56,7 @@ describe("a mistake", () => {
       return { file, line, code, message: message?.includes(wanted ?? "?") ? wanted : message }
     })
     assert.deepStrictEqual(found, meant.map((mistake) => ({ file: "rejected.ts", ...mistake })))
-  }, patience)
+  })
 })
 
 /** A program with a group of so many tasks: each has a handler with a service, and is run. */
@@ -93,5 +90,5 @@ const instantiations = async (size: number): Promise<number> => {
 describe("a group of tasks", () => {
   it("of 200 costs the compiler at most 1,000 instantiations for each", async () => {
     assert.isAtMost((await instantiations(201)) - (await instantiations(1)), 200 * 1_000)
-  }, patience)
+  })
 })
