@@ -1,8 +1,8 @@
 /**
- * The manager a program talks to: a scoped resource whose finalizer ends it, or the session with it.
+ * The manager of a program: a scoped resource whose finalizer ends the manager, or the session with it.
  *
- * Shared objects need it as a service. Which manager it is decides a Layer, and the program does not change:
- * `layerMemory` here, and `NodeManager`'s layers for other processes.
+ * Shared objects need it as a service. A Layer decides which manager it is, and the program does not change:
+ * `layerMemory` here, and the layers of `NodeManager` for other processes.
  */
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -43,20 +43,20 @@ export type { ManagerKey } from "./protocol/Handshake.ts"
 export { type DirectoryChange, type Endpoint, Manager } from "./proxy/Manager.ts"
 export type { Server } from "./server/Server.ts"
 
-/** How a manager is made. */
+/** The options of a manager. */
 export interface ManagerOptions {
   /** Bounds other than the defaults (`Limits.defaults`). */
   readonly limits?: Partial<Limits.Limits> | undefined
-  /** The key clients must know. Default: 256 random bits. */
+  /** The key that clients must know. Default: 256 random bits. */
   readonly key?: ManagerKey | undefined
-  /** Told of every state change as it takes its index, for certification (S-31). */
+  /** Receives every state change as it takes its index, for certification (S-31). */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
 
 /** An entry of a journal as a line of JSON; `fromJournalLine` of `testing` reads it. */
 export const toJournalLine = (entry: JournalEntry): string => JSON.stringify(entry, bytesToJson)
 
-/** As `layerMemory`, with options. */
+/** `layerMemory` with options. */
 export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, ManagerError> =>
   Layer.effect(
     Manager,
@@ -68,18 +68,18 @@ export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, M
   ).pipe(Layer.provide(layerCrypto))
 
 /**
- * A manager inside this process, for tests and single process programs. It runs the same protocol over a pipe in
- * memory (S-32); other processes cannot reach it.
+ * A manager inside this process, for tests and programs of a single process. It runs the same protocol over a pipe in
+ * memory (S-32). Other processes cannot reach it.
  */
 export const layerMemory: Layer.Layer<Manager, ManagerError> = Layer.suspend(() => layerMemoryWith({}))
 
-/** The cryptography of the platform's WebCrypto: enough everywhere. */
+/** The cryptography of the platform's WebCrypto, which every platform has. */
 export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Layer.provideMerge(
   Mac.layerWebCrypto,
   SecureRandom.layerWebCrypto
 )
 
-/** A key, if none is given. */
+/** The given key, or a random one. */
 export const orRandomKey = (
   key: ManagerKey | undefined
 ): Effect.Effect<ManagerKey, never, SecureRandom.SecureRandom> =>
@@ -89,14 +89,15 @@ export const orRandomKey = (
   })
 
 /**
- * A server of the standard kinds, for the life of the scope. A host that accepts other processes calls `close` first.
+ * A server of the standard kinds that lives as long as the scope. A host that accepts other processes calls `close`
+ * first.
  */
 export const makeServer = (
   options: ManagerOptions & { readonly key: ManagerKey }
 ): Effect.Effect<Server.Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
 
-/** A connection over a link. */
+/** A manager behind a link. */
 export const makeConnected = (
   open: Effect.Effect<Link, LinkClosed, Scope.Scope>,
   options: {
@@ -118,7 +119,7 @@ export const makeConnected = (
       })
   )
 
-/** A connection to a server of this process, over a pipe in memory. */
+/** A manager whose server is in this process, behind a pipe in memory. */
 export const makeLocal = (
   server: Server.Server,
   key: ManagerKey,
@@ -133,7 +134,7 @@ export const makeLocal = (
     const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
     yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
     yield* Effect.scoped(server.serve(pair.server)).pipe(
-      // After what was sent has been delivered: the server's last word says why.
+      // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.
       Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the manager has stopped"), 0))),
       Effect.forkScoped
     )
@@ -142,19 +143,19 @@ export const makeLocal = (
   })
 
 /**
- * Makes several calls to shared objects of one manager that take effect together, in one step, or not at all. Each
- * effect makes one call, and each call is to another object; those that read or change can stand here, those that must
- * be given back (locks, permits, deliveries) cannot.
+ * Makes several calls to shared objects of one manager. All of them take effect in one step, or none does. Each effect
+ * makes one call, and each call is to another object. Calls that read or change are allowed. Calls that return
+ * something to be given back (locks, permits, deliveries) are not.
  *
  * ```ts
  * yield* Manager.atomic([accounts.set("a", 10), accountLog.offer("a: 10")])
  * ```
  *
- * If one is refused, the effect fails with its error and none took effect. If one must wait, all wait, and hold nothing
- * meanwhile. At most `callsPerRequestMax` (256) calls.
+ * If a call is refused, the effect fails with its error, and no call took effect. If a call must wait, all wait, and
+ * hold nothing meanwhile. At most `callsPerRequestMax` (256) calls.
  *
- * **Fairness** Where a call waits, calls that came later do not overtake it. **Cancellation** Interruptible while it
- * waits; then none took effect. **On disconnect** `ManagerError`, whose reason says whether they took effect.
+ * **Fairness** Later calls do not overtake a call that waits. **Cancellation** Interruptible while it waits; then no
+ * call took effect. **On disconnect** `ManagerError`, whose reason says whether the calls took effect.
  */
 export const atomic = <const Calls extends ReadonlyArray<Effect.Effect<unknown, unknown, unknown>>>(
   calls: Calls
@@ -164,7 +165,7 @@ export const atomic = <const Calls extends ReadonlyArray<Effect.Effect<unknown, 
   Effect.Services<Calls[number]> | Manager
 > =>
   Effect.flatMap(Manager, ({ connection }) =>
-    // `together` keeps the order of the calls, so the results are those of the tuple.
+    // `together` returns the results in the order of the calls.
     connection.together(calls) as Effect.Effect<
       { -readonly [I in keyof Calls]: Effect.Success<Calls[I]> },
       Effect.Error<Calls[number]>,

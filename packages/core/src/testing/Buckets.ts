@@ -1,8 +1,8 @@
-/** Things by index: what is told of each index of a journal is looked up once, in order. */
+/** Items by the index of a journal. The indexes are read once, in order. */
 
 const none: ReadonlyArray<never> = []
 
-/** Things by index, from 0 to `end`. */
+/** Items by index, from 0 to `end`. */
 export class Buckets<A> {
   readonly #buckets: Array<Array<A> | undefined>
   readonly #end: number

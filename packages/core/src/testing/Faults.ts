@@ -1,47 +1,47 @@
 /**
- * What can go wrong in a simulated world, drawn from a seed.
+ * The faults of a simulated world, drawn from a seed.
  */
 import type { Random } from "./Random.ts"
 
-/** Everything that can happen to a client or its link. */
+/** Every fault of a client or its link. */
 export const faultNames = ["cut", "delay", "split", "kill", "pause", "cancel", "rush"] as const
 
-/** What happens. */
+/** The name of a fault. */
 export type FaultName = (typeof faultNames)[number]
 
-/** One fault, as data: leaving some out of a list makes another run that can be repeated. */
+/** One fault, as data. A list with some of the faults left out makes another run, which can also be repeated. */
 export interface Fault {
-  readonly fault: FaultName
-  /** The step from which on it happens, as soon as it can. */
-  readonly at: number
   /**
-   * - *cut*: the link of a client ends, and what is under way is lost.
-   * - *delay*: what one end should hear comes later.
-   * - *split*: what both ends hear comes in pieces.
-   * - *kill*: a client is gone in the middle of whatever it does; not a finalizer of it runs.
+   * - *cut*: the link of a client ends, and messages under way are lost.
+   * - *delay*: messages to one end arrive later.
+   * - *split*: messages to both ends arrive in pieces.
+   * - *kill*: a client ends at any point, and runs no finalizer.
    * - *pause*: a client, or the server, does nothing for a while.
-   * - *cancel*: a fiber that lets itself be interrupted is, wherever it stands.
-   * - *rush*: a timer goes off before what could have run before it.
+   * - *cancel*: a fiber that the program runs as `cancellable` is interrupted at any point.
+   * - *rush*: a timer fires before tasks that could have run before it.
    */
+  readonly fault: FaultName
+  /** The first step in which it may happen. It happens as soon as it can. */
+  readonly at: number
   readonly client: number
-  /** Then: at once, or when a reply has just been sent to the client, or just been read by it. */
+  /** After `at`: at once, when a reply has just been sent to the client, or when the client has just read one. */
   readonly moment: "at once" | "answered" | "heard"
-  /** How long, in simulated milliseconds. */
+  /** Its duration in simulated milliseconds. */
   readonly milliseconds: number
-  /** The server, or the end of the link that is the server's, instead of the client. */
+  /** It strikes the server, or the server's end of the link, instead of the client. */
   readonly server: boolean
 }
 
-/** How often each fault comes. */
+/** The number of times each fault happened. */
 export type FaultCounts = Record<FaultName, number>
 
-/** None of each. */
+/** No faults. */
 export const noFaults = (): FaultCounts => ({ cut: 0, delay: 0, split: 0, kill: 0, pause: 0, cancel: 0, rush: 0 })
 
-/** Cancellations in a row, in the runs that have them: most of them meet nothing of interest. */
+/** The most additional cancellations of a run. Most of them interrupt nothing of interest. */
 const stormMax = 40
 
-/** Draws faults for clients from `first` to before `end`, over the steps of a run: of those named, by default of all. */
+/** Draws faults of the given names for the clients from `first` up to, not including, `end`, within `steps` steps. */
 export const drawFaults = (
   random: Random,
   first: number,
@@ -57,7 +57,7 @@ export const drawFaults = (
     milliseconds: random.pick([1, 10, 100, 2_000, 20_000]),
     server: random.chance(1 / 3)
   })
-  // Some runs meet nothing at all, some little but interruptions.
+  // Some runs have no faults, and some almost only interruptions.
   const several = random.chance(1 / 8) ? 0 : random.below(10)
   const storm = several > 0 && random.chance(1 / 3) ? random.below(stormMax) : 0
   return [

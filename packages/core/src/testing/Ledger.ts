@@ -1,13 +1,13 @@
 /**
- * What the programs of a simulated run know without the manager: which items exist, which client got each of them, and
- * which clients occupy something that has few places.
+ * The knowledge that the programs of a simulated run have without the manager: the items that exist, the client that
+ * got each item, and the clients that occupy places of an object.
  */
 import { type Shared, TypeId } from "../proxy/Remote.ts"
 
 /** A client, as far as the ledger knows it. */
 export interface Holder {
   readonly name: string
-  /** Whether the client was killed or cut off: what it held may belong to another one. */
+  /** Whether the client was killed or cut off: another client may have what it held. */
   readonly isLost: () => boolean
 }
 
@@ -28,7 +28,7 @@ export class Ledger {
     return ++this.#items
   }
 
-  /** A client has got an item for good. That happens once, unless the first client was lost before it could tell (S-18). */
+  /** A client has received an item. It happens once for each item, unless the first client was lost (S-18). */
   took(item: number, holder: Holder): void {
     const first = this.#taken.get(item)
     if (first?.isLost() === false) throw new Error(`item ${item} went to ${first.name} and to ${holder.name}`)
@@ -36,7 +36,10 @@ export class Ledger {
     this.#taken.set(item, holder)
   }
 
-  /** A client occupies units of an object, of which there are `max`; lost clients do not count. Returns how to leave. */
+  /**
+   * A client occupies units of an object that has `max` units. Lost clients do not count. Returns a function that frees
+   * the units.
+   */
   occupy(object: Shared, holder: Holder, units: number, max: number): () => void {
     const place = { object: object[TypeId].target.id, holder, units }
     this.#places.add(place)

@@ -1,6 +1,6 @@
 /**
- * Real time (S-31): for each clock, a call that had completed before another began has no higher index. Seen in order
- * of index, that is: none completes before the latest beginning so far.
+ * Real time (S-31): a call that completed before another call of the same clock began has no higher index. In order of
+ * index: no call completes before the latest beginning so far.
  */
 import { type CallRecord, nameOf } from "./History.ts"
 import type { Replay } from "./Replay.ts"
@@ -10,7 +10,7 @@ export class RealTime {
   /** By clock. */
   readonly #latest = new Map<string, CallRecord>()
 
-  /** What has the next index: a change, and after it the reads that saw it, which are not ordered among themselves. */
+  /** The calls of the next index: a change, then the reads that saw it, which have no order among themselves. */
   pass(replay: Replay, change: CallRecord | undefined, reads: ReadonlyArray<CallRecord>): void {
     if (change !== undefined) {
       this.#compare(replay, change)

@@ -1,5 +1,5 @@
 /**
- * A journal, replayed through the models one entry after the other: what every object should have been at each index.
+ * A replay of a journal through the models, entry by entry: the state that every object should have at each index.
  */
 import type { JournalEntry } from "../engine/Inputs.ts"
 import type { Withdrawal } from "../engine/Operation.ts"
@@ -11,38 +11,40 @@ import { models as standard } from "./models.ts"
 export interface Replica {
   readonly kind: string
   readonly name: string | undefined
-  /** How it was opened, which all who open the name must repeat: kind, fingerprint and options, not values. */
+  /**
+   * Kind, fingerprint and options, which must be the same whenever the name is opened. First values are no part of it.
+   */
   readonly agreement: string
   /** Lives until deleted: it was opened with values (S-27). */
   readonly keep: boolean
-  /** Absent for a kind without a model, and after the object's first violation: then nothing more is said of it. */
+  /** Absent for a kind without a model, and after the object's first violation: the object is checked no more. */
   model: Model | undefined
-  /** Every change told to watchers, with its index. */
+  /** Every change that watchers receive, with its index. */
   readonly changes: Array<{ readonly index: number; readonly parts: Reply }>
 }
 
-/** Whether an object lives until it is deleted. Others are forgotten, and no entry of the journal says when. */
+/** Whether an object lives until it is deleted. The journal does not record when other objects are forgotten. */
 export const isPermanent = ({ keep, name }: Replica): boolean => keep && name !== undefined
 
-/** Sentences without end help nobody. */
+/** The most violations that are reported. */
 const sentencesMax = 50
 
 /** The state of all objects after the last entry that was applied. */
 export class Replay {
-  /** What does not hold, as sentences. */
+  /** The violations, as sentences. */
   readonly violations: Array<string> = []
   /** Index of the last entry. */
   index = 0
-  /** Index of the last entry but those of calls that are fenced out: these end in the step that serves their lane. */
+  /** Index of the last entry, without calls that are fenced out: these end in the step that serves their lane. */
   changed = 0
   readonly objects = new Map<number, Replica>()
-  /** Every object that was opened or deleted, as told to those who watch the directory. */
+  /** Every object that was opened or deleted, as watchers of the directory receive it. */
   readonly changes: Replica["changes"] = []
   /** Objects by name. */
   readonly names = new Map<string, number>()
-  /** What each live session was granted and has not settled, by object. */
+  /** The grants of each live session that are not settled, with their objects. */
   readonly #granted = new Map<number, Map<number, number>>()
-  /** Indexes of calls to objects without a model: whether they granted something, nobody knows. */
+  /** Indexes of calls to objects without a model: they may have made grants. */
   readonly #unjudged = new Set<number>()
   readonly #ended = new Set<number>()
   /** Calls that have entered their object, by session and sequence. */
@@ -53,7 +55,7 @@ export class Replay {
     this.#models = { ...standard, ...models }
   }
 
-  /** Says that something does not hold. */
+  /** Reports a violation. */
   violate(sentence: string): void {
     if (this.violations.length < sentencesMax) this.violations.push(sentence)
   }
@@ -80,7 +82,7 @@ export class Replay {
     return this.#granted.get(session)?.has(grant) === true
   }
 
-  /** What a call answers now that changes nothing; `undefined`: it would change something, or wait, or nobody knows. */
+  /** The reply to a call that changes nothing. `undefined` if it would change something or wait, or has no model. */
   look(object: number, call: Call): Answer | undefined {
     return object === 0 ? this.#lookManager(call) : this.objects.get(object)?.model?.look(call)
   }
@@ -122,7 +124,7 @@ export class Replay {
     if (entry !== undefined) this.objects.get(entry.object)?.model?.withdraw?.({ ...entry, since: entry.index }, reason)
   }
 
-  /** A call ends; answers how it began to wait, if that was a change. */
+  /** A call ends. Returns the entry of its beginning to wait, if that was a change. */
   #leave({ sequence, session }: Pick<JournalEntry, "session" | "sequence">): JournalEntry | undefined {
     const entered = this.#entered.get(session)
     const entry = entered?.get(sequence)
@@ -130,7 +132,7 @@ export class Replay {
     return entry
   }
 
-  /** What the arguments of a call name may have been settled by it. */
+  /** A call may settle the grants that its arguments name. */
   #forgetSettled(model: Model, { args, object, session }: JournalEntry): void {
     const grants = this.#granted.get(session)
     if (grants === undefined) return
@@ -158,7 +160,7 @@ export class Replay {
     this.objects.get(object)?.model?.revoke(grant, reason)
   }
 
-  /** What a session held comes back in order of acquisition (S-11); only what was received may stay away. */
+  /** The grants of a session come back in order of acquisition (S-11). Only received ones may be missing. */
   #end(entry: JournalEntry): void {
     const returned = entry.reply.map(Number)
     if (returned.some((grant, i) => i > 0 && returned[i - 1]! >= grant)) {
@@ -206,7 +208,7 @@ export class Replay {
     }
     if (name !== undefined) {
       const previous = this.objects.get(this.names.get(name) ?? -1)
-      // An unused object that is as good as new may have been forgotten in between (S-27).
+      // An unused object in its initial state may have been forgotten in between (S-27).
       if (previous !== undefined && (previous.keep || previous.model?.isPristine() === false)) {
         this.violate(`${describe(entry)} makes a second object named ${JSON.stringify(name)}`)
       }
@@ -227,7 +229,7 @@ export class Replay {
   }
 }
 
-/** Kind, fingerprint, name or nothing, how many options, their names and values, the first values. */
+/** Kind, fingerprint, name or nothing, the number of options, their names and values, the first values. */
 const opening = (args: ReadonlyArray<Argument>) => {
   const [kind, fingerprint, name, size] = args
   const end = 4 + Number(size) * 2
@@ -242,7 +244,7 @@ const opening = (args: ReadonlyArray<Argument>) => {
   }
 }
 
-/** An entry for people. */
+/** An entry as text. */
 export const describe = ({ args, cause, index, kind, object, operation, reply, sequence, session }: JournalEntry) =>
   cause === "request"
     ? `index ${index}: ${operation}${show(args)} on ${kind} #${object} by ${session}:${sequence} replied ${show(reply)}`

@@ -1,6 +1,5 @@
 /**
- * The client processes of a simulation: each with its own link to the server, a recorder on it, and the faults that
- * strike it.
+ * The client processes of a simulation. Each has its own link to the server, a recorder on the link, and its faults.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -23,32 +22,32 @@ import type { Random } from "./Random.ts"
 import { Recorder } from "./Recorder.ts"
 import type { Process, World } from "./World.ts"
 
-/** What a simulated program knows of the process it runs in. */
+/** The process of a simulated program. */
 export interface Client {
   /** From 0; a process that is started again keeps its number. */
   readonly number: number
-  /** Unlike any other, that of an earlier process of this number included. */
+  /** Unique, also among earlier processes of this number. */
   readonly name: string
-  /** Choices of this process alone. */
+  /** The choices of this process. */
   readonly random: Random
-  /** Runs an effect in a fiber that the simulation may interrupt at any step; answers how it ended. */
+  /** Runs an effect in a fiber that the simulation may interrupt at any step. Returns its exit. */
   readonly cancellable: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Exit.Exit<A, E>, never, R>
   /** Whether this process has been killed, or its link cut. */
   readonly isLost: () => boolean
-  /** How many other processes still run. */
+  /** The number of other processes that still run. */
   readonly others: () => number
   /**
-   * Starts another process, which has a connection of its own and gets a number that no other has. When the scope ends
-   * it is interrupted, and after the grace killed. It ends with this process, too.
+   * Starts another process, with a connection and a unique number of its own. When the scope ends, the process is
+   * interrupted, and killed after the grace. It also ends with this process.
    */
   readonly start: (options: StartOptions) => Effect.Effect<Started, never, Scope.Scope>
 }
 
-/** How a process starts another one. */
+/** The options of a process that another one starts. */
 export interface StartOptions {
   readonly name: string
   readonly program: Program
-  /** How long its finalizers may take before it is killed, in simulated time. */
+  /** The simulated time that its finalizers may take before it is killed. */
   readonly grace: Duration.Input
 }
 
@@ -62,17 +61,17 @@ export interface Started {
   readonly signal: (signal: Signal) => void
 }
 
-/** How a process ended: what its program came to, or that it was killed. */
+/** The end of a process: the exit of its program, or "killed". */
 export type Ended = Exit.Exit<unknown, unknown> | "killed"
 
-/** What a client process runs: it has a manager of its own, and a scope that ends with it. */
+/** The program of a client process. The process has a connection of its own, and a scope that ends with it. */
 export type Program = (client: Client) => Effect.Effect<unknown, unknown, Manager | Scope.Scope>
 
-/** What clients are made of. */
+/** The parts that clients are made of. */
 export interface ClientsOptions {
   readonly world: World
   readonly random: Random
-  /** How eagerly fibers yield. */
+  /** The probability that a fiber yields before an operation. */
   readonly yields: number
   readonly server: Server
   readonly serverProcess: Process
@@ -81,33 +80,33 @@ export interface ClientsOptions {
   readonly program: Program
   /** Names of the first processes, by their numbers. */
   readonly names: ReadonlyArray<string>
-  /** How many processes are started again after a fault ended them. */
+  /** The number of processes that are started again after a fault ended them. */
   readonly restarts: number
   readonly onConnection: (connection: Connection) => void
   readonly violate: (sentence: string) => void
 }
 
-/** What a client process is started with. */
+/** The start of a client process. */
 interface Start {
   readonly number: number
   readonly name: string
   readonly program: Program
-  /** Of one that another process has started. */
+  /** Present if another process has started it. */
   readonly ended?: Deferred.Deferred<Ended> | undefined
 }
 
-/** One process, its link and what is wrong with it. */
+/** One process, its link and its faults. */
 interface Running extends Client {
   readonly process: Process
   readonly ended: Deferred.Deferred<Ended> | undefined
   /** Processes that this one has started. */
   readonly children: Set<Running>
-  /** Faults come so many steps later: those of a process that another one starts are counted from its first call. */
+  /** The step from which the steps of its faults are counted: the first call of a process that another one started. */
   faultsFrom: number
   readonly pair: MemoryLink.MemoryLinkPair
   readonly recorder: Recorder
   readonly fibers: Set<Fiber.Fiber<unknown, unknown>>
-  /** What its program runs in. */
+  /** The fiber of its program. */
   main: Fiber.Fiber<unknown, unknown> | undefined
   readonly delayedUntil: { client: number; server: number }
   /** Deliveries to the server under way. */
@@ -115,14 +114,14 @@ interface Running extends Client {
   /** The steps in which something was last sent to the client, and last read by it. */
   answeredAt: number
   heardAt: number
-  /** Deliveries that will come in pieces. */
+  /** The number of next deliveries that come in pieces. */
   splits: number
   isConnected: boolean
   isCut: boolean
   hasEnded: boolean
 }
 
-/** Deliveries that one *split* takes apart. */
+/** The number of deliveries that one *split* takes apart. */
 const splitDeliveries = 16
 
 /** All client processes of a simulation. */
@@ -133,7 +132,7 @@ export class Clients {
   readonly #options: ClientsOptions
   readonly #running: Array<Running> = []
   #restarts: number
-  /** Handshakes that a fault may break before the program begins. */
+  /** The number of handshakes that faults may still break. */
   #connects = 100
 
   constructor(options: ClientsOptions) {
@@ -249,10 +248,10 @@ export class Clients {
     }
   }
 
-  /** Not a finalizer of it runs, and what it has started goes with it. */
+  /** No finalizer of it runs, and the processes that it has started are killed with it. */
   #kill(client: Running): void {
     client.process.kill()
-    // What it has sent may still arrive, or not.
+    // A task, so that messages under way may arrive or be lost.
     this.#options.serverProcess.scheduleTask(() => client.pair.cut("the client was killed"))
     this.#tell(client, "killed")
     for (const child of client.children) if (isAlive(child)) this.#kill(child)
@@ -262,11 +261,11 @@ export class Clients {
     if (ended !== undefined) Deferred.doneUnsafe(ended, Effect.succeed(how))
   }
 
-  /** Lets a fault happen; false if it cannot happen yet. One that nobody is left for is done. */
+  /** Lets a fault happen. Returns false if it cannot happen yet, and true if its client has ended. */
   strike(fault: Fault): boolean {
     const client = this.#running.findLast(({ number }) => number === fault.client)
     const { steps } = this.#options.world
-    // It may be started yet.
+    // The client may be started later.
     if (client === undefined || steps < client.faultsFrom + fault.at) return false
     if (!isAlive(client)) return true
     if (fault.moment === "answered" && client.answeredAt !== steps) return false
@@ -286,7 +285,7 @@ export class Clients {
     }
   }
 
-  /** Clients that have not ended though nothing can happen any more, as sentences. */
+  /** The clients that still run when nothing can happen any more, as sentences. */
   unfinished(engine: Engine): ReadonlyArray<string> {
     return this.#running.filter(isAlive).map(({ name, recorder }) => {
       const open = recorder.records.filter((record) => record.outcome === undefined && record.fate === undefined)
@@ -320,7 +319,7 @@ export class Clients {
         return true
       case "cancel": {
         if (client.fibers.size === 0) return false
-        // Whom a reply was for, only the client knows: at such a moment it is all of them.
+        // Only the client knows which fiber a reply was for, so at such a moment all are interrupted.
         const fibers = [...client.fibers]
         for (const fiber of moment === "at once" ? [random.pick(fibers)] : fibers) fiber.interruptUnsafe()
         return true
@@ -346,7 +345,7 @@ export class Clients {
     else process.scheduleTask(task)
   }
 
-  /** A link is closed by its client's end, once what was sent has gone out. */
+  /** The client's end closes the link after all that was sent has been delivered. */
   #close({ deliveries, hasEnded, pair }: Running): void {
     if (hasEnded && deliveries === 0) pair.cut("the client has closed it")
   }
@@ -354,7 +353,7 @@ export class Clients {
   #ended(client: Running, exit: Exit.Exit<unknown, unknown>): void {
     client.hasEnded = true
     this.#close(client)
-    // Whoever started it judges how it ended.
+    // The process that started it judges its end.
     if (client.ended !== undefined) return this.#tell(client, exit)
     if (Exit.isFailure(exit)) {
       const isHarmless = !Cause.hasDies(exit.cause) && Object.values(this.struck).some((times) => times > 0)
@@ -371,7 +370,7 @@ export class Clients {
 
 const isAlive = ({ hasEnded, process }: Running): boolean => !hasEnded && !process.isKilled
 
-/** A shared object for people: its kind and name, or its number if it has none or has gone. */
+/** A shared object as text: its kind and name, or its id if it has no name or is gone. */
 export const describe = ({ state }: Engine, id: number): string => {
   const object = state.objects.get(id)
   return object?.name === undefined ? `#${id}` : `${object.kind.name} ${JSON.stringify(object.name)}`

@@ -1,5 +1,5 @@
 /**
- * What a simulated program finds in its process: the spawner that starts simulated processes, and the simulator.
+ * The services of a simulated program: the spawner that starts simulated processes, and the simulator.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -14,17 +14,17 @@ import type { Client, Ended, Program } from "./SimulatedClients.ts"
 /** The simulated process in which an effect runs. `simulate` provides it. */
 export class Simulator extends Context.Service<Simulator, {
   readonly client: Client
-  /** An effect as the program of another process. */
+  /** Makes an effect the program of another process. */
   readonly programOf: (effect: Effect.Effect<unknown, unknown, SimulatedServices>) => Program
 }>()("@effect-multiprocessing/core/testing/Simulator") {}
 
-/** What a simulated program finds. */
+/** The services of a simulated program. */
 export type SimulatedServices = Manager | ProcessSpawner | Simulator | Scope.Scope
 
-/** The handlers of every task that simulated processes may be asked to run. */
+/** The handlers of all tasks that simulated processes run. */
 export type SimulatedTasks = Layer.Layer<never, unknown, Manager | ProcessSpawner | Simulator>
 
-/** An effect as a program whose processes run the tasks. */
+/** Makes an effect a program whose processes run the tasks. */
 export const programWith = (tasks: SimulatedTasks) => {
   const programOf = (effect: Effect.Effect<unknown, unknown, SimulatedServices>): Program => (client) =>
     effect.pipe(
@@ -51,11 +51,11 @@ export const programWith = (tasks: SimulatedTasks) => {
 }
 
 /**
- * Runs an effect in a simulated process of its own, with a connection of its own, and waits for its end: for tests
- * that have clients but no tasks. The effect provides its shared objects inside, since they belong to its connection.
+ * Runs an effect in a simulated process with a connection of its own, and waits for its end: for tests that have
+ * clients but no tasks. The effect must open its shared objects itself, because they belong to its connection.
  *
- * **Cancellation** Ends the process, its finalizers first. **On disconnect** The effect's own calls fail. When a fault
- * kills the process it is `ProcessExited`.
+ * **Cancellation** Ends the process after its finalizers. **On disconnect** The calls of the effect fail. If a fault
+ * kills the process, this fails with `ProcessExited`.
  */
 export const inProcess = <A, E>(
   effect: Effect.Effect<A, E, SimulatedServices>,
@@ -75,7 +75,7 @@ export const inProcess = <A, E>(
     return yield* new ProcessExited({ ...options, task: "inProcess", pid: number, lastLines, ...exitOf(end) })
   }))
 
-/** Runs an effect in a fiber that the fault `cancel` may interrupt at any step; answers how it ended. */
+/** Runs an effect in a fiber that the fault `cancel` may interrupt at any step. Returns its exit. */
 export const cancellable = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Exit.Exit<A, E>, never, R | Simulator> =>
@@ -83,7 +83,7 @@ export const cancellable = <A, E, R>(
 
 // internals
 
-/** As the process of a program that was run by `runMain`. */
+/** The exit of a process whose program was run by `runMain`. */
 const exitOf = (ended: Ended): { readonly code: number | null; readonly signal: string | null } =>
   ended === "killed"
     ? { code: null, signal: "SIGKILL" }

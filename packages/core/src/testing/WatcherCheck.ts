@@ -1,5 +1,6 @@
 /**
- * The watchers: each is told a snapshot, then every change in order, or a new snapshot instead of what it missed (S-29).
+ * Checks the watchers: each receives a snapshot, then every change in order. A new snapshot replaces missed changes
+ * (S-29).
  */
 import { directory } from "../engine/Value.ts"
 import { Buckets } from "./Buckets.ts"
@@ -9,7 +10,7 @@ import { isPermanent, type Replay } from "./Replay.ts"
 
 interface Watcher {
   readonly record: WatchRecord
-  /** How many of the object's changes this watcher knows. */
+  /** The number of the object's changes that this watcher knows. */
   position: number
 }
 
@@ -54,7 +55,7 @@ const hear = (replay: Replay, watcher: Watcher, { event, index, parts }: Told): 
   watcher.position = changes.length
 }
 
-/** Whether a change is the end of an object that was forgotten: no entry of the journal says when. */
+/** Whether a change is the end of a forgotten object. The journal does not record when an object is forgotten. */
 const isForgotten = ({ objects }: Replay, [id, kind]: Reply): boolean => {
   const replica = objects.get(Number(id))
   return kind === undefined && replica !== undefined && !isPermanent(replica)

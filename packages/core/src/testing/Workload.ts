@@ -1,5 +1,5 @@
 /**
- * A workload: shared objects, and what clients do with them. Simulated programs are made of the actions of workloads.
+ * A workload: shared objects, and the actions of clients on them. Simulated programs consist of these actions.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -10,29 +10,29 @@ import type { OpenError } from "../proxy/Shared.ts"
 import type { Holder, Ledger } from "./Ledger.ts"
 import type { Random } from "./Random.ts"
 
-/** Opens an object through its public module: by a name, or without one a new one. */
+/** Opens an object through its public module, by name or as a new object without a name. */
 export type Opener = (name: string | undefined) => Effect.Effect<Shared, OpenError, Manager | Scope.Scope>
 
-/** How each object of a workload is opened, by what the actions call it. */
+/** The function that opens each object of a workload, by the name that the actions use. */
 export type Openers = Readonly<Record<string, Opener>>
 
 /** The opened objects of a workload. */
 export type ObjectsOf<S extends Openers> = { readonly [Part in keyof S]: Effect.Success<ReturnType<S[Part]>> }
 
-/** What one client does once. Its failure is expected, a defect is a bug. */
+/** An action that a client runs once. A failure is expected, a defect is a bug. */
 export type Action<Objects> = (
   objects: Objects,
   actor: Actor
 ) => Effect.Effect<unknown, unknown, Manager | Scope.Scope>
 
-/** Objects and what clients do with them. */
+/** Objects, and the actions of clients on them. */
 export interface Workload<S extends Openers> {
   readonly samples: S
-  /** Each is independent of the others: leaving one out of a program changes no other. */
+  /** They are independent: a program without one of them runs the others unchanged. */
   readonly actions: Readonly<Record<string, Action<ObjectsOf<S>>>>
   /**
-   * Whatever ends the waiting of the actions, for a client that is steady: each is tried for a moment, in `round` after
-   * round, while the others wait. In a late round it may end the use of the objects.
+   * Everything that ends the waiting of the actions. A client without faults tries each for a moment, round after
+   * round, while other clients wait. A late round may end the use of the objects.
    */
   readonly help?: (
     objects: ObjectsOf<S>,
@@ -48,17 +48,17 @@ export type AnyWorkload = Workload<any>
 /** Defines a workload; its actions are typed by its samples. */
 export const workload = <const S extends Openers>(definition: Workload<S>): Workload<S> => definition
 
-/** From this round of help on, it may end the use of the objects. */
+/** The first round of help that may end the use of the objects. */
 export const lateRound = 4
 
-/** The client that an action runs in, and its choices. */
+/** The client that runs an action, and its choices. */
 export class Actor {
   readonly client: Holder
   readonly ledger: Ledger
   readonly random: Random
   readonly #sleepMaxMs: number
 
-  /** `sleepMaxMs` cuts every sleep short, for clocks of real time. */
+  /** `sleepMaxMs` is the longest sleep, for runs in real time. */
   constructor(client: Holder, ledger: Ledger, random: Random, sleepMaxMs = Infinity) {
     this.client = client
     this.ledger = ledger
@@ -68,13 +68,13 @@ export class Actor {
 
   readonly sleep = (ms: number): Effect.Effect<void> => Effect.sleep(Math.min(ms, this.#sleepMaxMs))
 
-  /** Milliseconds: short enough that much happens at once, long enough that something does. */
+  /** A short duration in milliseconds. */
   readonly soon = (): number => Math.min(this.random.pick([0, 1, 5, 50]), this.#sleepMaxMs)
 
-  /** A while of work, during which others run. */
+  /** Some work, during which other fibers run. */
   readonly work = (): Effect.Effect<void> => this.random.chance(1 / 2) ? Effect.yieldNow : Effect.sleep(this.soon())
 
-  /** Waits for an effect as long as it takes, or a moment, or only for some steps of the scheduler. */
+  /** Waits for an effect until it ends, for a moment, or for some steps of the scheduler. */
   readonly impatiently = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<unknown, E, R> =>
     this.random.pick([
       self,

@@ -6,8 +6,8 @@
  *        └─ nothing to run ─► the time jumps to the next sleeper, or the end of the next pause
  * ```
  *
- * Everything a process does runs through its `Scheduler`, everything it waits for through its `Clock`: the same seed
- * and the same programs give the same order, always.
+ * A process runs everything through its `Scheduler`, and waits through its `Clock`. So the same seed and the same
+ * programs always give the same order.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -20,7 +20,7 @@ import * as EffectRandom from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import { Random } from "./Random.ts"
 
-/** What a simulated process finds in its context instead of the platform. */
+/** The services of the platform that a simulated process has instead of the real ones. */
 export type Platform = Mac.Mac | SecureRandom.SecureRandom
 
 interface Sleeper {
@@ -33,7 +33,7 @@ interface Sleeper {
 /** Why a world stopped. */
 export type Rest = "idle" | "stopped" | "endless"
 
-/** When every world begins. */
+/** The time at which every world begins. */
 const beginning = 1_000_000_000
 
 /** Simulated processes and their time. */
@@ -44,7 +44,7 @@ export class World {
   now = beginning
   /** Tasks run so far. */
   steps = 0
-  /** Which task of which process ran in each step, as one number: equal traces are equal runs. */
+  /** A hash of the task and process of each step: equal runs have equal traces. */
   trace = 0x811c9dc5
   readonly #processes: Array<Process> = []
   readonly #sleepers = new Set<Sleeper>()
@@ -55,7 +55,7 @@ export class World {
     this.random = new Random(seed)
   }
 
-  /** Starts a process. `yields` is how probable it is that a fiber of it yields before an operation. */
+  /** Starts a process. `yields` is the probability that a fiber of it yields before an operation. */
   process(yields: number): Process {
     const process = new Process(this, this.#processes.length, yields)
     this.#processes.push(process)
@@ -67,7 +67,7 @@ export class World {
     return this.now - beginning
   }
 
-  /** A time that no other event has, and that grows: the world's monotonic clock. */
+  /** The monotonic clock of the world. No two events have the same time. */
   tick(): number {
     return ++this.#ticks
   }
@@ -77,7 +77,7 @@ export class World {
     this.trace = Math.imul(this.trace ^ value, 0x01000193)
   }
 
-  /** Runs until nothing can happen any more, `before` a step says to stop, or there have been too many steps. */
+  /** Runs until nothing can happen any more, until `before` stops it, or until `stepsMax` steps have run. */
   run(stepsMax: number, before: () => boolean): Rest {
     while (this.steps < stepsMax) {
       if (!before()) return "stopped"
@@ -92,7 +92,7 @@ export class World {
     return "endless"
   }
 
-  /** Lets the time jump to whatever comes next; false if nothing will ever come. */
+  /** Moves the time to the next event. Returns false if there is none. */
   rush(): boolean {
     let next = Infinity
     for (const { until } of this.#sleepers) next = Math.min(next, until)
@@ -107,20 +107,20 @@ export class World {
     return true
   }
 
-  /** Wakes a process after some milliseconds; answers how to forget it. */
+  /** Wakes a process after some milliseconds. Returns a function that cancels the timer. */
   sleep(process: Process, milliseconds: number, wake: () => void): () => void {
     const sleeper: Sleeper = { process, until: this.now + milliseconds, wake }
     if (!process.isKilled) this.#sleepers.add(sleeper)
     return () => this.#sleepers.delete(sleeper)
   }
 
-  /** Forgets whoever slept in a process. */
+  /** Forgets the timers of a process. */
   forget(process: Process): void {
     for (const sleeper of this.#sleepers) if (sleeper.process === process) this.#sleepers.delete(sleeper)
   }
 }
 
-/** A process of the world: it can be paused, and killed so that not even a finalizer of it runs. */
+/** A process of the world. It can be paused, and killed: then not even its finalizers run. */
 export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher {
   readonly executionMode = "async"
   /** Its scheduler, clock, randomness and cryptography. */
@@ -148,7 +148,7 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     return this.pausedUntil > this.#world.now && !this.isKilled
   }
 
-  /** Whether it has something to run now. */
+  /** Whether it has a task to run now. */
   get isReady(): boolean {
     return this.#tasks.length > 0 && this.pausedUntil <= this.#world.now
   }
@@ -163,19 +163,19 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     task()
   }
 
-  /** Runs nothing for some milliseconds: for ever, if infinite; not any longer, if 0. */
+  /** Runs nothing for some milliseconds. Infinity: until the next call. 0: continues. */
   pause(milliseconds: number): void {
     this.pausedUntil = this.#world.now + milliseconds
   }
 
-  /** Runs nothing ever again. */
+  /** Never runs anything again. */
   kill(): void {
     this.isKilled = true
     this.#tasks = []
     this.#world.forget(this)
   }
 
-  /** Any two tasks may run in any order; a priority would only make fewer orders possible. */
+  /** Any two tasks may run in any order. Priorities would only make fewer orders possible. */
   scheduleTask(task: () => void): void {
     if (!this.isKilled) this.#tasks.push(task)
   }
@@ -184,10 +184,10 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     return this
   }
 
-  /** Nothing runs out of its turn. */
+  /** No task is run early. */
   flush(): void {}
 
-  /** Never before the first operation: Effect forgets the interruption of a fiber that yields before it has begun. */
+  /** Never before the first operation: Effect loses the interruption of a fiber that yields before it begins. */
   shouldYield({ currentOpCount }: Fiber.Fiber<unknown, unknown>): boolean {
     return this.#yields > 0 && currentOpCount > 1 && this.#world.random.chance(this.#yields)
   }
@@ -220,13 +220,13 @@ const clock = (world: World, process: Process): Clock.Clock => {
 const secureRandom = (random: Random): SecureRandom.SecureRandom["Service"] =>
   SecureRandom.make((size) => Uint8Array.from({ length: size }, () => random.below(256)))
 
-/** What programs draw from Effect's `Random`. */
+/** Effect's `Random` of programs. */
 const effectRandom = (random: Random): typeof EffectRandom.Random.Service => ({
   nextDoubleUnsafe: () => random.next(),
   nextIntUnsafe: () => Math.floor((random.next() * 2 - 1) * Number.MAX_SAFE_INTEGER)
 })
 
-/** Keyed and repeatable, and no more: there is nobody to deceive in here. */
+/** Keyed and repeatable, but not secure: a simulation has no attackers. */
 const mac = Mac.Mac.of({
   generateKey: (algorithm) => Mac.key(algorithm, new Uint8Array(32)),
   sign: (key, data) => Effect.map(Mac.toBytes(key), (bytes) => tag(bytes, data)),

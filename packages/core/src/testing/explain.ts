@@ -1,14 +1,14 @@
 /**
- * What a run did, for the person who reads why it failed: a line for each call, in the order in which they took effect.
+ * Explains a run to the reader of a failure: a line for each call, in the order in which the calls took effect.
  */
 import type { CallRecord } from "./History.ts"
 import { show } from "./kinds/Model.ts"
 import type { Simulation } from "./simulateSeed.ts"
 
-/** The last calls of a run on shared objects, those that were never answered last. */
+/** The last calls of a run on shared objects. Calls without a reply come last. */
 export const explain = ({ history, nameOf }: Simulation, linesMax: number): ReadonlyArray<string> => {
   const changes = new Set(history.journal.map(({ sequence, session }) => `${session}:${sequence}`))
-  // A read is as of an index: it stands after the change that has it.
+  // A read has the index of the last change that it saw, and is shown after it.
   const place = ({ index = Infinity, sequence, session }: CallRecord): number =>
     changes.has(`${session}:${sequence}`) ? index : index + 0.5
   return history.records

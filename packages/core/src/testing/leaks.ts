@@ -1,7 +1,7 @@
-/** What must be left of a manager when all its clients have gone: nothing but what was to stay. */
+/** The leaks of a manager whose clients have all gone. Only permanent objects may be left. */
 import type { Engine } from "../engine/Engine.ts"
 
-/** Sessions, grants, waiters and objects that should have gone with the last client, as sentences. */
+/** The sessions, grants, waiters and objects that should have ended with the last client, as sentences. */
 export const leaks = ({ state }: Engine): ReadonlyArray<string> => {
   const left: Array<string> = []
   for (const id of state.sessions.keys()) left.push(`session ${id} has not ended, though its client has`)
@@ -11,9 +11,9 @@ export const leaks = ({ state }: Engine): ReadonlyArray<string> => {
     }
     if (id === 0) continue
     if (waiting > 0) left.push(`${kind.name} #${id} still has ${waiting} waiters`)
-    // References that are left stand in values of objects that stay: the invariants have counted them.
+    // The remaining references are in values of permanent objects. The invariants have counted them.
     if (references === 0 && (name === undefined || (!keep && kind.pristine(value)))) {
-      left.push(`${kind.name} #${id} is still there, though nobody refers to it`)
+      left.push(`${kind.name} #${id} still exists, though nothing refers to it`)
     }
   }
   return left

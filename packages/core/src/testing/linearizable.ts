@@ -1,15 +1,16 @@
 /**
- * Linearizability of a short history, by search, without looking at indexes: the check of the check.
+ * Checks the linearizability of a short history by search, without indexes: the tests compare `certify` with it.
  *
- * The search of Wing and Gong with Lowe's memory: of the calls that had begun before the first pending one completed,
- * any may come next; a set of done calls with a state that was met before is not tried again. It is exponential in the
- * number of concurrent calls: a few hundred calls of a few clients, of one object. `certify` has no such bound.
+ * The search is Wing and Gong's with Lowe's memory. Each call that began before the first pending call completed may
+ * come next. A set of done calls with a state that was met before is not tried again. The search is exponential in the
+ * number of concurrent calls: it is for a few hundred calls of a few clients on one object. `certify` has no such
+ * bound.
  */
 import type { CallRecord } from "./History.ts"
 import { type Model, sameReply } from "./kinds/Model.ts"
 
 /**
- * Whether some order of the calls explains every outcome and respects their times, all of one clock. A call without
+ * Whether an order of the calls explains every outcome and respects their times, which are of one clock. A call without
  * an outcome may have taken effect at any time after it began, or never.
  *
  * The index of a record serves only as the name of its change, which tokens and versions repeat. An open change whose
@@ -26,7 +27,7 @@ export const linearizable = (records: ReadonlyArray<CallRecord>, initial: Model)
     const known = `${done.map(Number).join("")} ${JSON.stringify(model.state())}`
     if (met.has(known)) return false
     met.add(known)
-    // Whoever began after a pending call had completed cannot come before it.
+    // A call that began after a pending call had completed cannot come before it.
     const horizon = calls.reduce(
       (earliest, { complete = Infinity }, i) => done[i] ? earliest : Math.min(earliest, complete),
       Infinity
@@ -42,7 +43,7 @@ export const linearizable = (records: ReadonlyArray<CallRecord>, initial: Model)
   return search(initial, 0)
 }
 
-/** The states in which a call may leave the object, if it is the next one. */
+/** The possible states of the object after a call, if the call is the next one. */
 const outcomes = (model: Model, record: CallRecord): ReadonlyArray<Model> => {
   const { outcome } = record
   const call = { ...record, index: record.index ?? NaN }

@@ -2,7 +2,7 @@
 import { specimens } from "./kinds/index.ts"
 import type { MakeModel } from "./kinds/Model.ts"
 
-/** How an object of a kind should behave, by the name of the kind. */
+/** The model of each kind, by the name of the kind. */
 export const models: Readonly<Record<string, MakeModel>> = Object.fromEntries(
   specimens.map(({ kind, model }) => [kind.name, model])
 )

@@ -1,6 +1,6 @@
 /**
- * Runs the inputs of a run again, in other engines: the state and the outputs of a manager are a function of its inputs
- * (I1), and saving and loading it in between changes nothing.
+ * Runs the inputs of a run again in other engines: the state and the outputs of a manager are a function of its inputs
+ * (I1), and an engine that is saved and loaded in between has the same.
  */
 import * as Checkpoint from "../engine/Checkpoint.ts"
 import { Engine, type EngineOptions } from "../engine/Engine.ts"
@@ -8,19 +8,21 @@ import { Malformed } from "../engine/Format.ts"
 import type { Input } from "../engine/Inputs.ts"
 import * as StateHash from "../engine/StateHash.ts"
 
-/** A run, and how to run it again. */
+/** A run, and the options of its repetition. */
 export interface Rerun {
   /** The engine that ran, in its last state. */
   readonly engine: Engine
   readonly options: EngineOptions
   readonly inputs: ReadonlyArray<Input>
-  /** Before which of the inputs a second engine is loaded. */
+  /** The index of the input before which a second engine is loaded. */
   readonly loadedBefore: number
   /** Sees each engine before its first input, to tamper with it. */
   readonly onEngine: (engine: Engine) => void
 }
 
-/** The differences of an engine that gets the same inputs, and of one that is loaded from it in between: as sentences. */
+/**
+ * The differences of an engine that gets the same inputs, and of one that is loaded from it in between, as sentences.
+ */
 export const rerun = ({ engine, inputs, loadedBefore, onEngine, options }: Rerun): ReadonlyArray<string> => {
   const again = new Engine(options)
   onEngine(again)
@@ -44,7 +46,7 @@ export const rerun = ({ engine, inputs, loadedBefore, onEngine, options }: Rerun
   ]
 }
 
-/** One step, and what the engine said. */
+/** One step, and the outputs of the engine. */
 const next = (engine: Engine, input: Input): string => {
   engine.step(input)
   return JSON.stringify(engine.takeOutputs())

@@ -1,9 +1,9 @@
 /**
- * For tests of programs that share objects: runs a program with its processes in one thread, once for each seed, with
- * another order of events and other faults every time. What one run in a thousand does wrong in production, a seed
- * does wrong always.
+ * Tests programs that share objects: runs a program with its processes in one thread, once for each seed, with another
+ * order of events and other faults each time. A bug of one run in a thousand in production happens in every run of a
+ * seed.
  *
- * It runs what `runMain` runs, a main program and its tasks; `Process.spawn` starts a simulated process.
+ * It runs a main program and its tasks, as `runMain` does. `Process.spawn` starts a simulated process.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -17,51 +17,51 @@ import { Random } from "./Random.ts"
 import { programWith, type SimulatedServices, type SimulatedTasks } from "./SimulatedProcesses.ts"
 import { simulateSeed, type Simulation } from "./simulateSeed.ts"
 
-/** How a program is simulated. */
+/** The options of a simulation. */
 export interface SimulateOptions {
-  /** How many seeds, and so runs. Default 100. */
+  /** The number of seeds. Each seed is a run. Default 100. */
   readonly seeds?: number | undefined
   /** The first seed. Default 1. */
   readonly from?: number | undefined
-  /** What its processes can be asked to run, as for `runMain`. */
+  /** The tasks of its processes, as for `runMain`. */
   readonly tasks?: SimulatedTasks | undefined
   /**
-   * What may happen, besides that everything happens in any order. Default: `harmlessFaults`. Add `kill` and `cut` for
-   * a program that survives the death of a process and the loss of its connection; they strike the processes that the
-   * main program starts, never itself.
+   * The faults that may happen; besides, events happen in any order. Default: `harmlessFaults`. Add `kill` and `cut`
+   * for a program that survives the death of a process and the loss of its connection. They strike the processes that
+   * the main program starts, never the main program.
    */
   readonly faults?: ReadonlyArray<FaultName> | undefined
   /** Bounds other than the defaults. A handshake has no deadline unless it is given here. */
   readonly limits?: Partial<Limits> | undefined
-  /** Tasks of the scheduler after which a run counts as endless. Default 100 000. */
+  /** The number of tasks of the scheduler after which a run counts as endless. Default 100,000. */
   readonly stepsMax?: number | undefined
 }
 
 /**
- * Faults that change only when things happen: links are slow, and deliver pieces; processes pause; timers go off
- * early. And `cancel`, which interrupts nothing but what `cancellable` runs.
+ * Faults that change only the time of events: links are slow and deliver pieces, processes pause, timers fire early.
+ * And `cancel`, which interrupts only the effects that `cancellable` runs.
  */
 export const harmlessFaults: ReadonlyArray<FaultName> = ["delay", "split", "pause", "rush", "cancel"]
 
-/** What all runs together were. */
+/** A summary of all runs. */
 export interface Simulated {
   readonly seeds: number
-  /** How many of the runs differ from each other. */
+  /** The number of different runs. */
   readonly different: number
-  /** Tasks of the scheduler. */
+  /** The number of tasks of the scheduler. */
   readonly steps: number
-  /** Faults that happened. */
+  /** The number of faults that happened. */
   readonly faults: FaultCounts
 }
 
-/** A seed with which the program fails. The same seed makes the same run. */
+/** A seed for which the program fails. The same seed makes the same run. */
 export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("SimulationFailed", {
   seed: Schema.Int,
-  /** What was wrong, as sentences. */
+  /** The violations, as sentences. */
   violations: Schema.Array(Schema.String),
   /** The last calls of the run, in the order in which they took effect. */
   calls: Schema.Array(Schema.String),
-  /** What the main program failed with, if it did. */
+  /** The failure of the main program, if it failed. */
   cause: Schema.optional(Schema.Unknown)
 }) {
   override get message(): string {
@@ -74,13 +74,13 @@ export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("Si
 }
 
 /**
- * Runs a program once for each seed, and fails with the first run in which the main program fails (a failed assertion
- * is such a failure), waits for ever, or does not end. What the manager did is certified besides.
+ * Runs a program once for each seed, and fails with the first run in which the main program fails (also by a failed
+ * assertion), waits for ever, or does not end. It also certifies the history of the manager.
  *
- * The seed decides all that is left open: which fiber of which process runs next, Effect's `Clock` and `Random`, and
- * the faults. Time is simulated, so an hour of sleep takes none. Whatever else the program uses must be as
- * deterministic: files, sockets and timers other than Effect's are not there. When a seed fails it is run again, and
- * if that run was another one, the error says so.
+ * The seed decides which fiber of which process runs next, the results of Effect's `Clock` and `Random`, and the
+ * faults. Time is simulated, so an hour of sleep takes no real time. Everything else that the program uses must be
+ * deterministic, too: no files, no sockets, and no timers other than Effect's. A seed that fails is run again, and the
+ * error says if the second run differs from the first.
  *
  * **Cancellation** Between two runs.
  *
@@ -116,13 +116,13 @@ export const simulate = <A, E>(
 
 // internals
 
-/** Calls that a failure shows. */
+/** The number of calls that a failure shows. */
 const callsMax = 30
 
-/** Processes that meet faults; later ones meet none. */
+/** The number of processes that have faults. Later ones have none. */
 const facingFaults = 8
 
-/** Runs have some hundred steps, or some thousand: the faults of a seed are spread over one of these. */
+/** The steps over which the faults of a seed are spread: runs have some hundred steps, or some thousand. */
 const faultSteps = [50, 200, 1_000]
 
 const notRepeatable = "A second run of this seed went another way: something in the program is not decided by it, " +
@@ -131,7 +131,7 @@ const notRepeatable = "A second run of this seed went another way: something in 
 const mistake = (option: string, what: string, given: number): Effect.Effect<never> =>
   Effect.die(new RangeError(`${option} must be a whole number ${what}, not ${given}`))
 
-/** One run: what became of it, and everything that was wrong. */
+/** One run, and its failure if it failed. */
 const runSeed = <A, E>(
   main: Effect.Effect<A, E, SimulatedServices>,
   options: SimulateOptions,

@@ -1,7 +1,7 @@
 /**
- * A program of several processes and their manager, in one thread and under a seed: the real server, the real
- * connections and proxies, over links that are slow, cut and full of pieces, between processes that are paused and
- * killed. What the program did is certified afterwards. The same seed gives the same run.
+ * Runs a program of several processes and their manager in one thread. Server, connections and proxies are the real
+ * ones. A seed decides the order of events and the faults: links are slow, cut, and deliver pieces; processes are
+ * paused and killed. The history of the run is certified afterwards. The same seed gives the same run.
  *
  * ```text
  *   program(client) ─► Manager ─► connection ─► recorder ─► link ─► server ─► engine ─► monitor
@@ -36,62 +36,62 @@ import { type Process, World } from "./World.ts"
 
 export type { Client, Ended, Program, Started } from "./SimulatedClients.ts"
 
-/** How a program is simulated for one seed. */
+/** The options of a run. */
 export interface SimulationOptions {
-  /** Decides everything that is left open: the order of tasks, the faults, what the clients draw. */
+  /** Decides the order of tasks, the faults, and the choices of the clients. */
   readonly seed: number
-  /** Client processes. Default 3. */
+  /** The number of client processes. Default 3. */
   readonly clients?: number | undefined
   /** Names of the client processes, by their numbers. Default: `client 0` and so on. */
   readonly names?: ReadonlyArray<string> | undefined
-  /** The first so many clients meet no faults. Default 0. */
+  /** The number of first clients that have no faults. Default 0. */
   readonly steady?: number | undefined
-  /** How many processes are started again after they were killed or cut off. Default 2. */
+  /** The number of processes that are started again after they were killed or cut off. Default 2. */
   readonly restarts?: number | undefined
-  /** What goes wrong. Default: drawn from the seed. */
+  /** The faults. Default: drawn from the seed. */
   readonly faults?: ReadonlyArray<Fault> | undefined
   readonly limits?: Partial<Limits.Limits> | undefined
-  /** The kinds the manager knows. Default: all. */
+  /** The kinds of the manager. Default: all. */
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
-  /** How probable it is that a fiber yields before an operation. Default: drawn from the seed. */
+  /** The probability that a fiber yields before an operation. Default: drawn from the seed. */
   readonly yields?: number | undefined
-  /** Tasks after which a run counts as endless. Default 100 000. */
+  /** The number of tasks after which a run counts as endless. Default 100,000. */
   readonly stepsMax?: number | undefined
-  /** Sees the engine before its first input, to tamper with it. */
+  /** Called with the engine before its first input: a test can change it. */
   readonly onEngine?: ((engine: Engine) => void) | undefined
-  /** Sees each connection before its first call, to tamper with it. */
+  /** Called with each connection before its first call: a test can change it. */
   readonly onConnection?: ((connection: Connection) => void) | undefined
 }
 
-/** What became of a run. */
+/** The result of a run. */
 export interface Simulation {
   readonly seed: number
-  /** Everything that does not hold, as sentences. Empty: the run was correct. */
+  /** The violations, as sentences. Empty if the run was correct. */
   readonly violations: ReadonlyArray<string>
   readonly history: Required<History>
-  /** The faults that really happened. */
+  /** The faults that happened. */
   readonly faults: FaultCounts
-  /** The steps before which they happened. */
+  /** The steps before which the faults happened. */
   readonly faultsAt: ReadonlyArray<number>
-  /** Tasks that ran. */
+  /** The number of tasks that ran. */
   readonly steps: number
   /** Simulated time that passed, in milliseconds. */
   readonly milliseconds: number
-  /** Equal for equal runs: it stands for the order of all tasks and the engine's last state. */
+  /** A hash of the order of all tasks and of the last state of the engine: equal for equal runs. */
   readonly trace: string
-  /** A shared object for people: its kind and name, or its number if it has none or has gone. */
+  /** A shared object as text: its kind and name, or its id if it has no name or is gone. */
   readonly nameOf: (object: number) => string
 }
 
-/** Steps within which the faults of a seed are spread. */
+/** The steps over which the faults of a seed are spread. */
 const faultSteps = 1_500
 
-/** Simulates a program in several client processes, with everything its seed makes go wrong, and certifies it. */
+/** Simulates a program in several client processes with the faults of a seed, and certifies it. */
 export const simulateSeed = (program: Program, options: SimulationOptions): Simulation => {
   const { clients: count = 3, names = [], onConnection = () => {}, restarts = 2, seed, steady = 0 } = options
   const { stepsMax = 100_000 } = options
   const random = new Random(~seed)
-  // How eagerly fibers yield is drawn too: some bugs need a step between any two operations.
+  // The probability of a yield is drawn, too: some bugs need a step between any two operations.
   const drawnYields = random.pick([0, 1 / 16, 1 / 3])
   const { yields = drawnYields } = options
   const faults = options.faults ?? drawFaults(random, Math.min(steady, count - 1), count, faultSteps)
@@ -125,7 +125,7 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
     faultsAt: clients.struckAt,
     steps: world.steps,
     milliseconds: world.elapsed,
-    // A violation may have stopped the server in the middle of a step, which has no state to hash.
+    // A violation may have stopped the server in the middle of a step. Its state is then inconsistent, and not hashed.
     trace: `${(world.trace >>> 0).toString(16)}-${violations.length === 0 ? StateHash.hash(engine.state) : "stopped"}`,
     nameOf: (object) => describe(engine, object)
   }
@@ -133,11 +133,11 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
 
 // internals
 
-/** A defect of a task is the end of the run. */
+/** A defect of a task ends the run. */
 const runWorld = (world: World, stepsMax: number, before: () => boolean) =>
   Effect.runSyncExit(Effect.sync(() => world.run(stepsMax, before)))
 
-/** The server in its process, with everything written down that it does. */
+/** The server in its process, with a record of its inputs, outputs and journal. */
 const startServer = (
   world: World,
   serverProcess: Process,
