@@ -1,6 +1,7 @@
 /**
  * Pools whose workers are killed and frozen at random, and whose calls are interrupted at random instants. Every call
- * must end once. No attempt of a task may run twice. Finalizers run, other calls are unharmed, and no process is left.
+ * must end once, and no attempt of a task may run twice. Finalizers run, other calls are unharmed, and no process is
+ * left.
  *
  *     npm run chaos -- [--tasks N] [--interruptions N] [--workers N] [--seed N]
  */
@@ -79,7 +80,7 @@ const injectFaults = Effect.fnUntraced(
   }
 )
 
-/** Calls tasks while workers are killed and frozen. Returns what it found wrong. */
+/** Calls tasks while workers are killed and frozen. Returns the violations. */
 const underFaults = Effect.fnUntraced(function*({ seed, tasks, workers }: Options, log: string) {
   const random = new Random(seed)
   const counts = { killed: 0, frozen: 0 }
@@ -127,7 +128,7 @@ const underFaults = Effect.fnUntraced(function*({ seed, tasks, workers }: Option
   return wrong
 })
 
-/** Interrupts calls, among others that are not interrupted. Returns what it found wrong. */
+/** Interrupts some calls among others. Returns the violations. */
 const underInterruptions = Effect.fnUntraced(function*({ interruptions, seed, workers }: Options, log: string) {
   const random = new Random(seed + 1)
   const wrong: Array<string> = []
@@ -150,7 +151,7 @@ const underInterruptions = Effect.fnUntraced(function*({ interruptions, seed, wo
       })
     const ids = Array.from({ length: interruptions }, (_, id) => id)
     yield* Effect.forEach(ids, one, { concurrency: workers * 4, discard: true })
-    // Each interruption ended after the finalizers of its task: there is nothing to wait for.
+    // Each interruption ended after the finalizers of its task, so there is nothing to wait for.
     const { began, ended: finalized } = TaskLog.read(log)
     for (const id of began.keys()) if (!finalized.has(id)) wrong.push(`task ${id} began and was not finalized`)
     wrong.push(...TaskLog.repeated({ began, ended: finalized }))

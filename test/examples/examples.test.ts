@@ -1,4 +1,4 @@
-/** Every example prints what its header says, as a person starts it: with real processes. */
+/** Every example runs as its user starts it, with real processes, and prints the lines of its header. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
@@ -18,7 +18,7 @@ const names = readdirSync(folder).filter((name) => /^\d/.test(name))
 
 const sourceOf = (name: string): string => readFileSync(join(folder, name), "utf8")
 
-/** What a program prints; it is a failure when it prints errors or fails. */
+/** Returns the output of a program. Fails if the program fails or prints errors. */
 const run = (name: string, { args }: Run): Promise<string> =>
   new Promise((resolve, reject) => {
     const program = [...process.execArgv, join(folder, name), ...args]

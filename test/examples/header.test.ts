@@ -1,4 +1,4 @@
-/** The notation of the examples' headers says what it means, and no more. */
+/** The notation of the examples' headers matches exactly the outputs that it describes. */
 import { assert, describe, it } from "vitest"
 import { matches, runsOf } from "./header.ts"
 
@@ -20,21 +20,21 @@ const source = `/**
 const output = (...lines: ReadonlyArray<string>) => lines.map((line) => `${line}\n`).join("")
 
 describe("the header of an example", () => {
-  it("has commands, and what each prints", () => {
+  it("has commands, and the output of each", () => {
     assert.deepStrictEqual(runsOf(source), [{ args: ["3", "4"], lines: ["three", "four"] }, {
       args: [],
       lines: ["none"]
     }])
   })
 
-  it("stands for exactly its lines, in their order", () => {
+  it("matches exactly its lines, in their order", () => {
     assert.isTrue(matches(["a", "b (c)"], output("a", "b (c)")))
     for (const other of [output("b (c)", "a"), output("a"), output("a", "b (c)", "d"), output("a", "b c"), ""]) {
       assert.isFalse(matches(["a", "b (c)"], other), other)
     }
   })
 
-  it("has names for what is free, which stand for one text", () => {
+  it("has names for free parts, each of which stands for one text", () => {
     assert.isTrue(matches(["<x> then <y>", "again <x>"], output("1.5 then 2", "again 1.5")))
     assert.isFalse(matches(["<x> then <y>", "again <x>"], output("1.5 then 2", "again 2")))
     assert.isFalse(matches(["<x>"], output("two words")))

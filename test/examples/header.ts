@@ -1,7 +1,7 @@
 /**
- * What the header of an example says that it prints.
+ * The output of an example according to its header.
  *
- * The first comment of an example shows, indented, a command and what it writes to standard output:
+ * The first comment of an example shows, indented, a command and its standard output:
  *
  *     $ npm run example examples/NN_name.ts ARGUMENT
  *     a line as it is printed
@@ -13,7 +13,7 @@
  * with `~` that follow one another are printed in any order.
  */
 
-/** A command and what it prints. */
+/** A command and its output. */
 export interface Run {
   readonly args: ReadonlyArray<string>
   readonly lines: ReadonlyArray<string>
@@ -31,7 +31,7 @@ export const runsOf = (source: string): ReadonlyArray<Run> => {
   return runs
 }
 
-/** Whether this output is one that these lines stand for. */
+/** Whether the expected lines match an output. */
 export const matches = (expected: ReadonlyArray<string>, output: string): boolean =>
   output.endsWith("\n") && follows(expected, output.slice(0, -1).split("\n"), new Map())
 
@@ -48,14 +48,14 @@ const follows = (expected: ReadonlyArray<string>, lines: ReadonlyArray<string>, 
   })
 }
 
-/** Which of the expected lines may come next. */
+/** The expected lines that may come next. */
 const nextOf = (expected: ReadonlyArray<string>): ReadonlyArray<number> => {
   if (expected.length === 0) return []
   const end = expected.findIndex((line) => !line.startsWith("~ "))
   return end === 0 ? [0] : [...(end === -1 ? expected : expected.slice(0, end)).keys()]
 }
 
-/** The names, with those that this line tells; nothing if it is another line. */
+/** The names with those that this line adds. Undefined if the line does not match. */
 const bind = (expected: string, line: string, names: Names): Names | undefined => {
   const parts = expected.split(/<(\w+)>/)
   const own = parts.filter((_, i) => i % 2 === 1)

@@ -1,4 +1,4 @@
-/** A module as a library of a user has it: everything is exported, so that its declarations must be writable. */
+/** A module of a user's library. Everything is exported, so the compiler must be able to write its declarations. */
 import {
   Manager,
   ManagerError,

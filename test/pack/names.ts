@@ -1,6 +1,6 @@
 /**
- * Every export of every public module, and every method of every shared object: a user's compiler must be able to name
- * all types in them, or it writes no declarations for a program that exports what they return.
+ * Every export of every public module, and every method of every shared object. A user's compiler must be able to name
+ * all their types. Otherwise it writes no declarations for a program that exports a result of them.
  */
 import {
   Limits,
@@ -54,7 +54,7 @@ export const exported = [
   { ...Testing }
 ] as const
 
-/** What is under it belongs to the library. */
+/** The folder of the library. */
 const id = "~@effect-multiprocessing/core/Shared"
 
 export const array = ({ [id]: _, ...methods }: SharedArray.SharedArray<"uint8">) => methods

@@ -1,7 +1,8 @@
 /**
- * What a client said and heard, on disk before it goes out: so that it survives the client's being killed (S-31).
+ * A log of all bytes that a client sends and receives. Bytes are on disk before they are sent or read, so that the log
+ * survives the death of the client (S-31).
  *
- * A wireLog is a file of entries: direction, monotonic time, bytes. Played back, it goes through the same recorder that
+ * A wire log is a file of entries: direction, monotonic time, bytes. It is replayed through the same recorder that
  * listens to links in memory.
  */
 import { Recorder } from "#core/testing/Recorder.ts"
@@ -11,7 +12,7 @@ import { closeSync, openSync, readFileSync, writevSync } from "node:fs"
 
 const headerBytes = 13
 
-/** Writes everything that passes over a link to a file, before it passes. */
+/** Writes all bytes of a link to a file before they are sent or read. */
 export const record = (link: Link.Link, path: string) =>
   Effect.map(
     Effect.acquireRelease(Effect.sync(() => openSync(path, "w")), (file) => Effect.sync(() => closeSync(file))),
@@ -41,7 +42,7 @@ export const record = (link: Link.Link, path: string) =>
     }
   )
 
-/** What the client of a wireLog said and heard. A wireLog that ends in the middle of an entry was cut by its client's death. */
+/** Replays a wire log. The last entry may be incomplete if the client was killed while it wrote. */
 export const play = (path: string, client: string): Recorder => {
   const wireLog = readFileSync(path)
   let now = 0

@@ -1,6 +1,6 @@
 /**
- * A stress run on real processes: workers use every kind at once, some are killed on the way, and afterwards the
- * manager's journal and the clients' wireLogs are certified (S-31).
+ * A stress run on real processes. Workers use several kinds at once, and some are killed. Afterwards the manager's
+ * journal and the clients' wire logs are certified (S-31).
  *
  *     npm run stress -- [--workers N] [--operations N] [--kills N] [--seed N]
  */
@@ -37,7 +37,7 @@ const options = Effect.try({
   catch: (error) => new BadUsage({ message: error instanceof Error ? error.message : usage })
 })
 
-/** Runs the workers; answers the wireLogs of all of them, the killed ones too. */
+/** Runs the workers. Returns the wire logs of all workers, also of the killed ones. */
 const strain = Effect.fnUntraced(
   function*(folder: string, { kills, operations, seed, workers }: Effect.Success<typeof options>) {
     const budget = yield* Budget
@@ -51,7 +51,7 @@ const strain = Effect.fnUntraced(
     })
     const running = yield* Effect.all(Array.from({ length: workers }, () => start), { concurrency: 2 })
 
-    // One is killed each time an equal part of the work is done, and another takes its place.
+    // After each equal part of the work a worker is killed, and another one replaces it.
     const killer = Effect.fnUntraced(function*(number: number) {
       yield* budget.until((left) => left < operations * (1 - number / (kills + 1)))
       const victim = yield* Random.nextIntBetween(0, workers - 1)
@@ -79,7 +79,9 @@ const strain = Effect.fnUntraced(
   }
 )
 
-/** Removes what was shared and says what is left in the manager besides this session. */
+/**
+ * Removes the shared objects, and returns the counts of everything that is left in the manager besides this session.
+ */
 const leftOver = Effect.gen(function*() {
   const manager = yield* Manager.Manager
   for (const object of yield* shared) yield* manager.remove(object)

@@ -1,4 +1,6 @@
-/** What the workers of a stress run share and do: every kind, contended, until the budget is used up. */
+/**
+ * The workload of a stress run: its workers contend for shared objects of several kinds until the budget is used up.
+ */
 import {
   Link,
   Manager,
@@ -14,7 +16,7 @@ import { NodeCrypto, NodeSocket } from "@effect/platform-node"
 import { Effect, Layer, Option, Random, Schema } from "effect"
 import { record } from "./WireLog.ts"
 
-/** Operations left to do. Kept apart from what is certified, so that a worker takes many at a time. */
+/** The number of operations that are left. It is not certified, so a worker takes many at a time. */
 export class Budget extends SharedRef.Service<Budget>()("stress/Budget", { schema: Schema.Int, initial: 0 }) {}
 
 class Count extends SharedRef.Service<Count>()("stress/Count", { schema: Schema.Int, initial: 0 }) {}
@@ -29,13 +31,13 @@ class Gate extends SharedLock.Service<Gate>()("stress/Gate") {}
 
 const layerShared = Layer.mergeAll(Count.layer, Guarded.layer, Board.layer, Cells.layer, Items.layer, Gate.layer)
 
-/** Everything the workers share, for removing it at the end. */
+/** All shared objects, to be removed at the end. */
 export const shared = Effect.all([Budget, Count, Guarded, Board, Cells, Items, Gate])
 
-/** The layers of everything that is shared. */
+/** The layers of all shared objects. */
 export const layerAll = Layer.merge(Budget.layer, layerShared)
 
-/** Works until the budget is used up, recording every call on a wireLog. */
+/** Works until the budget is used up, and records every call on a wire log. */
 export const Strain = Task.make("Strain", { payload: { wireLog: Schema.String, seed: Schema.Int } })
 
 /** The tasks of a stress run. */
@@ -45,8 +47,8 @@ const fibers = 16
 const ticket = 25
 
 /**
- * A few calls on one of the objects, chosen at random; answers how many. Every item is offered before one is taken, so
- * that nobody waits for ever, whoever is killed.
+ * Makes a few calls on one of the objects, chosen at random, and returns their number. Every fiber offers an item
+ * before it takes one, so that no call waits for ever when workers are killed.
  */
 const work = Effect.gen(function*() {
   const [count, guarded, board, cells, items, gate] = yield* Effect.all([Count, Guarded, Board, Cells, Items, Gate])
@@ -67,7 +69,7 @@ const work = Effect.gen(function*() {
     [2, Effect.andThen(offer, items.take)],
     [3, Effect.andThen(offer, items.process(() => Effect.void))],
     [3, Effect.andThen(offer, Effect.scoped(Effect.flatMap(items.takeLease, (lease) => lease.ack)))],
-    // Interrupted while it waits, or while the item is on its way.
+    // Interrupted while it waits, or while the item is under way.
     [
       3,
       Effect.andThen(
@@ -104,7 +106,7 @@ const layerLogged = (wireLog: string) =>
     })
   ).pipe(Layer.provide(Layer.provideMerge(NodeCrypto.layerMac, NodeCrypto.layerSecureRandom)))
 
-/** What the workers do. */
+/** The handlers of the tasks. */
 export const tasks = Tasks.toLayer({
   Strain: Effect.fn(function*({ seed, wireLog }) {
     const budget = yield* Budget

@@ -1,5 +1,5 @@
 /**
- * An engine driven by hand: inputs one by one, every step judged by the invariants, everything kept for a replay.
+ * An engine with inputs by hand. The invariants are checked after every step, and all inputs are kept for a replay.
  */
 import * as Checkpoint from "#core/engine/Checkpoint.ts"
 import { Engine } from "#core/engine/Engine.ts"
@@ -23,7 +23,7 @@ export const value = (n: number): Cell => cell(JSON.stringify(n))
 /** A stored handle. */
 export const handleOf = (...handles: ReadonlyArray<ObjectId>): Cell => ({ text: "\"handle\"", handles })
 
-/** An engine and what it has said. */
+/** An engine and its outputs. */
 export class EngineHarness {
   readonly engine: Engine
   readonly inputs: Array<Input> = []
@@ -34,14 +34,14 @@ export class EngineHarness {
   readonly #monitor = new Monitor()
   readonly #records = new Map<string, ReadonlyArray<CallRecord>>()
 
-  /** An engine that knows some kinds more than the standard ones. */
+  /** A harness of an engine with more kinds than the standard ones. */
   constructor(limits: Partial<EngineLimits> = {}, more: ReadonlyArray<AnyKind> = []) {
     this.#limits = { ...defaults, ...limits }
     this.#kinds = [...kinds, ...more]
     this.engine = this.#newEngine(this.journal)
   }
 
-  /** One step; throws if it broke an invariant. Answers what it said. */
+  /** Makes one step, and returns its outputs. Throws if it broke an invariant. */
   step(input: Input): ReadonlyArray<Output> {
     this.inputs.push(input)
     const before = this.engine.state.index
@@ -54,7 +54,7 @@ export class EngineHarness {
     return outputs
   }
 
-  /** As `step`, for inputs that are answered again on purpose, which the monitor takes for a second answer. */
+  /** `step` for an input whose reply is repeated on purpose, which the monitor would report as a second reply. */
   again(input: Input): ReadonlyArray<Output> {
     this.engine.step(input)
     const outputs = this.engine.takeOutputs()
@@ -86,7 +86,7 @@ export class EngineHarness {
     return StateHash.hash(this.engine.state)
   }
 
-  /** Another engine, given the same inputs (I1). Before some of them it is saved, and another one loaded in its place. */
+  /** Another engine that gets the same inputs (I1). Before some of them it is saved, and replaced by a loaded one. */
   replay(isReloadedBefore: (input: number) => boolean = () => false): {
     readonly hash: string
     readonly outputs: ReadonlyArray<Output>
@@ -101,7 +101,7 @@ export class EngineHarness {
     return { hash: StateHash.hash(engine.state), outputs }
   }
 
-  /** What an engine saves, as text, loaded into another one; throws if that is in another state. */
+  /** An engine that is loaded from the saved text of another one. Throws if their states differ. */
   reload(engine: Engine, kinds = this.#kinds): Engine {
     const loaded = this.load(JSON.parse(JSON.stringify(Checkpoint.save(engine.state))), kinds)
     if (loaded instanceof Malformed) throw new Error(loaded.reason)
@@ -110,12 +110,12 @@ export class EngineHarness {
     return loaded
   }
 
-  /** An engine like this one in a saved state. */
+  /** An engine with the kinds and limits of this one, in a saved state. */
   load(saved: unknown, kinds = this.#kinds): Engine | Malformed {
     return Checkpoint.load({ kinds, limits: this.#limits }, saved)
   }
 
-  /** What was asked and told, for `certify` (S-31): each step is a moment. */
+  /** The history of calls and watches for `certify` (S-31). The time is the number of the step. */
   get history(): History {
     return { journal: this.journal, records: [...this.#records.values()].flat() }
   }
@@ -153,7 +153,7 @@ export class EngineHarness {
     })
   }
 
-  /** S-31: every index taken in this step stands in the journal, once and in order. */
+  /** S-31: every index of this step is in the journal, once and in order. */
   #undense(before: number): ReadonlyArray<string> {
     const { index } = this.engine.state
     const written = this.journal.slice(before).map((entry) => entry.index)
@@ -163,7 +163,7 @@ export class EngineHarness {
   }
 }
 
-/** A call whose request of so many calls was answered or cancelled. */
+/** A call whose request, of this number of calls, got a reply or was cancelled. */
 const ended = (
   record: CallRecord,
   output: Extract<Output, { readonly _tag: "Reply" | "Cancelled" }>,
@@ -191,7 +191,7 @@ export class Client {
     this.session = session
   }
 
-  /** Calls an operation by name; answers the sequence. */
+  /** Calls an operation by name. Returns the sequence. */
   call(
     object: ObjectId,
     operation: string,
@@ -201,7 +201,7 @@ export class Client {
     return this.together([[object, operation, args]], guard)
   }
 
-  /** Calls several operations, which take effect together; answers the sequence. */
+  /** Calls several operations that take effect together. Returns the sequence. */
   together(
     calls: ReadonlyArray<readonly [object: ObjectId, operation: string, args?: ReadonlyArray<Argument>]>,
     guard: ReadonlyArray<GrantId> = []
@@ -221,7 +221,7 @@ export class Client {
     return sequence
   }
 
-  /** Calls an operation and answers its outcome at once, which must be there. */
+  /** Calls an operation that must end at once. Returns its outcome. */
   get(
     object: ObjectId,
     operation: string,
@@ -231,7 +231,7 @@ export class Client {
     return this.answer(this.call(object, operation, args, guard))
   }
 
-  /** Opens an object; answers its id. */
+  /** Opens an object. Returns its id. */
   make(kind: string, name: string | null = null, options: Options = {}, ...initial: ReadonlyArray<Cell>): ObjectId {
     const flat = Object.entries(options).flat()
     const reply = this.get(0, "open", [kind, "", name, flat.length / 2, ...flat, ...initial])
@@ -247,7 +247,7 @@ export class Client {
     return reply?._tag === "Reply" ? reply.outcome : undefined
   }
 
-  /** What a call was answered: its reply, or the name of its error; `"waits"` if it was not. */
+  /** The outcome of a call: its reply, or its error as text. `"waits"` if it has none. */
   answer(sequence: number): ReadonlyArray<Argument> | string {
     const outcome = this.outcome(sequence)
     if (outcome === undefined) return "waits"
@@ -285,7 +285,7 @@ export class Client {
     this.#harness.step({ _tag: "Unwatch", session: this.session, sequence })
   }
 
-  /** What a subscription was told after its snapshot: the event and the texts of its parts. */
+  /** The events of a subscription after its snapshot: each with the texts of its parts. */
   events(sequence: number): ReadonlyArray<string> {
     return this.#harness.outputs.flatMap((output) =>
       output._tag === "Event" && output.session === this.session && output.sequence === sequence

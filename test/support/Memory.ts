@@ -1,6 +1,6 @@
 /**
- * A manager in memory whose inside can be seen: the server with its engine, and every link to it. The engine is judged
- * by its invariants after every step; a broken one stops the server, and every test with it.
+ * A manager in memory whose server, engine and links are accessible. The invariants are checked after every step of the
+ * engine. A broken one stops the server, and so fails the test.
  */
 import type { JournalEntry } from "#core/engine/Inputs.ts"
 import { Monitor } from "#core/engine/Invariants.ts"
@@ -26,20 +26,20 @@ export interface MemoryOptions {
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
   readonly journal?: ((entry: JournalEntry) => void) | undefined
   readonly commit?: Commit | undefined
-  /** Whether every step is judged, which costs the whole state each time. Default true. */
+  /** Whether the invariants are checked after every step, which visits the whole state each time. Default true. */
   readonly judged?: boolean | undefined
 }
 
 export interface ConnectOptions {
   readonly name?: string | undefined
   readonly key?: Manager.ManagerOptions["key"]
-  /** How the ends of the link are seen by their owners. */
+  /** Wraps an end of the link for its owner. */
   readonly client?: ((link: Link) => Link) | undefined
   readonly server?: ((link: Link) => Link) | undefined
   readonly deliverBytes?: ((available: number) => number) | undefined
 }
 
-/** A connection, and the knife for its link. */
+/** A connection, and a function that cuts its link. */
 export interface Connected {
   readonly manager: Manager.Manager["Service"]
   readonly cut: (reason: string) => void
@@ -49,7 +49,7 @@ export interface Memory {
   readonly server: Server.Server
   /** A client over a link of its own. */
   readonly connect: (options?: ConnectOptions) => Effect.Effect<Connected, ManagerError, Scope.Scope>
-  /** A link that the server reads, and that nobody has said anything over. */
+  /** A link that the server reads, without a client. */
   readonly dial: (options?: ConnectOptions) => Effect.Effect<MemoryLink.MemoryLinkPair, never, Scope.Scope>
 }
 
@@ -85,7 +85,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
         })
         yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the test is over")))
         yield* Effect.scoped(server.serve(options.server?.(pair.server) ?? pair.server)).pipe(
-          // After what was sent has been delivered: the server's last word says why.
+          // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.
           Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the server has ended it"), 0))),
           Effect.forkScoped
         )
@@ -108,7 +108,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
     }
   })
 
-/** Waits until something is so, a turn at a time; without progress for long it is a defect that says what was awaited. */
+/** Waits for a condition. Checks it once in each turn of the event loop, and dies with its name after many turns. */
 export const until = (what: string, condition: () => boolean): Effect.Effect<void> => {
   const look = (turns: number): Effect.Effect<void> =>
     Effect.suspend(() =>

@@ -1,6 +1,6 @@
 /**
- * A random walk over an engine. A command is a few numbers, so that a failing walk can be shrunk and replayed; what
- * they mean depends on what is there: mostly calls that make sense, now and then nonsense.
+ * A random walk over an engine. A command is a few numbers, so that a failing walk can be shrunk and replayed. Their
+ * meaning depends on the state of the engine: most of them are sensible calls, and some are nonsense.
  */
 import * as Lane from "#core/engine/Lane.ts"
 import type { Operation } from "#core/engine/Operation.ts"
@@ -10,7 +10,7 @@ import { Arbitrary, Schema } from "effect"
 import { type Client, EngineHarness, handleOf, value } from "./EngineHarness.ts"
 import { drawOpening, words } from "./openings.ts"
 
-/** What to do, out of a hundred; which of three clients does it; the seed of everything else about it. */
+/** The number of an action, below 100; the number of a client, below 3; the seed of all other choices. */
 type Command = readonly [what: number, who: number, seed: number]
 
 const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
@@ -28,7 +28,7 @@ export const run = (list: ReadonlyArray<Command>): RandomProgram => {
   return program
 }
 
-/** Small enough that the walk runs into every one of them. */
+/** Small enough that walks reach each limit. */
 const limits = {
   objectsMax: 40,
   waitersPerObjectMax: 6,
@@ -40,7 +40,7 @@ const limits = {
 
 const nonsense: ReadonlyArray<Argument> = [null, -1, 0.5, NaN, Infinity, "", "field", "__proto__", value(1)]
 
-/** An engine, its clients, and how to take the next step. */
+/** An engine and its clients. `run` makes the next step. */
 export class RandomProgram {
   readonly harness = new EngineHarness(limits)
   readonly #clients = new Map<number, Client>()
@@ -65,7 +65,7 @@ export class RandomProgram {
     }
   }
 
-  /** Ends every session, and then drops one reference more, at which the engine looks for cycles (S-23). */
+  /** Ends every session, and then drops one more reference, because the engine searches for cycles then (S-23). */
   endAll(): void {
     for (const client of this.#clients.values()) client.end()
     this.#clients.clear()
@@ -85,7 +85,7 @@ export class RandomProgram {
     const names = Object.keys(kind.operations)
     const operation = random.chance(0.02) ? "nonsense" : random.pick(names)!
     if (id === 0 && operation === "open") return this.#make(client, random)
-    // The manager's own inspection is large, and deleting is for the end of things.
+    // An inspection of the manager is large, and deletions would empty it.
     if (id === 0 && !random.chance(0.2)) return
     const { parameters, rest }: Pick<Operation<unknown>, "parameters" | "rest"> = kind.operations[operation] ??
       { parameters: [], rest: [] }
@@ -100,7 +100,7 @@ export class RandomProgram {
     if (outputs !== undefined) throw new Error(outputs)
   }
 
-  /** Calls, and says so if the call overtook somebody who waits in its lane (I4). */
+  /** Makes a call. Returns a violation if it overtook a waiter of its lane (I4). */
   #observed(
     client: Client,
     id: ObjectId,
@@ -116,7 +116,7 @@ export class RandomProgram {
     const { index } = this.harness.engine.state
     const sequence = client.call(id, operation, args, guard)
     const stay = waiters()
-    // Who takes nothing overtakes nobody.
+    // A call that takes nothing overtakes no waiter.
     return client.outcome(sequence)?._tag === "Success" && this.harness.engine.state.index > index &&
         before.some((waiter) => stay.includes(waiter))
       ? `I4: ${operation} on ${id} went past a waiter of its lane`
@@ -165,7 +165,7 @@ export class RandomProgram {
     return Array.from({ length: random.below(4) }, () => random.pick([...session.grants.keys()]) ?? random.below(30))
   }
 
-  /** Mostly one that is there, and often one that is held or waited for: there it becomes interesting. */
+  /** Mostly an existing object, and often one with holders or waiters, where more can happen. */
   #object(random: Random): ObjectId {
     if (random.chance(0.03)) return random.below(60)
     const objects = [...this.harness.engine.state.objects.values()]
@@ -173,7 +173,7 @@ export class RandomProgram {
     return random.pick(busy.length > 0 ? busy : objects)!.id
   }
 
-  /** Mostly one that is waited for or remembered. */
+  /** Mostly the sequence of a waiting or remembered request. */
   #sequence(client: Client, random: Random): number {
     const session = this.harness.engine.state.sessions.get(client.session)!
     const known = [...session.requests.keys(), ...session.watches.keys()]

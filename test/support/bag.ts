@@ -1,4 +1,4 @@
-/** The least kind that can be scanned: it holds what was put into it, named in pairs, and is emptied at once. */
+/** The smallest kind that can be scanned: it holds values by name, and all are removed at once. */
 import * as Format from "#core/engine/Format.ts"
 import { kindOf } from "#core/engine/Kind.ts"
 import * as Scan from "#core/engine/kinds/scan.ts"
@@ -48,7 +48,7 @@ export const bag = kindOf<State>()({
   ]
 })
 
-/** What a bag should do. */
+/** The model of a bag. */
 export const makeBag = (parts: Reply = [], grants = new Map(), scans = new ScanModel(grants, 2)): Model => ({
   grants,
   unguarded: new Set(["endScan"]),

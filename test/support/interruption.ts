@@ -1,13 +1,13 @@
 /**
  * Interrupts a program at every step that its scheduler takes, once each.
  *
- * Every fiber under this scheduler yields after every operation, and so do the links and the server of a manager that
- * is made under it: a step is one operation of one fiber, or one delivery of bytes. Run `n` interrupts the program
- * before step `n`, whether it runs, is about to, or waits; the last run is the one that came to its end before.
+ * Every fiber under this scheduler yields after every operation. The links and the server of a manager that is made
+ * under it do, too. So a step is one operation of one fiber, or one delivery of bytes. Run `n` interrupts the program
+ * before step `n`, whether it runs, is about to run, or waits. The last run is the one that ends before its step.
  */
 import { Effect, type Exit, Fiber, Scheduler, type Scope } from "effect"
 
-/** Runs one task after the other, in order, and can do something before one of them. */
+/** Runs tasks one after another, in order, and can call a function before one of them. */
 class Stepper implements Scheduler.Scheduler {
   readonly executionMode = "async"
   readonly #operations: number
@@ -21,7 +21,7 @@ class Stepper implements Scheduler.Scheduler {
     this.#operations = operations
   }
 
-  /** Once before an operation: after a yield the fiber first resumes and then does what it had put off. */
+  /** True once before an operation: after a yield the fiber first resumes, and then runs the operation. */
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     if (fiber.currentOpCount < this.#operations) return false
     if (!this.#yielded.has(fiber)) {
@@ -44,7 +44,7 @@ class Stepper implements Scheduler.Scheduler {
     }
   }
 
-  /** Does something before the given step, counted from now. */
+  /** Calls a function before the given step, counted from now. */
   before(step: number, then: () => void): void {
     this.#left = step
     this.#then = then
@@ -64,20 +64,20 @@ class Stepper implements Scheduler.Scheduler {
   }
 }
 
-/** What to interrupt, and what must be so afterwards. */
+/** A program to interrupt, and a check for its state afterwards. */
 export interface Interruptible<S, A, E> {
   readonly program: (subject: S) => Effect.Effect<A, E>
   readonly check: (subject: S, exit: Exit.Exit<A, E>) => Effect.Effect<void, unknown>
   /**
-   * How many operations a fiber runs before it yields. Default 1, which no scheduler of Effect's ever does: a fiber
-   * that was resumed runs some thousand.
+   * The number of operations that a fiber runs before it yields. Default 1. Under Effect's schedulers it is some
+   * thousand.
    */
   readonly operations?: number | undefined
 }
 
 /**
- * Interrupts `program` at each of its steps, with a fresh subject each time; answers how many there were. What the
- * subjects are made from is made once, under the same scheduler.
+ * Interrupts `program` at each of its steps, with a new subject each time. Returns the number of steps. `base` is made
+ * once, under the same scheduler, and all subjects are made from it.
  */
 export const forEachInterruption = <T, S, A, E, E1, E2, R1, R2>(
   base: Effect.Effect<T, E1, R1>,

@@ -1,10 +1,10 @@
-/** Links that can be held up, and links that count the messages sent over them. */
+/** Links that can be held, and links that count the messages sent over them. */
 import { Reader } from "#core/protocol/Bytes.ts"
 import { FrameSplitter } from "#core/protocol/Frame.ts"
 import { type FromClient, readFromClient } from "#core/protocol/Message.ts"
 import type { Link, LinkReader } from "#core/transport/Link.ts"
 
-/** An end whose sent bytes pile up while it is held, as when the other side does not read. */
+/** An end that keeps sent bytes while it is held, as if the other end did not read. */
 export class Holdable {
   #inner: Link | undefined
   #drained = () => {}
@@ -35,7 +35,7 @@ export class Holdable {
     this.#held = true
   }
 
-  /** Sends the piled up bytes, and tells of the drain as a transport does. */
+  /** Sends the kept bytes, and reports the drain, as a transport does. */
   release(): void {
     this.#held = false
     const pending = this.#pending
@@ -45,7 +45,7 @@ export class Holdable {
   }
 }
 
-/** An end that reads nothing while it is held, and then everything in one turn. */
+/** An end that reads nothing while it is held, and then everything in one turn of the event loop. */
 export class Deaf {
   #reader: LinkReader | undefined
   #heard: Array<number> | undefined

@@ -1,4 +1,4 @@
-/** How the directory is asked to open objects of every kind: as the samples of their specimens are, or nearly so. */
+/** Requests to the directory to open objects of every kind: those of the specimens' samples, and variations of them. */
 import type { Argument, Cell } from "#core/engine/Value.ts"
 import { isCell } from "#core/engine/Value.ts"
 import { specimens } from "#core/testing/kinds/index.ts"
@@ -6,7 +6,9 @@ import type { Opener } from "#core/testing/Workload.ts"
 import { type Random, simulateSeed } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
 
-/** The arguments of `open` without the name: kind, fingerprint, how many options, these, and the first values. */
+/**
+ * The arguments of `open` without the name: kind, fingerprint, the number of options, the options, the first values.
+ */
 type Opening = readonly [kind: string, fingerprint: Argument, size: Argument, ...ReadonlyArray<Argument>]
 
 const sampled = simulateSeed(
@@ -25,14 +27,14 @@ const openings = sampled.history.records.filter(({ operation }) => operation ===
 /** The samples of each kind. */
 const byKind = [...Map.groupBy(openings, ([kind]) => kind).values()]
 
-/** Words of options, and so the fields of records, each as often as samples have it. */
+/** The names of options, among them the fields of records, each as often as it is in samples. */
 export const words: ReadonlyArray<string> = openings.flatMap(([, , size, ...rest]) =>
   rest.slice(0, Number(size) * 2).filter((_, i) => i % 2 === 0).map(String)
 )
 
 const numbers = [1, 1, 2, 3, 3, 5, 0, -1, 0.5, 1e15, Infinity]
 
-/** Draws an opening, in most cases a good one; the first values are drawn by `value`. */
+/** Draws an opening, mostly a valid one. `value` draws the first values. */
 export const drawOpening = (random: Random, name: string | null, value: () => Cell): ReadonlyArray<Argument> => {
   const [kind, fingerprint, size, ...rest] = random.pick(random.pick(byKind))
   const drawn = rest.map((argument) =>

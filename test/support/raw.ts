@@ -1,4 +1,4 @@
-/** Talks to a server without a client: the handshake by hand, then any bytes. */
+/** Messages to a server without a client: the handshake by hand, then any bytes. */
 import { headerBytes } from "#core/protocol/Frame.ts"
 import * as Handshake from "#core/protocol/Handshake.ts"
 import * as Frames from "#core/transport/Frames.ts"
@@ -15,11 +15,11 @@ export const frame = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   return framed
 }
 
-/** What is wrong about a stranger's response. */
+/** The faults of a stranger's response. */
 export interface Lies {
   readonly version?: number | undefined
   readonly key?: Handshake.ManagerKey | undefined
-  /** The nonce of another challenge, which the proof is for. */
+  /** The nonce of another challenge, for which the proof is made. */
   readonly nonce?: string | undefined
 }
 
@@ -45,7 +45,7 @@ export const shakeHands = (
     Effect.provide(Manager.layerCrypto)
   )
 
-/** A session of hand-made frames, which ignores the frames of the server. It has ended when the server ends the link. */
+/** A session of frames by hand, which ignores the frames of the server. It ends when the server ends the link. */
 export const session = (
   link: Link
 ): Effect.Effect<{ readonly session: number; readonly ended: () => boolean }, LinkClosed, Scope.Scope> =>

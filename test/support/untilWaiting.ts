@@ -2,7 +2,7 @@ import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
 import { Effect } from "effect"
 
-/** Waits until so many calls wait in the manager for an object. */
+/** Waits until a number of calls wait in the manager for an object. */
 export const untilWaiting = (object: Remote.Shared, waiters: number) =>
   SharedLock.unguarded(Effect.flatMap(Manager.Manager, ({ inspect }) =>
     Effect.repeat(inspect, {

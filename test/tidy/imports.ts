@@ -1,6 +1,6 @@
 /**
- * The imports of source files as a graph, and what a file reaches through it. `import type` is erased before a program
- * runs; `import { type A }` is not: the module is loaded for no names.
+ * The imports of source files as a graph, and the files that a file reaches through it. `import type` is erased before
+ * a program runs. `import { type A }` is not: the module is loaded.
  */
 import { posix } from "node:path"
 
@@ -16,7 +16,7 @@ export type Import = { readonly to: string; readonly isType: boolean }
 /** The relative imports of each file. */
 export type Graph = ReadonlyMap<string, ReadonlyArray<Import>>
 
-/** Which imports count: those that load a module, or those for types, too. */
+/** The imports that count: those that load a module, or also those of types. */
 export type Followed = "loads" | "types, too"
 
 const statement = /^(?:import|export)\s+(type\s)?(?:[^;"']*?\sfrom\s+)?"(\.[^"\n]*)"/gm
@@ -35,7 +35,7 @@ export const graphOf = (sources: ReadonlyArray<Source>): Graph =>
   }))
 
 /**
- * The files that a file reaches through its imports, each with the shortest way there. A file reaches itself only
+ * The files that a file reaches through its imports, each with the shortest way to it. A file reaches itself only
  * through a cycle.
  */
 export const reachedFrom = (graph: Graph, from: string, followed: Followed): ReadonlyMap<string, string> => {
@@ -45,19 +45,19 @@ export const reachedFrom = (graph: Graph, from: string, followed: Followed): Rea
     for (const { to } of found) ways.set(to, `${way} → ${to}`)
   }
   follow(from, from)
-  // Also visits what is added meanwhile.
+  // The iteration also visits files that are added during it.
   for (const [file, way] of ways) follow(file, way)
   return ways
 }
 
-/** A border: which files must not reach which. */
+/** A border: the files of `from` must not reach the files of `to`. */
 export interface Wall {
   readonly from: (file: string) => boolean
   readonly to: (file: string) => boolean
   readonly followed: Followed
 }
 
-/** The shortest way of each file through a wall. */
+/** The shortest way of each file that passes a wall. */
 export const breaches = (graph: Graph, { followed, from, to }: Wall): ReadonlyArray<string> =>
   [...graph.keys()].filter(from).flatMap((file) =>
     [...reachedFrom(graph, file, followed)].filter(([reached]) => to(reached)).slice(0, 1).map(([, way]) => way)

@@ -1,4 +1,4 @@
-/** A kind is named by its own files and by one line of the registry: what belongs to it is there. */
+/** A kind is named by its own files and by one line of the registry. All its files exist. */
 import { kinds } from "#core/engine/kinds/index.ts"
 import { specimens } from "#core/testing/kinds/index.ts"
 import { readdirSync, readFileSync } from "node:fs"

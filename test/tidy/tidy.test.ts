@@ -1,4 +1,4 @@
-// Rules of the repository that no other tool can state.
+// Rules of the repository that no other tool can check.
 import { readdirSync, readFileSync } from "node:fs"
 import { join, relative, sep } from "node:path"
 import { assert, describe, it } from "vitest"
@@ -27,7 +27,7 @@ const files = walk(root).map((path) => ({
 const texts = files.filter(({ path }) => path !== "package-lock.json")
 const sources = files.filter(({ path }) => /^packages\/[^/]+\/src\/.*\.ts$/.test(path))
 
-/** The text with the insides of comments and strings blanked out; lines keep their numbers. */
+/** The text with the contents of comments and strings replaced by spaces. Lines keep their numbers. */
 const code = (text: string) =>
   text.replace(
     /\/\*[^]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\[^])*`/g,
@@ -75,7 +75,7 @@ describe("repository", () => {
     assert.deepStrictEqual(find(lock, /"resolved": "[^"]*:/), [])
   })
 
-  // npm leaves out what a registry does not have at hand, and `npm ci` then fails everywhere.
+  // npm omits packages that a registry mirror does not have, and `npm ci` then fails everywhere.
   it("locks the packages of every platform", () => {
     const { packages }: Lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"))
     const wanted = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))

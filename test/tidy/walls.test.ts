@@ -1,4 +1,4 @@
-// Which room of the core reaches which, through however many files. The linter sees direct imports only.
+// The borders between the folders of the core, also for transitive imports. The linter sees direct imports only.
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join, sep } from "node:path"
@@ -14,7 +14,7 @@ const graph = graphOf(
 )
 
 const isIn = (...rooms: ReadonlyArray<string>) => (file: string) => rooms.some((room) => file.startsWith(`${room}/`))
-/** Manager has a server in memory, and the barrel exports it. */
+/** Without Manager, which starts a server in memory, and without the barrel, which exports Manager. */
 const isPublic = (file: string) => !file.includes("/") && file !== "Manager.ts" && file !== "index.ts"
 
 const of = (file: string) => new Set([file, ...reachedFrom(graph, file, "loads").keys()])
@@ -98,7 +98,7 @@ describe("the graph of imports", () => {
     graphOf(Object.entries(files).map(([path, text]) => ({ path, text: `/** A file. */\n${text}\n` })))
   const wall: Omit<Wall, "followed"> = { from: isIn("proxy"), to: isIn("server") }
 
-  it("shows a way of two files through a wall", () => {
+  it("finds a way of two files through a wall", () => {
     const ways = breaches(
       fake({
         "proxy/Shared.ts": `import {\n  one,\n  type Two\n} from "./tag.ts"`,
@@ -113,7 +113,7 @@ describe("the graph of imports", () => {
     ])
   })
 
-  it("has every form of import", () => {
+  it("knows every form of import", () => {
     const forms = {
       [`import "../server/Server.ts"`]: "loads",
       [`import { type Server } from "../server/Server.ts"`]: "loads",
@@ -132,7 +132,7 @@ describe("the graph of imports", () => {
     }
   })
 
-  it("shows a cycle of type imports", () => {
+  it("finds a cycle of type imports", () => {
     const files = {
       "engine/Engine.ts": `import { step } from "./Step.ts"`,
       "engine/Step.ts": `import type { Watcher } from "./Watchers.ts"`,

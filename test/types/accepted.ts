@@ -1,4 +1,4 @@
-/** What compiles, and the types it has. */
+/** Programs that compile, and their types. */
 import {
   Manager,
   type ManagerError,
@@ -27,7 +27,7 @@ expectTypeOf(Effect.flatMap(Board, (board) => board.set({ running: false }))).to
   Effect.Effect<void, ManagerError.ManagerError, Board>
 >()
 
-// Arithmetic is there where a number is a number on the wire, too.
+// A number has arithmetic if it is also a number on the wire.
 expectTypeOf(Effect.flatMap(Count, (count) => count.increment)).toEqualTypeOf<
   Effect.Effect<number, SharedRef.OutOfBounds | ManagerError.ManagerError, Count>
 >()
@@ -41,7 +41,7 @@ expectTypeOf(Effect.flatMap(Title, (title) => title.set("new"))).toEqualTypeOf<
   Effect.Effect<void, ManagerError.ManagerError, Title>
 >()
 
-// Work on a delivery keeps its errors, and the scope of the delivery is no need of the caller.
+// Work on a delivery keeps its errors, and the caller needs no scope for the delivery.
 expectTypeOf(jobs.process((n) => Effect.andThen(Effect.scope, Effect.as(Count, n)))).toEqualTypeOf<
   Effect.Effect<number, SharedQueue.QueueClosed | SharedQueue.LeaseLost | ManagerError.ManagerError, Count>
 >()
@@ -49,14 +49,14 @@ expectTypeOf(Effect.succeed(1).pipe(lock.withLock)).toEqualTypeOf<
   Effect.Effect<number, SharedLock.AlreadyHeld | SharedLock.LockLost | ManagerError.ManagerError>
 >()
 
-// An object without a name needs a scope, and a layer provides one with a name.
+// An object without a name needs a scope. A layer provides an object with a name.
 expectTypeOf<Effect.Services<ReturnType<typeof makeAnonymous>>>().toEqualTypeOf<Manager.Manager | Scope.Scope>()
 const makeAnonymous = () => SharedQueue.make({ item: Schema.Int })
 expectTypeOf(Jobs.layer).branded.toEqualTypeOf<
   Layer.Layer<Jobs, Layer.Error<typeof Jobs.layer>, Manager.Manager>
 >()
 
-// The layer of a group needs what its handlers need, and nothing else, however they are written.
+// The layer of a group needs exactly the services of its handlers, whatever the form of the handlers.
 const asGenerators = Tasks.toLayer({
   Square: Effect.fn(function*({ n }) {
     yield* Effect.orDie((yield* Count).increment)

@@ -1,6 +1,6 @@
 /**
- * Mistakes that do not compile. `npm run check` sees that each is one; `types.test.ts` sees that it is the one that is
- * meant: the code and a part of the message stand behind the directive.
+ * Mistakes that do not compile. `npm run check` checks that each is an error. `types.test.ts` checks that it is the
+ * intended error: the code and a part of the message stand behind the directive.
  */
 // @effect-diagnostics *:off -- they would say again what the compiler says.
 import { Process, SharedMap, SharedQueue, type SharedRef } from "@effect-multiprocessing/core"
@@ -40,7 +40,7 @@ export const wrongUpdate = numbers.modify(() => ["old", "new"])
 // @ts-expect-error TS2345 Property 'value' is missing
 export const noSchema = SharedMap.make({ key: Schema.String })
 
-// Arithmetic on what is no number, or none on the wire.
+// Arithmetic on a value that is no number, or no number on the wire.
 // @ts-expect-error TS2339 'increment' does not exist
 export const incrementText = title.increment
 // @ts-expect-error TS2339 'add' does not exist
@@ -91,7 +91,7 @@ export const wrongPayloadField = Tasks.toLayer({
   Drain: () => Effect.void
 })
 
-// A wrong payload, or a task of nobody.
+// A wrong payload, and a task that is in no group.
 // @ts-expect-error TS2322 'string' is not assignable to type 'number'
 export const wrongPayload = Process.spawn(Tasks, Square, { n: "3" })
 // @ts-expect-error TS2322 'SharedQueue<string>' is not assignable to type 'SharedQueue<number>'
@@ -99,7 +99,7 @@ export const wrongHandle = Process.run(Tasks, Drain, { jobs: text })
 // @ts-expect-error TS2345 '"Stranger"' is not assignable to type '"Drain"'
 export const stranger = Process.spawn(Tasks, Stranger, {})
 
-// Errors that cannot come.
+// Errors that cannot occur.
 export const impossible = SharedQueue.make({ item: Schema.Int }).pipe(
   // @ts-expect-error TS2345 '"QueueClosed"' is not assignable
   Effect.catchTag("QueueClosed", () => Effect.void)

@@ -1,4 +1,4 @@
-/** What the type tests talk about. */
+/** The shared objects and tasks of the type tests. */
 import { SharedMap, SharedNamespace, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { Schema } from "effect"
 

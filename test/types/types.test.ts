@@ -1,6 +1,6 @@
 /**
- * What the compiler says of programs: that mistakes are rejected, for the reason that is meant, and what a large group
- * of tasks costs it. That `accepted.ts` compiles is a part of `npm run check`.
+ * The compiler rejects mistakes for the intended reason, and a large group of tasks is cheap for it. `npm run check`
+ * compiles `accepted.ts`.
  */
 import { execFile } from "node:child_process"
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
-/** Git ignores it, and so do all tools that look at the repository as a whole. */
+/** Git ignores this folder, and so do all tools that read the whole repository. */
 const generated = join(import.meta.dirname, ".generated", "dist")
 
 beforeAll(() => mkdirSync(generated, { recursive: true }))
@@ -16,7 +16,7 @@ afterAll(() => rmSync(join(generated, ".."), { recursive: true, force: true }))
 
 const run = promisify(execFile)
 
-/** What the compiler says about files. */
+/** The output of the compiler for files. */
 const compile = async (config: string, files: ReadonlyArray<string>): Promise<string> => {
   const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false }
   writeFileSync(
@@ -34,7 +34,7 @@ const compile = async (config: string, files: ReadonlyArray<string>): Promise<st
 const directive = /^\s*\/\/ @ts-expect-error (TS\d+) (.*)$/
 
 describe("a mistake", () => {
-  it("does not compile, for the reason that is meant, and nothing else is rejected", async () => {
+  it("does not compile, for the intended reason, and nothing else is rejected", async () => {
     const lines = readFileSync(join(import.meta.dirname, "rejected.ts"), "utf8").split("\n")
     const meant = lines.flatMap((line, i) => {
       const [, code, message] = directive.exec(line) ?? []
@@ -46,7 +46,7 @@ describe("a mistake", () => {
     writeFileSync(join(generated, "rejected.ts"), bare.join("\n"))
     cpSync(join(import.meta.dirname, "shared.ts"), join(generated, "shared.ts"))
     const output = await compile("rejected.json", ["rejected.ts"])
-    // A message goes on in lines that are indented.
+    // A message continues in indented lines.
     const said = output.split(/\n(?=\S)/).flatMap((text) => {
       const [, file, line, code, message] = /^(.*)\((\d+),\d+\): error (TS\d+): ([^]*)$/.exec(text) ?? []
       return file === undefined ? [] : [{ file, line: Number(line), code, message }]
@@ -59,7 +59,7 @@ describe("a mistake", () => {
   })
 })
 
-/** A program with a group of so many tasks: each has a handler with a service, and is run. */
+/** A program with a group of `size` tasks. Each has a handler that needs a service, and is run. */
 const program = (size: number): string => {
   const each = (line: (i: number) => string) => Array.from({ length: size }, (_, i) => line(i)).join("\n")
   return `
@@ -79,7 +79,7 @@ ${each((i) => `export const run${i} = Process.run(Tasks, Task${i}, { n: ${i} })`
 `
 }
 
-/** Type instantiations of a program with so many tasks. They are counted, not timed: the same on every machine. */
+/** The type instantiations of a program with `size` tasks: a count, which is the same on every machine. */
 const instantiations = async (size: number): Promise<number> => {
   writeFileSync(join(generated, `group${size}.ts`), program(size))
   const output = await compile(`group${size}.json`, [`group${size}.ts`])

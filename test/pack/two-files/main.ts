@@ -1,4 +1,4 @@
-/** A program whose workers run another file, named as TypeScript: built, it is there as JavaScript only. */
+/** A program whose workers run another file. It is named as TypeScript, but exists only as JavaScript after a build. */
 import { Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Effect } from "effect"

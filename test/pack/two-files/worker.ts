@@ -1,4 +1,4 @@
-/** What the workers run: never the main program. */
+/** The entry of the workers, which never run the main program. */
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Effect } from "effect"
 import { tasks } from "./tasks.ts"
