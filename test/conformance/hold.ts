@@ -1,33 +1,33 @@
-/** Properties of everything that one body at a time can hold: a lock, a condition's lock, all permits of a semaphore. */
+/** The properties of an exclusive hold: of a lock, of a condition's lock, of all permits of a semaphore. */
 import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
 import { assert, type Vitest } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, type Scope } from "effect"
 
-/** Something that one body at a time can hold. */
+/** An object that one body at a time can hold. */
 export interface Holdable {
   readonly object: Remote.Shared
   readonly hold: <A, E>(body: Effect.Effect<A, E>) => Effect.Effect<A, E | HoldError>
   readonly holdIfAvailable: <A, E>(body: Effect.Effect<A, E>) => Effect.Effect<Option.Option<A>, E | HoldError>
   readonly isFree: Effect.Effect<boolean, unknown>
-  /** The tag of the error by which a holder learns that it has lost it, and a part of the message. */
+  /** The tag of the error that a holder gets when it has lost the object, and a part of its message. */
   readonly lost: readonly [tag: string, says: string]
 }
 
-/** What a hold fails with besides its body. */
+/** The error of a hold, besides those of its body. */
 interface HoldError {
   readonly _tag: string
   readonly message: string
 }
 
-/** Makes something new: an `A`. */
+/** Makes a new `A`. */
 export type Make<A> = Effect.Effect<A, unknown, Manager.Manager | Scope.Scope>
 
 type It = Vitest.MethodsNonLive<Manager.Manager>
 
 /** The properties of a hold. */
 export const holdSuite = (it: It, make: Make<Holdable>): void => {
-  /** Begins to hold, and says so once the body runs. */
+  /** Begins to hold, and waits until the body runs. */
   const enter = <A, E>({ hold }: Holdable, body: Effect.Effect<A, E>) =>
     Effect.gen(function*() {
       const entered = yield* Deferred.make<void>()
@@ -36,7 +36,7 @@ export const holdSuite = (it: It, make: Make<Holdable>): void => {
       return fiber
     })
 
-  it.effect("lets one body in at a time, in the order in which they came (S-13, S-20)", () =>
+  it.effect("runs one body at a time, in the order of arrival (S-13, S-20)", () =>
     Effect.gen(function*() {
       const { hold, isFree } = yield* make
       const fifty = Array.from({ length: 50 }, (_, n) => n)
@@ -98,7 +98,7 @@ export const holdSuite = (it: It, make: Make<Holdable>): void => {
       assert.deepStrictEqual(yield* tryIt, Option.some(false))
     }).pipe(Effect.scoped))
 
-  it.effect("is given up for by a timeout, and then not waited for any more", () =>
+  it.effect("is not waited for any more after a timeout", () =>
     Effect.gen(function*() {
       const held = yield* make
       const go = yield* Deferred.make<void>()
@@ -109,7 +109,7 @@ export const holdSuite = (it: It, make: Make<Holdable>): void => {
       assert.isTrue(yield* held.isFree)
     }).pipe(Effect.scoped))
 
-  it.effect("deleted, it is lost to its holder, and fails those who wait (S-22, S-27)", () =>
+  it.effect("is lost to its holder when it is deleted, and its waiters fail (S-22, S-27)", () =>
     Effect.gen(function*() {
       const { connection } = yield* Manager.Manager
       const held = yield* make
@@ -123,7 +123,7 @@ export const holdSuite = (it: It, make: Make<Holdable>): void => {
     }).pipe(Effect.scoped))
 }
 
-/** The properties of a lock: those of a hold, its holder cannot take it again, and its tokens grow. */
+/** The properties of a lock: those of a hold; its holder cannot take it again; its tokens grow. */
 export const locking = (it: It, make: Make<SharedLock.SharedLock>): void => {
   holdSuite(
     it,

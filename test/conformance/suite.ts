@@ -1,20 +1,20 @@
-/** What every suite of a kind is: properties of its public interface, on whatever manager a layer gives. */
+/** A suite of a kind: properties of its public interface, on the manager of a layer. */
 import type { Link, Manager } from "@effect-multiprocessing/core"
 import type { JournalEntry } from "@effect-multiprocessing/core/testing"
 import { it, type Vitest } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import type { Effect, Layer, Scope } from "effect"
 
-/** A manager, in whatever deployment. */
+/** The layer of a manager of any deployment. */
 export type ManagerLayer = Layer.Layer<Manager.Manager, unknown>
 
-/** Where the suites run. */
+/** A deployment on which the suites run. */
 export interface Deployment {
   readonly name: string
   readonly layer: ManagerLayer
-  /** Random programs for each property: they are not cheap when each call goes to another process. */
+  /** The number of random programs for each property. They are expensive when each call goes to another process. */
   readonly programs: number
-  /** A manager of which everything is written down. */
+  /** A manager that keeps a journal. */
   readonly recorded: Effect.Effect<Recorded, unknown, Scope.Scope>
 }
 
@@ -31,12 +31,12 @@ export interface Recorded {
 /** A suite of one kind: its tests share one manager. */
 export type Suite = (deployment: Deployment) => void
 
-/** How a property is tried. */
+/** The number and the size of the random programs of a property. */
 export interface Runs {
   readonly arbitrary: { readonly runs: number; readonly size: number }
 }
 
-/** Tests that run on real time: a manager may be another process. */
+/** Makes a suite. Its tests run in real time, because the manager may be another process. */
 export const suite =
   (kind: string, tests: (it: Vitest.MethodsNonLive<Manager.Manager>, runs: Runs) => void): Suite =>
   ({ layer, name, programs }) =>
@@ -45,10 +45,10 @@ export const suite =
       (it) => tests(it, { arbitrary: { runs: programs, size: 40 } })
     )
 
-/** A random program: what to do, and with which number. */
+/** A random program: a list of actions, each with a number. */
 export const programs = <const Names extends readonly [string, ...ReadonlyArray<string>]>(...names: Names) => {
   const step = Schema.Tuple([Schema.Literals(names), Schema.Int.check(Schema.isBetween({ minimum: -9, maximum: 9 }))])
-  // On the wire there is no -0.
+  // The wire has no -0.
   return Arbitrary.array(Arbitrary.map(Arbitrary.schema(step), ([what, n]) => [what, n + 0] as const), {
     maxLength: 40
   })

@@ -1,4 +1,4 @@
-/** The benchmark as a program: it says what it could not compare, and leaves nothing behind. */
+/** The benchmark as a program: it reports skipped comparisons, and leaves nothing behind. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"

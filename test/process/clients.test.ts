@@ -1,4 +1,4 @@
-/** Many clients at once: what an array of queues for as many processes needs (SEED-30, SEED-33). */
+/** Many clients at once, as an array of queues for as many processes needs them (SEED-30, SEED-33). */
 import { Link, Manager, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeSocket } from "@effect/platform-node"
@@ -7,7 +7,7 @@ import { Effect, Layer, Schema } from "effect"
 
 const clients = Array.from({ length: 300 }, (_, i) => i)
 
-/** All of them begin in one instant: on a slow machine the last handshake ends late. */
+/** All handshakes begin at once, so the last one ends late on a slow machine. */
 const limits = { handshakeMs: 600_000 }
 
 const patientClient = ({ key, path }: Manager.Endpoint) =>
@@ -21,7 +21,7 @@ const patientClient = ({ key, path }: Manager.Endpoint) =>
 
 const box = (i: number) => SharedQueue.make({ name: `box/${i}`, item: Schema.Int })
 
-it.live("hundreds of clients that connect at once are all let in, and each has its own queue (R-17)", () =>
+it.live("hundreds of clients that connect at once are all accepted, and each has its own queue (R-17)", () =>
   Effect.gen(function*() {
     const { endpoint, inspect } = yield* Manager.Manager
     yield* Effect.forEach(

@@ -1,9 +1,9 @@
-/** Workers under a debugger: a real one, over its own protocol. */
+/** Workers under a real debugger, over its protocol. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { descendants, fixture, type Program, start, startWith, waitUntil } from "./harness.ts"
 
-/** Where a process of the program has said that it listens. */
+/** The address at which a process of the program listens for a debugger. */
 const urlOf = (program: Program, tag: string) =>
   Effect.gen(function*() {
     const line = new RegExp(`^${tag}Debugger listening on (ws:\\S+)$`, "m")

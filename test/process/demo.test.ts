@@ -45,14 +45,14 @@ describe("the demo", () => {
       assert.include(output, "\nverified: equals")
     }).pipe(Effect.scoped))
 
-  it.live("does not verify what was sabotaged", () =>
+  it.live("does not verify a sabotaged result", () =>
     Effect.gen(function*() {
       const { code, output } = yield* demo(yield* tree, "--sabotage")
       assert.strictEqual(code, 2, output)
       assert.include(output, "NOT verified")
     }).pipe(Effect.scoped))
 
-  it.live("says in one line what is wrong with how it was started", () =>
+  it.live("reports wrong arguments in one line", () =>
     Effect.gen(function*() {
       for (const args of [["/nonexistent/folder"], ["--workers", "0"], ["--workers", "1", "--kill"], ["--bogus"]]) {
         const { code, output } = yield* demo(...args)

@@ -1,4 +1,4 @@
-/** How whole programs end: by Ctrl-C, by SIGKILL, by the death or the silence of their manager. */
+/** The ends of whole programs: by Ctrl-C, by SIGKILL, by the death or the silence of their manager. */
 import { Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
@@ -85,7 +85,7 @@ describe("a manager", () => {
         () => Fiber.interrupt(waiting),
         () => Effect.sync(() => process.kill(manager, "SIGCONT"))
       )
-      // The connection has settled what the fiber did not wait for.
+      // The connection has settled the call that the fiber did not wait for.
       yield* log.offer("for nobody else")
       assert.strictEqual(yield* log.size, 1)
     }).pipe(Effect.provide(layer)))
@@ -136,7 +136,7 @@ describe("a manager", () => {
       }
     }))
 
-  it.live("finds a folder for its socket where the temporary one is of no use (R-20)", () =>
+  it.live("finds a folder for its socket when the temporary folder is unusable (R-20)", () =>
     Effect.gen(function*() {
       for (const TMPDIR of [`/nonexistent-${process.pid}`, "", `/${"x".repeat(100)}-${process.pid}`]) {
         const program = yield* startWith({ env: { TMPDIR } }, fixture("debugged"))

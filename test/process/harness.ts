@@ -1,4 +1,4 @@
-/** Real processes for tests: start a program, watch it, look at what it left. Waits on conditions, never on time. */
+/** Real processes for tests: starts programs, and finds the processes that they leave. Waits on conditions only. */
 import { Effect, Schedule } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -7,18 +7,18 @@ import { fileURLToPath } from "node:url"
 export interface Program {
   readonly pid: number
   readonly process: ChildProcess
-  /** Everything it has written so far, both streams. */
+  /** Its output so far, of both streams. */
   readonly output: () => string
   readonly exit: Effect.Effect<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
-/** A fixture's file. */
+/** The file of a fixture. */
 export const fixture = (name: string): URL => new URL(`./fixtures/${name}.ts`, import.meta.url)
 
-/** Starts a program as a person would, for the life of the scope. */
+/** Starts a program as its user does, for the life of the scope. */
 export const start = (program: URL, ...args: ReadonlyArray<string>) => startWith({}, program, ...args)
 
-/** As `start`, with more options for Node, and in another environment. */
+/** `start` with more options for Node, and with another environment. */
 export const startWith = (
   options: { readonly execArgv?: ReadonlyArray<string>; readonly env?: NodeJS.ProcessEnv },
   program: URL,
@@ -51,7 +51,7 @@ export const startWith = (
     ({ process }) => Effect.sync(() => process.kill("SIGKILL"))
   )
 
-/** Waits until something holds, looking often. After five minutes it is a defect that says what it waited for. */
+/** Waits for a condition, which it checks often. After five minutes it dies with the name of the condition. */
 export const waitUntil = (what: string, holds: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => holds() ? Effect.void : Effect.fail(what)).pipe(
     Effect.retry(Schedule.spaced(20).pipe(Schedule.upTo({ duration: "5 minutes" }))),
@@ -74,7 +74,7 @@ export const processes = (): ReadonlyArray<Entry> =>
     }
   )
 
-/** A process's children, and theirs. */
+/** The descendants of a process. */
 export const descendants = (pid: number, all = processes()): ReadonlyArray<Entry> =>
   all.filter((entry) => entry.parent === pid).flatMap((child) => [child, ...descendants(child.pid, all)])
 
@@ -82,10 +82,10 @@ export const descendants = (pid: number, all = processes()): ReadonlyArray<Entry
 export const managerOf = (pid: number): number =>
   descendants(pid).find((entry) => entry.command.includes("bin/manager.ts"))!.pid
 
-/** Whether a process is there. */
+/** Whether a process exists. */
 export const isAlive = (pid: number): boolean => processes().some((entry) => entry.pid === pid)
 
-/** Waits until none of these processes is left. */
+/** Waits until none of the processes exists. */
 export const allGone = (entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
   waitUntil(`${entries.map(({ pid }) => pid).join(", ")} are gone`, () => {
     const alive = new Set(processes().map(({ pid }) => pid))

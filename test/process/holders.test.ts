@@ -1,4 +1,4 @@
-/** Processes that are killed while they hold something, or wait for it: Python's Manager keeps it for them for ever. */
+/** Processes that are killed while they hold an object, or wait for it. Python's Manager keeps it for them for ever. */
 import { Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeServices } from "@effect/platform-node"
@@ -24,7 +24,7 @@ const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("holdersWor
 const layer = layerShared.pipe(Layer.provideMerge(Layer.merge(NodeManager.layer, platform)))
 
 describe("a process that is killed", () => {
-  it.live("leaves its locks, permits and conditions to those who wait for them (F-8.1.6, R-1)", () =>
+  it.live("leaves its locks, permits and conditions to the processes that wait (F-8.1.6, R-1)", () =>
     Effect.gen(function*() {
       const [log, gate, slots, bell] = yield* Effect.all([Log, Gate, Slots, Bell])
       const holder = yield* Process.spawn(Holders, HoldAll, {})
@@ -41,7 +41,7 @@ describe("a process that is killed", () => {
       assert.deepStrictEqual([yield* gate.isHeld, yield* slots.available, yield* bell.isHeld], [false, 2, false])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("while it waits for a lock or permits takes none, and holds nobody up (F-8.1.7, R-3)", () =>
+  it.live("while it waits for a lock or permits takes none, and holds up no other waiter (F-8.1.7, R-3)", () =>
     Effect.gen(function*() {
       const [gate, slots] = yield* Effect.all([Gate, Slots])
       const go = yield* Deferred.make<void>()
@@ -49,7 +49,7 @@ describe("a process that is killed", () => {
       const waiters = yield* Effect.forEach([TakePermits, TakeLock], (task) => Process.spawn(Holders, task, {}))
       yield* untilWaiting(slots, 1)
       yield* untilWaiting(gate, 1)
-      // Behind the one that wants both permits, although there is one.
+      // Waits behind the request for both permits, although one permit is free.
       const next = yield* Effect.forkChild(slots.withPermit(Effect.succeed("in")))
       yield* untilWaiting(slots, 2)
       yield* Effect.forEach(waiters, (waiter) => waiter.kill())
@@ -61,7 +61,7 @@ describe("a process that is killed", () => {
       assert.isFalse(yield* gate.withHold(({ abandoned }) => Effect.succeed(abandoned)))
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("while it waits for a notification uses none up, not even one that it was given (F-8.2.5, S-15)", () =>
+  it.live("while it waits for a notification uses none up, not even one that it had received (F-8.2.5, S-15)", () =>
     Effect.gen(function*() {
       const bell = yield* Bell
       for (const moment of ["before", "after"] as const) {

@@ -1,4 +1,4 @@
-/** A program that is not Effect's from top to bottom: promises and a server of Node around one runtime. */
+/** A program that uses Effect only in part: promises and a server of Node around one runtime. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { allGone, descendants, start, waitUntil } from "./harness.ts"

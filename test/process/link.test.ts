@@ -9,7 +9,7 @@ import { Effect, Fiber, Redacted, Schema } from "effect"
 import * as Net from "node:net"
 import { waitUntil } from "./harness.ts"
 
-/** Both ends of a Unix socket, paused. */
+/** The two ends of a Unix socket, paused. */
 const socketPair = Effect.gen(function*() {
   const path = yield* makePath
   const ends: Array<Net.Socket> = []
@@ -23,7 +23,7 @@ const socketPair = Effect.gen(function*() {
   return { client, server: ends[0]! }
 })
 
-it.live("a link over a socket tells of its drain, however few bytes were pending", () =>
+it.live("a link over a socket reports its drain, however few bytes were pending", () =>
   Effect.gen(function*() {
     const { client, server } = yield* socketPair
     const link = yield* NetLink.fromSocket(server)
@@ -68,7 +68,7 @@ it.live("requests that were deferred because their client did not read run once 
     )
   }).pipe(Effect.scoped, Effect.provide([Manager.layerCrypto, NodeServices.layer])))
 
-/** Echoes what it hears, says one word more when it hears that nothing more comes, and ends. */
+/** Echoes every message. When its owner has closed the link, it sends one more message and ends. */
 const echo = `
   import { Socket } from "node:net"
   process.on("SIGTERM", () => {})
@@ -76,7 +76,7 @@ const echo = `
   owner.on("data", (bytes) => owner.write(bytes)).on("end", () => owner.end("bye"))
 `
 
-it.live("the words of a child after its owner has closed their link are heard, and so is its end", () =>
+it.live("messages of a child arrive after its owner has closed the link, and so does its end", () =>
   Effect.gen(function*() {
     let heard = ""
     const reading = yield* Effect.scoped(Effect.gen(function*() {

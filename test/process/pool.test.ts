@@ -91,7 +91,7 @@ describe("a pool", () => {
       assert.deepStrictEqual(workersOf(process.pid), [])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("counts its work, and tells how far it has come", () =>
+  it.live("counts its work, and reports its progress", () =>
     Effect.gen(function*() {
       yield* traces
       const pool = yield* Pool.make(Tasks, { size: 2 })
@@ -106,14 +106,14 @@ describe("a pool", () => {
       )
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("passes handles there and back, and lets go of them (R-25)", () =>
+  it.live("sends handles in payloads and results, and releases them (R-25)", () =>
     Effect.gen(function*() {
       yield* traces
       const manager = yield* Manager.Manager
       const pool = yield* Pool.make(Tasks, { size: 2 })
       const { objects: before } = (yield* manager.inspect).counts
       yield* Effect.scoped(Effect.gen(function*() {
-        // A queue that nobody but the call refers to.
+        // Only the call refers to this queue.
         const passed = yield* Effect.forEach([1, 2, 3, 4, 5, 6], (item) =>
           Effect.scoped(Effect.flatMap(SharedQueue.make({ item: Schema.Int }), (queue) =>
             pool.execute(Pass, { queue, item }))), { concurrency: "unbounded" })
@@ -164,7 +164,7 @@ describe("a pool", () => {
 })
 
 describe("a worker that crashes", () => {
-  it.live("is told of with its last words, and replaced", () =>
+  it.live("is reported with its last lines, and replaced", () =>
     Effect.gen(function*() {
       yield* traces
       const pool = yield* Pool.make(Tasks, { size: 1, name: "crashing" })
@@ -188,7 +188,7 @@ describe("a worker that crashes", () => {
       assert.strictEqual((yield* event(pool, "WorkerExited")).pid, crashed.pid)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("may be ended by others with SIGTERM: its finalizers run, and its task has crashed, not been interrupted", () =>
+  it.live("may be ended with SIGTERM: its finalizers run, and its task has crashed, not been interrupted", () =>
     Effect.gen(function*() {
       const { lines } = yield* traces
       const pool = yield* Pool.make(Tasks, { size: 1 })
@@ -227,7 +227,7 @@ describe("a worker that crashes", () => {
       const crashed = yield* Effect.flip(pool.execute(Crash, { times: 3 }))
       assert.include(crashed.message, "attempt 3")
       assert.strictEqual(yield* pool.execute(Crash, { times: 3 }, { retry: Schedule.recurs(3) }), 4)
-      // The schedule hears of crashes only.
+      // The schedule receives only crashes.
       const heard: Array<unknown> = []
       const retry = Schedule.recurs(2).pipe(Schedule.tap(({ input }) => Effect.sync(() => heard.push(input))))
       assert.strictEqual((yield* Effect.flip(pool.execute(Square, { n: 13 }, { retry })))._tag, "Unlucky")
@@ -254,7 +254,7 @@ describe("a call that is cancelled", () => {
       assert.isTrue(isAlive(worker!.pid))
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("never begins if it had not", () =>
+  it.live("never begins if it had not begun", () =>
     Effect.gen(function*() {
       const { lines } = yield* traces
       const pool = yield* Pool.make(Tasks, { size: 1 })
@@ -318,7 +318,7 @@ describe("a call that is cancelled", () => {
 })
 
 describe("the end of a pool", () => {
-  it.live("is bounded in every state, and says who was killed (R-13)", () =>
+  it.live("is bounded in every state, and reports the killed workers (R-13)", () =>
     Effect.gen(function*() {
       const { lines } = yield* traces
       const pool = yield* Pool.make(Tasks, { size: 4, grace: "3 seconds" })

@@ -14,7 +14,7 @@ const layer = Layer.mergeAll(Tasks.Log.layer, Tasks.Gate.layer, Tasks.Count.laye
 )
 
 describe("a process", () => {
-  it.live("answers its task's result, typed", () =>
+  it.live("returns its task's result, typed", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Process.run(Tasks.Tasks, Tasks.Square, { n: 7 }), 49)
       const refused = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 13 }))
@@ -23,7 +23,7 @@ describe("a process", () => {
       assert.include(String(exit), "zero")
     }).pipe(Effect.provide(layer)))
 
-  it.live("that leaves without a result says how, with its last words", () =>
+  it.live("that exits without a result is reported with its exit code and last lines", () =>
     Effect.gen(function*() {
       const exited = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Leave, { code: 7 }, { name: "leaver" }))
       assert.strictEqual(exited._tag, "ProcessExited")
@@ -32,7 +32,7 @@ describe("a process", () => {
       assert.include(exited.message, "last words")
     }).pipe(Effect.provide(layer)))
 
-  it.live("that is killed says by which signal, and what it had started goes with it (R-1)", () =>
+  it.live("that is killed is reported with the signal, and its own children are killed, too (R-1)", () =>
     Effect.gen(function*() {
       const log = yield* Tasks.Log
       const family = yield* Process.spawn(Tasks.Tasks, Tasks.Family, {})
@@ -45,7 +45,7 @@ describe("a process", () => {
       yield* allGone([grandchild!])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("that is killed as a party of a barrier breaks it for those who wait, who are told its name (S-15)", () =>
+  it.live("that is killed as a party of a barrier breaks it for the waiting parties, which get its name (S-15)", () =>
     Effect.gen(function*() {
       const [log, round] = [yield* Tasks.Log, yield* Tasks.Round]
       for (const waits of [true, false]) {
@@ -60,14 +60,14 @@ describe("a process", () => {
       }
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("that runs out of the memory it was given says so with its last words", () =>
+  it.live("that exceeds its memory is reported with last lines that say so", () =>
     Effect.gen(function*() {
       const options = { execArgv: ["--max-old-space-size=32"] }
       const exited = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Hoard, {}, options))
       assert.include(exited.message, "JavaScript heap out of memory")
     }).pipe(Effect.provide(layer)))
 
-  it.live("is heard to its last line before it counts as ended, by the console of its owner", () =>
+  it.live("ends after its last line has reached the console of its owner", () =>
     Effect.gen(function*() {
       const heard: Array<string> = []
       const console = { ...globalThis.console, log: (line: string) => heard.push(line) }
@@ -78,7 +78,7 @@ describe("a process", () => {
       assert.match(heard.at(-1)!, /^\[sayer\] 10000 /)
     }).pipe(Effect.provide(layer)))
 
-  it.live("is handed handles, and what it did with them stays", () =>
+  it.live("gets handles, and its changes through them stay", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int })
       yield* Process.run(Tasks.Tasks, Tasks.Fill, { queue, size: 3 })
@@ -114,7 +114,7 @@ describe("a process", () => {
       assert.isFalse(yield* process.isRunning)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("that dies holding a lock leaves it to the next holder, who is told (R-1)", () =>
+  it.live("that dies holding a lock leaves it to the next holder, which learns of it (R-1)", () =>
     Effect.gen(function*() {
       const log = yield* Tasks.Log
       const gate = yield* Tasks.Gate
@@ -131,7 +131,7 @@ describe("a process", () => {
       assert.include(error.message, "Use NodeManager.layer")
     }).pipe(Effect.provide(Layer.merge(Manager.layerMemory, platform))))
 
-  it.live("cannot be started from an entry that is not there, and both names are told", () =>
+  it.live("cannot be started from an entry that does not exist, and the error has both names", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 1 }))
       assert.match(error.message, /neither .*absent\.ts nor .*absent\.js exists/)

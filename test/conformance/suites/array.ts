@@ -5,7 +5,7 @@ import { programs, suite } from "../suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
 
-/** What each type holds, and what it does not. */
+/** Values that each type holds, and values that it does not hold. */
 const examples: ReadonlyArray<
   readonly [type: SharedArray.ElementType, fits: ReadonlyArray<number>, fitsNot: ReadonlyArray<number>]
 > = [
@@ -22,7 +22,7 @@ const examples: ReadonlyArray<
 /** `SharedArray`. */
 export const arraySuite = suite("SharedArray", (it, runs) => {
   it.effect.prop(
-    "behaves as a typed array of its length does, and refuses what that would cut or ignore",
+    "behaves as a typed array of its length does, and refuses values that a typed array would cut or ignore",
     [programs("get", "set", "add", "modifyAt", "setSlice", "addSlice", "fill", "slice")],
     ([program]) =>
       Effect.gen(function*() {
@@ -73,7 +73,7 @@ export const arraySuite = suite("SharedArray", (it, runs) => {
   )
 
   it.effect.each(examples)(
-    "of %s holds what its type can, to the bit, and refuses the rest",
+    "of %s holds every value of its type exactly, and refuses others",
     ([type, fits, fitsNot]) =>
       Effect.gen(function*() {
         const array = yield* SharedArray.make({ type, length: fits.length })
@@ -117,7 +117,7 @@ export const arraySuite = suite("SharedArray", (it, runs) => {
       assert.deepStrictEqual(yield* array.toArray, Uint32Array.of(60, 60, 60))
     }).pipe(Effect.scoped))
 
-  it.effect("answers the typed array of its type", () =>
+  it.effect("returns the typed array of its type", () =>
     Effect.gen(function*() {
       const array = yield* SharedArray.make({ type: "float64", length: 3, initial: [0.1, -0.5, 1e300] })
       const items: Float64Array = yield* array.toArray
@@ -128,7 +128,7 @@ export const arraySuite = suite("SharedArray", (it, runs) => {
       assert.strictEqual(yield* array.length, 3)
     }).pipe(Effect.scoped))
 
-  it.effect("is refused when it is made with what its type cannot hold, another length, or one too large", () =>
+  it.effect("refuses initial values outside its type, another length, and a length that is too large", () =>
     Effect.gen(function*() {
       const refused = (options: SharedArray.Options<"uint8">) =>
         Effect.map(Effect.flip(SharedArray.make(options)), ({ message }) => message)

@@ -8,7 +8,7 @@ const parties = 3
 /** `SharedBarrier`. */
 export const barrierSuite = suite("SharedBarrier", (it, runs) => {
   it.effect.prop(
-    "behaves as so many that wait for each other (S-15)",
+    "behaves as a number of parties that wait for each other (S-15)",
     [programs("await", "await", "await", "give up", "abort", "reset", "status")],
     ([program]) =>
       Effect.gen(function*() {
@@ -51,7 +51,7 @@ export const barrierSuite = suite("SharedBarrier", (it, runs) => {
     runs
   )
 
-  it.effect("is used again at once: nobody passes twice in one generation", () =>
+  it.effect("can be used again at once: no party passes twice in one generation", () =>
     Effect.gen(function*() {
       const barrier = yield* SharedBarrier.make({ parties: 10 })
       const rounds = yield* Effect.forEach(
@@ -65,7 +65,7 @@ export const barrierSuite = suite("SharedBarrier", (it, runs) => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("says who broke it and why, to those who wait and to those who come, until it is reset", () =>
+  it.effect("tells waiting and later parties which process broke it and why, until it is reset", () =>
     Effect.gen(function*() {
       const barrier = yield* SharedBarrier.make({ parties: 3 })
       const waiting = yield* Effect.forkChild(Effect.flip(barrier.await))
@@ -78,7 +78,7 @@ export const barrierSuite = suite("SharedBarrier", (it, runs) => {
       assert.isFalse((yield* barrier.status).isBroken)
     }).pipe(Effect.scoped))
 
-  it.effect("breaks when what a party has registered for fails, not when it ends well", () =>
+  it.effect("breaks when the scope of a registered party fails, not when it succeeds", () =>
     Effect.gen(function*() {
       const barrier = yield* SharedBarrier.make({ parties: 2 })
       yield* Effect.scoped(barrier.register)
@@ -88,7 +88,7 @@ export const barrierSuite = suite("SharedBarrier", (it, runs) => {
       assert.include(error.message, "the scope that it was registered in failed")
     }).pipe(Effect.scoped))
 
-  it.effect("has no room for more registered parties than it has", () =>
+  it.effect("registers no more parties than it has", () =>
     Effect.gen(function*() {
       const barrier = yield* SharedBarrier.make({ parties: 2 })
       const scope = yield* Scope.make()
@@ -99,7 +99,7 @@ export const barrierSuite = suite("SharedBarrier", (it, runs) => {
       assert.deepStrictEqual(yield* barrier.status, { parties: 2, waiting: 0, registered: 0, isBroken: false })
     }).pipe(Effect.scoped))
 
-  it.effect("refuses to be made for nobody, and to be opened for another number", () =>
+  it.effect("refuses to be made for no parties, and to be opened for another number", () =>
     Effect.gen(function*() {
       const invalid = yield* Effect.flip(SharedBarrier.make({ parties: 0 }))
       assert.include(invalid.message, "parties must be a whole number from 1 up, not 0")

@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema, SchemaTransformation, Stream } from "effect"
 import { suite } from "../suite.ts"
 
-/** Numbers as the eight bytes that each has in memory. */
+/** Numbers as bytes, eight for each, as they are in memory. */
 const Numbers = Schema.Uint8Array.pipe(
   Schema.decodeTo(
     Schema.instanceOf(Float64Array),
@@ -65,7 +65,7 @@ export const bytesSuite = suite("Bytes", (it, runs) => {
     runs
   )
 
-  it.effect("are what a schema makes of them", () =>
+  it.effect("have the type that a schema gives them", () =>
     Effect.gen(function*() {
       const numbers = Float64Array.of(0.1, -0, NaN, Infinity)
       const namespace = yield* SharedNamespace.make({

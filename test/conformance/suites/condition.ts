@@ -11,7 +11,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
   locking(it, SharedCondition.make())
 
   it.effect.prop(
-    "wakes those who have waited longest, as many as it says, and nobody else (S-15)",
+    "wakes exactly the given number of waiters, the longest waiting ones first (S-15)",
     [programs("wait", "notify", "notifyAll", "interrupt")],
     ([program]) =>
       Effect.gen(function*() {
@@ -28,7 +28,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
             )
             waiting.set(id, yield* Effect.forkChild(condition.withLock(body), { startImmediately: true }))
             yield* Deferred.await(began)
-            // Whoever has the lock next finds this one waiting.
+            // The next holder of the lock finds this one waiting.
             yield* condition.withLock(Effect.void)
             model.waiting.push(id)
           } else if (what === "interrupt") {
@@ -51,7 +51,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
     runs
   )
 
-  it.effect("waits and notifies under its lock only, and says so", () =>
+  it.effect("waits and notifies only under its lock, and its error says so", () =>
     Effect.gen(function*() {
       const [condition, other] = [yield* SharedCondition.make(), yield* SharedCondition.make()]
       const uses = [condition.wait, condition.waitFor(Effect.succeed(true)), condition.notify(1), condition.notifyAll]
@@ -64,7 +64,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("`wait` answers the hold that it ends with, whose token has grown, and writes go on under it (S-21)", () =>
+  it.effect("`wait` returns the hold that it ends with: its token has grown, and writes continue under it (S-21)", () =>
     Effect.gen(function*() {
       const condition = yield* SharedCondition.make()
       const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
@@ -89,7 +89,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
       assert.isFalse(yield* condition.isHeld)
     }).pipe(Effect.scoped))
 
-  it.effect("`waitFor` goes on when its check holds, made under the lock", () =>
+  it.effect("`waitFor` continues when its check holds, and checks under the lock", () =>
     Effect.gen(function*() {
       const condition = yield* SharedCondition.make()
       const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
@@ -108,7 +108,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
       assert.strictEqual(yield* taken.size, 3)
     }).pipe(Effect.scoped))
 
-  it.effect("an interrupted `wait` has the lock again, and is not in the way of a notification (S-15)", () =>
+  it.effect("an interrupted `wait` has the lock again, and takes no notification from other waiters (S-15)", () =>
     Effect.gen(function*() {
       const condition = yield* SharedCondition.make()
       const log: Array<string> = []
@@ -128,7 +128,7 @@ export const conditionSuite = suite("SharedCondition", (it, runs) => {
       assert.deepStrictEqual(log, ["AlreadyHeld"])
     }).pipe(Effect.scoped))
 
-  it.effect("deleted, it is lost to those who wait (S-22, S-27)", () =>
+  it.effect("is lost to its waiters when it is deleted (S-22, S-27)", () =>
     Effect.gen(function*() {
       const { connection } = yield* Manager.Manager
       const condition = yield* SharedCondition.make()

@@ -7,7 +7,7 @@ import { programs, suite } from "../suite.ts"
 /** `SharedLatch`. */
 export const latchSuite = suite("SharedLatch", (it, runs) => {
   it.effect.prop(
-    "behaves as Effect's own latch does, to its answers and to those who wait (S-33)",
+    "behaves as Effect's own latch does, in its results and for its waiters (S-33)",
     [programs("open", "close", "release", "await", "isOpen")],
     ([program]) =>
       Effect.gen(function*() {
@@ -24,7 +24,7 @@ export const latchSuite = suite("SharedLatch", (it, runs) => {
           } else assert.strictEqual(yield* shared[what], yield* local[what])
           yield* Effect.yieldNow
         }
-        // Whatever has come before this answer has been read: who was let through is through.
+        // All messages before this reply have been read, so released waiters have continued.
         yield* shared.isOpen
         for (const { local, shared } of waiting) {
           assert.strictEqual(shared.pollUnsafe() === undefined, local.pollUnsafe() === undefined)
@@ -35,7 +35,7 @@ export const latchSuite = suite("SharedLatch", (it, runs) => {
     runs
   )
 
-  it.effect("lets through whoever waits, in one step, however many there are", () =>
+  it.effect("lets all waiters through in one step", () =>
     Effect.gen(function*() {
       const latch = yield* SharedLatch.make()
       const waiting = yield* Effect.forkChild(
@@ -48,7 +48,7 @@ export const latchSuite = suite("SharedLatch", (it, runs) => {
       assert.strictEqual(yield* latch.whenOpen(Effect.succeed("in")), "in")
     }).pipe(Effect.scoped))
 
-  it.effect("released, it lets through those who wait, and stays closed for those who come", () =>
+  it.effect("releases its waiters, and stays closed for later ones", () =>
     Effect.gen(function*() {
       const latch = yield* SharedLatch.make()
       const early = yield* Effect.forkChild(latch.await)

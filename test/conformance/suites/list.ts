@@ -18,13 +18,13 @@ const folded = (changes: Iterable<SharedList.ListChange<number>>): ReadonlyArray
   return items
 }
 
-/** Where an index from the end stands, as Python has it: in front of what is not there. */
+/** The position of an index that may count from the end, as in Python: 0 if it is before the first item. */
 const bound = (list: ReadonlyArray<unknown>, index: number) => index < 0 ? Math.max(0, index + list.length) : index
 
 /** `SharedList`. */
 export const listSuite = suite("SharedList", (it, runs) => {
   it.effect.prop(
-    "behaves as an array does, or as Python's list where an array would not complain",
+    "behaves as an array does, or as Python's list where an array would not fail",
     [
       programs(
         "append",
@@ -133,14 +133,14 @@ export const listSuite = suite("SharedList", (it, runs) => {
         }
         const items = [...yield* list.toArray, 100]
         yield* list.append(100)
-        // Whoever reads may begin late, and must see this one.
+        // A reader may begin late, and must see this change.
         yield* Effect.forkScoped(Effect.forever(Effect.andThen(list.set(-1, 100), Effect.yieldNow)))
         assert.deepStrictEqual(folded(yield* Fiber.join(reading)), items)
       }).pipe(Effect.scoped),
     runs
   )
 
-  it.effect("keeps everything that 50 append at once, each batch together (SEED-25 to SEED-28)", () =>
+  it.effect("keeps all items that 50 fibers append at once, each batch together (SEED-25 to SEED-28)", () =>
     Effect.gen(function*() {
       const list = yield* SharedList.make({ item: Schema.Tuple([Schema.Int, Schema.Number]) })
       yield* Effect.forEach(numbers(50), (n) => list.appendAll([[n, n / 7], [n, n / 9]]), { concurrency: "unbounded" })
@@ -162,7 +162,7 @@ export const listSuite = suite("SharedList", (it, runs) => {
       assert.strictEqual((yield* list.toArray).reduce((sum, n) => sum + n), 54)
     }).pipe(Effect.scoped))
 
-  it.effect("streams the items of one instant, more than a frame could hold of them, whatever changes", () =>
+  it.effect("streams the items of one instant, also more than fit into a frame, while they change", () =>
     Effect.gen(function*() {
       const list = yield* SharedList.make({ item: Schema.String })
       const text = "x".repeat(1_000_000)
@@ -218,7 +218,7 @@ export const listSuite = suite("SharedList", (it, runs) => {
       yield* sorted(yield* SharedList.make({ item: Schema.String }), texts, Order.String)
     }).pipe(Effect.scoped))
 
-  it.effect("sorts nothing whose order the manager cannot know: neither in its type nor when it is asked anyway", () =>
+  it.effect("does not sort items whose order the manager cannot know: neither by its type nor at run time", () =>
     Effect.gen(function*() {
       const dates = yield* SharedList.make({ item: Schema.Date })
       const texts = yield* SharedList.make({ item: Schema.NumberFromString })
@@ -229,7 +229,7 @@ export const listSuite = suite("SharedList", (it, runs) => {
       for (const { message } of [first, second]) assert.include(message, "not exactly a number, bigint or string")
     }).pipe(Effect.scoped))
 
-  it.effect("takes items for equal when their encodings are, in whatever order their fields were written (S-25)", () =>
+  it.effect("compares items by their encodings, whatever the order of their fields (S-25)", () =>
     Effect.gen(function*() {
       const item = Schema.Struct({ x: Schema.Int, y: Schema.Int })
       const list = yield* SharedList.make({ item, initial: [{ x: 1, y: -0 }] })
@@ -248,7 +248,7 @@ export const listSuite = suite("SharedList", (it, runs) => {
       assert.isTrue(yield* list.includes(lock))
     }).pipe(Effect.scoped))
 
-  it.effect("`until` waits for items, whatever has been done to them", () =>
+  it.effect("`until` waits for items, whatever operation changes them", () =>
     Effect.gen(function*() {
       const list = yield* make
       const waiting = yield* Effect.forkChild(list.until((items) => items.join() === "3,2,1"))
@@ -259,7 +259,7 @@ export const listSuite = suite("SharedList", (it, runs) => {
       assert.deepStrictEqual(yield* Fiber.join(waiting), [3, 2, 1])
     }).pipe(Effect.scoped))
 
-  it.effect("refuses indexes that are not there, and changes nothing", () =>
+  it.effect("refuses indexes out of range, and changes nothing", () =>
     Effect.gen(function*() {
       const list = yield* SharedList.make({ item: Schema.Int, initial: [1] })
       const error = yield* Effect.flip(list.set(1, 5))

@@ -4,9 +4,9 @@ import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { untilWaiting } from "../../support/untilWaiting.ts"
 import { suite } from "../suite.ts"
 
-/** What a manager tells of itself. */
+/** The inspection of a manager. */
 export const managerSuite = suite("Manager", (it) => {
-  it.effect("tells who holds what and who waits for what, whole and page by page", () =>
+  it.effect("lists the holders and waiters of each object, whole and page by page", () =>
     Effect.gen(function*() {
       const manager = yield* Manager.Manager
       const lock = yield* SharedLock.make({ name: "inspected" })
@@ -37,7 +37,7 @@ export const managerSuite = suite("Manager", (it) => {
       assert.deepStrictEqual(yield* Stream.runCollect(manager.holders(inspected)), [])
     }).pipe(Effect.scoped))
 
-  it.effect("tells of every object that is created and removed, in order (S-29)", () =>
+  it.effect("reports every object that is created or removed, in order (S-29)", () =>
     Effect.gen(function*() {
       const { changes } = yield* Manager.Manager
       const told = yield* Queue.unbounded<Manager.DirectoryChange>()

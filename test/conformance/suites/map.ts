@@ -114,7 +114,7 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
           else if (what === "modify") yield* map.modify(key, (now) => [0, n > 0 ? now : Option.none()])
           else yield* map.clear
         }
-        // Whoever reads may begin late, and must see this one.
+        // A reader may begin late, and must see this change.
         yield* Effect.forkScoped(Effect.forever(Effect.andThen(map.set("end", 0), Effect.yieldNow)))
         const seen = folded(yield* Fiber.join(reading))
         assert.deepStrictEqual([...seen].sort(), [...yield* map.entries].sort())
@@ -131,7 +131,7 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       assert.deepStrictEqual([yield* map.get("some"), yield* map.get("many")], [Option.some(20), Option.some(40)])
     }).pipe(Effect.scoped))
 
-  it.effect("counts what any number of fibers add (S-25)", () =>
+  it.effect("counts every addition of many fibers (S-25)", () =>
     Effect.gen(function*() {
       const map = yield* make
       const adds = Array.from({ length: 60 }, (_, n) => n % 2 === 0 ? map.increment("hits") : map.add("hits", 2))
@@ -139,7 +139,7 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       assert.deepStrictEqual([new Set(sums).size, yield* map.get("hits")], [60, Option.some(90)])
     }).pipe(Effect.scoped))
 
-  it.effect("shows nobody a part of what is set, removed or cleared together", () =>
+  it.effect("never shows a part of entries that are set, removed or cleared together", () =>
     Effect.gen(function*() {
       const map = yield* make
       const sizes: Array<number> = []
@@ -165,7 +165,7 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       assert.notInclude(sizes.slice(0, -1), 1)
     }).pipe(Effect.scoped))
 
-  it.effect("streams the entries of one instant, however many there are and whatever becomes of them", () =>
+  it.effect("streams all entries of one instant while they change", () =>
     Effect.gen(function*() {
       const map = yield* make
       const entries = Array.from({ length: 5_000 }, (_, n): readonly [string, number] => [`key ${n}`, n])
@@ -175,7 +175,7 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       assert.strictEqual(yield* map.size, 0)
     }).pipe(Effect.scoped))
 
-  it.effect("waits in the manager for what is there for one change only (S-29)", () =>
+  it.effect("waits in the manager for an entry that exists for one change only (S-29)", () =>
     Effect.gen(function*() {
       const map = yield* make
       const waiting = yield* Effect.forkChild(
@@ -197,14 +197,14 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       yield* map.set("c", 0)
       yield* map.clear
       yield* map.set("z", 0)
-      // Those who have seen it come wait for it to go.
+      // Fibers that have seen the entry then wait for its removal.
       yield* Effect.repeat(Effect.andThen(map.remove("z"), map.set("z", 0)), {
         until: () => waiting.pollUnsafe() !== undefined
       })
       assert.deepStrictEqual(yield* Fiber.join(waiting), [1, undefined, 3, -1, 3, undefined, 0])
     }).pipe(Effect.scoped))
 
-  it.effect("sets once what many get or set", () =>
+  it.effect("sets an entry once when many fibers get or set it", () =>
     Effect.gen(function*() {
       const map = yield* make
       const got = yield* Effect.forEach(Array.from({ length: 20 }, (_, n) => n), (n) => map.getOrSet("key", n), {
@@ -213,7 +213,7 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       assert.strictEqual(new Set(got).size, 1)
     }).pipe(Effect.scoped))
 
-  it.effect("takes keys for equal when their encodings are, in whatever order their fields were written (S-25)", () =>
+  it.effect("compares keys by their encodings, whatever the order of their fields (S-25)", () =>
     Effect.gen(function*() {
       const map = yield* SharedMap.make({ key: Schema.Struct({ x: Schema.Int, y: Schema.Int }), value: Schema.String })
       yield* map.set({ x: 1, y: -0 }, "first")

@@ -37,7 +37,7 @@ export const namespaceSuite = suite("SharedNamespace", (it, runs) => {
     runs
   )
 
-  it.effect("shows nobody a part of what was set together: not to `get`, not to `changes`, not to `until`", () =>
+  it.effect("never shows a part of fields that were set together: not to `get`, not to `changes`, not to `until`", () =>
     Effect.gen(function*() {
       const namespace = yield* make
       const watched = yield* Effect.forkChild(
@@ -53,7 +53,7 @@ export const namespaceSuite = suite("SharedNamespace", (it, runs) => {
       yield* Fiber.interrupt(torn)
     }).pipe(Effect.scoped))
 
-  it.effect("tells a field's `changes` that field alone", () =>
+  it.effect("gives a field's `changes` only that field", () =>
     Effect.gen(function*() {
       const namespace = yield* make
       const reading = yield* Effect.forkChild(

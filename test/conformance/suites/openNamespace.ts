@@ -61,7 +61,7 @@ export const openNamespaceSuite = suite("SharedOpenNamespace", (it, runs) => {
       yield* one.clear
     }).pipe(Effect.scoped))
 
-  it.effect("tells a field's `changes` that field alone, and that it is gone", () =>
+  it.effect("gives a field's `changes` only that field, also its removal", () =>
     Effect.gen(function*() {
       const namespace = yield* make
       const field = namespace.field("n")
@@ -77,7 +77,7 @@ export const openNamespaceSuite = suite("SharedOpenNamespace", (it, runs) => {
       assert.isTrue(seen.every((n) => Option.isNone(n) || n.value <= 3))
     }).pipe(Effect.scoped))
 
-  it.effect("tells `changes` and `until` all values, after removals, too", () =>
+  it.effect("gives `changes` and `until` all values, also after removals", () =>
     Effect.gen(function*() {
       const namespace = yield* make
       const waiting = yield* Effect.forkChild(namespace.until(({ a, b }) => a === undefined && b === 2))
@@ -106,7 +106,7 @@ export const openNamespaceSuite = suite("SharedOpenNamespace", (it, runs) => {
       assert.deepStrictEqual(yield* Fiber.join(waiting), [1, undefined, 2, 0, undefined])
     }).pipe(Effect.scoped))
 
-  it.effect("counts what any number of fibers add to a name that nobody had set (S-25)", () =>
+  it.effect("counts every addition of many fibers to a name that was not set (S-25)", () =>
     Effect.gen(function*() {
       const { field } = yield* make
       yield* Effect.all(Array.from({ length: 50 }, () => field("hits").increment), { concurrency: "unbounded" })

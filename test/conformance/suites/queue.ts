@@ -61,7 +61,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
               Effect.map(queue.take, (n) => assert.strictEqual(n, item)))
             yield* Fiber.join(waiting)
           } else if (what === "offer") {
-            // To a full queue: the offer waits until an item was taken.
+            // The queue is full, so the offer waits until an item has been taken.
             const room = model.length < 3 ? Effect.undefined : queue.take
             const [, taken] = yield* Effect.all([queue.offer(n), room], { concurrency: "unbounded" })
             if (taken !== undefined) {
@@ -98,7 +98,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
   )
 
   it.effect.prop(
-    "behaves as Effect's own bounded queue does, when those who wait have run on before the next call (S-33)",
+    "behaves as Effect's own bounded queue does, when waiters have continued before the next call (S-33)",
     [programs("offer", "offer", "take", "take", "poll", "offerIfRoom", "offerAll", "size", "clear")],
     ([program]) =>
       Effect.gen(function*() {
@@ -125,7 +125,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
           } else if (what === "size") yield* both(ours.size, Queue.size(effects))
           else yield* both(ours.clear, Effect.map(Queue.clear(effects), (items) => items.length))
         }
-        // Nobody waits for room when they end: there the two differ.
+        // No offer waits for room when the queues end, because there the two differ.
         while ((yield* ours.size) > 0) yield* both(ours.take, Queue.take(effects))
         yield* both(Effect.asVoid(ours.close), Effect.asVoid(Queue.end(effects)))
         yield* both(ours.take, Queue.take(effects))
@@ -134,7 +134,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
     runs
   )
 
-  it.effect("waits until all work is done, that which failed and came back, too", () =>
+  it.effect("waits until all work is done, also items that failed and came back", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 4, attempts: 2 })
       const done: Array<number> = []
@@ -148,7 +148,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       yield* queue.untilEmpty
     }).pipe(Effect.scoped))
 
-  it.effect("adds all of many items in order, those that fit together and those that wait", () =>
+  it.effect("adds all items of a batch in order, those that fit at once and those that wait", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.String, capacity: 300 })
       const items = numbers(600).map((n) => `${n} ${"x".repeat(n % 7 === 0 ? 5_000 : 1)}`)
@@ -183,7 +183,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       assert.deepStrictEqual(done.sort((a, b) => a - b), numbers(90))
     }).pipe(Effect.scoped))
 
-  it.effect("serves those who wait in the order in which they came (S-13)", () =>
+  it.effect("serves waiters in the order of arrival (S-13)", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int })
       const takes = yield* Effect.forEach(numbers(20), () => Effect.forkChild(queue.take, { startImmediately: true }))
@@ -191,7 +191,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       assert.deepStrictEqual(yield* Effect.forEach(takes, Fiber.join), numbers(20))
     }).pipe(Effect.scoped))
 
-  it.effect("closed, it refuses offers, is drained, and then fails takers", () =>
+  it.effect("refuses offers when it is closed, can be drained, and then fails takers", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 2 })
       yield* queue.offerAll([1, 2])
@@ -204,7 +204,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       yield* queue.close
     }).pipe(Effect.scoped))
 
-  it.effect("closed, it ends `stream` and `processAll` when it is drained, and nothing else does", () =>
+  it.effect("ends `stream` and `processAll` only when it is closed and drained", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int })
       const out = yield* SharedQueue.make({ item: Schema.Int, capacity: 3 })
@@ -222,7 +222,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       assert.deepStrictEqual([yield* other.size, yield* other.take], [1, 1])
     }).pipe(Effect.scoped))
 
-  it.effect("keeps the reason of a dead letter, and how often it was tried (S-19)", () =>
+  it.effect("keeps the reason of a dead letter, and the number of its attempts (S-19)", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int, attempts: 2 })
       yield* queue.offer(1)
@@ -234,7 +234,7 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       assert.include(letter!.reason, "the second time")
     }).pipe(Effect.scoped))
 
-  it.effect("an unbounded one makes nobody wait", () =>
+  it.effect("makes no offer wait if it is unbounded", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: Infinity })
       yield* queue.offerAll(numbers(2_000))

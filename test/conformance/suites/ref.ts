@@ -81,7 +81,7 @@ export const refSuite = suite("SharedRef", (it, runs) => {
       assert.strictEqual(yield* ref.get, 300)
     }).pipe(Effect.scoped))
 
-  it.effect("tells `changes` the value now, then what follows in order, and always the last one (S-29)", () =>
+  it.effect("gives `changes` the current value, then later ones in order, and always the last one (S-29)", () =>
     Effect.gen(function*() {
       const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
       const reading = yield* Effect.forkChild(Stream.runCollect(Stream.takeUntil(ref.changes, (n) => n === 200)))
@@ -91,7 +91,7 @@ export const refSuite = suite("SharedRef", (it, runs) => {
       assert.deepStrictEqual(seen, [...new Set(seen)].sort((a, b) => a - b))
     }).pipe(Effect.scoped))
 
-  it.effect("`until` waits for a value, and answers it", () =>
+  it.effect("`until` waits for a value, and returns it", () =>
     Effect.gen(function*() {
       const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })
       assert.strictEqual(yield* ref.until((n) => n === 0), 0)
@@ -113,7 +113,7 @@ export const refSuite = suite("SharedRef", (it, runs) => {
       assert.deepStrictEqual(yield* Fiber.join(waiting), [undefined, 9, -4, undefined])
     }).pipe(Effect.scoped))
 
-  it.effect("compares values as they are encoded, in whatever order their parts were written (S-25)", () =>
+  it.effect("compares values by their encodings, whatever the order of their parts (S-25)", () =>
     Effect.gen(function*() {
       const schema = Schema.Record(Schema.String, Schema.NullOr(Schema.Array(Schema.Record(Schema.String, Schema.Int))))
       const ref = yield* SharedRef.make({ schema, initial: {} })

@@ -12,15 +12,15 @@ interface Permits {
   readonly withPermitsIfAvailable: (
     n: number
   ) => (self: Effect.Effect<void>) => Effect.Effect<Option.Option<void>, unknown>
-  /** Permits that nobody holds, once all that was asked for before has been done. */
+  /** The permits that are free after all earlier requests. */
   readonly available: Effect.Effect<number, unknown> | undefined
 }
 
-/** What a semaphore should do: who runs, and who waits, in order. */
+/** The model of a semaphore: the bodies that run, and those that wait, in order. */
 class Model {
   readonly running = new Map<number, number>()
   readonly #waiting = new Map<number, number>()
-  /** As Effect's: whatever fits goes on, and who does not wait asks nobody who does. */
+  /** As Effect's semaphore: any waiter that fits runs, and a request that does not wait ignores waiters. */
   readonly #overtakes: boolean
 
   constructor(overtakes: boolean) {
@@ -56,7 +56,7 @@ class Model {
   }
 }
 
-/** Runs a program, and looks after each step whether those run who should. */
+/** Runs a program, and compares the running bodies with the model after each step. */
 const follow = (
   { available, withPermits, withPermitsIfAvailable }: Permits,
   model: Model,
@@ -109,7 +109,7 @@ export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
   )
 
   it.effect.prop(
-    "lets those run who should, first come first served, as Effect's lets those who fit (S-13, S-33)",
+    "runs bodies first come first served, where Effect's runs any that fit (S-13, S-33)",
     [programs("begin", "try", "finish", "interrupt")],
     ([program]) =>
       Effect.gen(function*() {
@@ -128,7 +128,7 @@ export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
     runs
   )
 
-  it.effect("never lets more run than it has permits, however many want to", () =>
+  it.effect("never runs more bodies than it has permits", () =>
     Effect.gen(function*() {
       const semaphore = yield* SharedSemaphore.make({ permits: 5 })
       let [inside, most] = [0, 0]
