@@ -1,4 +1,6 @@
-/** Everything that can be given wrong: a typed error that says who, what and why, and nothing has changed. */
+/**
+ * Every bad input fails with a typed error that names the object, the operation and the reason, and changes nothing.
+ */
 import type { queue as queueKind } from "#core/engine/kinds/queue.ts"
 import type { ref as refKind } from "#core/engine/kinds/record.ts"
 import { cell } from "#core/engine/Value.ts"
@@ -19,7 +21,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Redacted, Schema, SchemaGetter, Scope, Stream } from "effect"
 import * as Memory from "../support/Memory.ts"
 
-/** A client of a fresh manager; `as` makes a program use it. */
+/** A client of a new manager. `as` makes a program use it. */
 const setUp = (options: Memory.MemoryOptions = {}) =>
   Effect.gen(function*() {
     const memory = yield* Memory.make(options)
@@ -28,7 +30,7 @@ const setUp = (options: Memory.MemoryOptions = {}) =>
     return { memory, connected, as, ...connected }
   })
 
-/** The error of an effect, which changes nothing that the manager knows. */
+/** The error of an effect that must change nothing in the manager. */
 const refused = <A, E, R>(manager: Manager.Manager["Service"], effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const before = yield* manager.inspect
@@ -42,7 +44,7 @@ const refused = <A, E, R>(manager: Manager.Manager["Service"], effect: Effect.Ef
     return error
   })
 
-/** A `ManagerError` has this reason, and its message says all of that. */
+/** Checks that an error has this tag, or reason, and that its message contains all words. */
 const says = (
   error: { readonly _tag: string; readonly message: string; readonly reason?: ManagerErrorReason },
   tag: ManagerErrorReason["_tag"] | "SchemaMismatch" | "OptionsMismatch" | "OutOfBounds" | "LeaseLost" | "FieldNotSet",
@@ -210,7 +212,7 @@ describe("adding to", () => {
     }))
 })
 
-describe("a name that nobody has set", () => {
+describe("a name that is not set", () => {
   it.live("fails to be read, with the namespace and the name", () =>
     Effect.gen(function*() {
       const { as, manager } = yield* setUp()
@@ -281,7 +283,7 @@ describe("a value that is too large", () => {
       says(error, "LimitExceeded", `offer on Queue "queue"`, "frameBytesMax = 4096", "limits.frameBytesMax")
     }))
 
-  it.live("never gets so far that it can be offered and not be leased", () =>
+  it.live("cannot be offered if it could not be leased", () =>
     Effect.gen(function*() {
       const { as, manager } = yield* setUp({ limits: { frameBytesMax: 1_024 } })
       const queue = yield* as(SharedQueue.make({ item: Schema.String }))
@@ -343,7 +345,7 @@ describe("using", () => {
       says(yield* refused(manager, lease.nack("no")), "LeaseLost", "is not held")
     }))
 
-  it.live("a lease of somebody else is refused (R-2)", () =>
+  it.live("a lease of another client is refused (R-2)", () =>
     Effect.gen(function*() {
       const { as, manager, memory } = yield* setUp()
       const queue = yield* as(SharedQueue.make({ name: "queue", item: Schema.Int }))
@@ -372,7 +374,7 @@ describe("using", () => {
 })
 
 describe("a number of permits or of waiters", () => {
-  it.live("that is none is refused by name, and nothing is taken or woken", () =>
+  it.live("that is invalid is refused by name, and nothing is taken or woken", () =>
     Effect.gen(function*() {
       const { as } = yield* setUp()
       const semaphore = yield* as(SharedSemaphore.make({ permits: 2 }))
@@ -487,7 +489,7 @@ describe("two managers in one program", () => {
 })
 
 describe("a defect", () => {
-  it.live("of a codec is the defect of whoever reads: the connection goes on", () =>
+  it.live("of a codec is the defect of the reader, and the connection continues", () =>
     Effect.gen(function*() {
       const { as } = yield* setUp()
       const broken = Schema.Int.pipe(Schema.decode({
@@ -506,7 +508,7 @@ describe("a defect", () => {
       assert.strictEqual(yield* queue.size, 0)
     }))
 
-  it.live("of a program stays its own: the manager goes on", () =>
+  it.live("of a program is its own, and the manager continues", () =>
     Effect.gen(function*() {
       const { as } = yield* setUp()
       const ref = yield* as(SharedRef.make({ schema: Schema.Int, initial: 0 }))

@@ -1,4 +1,4 @@
-/** What the benchmark compares, and how it shows what came out. */
+/** The comparisons of the benchmark, and the form of its results. */
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { chart } from "../../bench/chart.ts"
@@ -56,7 +56,7 @@ describe("the page", () => {
 
   it("without its marks is refused", () => assert.throws(() => withResults("# Performance", text), /no "<!--/))
 
-  it("has every comparison, and names those where the peer is faster, what was skipped and what broke", () => {
+  it("has every comparison, and names those where the peer is faster, that were skipped, or that failed", () => {
     const [table, slower] = text.split("slower than the peer")
     for (const { key, ratio } of rows) {
       assert.include(table, `| ${key} `)

@@ -15,7 +15,7 @@ import { assert, describe, it } from "vitest"
 
 type Parts = ReadonlyArray<Argument>
 
-/** Writes a history down as one client, or several, would have made it. */
+/** Writes a history of one or several clients. */
 class Book {
   readonly journal: Array<JournalEntry> = []
   readonly records: Array<CallRecord> = []
@@ -31,14 +31,14 @@ class Book {
     return object
   }
 
-  /** A change; answers its index. `session` is also the client. */
+  /** Adds a change. Returns its index. `session` is also the client. */
   change(object: number, operation: string, args: Parts, reply: Parts, session = 1): number {
     const index = this.entry("request", object, operation, args, reply, session, ++this.#sequence)
     this.#record(object, operation, args, reply, session, index)
     return index
   }
 
-  /** A call that changed nothing, as of the last index. */
+  /** Adds a call that changed nothing, as of the last index. */
   read(object: number, operation: string, args: Parts, reply: Parts, session = 1): void {
     this.#sequence++
     this.#record(object, operation, args, reply, session, this.journal.length)
@@ -73,7 +73,7 @@ class Book {
     return this
   }
 
-  /** The verdict after something was changed in what was written down. */
+  /** The violations of the history with some parts replaced. */
   after(change: (history: Required<History>) => Partial<History>): ReadonlyArray<string> {
     return certify({ ...this.history, ...change(this) })
   }
@@ -103,7 +103,7 @@ const ref = { value: "integer" }
 const replace = <A>(list: ReadonlyArray<A>, position: number, change: Partial<A>): Array<A> =>
   list.map((item, i) => i === (position < 0 ? list.length + position : position) ? { ...item, ...change } : item)
 
-/** The one sentence of a verdict. */
+/** The only violation. */
 const only = (violations: ReadonlyArray<string>): string => {
   assert.strictEqual(violations.length, 1, violations.join("\n"))
   return violations[0]!
@@ -164,14 +164,14 @@ describe("certify", () => {
     assert.deepStrictEqual(certify(book.history), [])
   })
 
-  it("says that a condition was told that was not met", () => {
+  it("says that a condition was reported that was not met", () => {
     const book = redelivery()
     const number = book.open("Ref", ref, one)
     book.read(number, "untilAtLeast", ["value", 2], [one, 0])
     assert.match(only(certify(book.history)), /untilAtLeast .* was told \(1, 0\) .* but the journal does not have it/)
   })
 
-  it("accepts that an open call was done, or not", () => {
+  it("accepts an open call as done and as not done", () => {
     const book = redelivery()
     const open = { complete: undefined, index: undefined, outcome: undefined }
     assert.deepStrictEqual(book.after(({ records }) => ({ records: replace(records, -1, open) })), [])
@@ -204,7 +204,7 @@ describe("certify", () => {
     )
   })
 
-  it("says that a session's end gave nothing back", () => {
+  it("says that the end of a session gave nothing back", () => {
     const kept = redelivery().after(({ journal }) => ({ journal: replace(journal, 4, { reply: [] }) }))
     assert.match(kept.join("\n"), /the end of session 2 does not give back grant 4/)
   })
@@ -220,7 +220,7 @@ describe("certify", () => {
     )
   })
 
-  it("says that a client was told something else than the journal", () => {
+  it("says that a client got another reply than the journal's", () => {
     const lied = redelivery().after(({ records }) => ({
       records: replace(records, 3, { outcome: { _tag: "Success", reply: [4, 1, two] } })
     }))
@@ -266,7 +266,7 @@ describe("certify", () => {
     )
   })
 
-  it("says that permits were given that others had", () => {
+  it("says that permits of other holders were granted", () => {
     const book = new Book()
     const slots = book.open("Semaphore", { permits: 3 })
     const permits = book.change(slots, "acquire", [2], [2])
@@ -277,8 +277,8 @@ describe("certify", () => {
     assert.match(only(certify(book.history)), /tryAcquire\(2\) .* but should change nothing and reply \(\)/)
   })
 
-  it("follows a notification to whom it is passed on, and says that somebody woke without one (S-15)", () => {
-    /** Two wait and one is notified, who may be cancelled; then the second one has the lock again. */
+  it("follows a notification that is passed on, and says that a waiter woke without one (S-15)", () => {
+    /** Two clients wait. The first is notified, and may be cancelled. Then the second one has the lock again. */
     const wake = (withdrawn: boolean) => {
       const book = new Book()
       const bell = book.open("Condition")
@@ -351,10 +351,10 @@ describe("certify", () => {
     )
   })
 
-  describe("of a manager that was looked at", () => {
+  describe("of an inspected manager", () => {
     const rows = (...infos: ReadonlyArray<object>) => infos.map((info) => JSON.stringify(info))
 
-    /** The verdict on one read of the directory, with two locks of which the second is held, and a ref between them. */
+    /** The violations of one read of the directory of a lock, a ref, and a condition whose lock is held. */
     const judge = (operation: string, args: Parts, reply: Parts): ReadonlyArray<string> => {
       const book = new Book()
       book.open("Lock")
@@ -390,7 +390,7 @@ describe("certify", () => {
       assert.match(only(judge("details", [2, 100], [0, ...rows(held!)])), /but 4 is missing/)
     })
 
-    it("says that a watcher missed an object that was created or deleted, or heard of one that stays", () => {
+    it("says that a watcher missed a created or deleted object, or got the end of one that existed", () => {
       const book = new Book()
       book.open("Lock")
       book.open("Ref", ref, one)
@@ -447,7 +447,7 @@ describe("linearizable", () => {
   })
   const make = () => models["Queue"]!(queue, [])
 
-  it("accepts what some order explains", () => {
+  it("accepts a history that some order explains", () => {
     const calls = [
       call(1, [1, 6], "offer", [one], []),
       call(2, [2, 5], "offer", [two], []),
@@ -457,7 +457,7 @@ describe("linearizable", () => {
     assert.isTrue(linearizable(calls, make()))
   })
 
-  it("refuses what no order explains", () => {
+  it("refuses a history that no order explains", () => {
     const offered = [call(1, [1, 2], "offer", [one], []), call(2, [3, 4], "offer", [two], [])]
     assert.isFalse(linearizable([...offered, call(3, [5, 6], "take", [], [two])], make()))
     const twice = [call(3, [5, 6], "take", [], [one]), call(3, [7, 8], "take", [], [one])]
@@ -465,7 +465,7 @@ describe("linearizable", () => {
     assert.isFalse(linearizable([call(1, [1, 2], "take", [], [one])], make()))
   })
 
-  it("takes an open call for done or not done", () => {
+  it("allows that an open call is done or not done", () => {
     const open = call(1, [1], "offer", [one], [])
     assert.isTrue(linearizable([open], make()))
     assert.isTrue(linearizable([open, call(2, [2, 3], "take", [], [one])], make()))

@@ -31,7 +31,7 @@ const Tasks = TaskGroup.make("shop", { tasks: [Sell] })
 
 type QueueEnds = SharedQueue.QueueClosed | SharedQueue.LeaseLost | ManagerError.ManagerError
 
-/** Reads, computes, writes: between reading and writing another one may have done the same. */
+/** Reads, computes and writes: another process may do the same between the read and the write. */
 const careless = Effect.gen(function*() {
   const stock = yield* Stock
   yield* stock.set((yield* stock.get) - 1)
@@ -56,7 +56,7 @@ describe("simulate", () => {
       assert.match(error.violations.join(), /^main failed: AssertionError: expected [89] to equal 7$/)
       assert.include(error.message, `simulate(program, { seeds: 1, from: ${error.seed} })`)
       assert.include(String(error.cause), "AssertionError")
-      // Two have read the same.
+      // Two processes have read the same value.
       const read = error.calls.flatMap((line) =>
         /^Sell-\d: get\(value\) on Ref "app\/Stock" → (.*)$/.exec(line)?.[1] ?? []
       )
@@ -83,7 +83,7 @@ describe("simulate", () => {
       assert.notInclude(first.message, "another way")
     }))
 
-  it.live("says when something else than the seed decides", () =>
+  it.live("says that the seed does not decide everything", () =>
     Effect.gen(function*() {
       let runs = 0
       const program = Effect.gen(function*() {
@@ -115,7 +115,7 @@ describe("simulate", () => {
       assert.deepStrictEqual([...seen].sort(), ["a", "b"])
     }))
 
-  it.live("kills and cuts off processes when it is told to, and then says how they ended", () =>
+  it.live("kills and cuts off processes if the options say so, and their runs end accordingly", () =>
     Effect.gen(function*() {
       const ends = new Set<string>()
       const program = Effect.gen(function*() {
@@ -137,13 +137,13 @@ describe("simulate", () => {
       assert.deepStrictEqual([...ends].sort(), ["by SIGKILL", "done", "with code 1"])
     }))
 
-  it.live("finds work that is lost with its process, and none where it is given back (S-18)", () =>
+  it.live("finds work that is lost with its process, and nothing if the work is given back (S-18)", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const jobs = yield* Jobs
         yield* jobs.offerAll([1, 2, 3, 4])
         yield* jobs.close
-        // As long as it takes: somebody may be killed every time.
+        // Repeats, because any process may be killed.
         const work = Effect.repeat(Effect.exit(Process.run(Tasks, Sell, {})), { until: Exit.isSuccess })
         yield* Effect.all([work, work], { concurrency: "unbounded" })
         assert.strictEqual(yield* (yield* Done).size, 4)
@@ -177,7 +177,7 @@ describe("simulate", () => {
       assert.isAbove(interrupted, 0)
     }))
 
-  it.live("says who waits for ever, and for what", () =>
+  it.live("says which process waits for ever, and for what", () =>
     Effect.gen(function*() {
       const waiting = Effect.flatMap(Jobs, (jobs) => jobs.take).pipe(Effect.provide(layerShared))
       const { message } = yield* Effect.flip(simulate(waiting, { seeds: 1 }))
@@ -222,7 +222,7 @@ describe("simulate", () => {
       assert.deepStrictEqual(finalized, Array.from({ length: 5 }, () => "quick"))
     }))
 
-  it.live("freezes and wakes processes as their owner says", () =>
+  it.live("freezes and wakes processes by their owner's calls", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const process = yield* Process.spawn(Tasks, Sell, {})

@@ -1,11 +1,11 @@
-/** What the simulation of one seed says of a program. */
+/** The violations that the simulation of one seed finds in a program. */
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { type Program, simulateSeed } from "@effect-multiprocessing/core/testing"
 import { Effect, Schema } from "effect"
 import { assert, describe, it } from "vitest"
 
 describe("simulateSeed", () => {
-  /** Every client adds ten under a lock, one by one; the first says what became of it. */
+  /** Every client adds ten under a lock, one by one. The first client checks the sum. */
   const counting: Program = (client) =>
     Effect.gen(function*() {
       const gate = yield* SharedLock.make({ name: "gate" })
@@ -23,7 +23,7 @@ describe("simulateSeed", () => {
     assert.isAbove(new Set(runs.map(({ steps }) => steps)).size, 1)
   })
 
-  it("says who waits for ever", () => {
+  it("says which client waits for ever", () => {
     const { violations } = simulateSeed(
       () => Effect.flatMap(SharedQueue.make({ item: Schema.Int }), ({ take }) => take),
       {

@@ -1,5 +1,5 @@
 /**
- * Whatever is interrupted, wherever: nothing is lost, nothing stays held, nobody stays waiting (S-9, S-10, S-18).
+ * An operation that is interrupted at any step loses nothing, and leaves no hold and no waiter (S-9, S-10, S-18).
  */
 import { violations } from "#core/engine/Invariants.ts"
 import { TypeId } from "#core/proxy/Remote.ts"
@@ -32,13 +32,13 @@ type Base = Effect.Success<typeof base>
 const asMain = ({ main }: Base) => Effect.provideService(Manager.Manager, main.manager)
 const asOther = ({ other }: Base) => Effect.provideService(Manager.Manager, other.manager)
 
-/** One queue of numbers, seen by both clients. */
+/** One queue of numbers, opened by both clients. */
 const queues = (base: Base, capacity = 9) => {
   const open = SharedQueue.make({ name: "queue", item: Schema.Int, capacity })
   return Effect.all({ queue: asMain(base)(open), others: asOther(base)(open) })
 }
 
-/** Something to wait for, of every type. */
+/** Objects of several types with something to wait for. */
 const waitedFor = Effect.all({
   ref: SharedRef.make({ schema: Schema.Int, initial: 0 }),
   map: SharedMap.make({ key: Schema.String, value: Schema.Int }),
@@ -50,7 +50,7 @@ type WaitedFor = Effect.Success<typeof waitedFor>
 const drained = (queue: SharedQueue.SharedQueue<number>) =>
   Effect.flatMap(queue.size, (size) => Effect.all(Array.from({ length: size }, () => queue.take)))
 
-/** Does something as soon as somebody waits; awaited before anything is checked. */
+/** Runs an effect as soon as a call waits. Returns an effect that awaits its end, or stops it if no call waits. */
 const onceWaiting = ({ memory }: Base, effect: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
     let over = false
@@ -64,7 +64,7 @@ const onceWaiting = ({ memory }: Base, effect: Effect.Effect<unknown, unknown>) 
     })
   })
 
-/** Neither side knows of a call, a waiter, a hold, a lease or a watcher any more. */
+/** Checks that neither side has a call, a waiter, a hold, a lease or a watcher left. */
 const nothingLeft = ({ main, memory, other }: Base) =>
   Effect.gen(function*() {
     yield* Memory.settled(memory, main)
@@ -75,7 +75,7 @@ const nothingLeft = ({ main, memory, other }: Base) =>
     for (const { waiting, watchers } of objects.values()) assert.deepStrictEqual([waiting, watchers.size], [0, 0])
   })
 
-/** A property that holds wherever its program is interrupted, once what others do meanwhile has ended. */
+/** A property that holds wherever its program is interrupted. It is checked after `others` has ended. */
 const interrupted = <S extends { readonly base: Base; readonly others?: Effect.Effect<unknown, unknown> }, A, E>(
   name: string,
   subject: (base: Base) => Effect.Effect<S, unknown, Scope.Scope>,
@@ -103,7 +103,7 @@ describe("interrupted at any step", () => {
       yield* queue.offer(1)
       return { base, queue, taken: new Array<number>() }
     }), {
-    // What a fiber loses once it was resumed is its own loss: here it can only be interrupted before.
+    // A fiber that has the item may lose it. Here it can only be interrupted before that.
     operations: 3,
     program: ({ queue, taken }) => Effect.map(queue.take, (item) => taken.push(item)),
     check: ({ queue, taken }) => Effect.map(drained(queue), (left) => assert.deepStrictEqual([...taken, ...left], [1]))
@@ -239,7 +239,7 @@ describe("interrupted at any step", () => {
     check: ({ semaphore }) => Effect.map(semaphore.available, (available) => assert.strictEqual(available, 3))
   })
 
-  interrupted("withPermits that waited leaves those behind it their turn", (base) =>
+  interrupted("withPermits that waited leaves the permits to the waiters behind it", (base) =>
     Effect.gen(function*() {
       const open = SharedSemaphore.make({ name: "semaphore", permits: 2 })
       const [semaphore, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
@@ -264,7 +264,7 @@ describe("interrupted at any step", () => {
         const [condition, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
         const next = yield* Deferred.make<void>()
         const waiter = yield* Effect.forkDetach(Effect.andThen(Deferred.await(next), other.withLock(other.wait)))
-        // The next one waits, too, before the only notification.
+        // The next waiter waits before the only notification.
         const asleep = () => base.memory.server.engine.state.objects.get(condition[TypeId].target.id)!.state.asleep
         const notified = yield* onceWaiting(
           base,
@@ -279,7 +279,7 @@ describe("interrupted at any step", () => {
           })
         )
         const log: Array<string> = []
-        // Waits in vain if the notification got lost.
+        // Never ends if the notification is lost.
         const others = Effect.andThen(
           notified,
           Effect.suspend(() =>
@@ -289,7 +289,7 @@ describe("interrupted at any step", () => {
         return { base, condition, log, others }
       }),
     {
-      // What a fiber loses once it was resumed is its own loss: here it can only be interrupted before.
+      // A fiber that has been notified may lose its notification. Here it can only be interrupted before that.
       operations: 6,
       program: ({ condition, log }) =>
         condition.withLock(
@@ -389,7 +389,7 @@ describe("interrupted at any step", () => {
       const open = SharedBarrier.make({ name: "barrier", parties: 2 })
       const [barrier, other] = [yield* asMain(base)(open), yield* asOther(base)(open)]
       yield* barrier.reset
-      // Nobody may come any more: then this one is the one that waits, and gives up.
+      // The other party waits in vain if the program was interrupted, so it gives up.
       const others = yield* onceWaiting(base, Effect.exit(Effect.timeoutOption(other.await, 20)))
       return { base, barrier, other, others }
     }), {
@@ -460,7 +460,7 @@ describe("interrupted at any step", () => {
   )
 
   interrupted(
-    "opening leaves no object behind that nobody refers to (S-24)",
+    "opening leaves no unreferenced object behind (S-24)",
     (base) => Effect.succeed({ base, objects: base.memory.server.engine.state.objects.size }),
     {
       program: ({ base }) =>

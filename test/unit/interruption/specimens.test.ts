@@ -1,6 +1,6 @@
 /**
- * Every action of every kind, interrupted at many of the steps that the simulated processes take, once each: nothing is
- * left of it, and the run is certified (S-9, S-10, S-31).
+ * Every action of every kind is interrupted at many steps of the simulated processes, one in each run. It leaves
+ * nothing behind, and the run is certified (S-9, S-10, S-31).
  */
 import { specimens } from "#core/testing/kinds/index.ts"
 import { assert, describe, it } from "vitest"
@@ -16,7 +16,7 @@ const interruptedAt = (action: string, at: number) =>
     faults: [{ fault: "cancel", at, client: 1, moment: "at once", milliseconds: 1, server: false }]
   }, { options: { yields: 1 / 3 } })
 
-/** The steps of an action from its first one: all of those, and then fewer and fewer. */
+/** The next age at which an action is interrupted, in steps: all of the first ages, then fewer and fewer. */
 const next = (age: number): number => age + Math.max(1, Math.floor(age / 2))
 
 describe.each(specimens.map(({ kind: { name } }) => name))("%s", (kind) => {

@@ -15,7 +15,7 @@ import { Arbitrary, Schema } from "effect"
 import { frame } from "../../support/raw.ts"
 
 const Id = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
-/** Texts as they can stand in UTF-8. */
+/** Texts that UTF-8 can encode. */
 const Text = Schema.String.check(Schema.makeFilter((text) => text.isWellFormed()))
 const AnArgument = Schema.Union([
   Schema.Null,

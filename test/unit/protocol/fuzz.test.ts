@@ -1,6 +1,6 @@
 /**
- * 100,000 frames of nonsense from a client that knows the key, and a manager that goes on: another client is neither
- * disturbed nor answered wrongly, and once the nonsense has ended nothing of it is left.
+ * 100,000 frames of nonsense from clients that know the key. The manager continues, another client gets right replies,
+ * and nothing of the nonsense is left after its end.
  */
 import type { Engine } from "#core/engine/Engine.ts"
 import { violations } from "#core/engine/Invariants.ts"
@@ -20,12 +20,12 @@ import { reachable } from "../../support/reachable.ts"
 
 const total = 100_000
 
-/** The frames of a session, at most; a malformed frame is its last. */
+/** The most frames of a session. A malformed frame is its last one. */
 const perSession = 500
 
 const nonsense = [...words, "", "🙂", "x".repeat(600)]
 
-/** The frames of one session: most of them make sense, some are damaged. */
+/** The frames of one session: most are valid, some are damaged. */
 class Nonsense {
   readonly #random: Random
   readonly #engine: Engine
@@ -125,7 +125,7 @@ const victim = (manager: Manager.Manager["Service"], ended: () => boolean) =>
     return { work }
   }).pipe(Effect.provideService(Manager.Manager, manager))
 
-it.live("nonsense disturbs nobody, crashes nothing and leaves nothing", () =>
+it.live("nonsense disturbs no other client, crashes nothing and leaves nothing", () =>
   Effect.gen(function*() {
     const memory = yield* Memory.make({ judged: false })
     const { engine } = memory.server
@@ -134,7 +134,7 @@ it.live("nonsense disturbs nobody, crashes nothing and leaves nothing", () =>
     const { manager } = yield* memory.connect()
     const { work } = yield* victim(manager, () => ended)
     const spared = new Set(state.objects.keys())
-    // So that no single damaged byte turns another id into one of these.
+    // Far from the ids of the victim's objects, so that no single damaged byte makes one of them.
     state.nextObject = 1_001
     const working = yield* Effect.forkChild(work)
     const random = new Random(2)
@@ -148,7 +148,7 @@ it.live("nonsense disturbs nobody, crashes nothing and leaves nothing", () =>
           const frame = nonsense.next()
           const malformed = isMalformed(frame)
           frames.said++
-          // Most of what ends a session is read here only: a session is for saying much.
+          // Most malformed frames are not sent, because a session should send many frames before it ends.
           if (malformed && !random.chance(0.1)) continue
           client.send(frame)
           if (i % 50 === 49) yield* Effect.yieldNow

@@ -36,7 +36,7 @@ describe("a stranger", () => {
     lies: (memory: Memory.Memory) => Effect.Effect<raw.Lies, unknown, Scope.Scope>,
     reason: (typeof Handshake.Refused.Type)["reason"]
   ) =>
-    it.live(`${name} is told ${reason}, and the link is over`, () =>
+    it.live(`${name} is refused as ${reason}, and the link is over`, () =>
       Effect.gen(function*() {
         const memory = yield* Memory.make()
         const { link, read, reading, served } = yield* dial(memory)
@@ -97,7 +97,7 @@ describe("a stranger", () => {
       nobodyIn(memory)
     }))
 
-  it.effect("that sends nothing is gone after handshakeMs, and makes room for others (R-12)", () =>
+  it.effect("that sends nothing is cut off after handshakeMs, and makes room for others (R-12)", () =>
     Effect.gen(function*() {
       const memory = yield* Memory.make({ limits: { unauthenticatedMax: 1, handshakeMs: 3_000 } })
       const silent = yield* dial(memory)

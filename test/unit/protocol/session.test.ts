@@ -78,7 +78,7 @@ it.live("an item that fits into no reply is refused to everyone that waits for i
     const operation = (name: keyof typeof queueKind.operations) => Object.keys(queueKind.operations).indexOf(name)
     const { client } = yield* memory.dial()
     yield* raw.session(client)
-    // This one says nothing when it is refused, which would be a turn of its own.
+    // This client sends nothing when its call is refused. A message would be another turn of the event loop.
     const writer = new ClientWriter()
     writer.request(1, jobs.id, operation("takeLease"), [], [], frameBytesMax)
     client.send(writer.take())
