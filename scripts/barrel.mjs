@@ -1,8 +1,8 @@
 // Writes the lists that follow from files. `--check` only reports stale lists.
 //
-// - The public surface of each package: index.ts, with one namespace export for each public module, and the `exports` of
-//   package.json, with one entry for each. A file of src is a public module if its name begins with a capital. A deeper
-//   file is public only if it is listed here.
+// - The public surface of each package: index.ts, with one namespace export for each public module, and the `exports`
+//   of package.json, with one entry for each. A file of src is a public module if its name begins with a capital. A
+//   deeper file is public only if it is listed here.
 // - The specimens of kinds, which are declared as `export const NAME = specimen(` in testing/kinds.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -26,7 +26,7 @@ const demo = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
 })
 
 describe("the demo", () => {
-  it.live("counts, reports what cannot be read, and verifies", () =>
+  it.live("counts, reports unreadable files, and verifies", () =>
     Effect.gen(function*() {
       const { code, output } = yield* demo(yield* tree, "--workers", "3")
       assert.strictEqual(code, 0, output)

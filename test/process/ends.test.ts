@@ -119,7 +119,7 @@ describe("a manager", () => {
       assert.include(nobody.message, "Is it running")
     }))
 
-  it.live("says what is wrong with the path of its socket", () =>
+  it.live("reports a wrong path of its socket", () =>
     Effect.gen(function*() {
       for (
         const [path, issue] of [[

@@ -2,7 +2,7 @@
  * Mistakes that do not compile. `npm run check` checks that each is an error. `types.test.ts` checks that it is the
  * intended error: the code and a part of the message stand behind the directive.
  */
-// @effect-diagnostics *:off -- they would say again what the compiler says.
+// @effect-diagnostics *:off -- they would repeat the compiler's errors.
 import { Process, SharedMap, SharedQueue, type SharedRef } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Effect, Layer, Schema } from "effect"

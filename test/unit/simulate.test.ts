@@ -162,7 +162,7 @@ describe("simulate", () => {
       assert.match(violations.join(), /^main failed: AssertionError: expected [0-3] to equal 4$/)
     }))
 
-  it.live("interrupts what is cancellable, and nothing else", () =>
+  it.live("interrupts only cancellable effects", () =>
     Effect.gen(function*() {
       let interrupted = 0
       const program = Effect.gen(function*() {

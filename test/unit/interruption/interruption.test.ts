@@ -50,7 +50,7 @@ type WaitedFor = Effect.Success<typeof waitedFor>
 const drained = (queue: SharedQueue.SharedQueue<number>) =>
   Effect.flatMap(queue.size, (size) => Effect.all(Array.from({ length: size }, () => queue.take)))
 
-/** Runs an effect as soon as a call waits. Returns an effect that awaits its end, or stops it if no call waits. */
+/** Runs an effect as soon as a call waits. The returned effect runs it now if none has waited, and awaits its end. */
 const onceWaiting = ({ memory }: Base, effect: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
     let over = false

@@ -105,7 +105,7 @@ const isMalformed = (frame: Uint8Array): boolean => {
   return reader.malformed
 }
 
-/** Works with its own objects until it is told to end, and checks every reply. */
+/** Works with its own objects until `ended`, and checks every reply. */
 const victim = (manager: Manager.Manager["Service"], ended: () => boolean) =>
   Effect.gen(function*() {
     const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 0 })

@@ -90,7 +90,7 @@ export class Replay {
   #request(entry: JournalEntry): void {
     if (entry.object === 0) return this.#manage(entry)
     const replica = this.objects.get(entry.object)
-    if (replica === undefined) return this.violate(`${describe(entry)} is a call to an object that nobody opened`)
+    if (replica === undefined) return this.violate(`${describe(entry)} is a call to an object that was never opened`)
     const { model } = replica
     if (model === undefined) {
       this.#unjudged.add(entry.index)
@@ -190,7 +190,7 @@ export class Replay {
     const object = Number(entry.args[0])
     if (entry.operation !== "delete") return
     const replica = this.objects.get(object)
-    if (replica === undefined) return this.violate(`${describe(entry)} deletes an object that nobody opened`)
+    if (replica === undefined) return this.violate(`${describe(entry)} deletes an object that was never opened`)
     if (replica.name !== undefined) this.names.delete(replica.name)
     for (const grants of this.#granted.values()) {
       for (const [grant, of] of grants) if (of === object) grants.delete(grant)

@@ -291,7 +291,7 @@ export class Clients {
       const open = recorder.records.filter((record) => record.outcome === undefined && record.fate === undefined)
       const calls = open.map(({ object, operation, sequence, session }) => {
         const isWaiting = engine.state.sessions.get(session)?.requests.get(sequence)?._tag === "Parked"
-        return `${operation} on ${describe(engine, object)} (${isWaiting ? "waits in the manager" : "never answered"})`
+        return `${operation} on ${describe(engine, object)} (${isWaiting ? "waits in the manager" : "has no reply"})`
       })
       return `${name} waits for ever: ${calls.length === 0 ? "for nothing it has asked" : calls.join(", ")}`
     })

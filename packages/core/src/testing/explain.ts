@@ -17,7 +17,7 @@ export const explain = ({ history, nameOf }: Simulation, linesMax: number): Read
     .slice(-linesMax)
     .map(({ args, client, fate, object, operation, outcome }) => {
       const call = `${client}: ${operation}${show(args)} on ${nameOf(object)}`
-      if (outcome === undefined) return `${call} ${fate ?? "has no answer"}`
+      if (outcome === undefined) return `${call} ${fate ?? "has no reply"}`
       return `${call} → ${outcome._tag === "Success" ? show(outcome.reply) : outcome.error}`
     })
 }

@@ -29,13 +29,13 @@ export const rerun = ({ engine, inputs, loadedBefore, onEngine, options }: Rerun
   for (const input of inputs.slice(0, loadedBefore)) next(again, input)
   const loaded = Checkpoint.load(options, JSON.parse(JSON.stringify(Checkpoint.save(again.state))))
   if (loaded instanceof Malformed) {
-    return [`I1: what was saved before input ${loadedBefore} is refused: ${loaded.reason}`]
+    return [`I1: the state saved before input ${loadedBefore} is refused: ${loaded.reason}`]
   }
   onEngine(loaded)
-  if (!isAlike(again, loaded)) return [`I1: what was saved before input ${loadedBefore} is loaded as another state`]
+  if (!isAlike(again, loaded)) return [`I1: the state saved before input ${loadedBefore} is loaded as another state`]
   for (const [i, input] of inputs.slice(loadedBefore).entries()) {
     if (next(again, input) !== next(loaded, input)) {
-      return [`I1: an engine that was loaded before input ${loadedBefore} says something else at ${loadedBefore + i}`]
+      return [`I1: an engine that was loaded before input ${loadedBefore} has other outputs at ${loadedBefore + i}`]
     }
   }
   return [

@@ -125,8 +125,8 @@ const facingFaults = 8
 /** The steps over which the faults of a seed are spread: runs have some hundred steps, or some thousand. */
 const faultSteps = [50, 200, 1_000]
 
-const notRepeatable = "A second run of this seed went another way: something in the program is not decided by it, " +
-  "such as Date.now, Math.random, a timer or a file"
+const notRepeatable = "A second run of this seed went another way: the program uses something that the seed does not " +
+  "decide, such as Date.now, Math.random, a timer or a file"
 
 const mistake = (option: string, what: string, given: number): Effect.Effect<never> =>
   Effect.die(new RangeError(`${option} must be a whole number ${what}, not ${given}`))
