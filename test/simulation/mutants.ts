@@ -517,20 +517,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     bug: "a grant that met its cancellation is not given back (5)",
     options: inStep((engine, step) => (input) => {
       const call = input._tag === "Cancel"
-        ? engine.state.sessions.get(input.session)?.requests.get(input.sequence)
+        ? engine.state.sessions.get(input.session)?.answered.get(input.sequence)
         : undefined
-      if (input._tag !== "Cancel" || call?._tag !== "Answered" || call.granted === 0) return step(input)
-      engine.state.sessions.get(input.session)?.requests.delete(input.sequence)
+      if (input._tag !== "Cancel" || call === undefined || call.granted === 0) return step(input)
+      engine.state.sessions.get(input.session)?.answered.delete(input.sequence)
       engine.state.outputs.push({ ...input, _tag: "Cancelled", fate: "stands" })
     })
   },
   "withdrawal-forgotten": {
     bug: "a cancelled call stays in its lane, and takes something for nobody (13)",
     options: inStep((engine, step) => (input) => {
-      const call = input._tag === "Cancel"
-        ? engine.state.sessions.get(input.session)?.requests.get(input.sequence)
-        : undefined
-      if (input._tag !== "Cancel" || call?._tag !== "Parked") return step(input)
+      const session = input._tag === "Cancel" ? engine.state.sessions.get(input.session) : undefined
+      if (input._tag !== "Cancel" || session?.parked.has(input.sequence) !== true) return step(input)
       engine.state.outputs.push({ ...input, _tag: "Cancelled", fate: "withdrawn" })
     })
   },
@@ -538,9 +536,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     bug: "a dead client still waits in its lane, before the living (2, 6)",
     options: inStep((engine, step) => (input) => {
       const session = input._tag === "End" ? engine.state.sessions.get(input.session) : undefined
-      for (const [sequence, call] of session?.requests ?? []) {
-        if (call._tag === "Parked") session?.requests.delete(sequence)
-      }
+      session?.parked.clear()
       step(input)
     })
   },
@@ -570,9 +566,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     options: inStep((engine, step) => (input) => {
       step(input)
       const session = input._tag === "Request" ? engine.state.sessions.get(input.session) : undefined
-      if (input._tag !== "Request" || session?.requests.get(input.sequence)?._tag !== "Answered") return
+      if (input._tag !== "Request" || session?.answered.get(input.sequence) === undefined) return
       if (input.sequence % 5 > 0 || input.calls[0]!.object === 0) return
-      session.requests.delete(input.sequence)
+      session.answered.delete(input.sequence)
       session.lastSequence = input.sequence - 1
       const before = engine.state.outputs.length
       step(input)

@@ -125,5 +125,6 @@ export const until = (what: string, condition: () => boolean): Effect.Effect<voi
 export const settled = ({ server }: Memory, { manager }: Connected): Effect.Effect<void> =>
   until("nothing is under way", () => {
     const session = server.engine.state.sessions.get(manager.connection.agreement.session)
-    return manager.connection.pending === 0 && (session === undefined || session.requests.size === 0)
+    return manager.connection.pending === 0 &&
+      (session === undefined || session.parked.size + session.answered.size === 0)
   })

@@ -176,7 +176,11 @@ export class RandomProgram {
   /** Mostly the sequence of a waiting or remembered request. */
   #sequence(client: Client, random: Random): number {
     const session = this.harness.engine.state.sessions.get(client.session)!
-    const known = [...session.requests.keys(), ...session.watches.keys()]
+    const known = [
+      ...session.parked.keys(),
+      ...session.answered.values().map(({ sequence }) => sequence),
+      ...session.watches.keys()
+    ]
     return random.chance(0.05) ? random.below(200) : random.pick(known) ?? 0
   }
 }

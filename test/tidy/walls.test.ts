@@ -18,7 +18,7 @@ const isIn = (...rooms: ReadonlyArray<string>) => (file: string) => rooms.some((
 const isPublic = (file: string) => !file.includes("/") && file !== "Manager.ts" && file !== "index.ts"
 
 const of = (file: string) => new Set([file, ...reachedFrom(graph, file, "loads").keys()])
-const [value, list] = [of("engine/Value.ts"), of("engine/Linked.ts")]
+const [value, list, sequenced] = [of("engine/Value.ts"), of("engine/Linked.ts"), of("engine/SequenceMap.ts")]
 
 const walls: Record<string, Wall> = {
   "engine/ imports only engine/": {
@@ -36,9 +36,9 @@ const walls: Record<string, Wall> = {
     to: (file) => !isIn("transport", "protocol")(file) && file !== "Limits.ts" && !value.has(file),
     followed: "loads"
   },
-  "client/, proxy/ and the public modules load of the engine only what a value is": {
+  "client/, proxy/ and the public modules load of the engine only what a value is, and the map of calls": {
     from: (file) => isIn("client", "proxy")(file) || isPublic(file) && file !== "Pool.ts",
-    to: (file) => isIn("engine")(file) && !value.has(file),
+    to: (file) => isIn("engine")(file) && !value.has(file) && !sequenced.has(file),
     followed: "loads"
   },
   "pool/ loads of the engine only what a value is, and lists": {

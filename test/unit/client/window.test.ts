@@ -33,7 +33,7 @@ describe("a large window", () => {
       const calls = Array.from({ length: 2 * inFlightMax }, () => ref.increment)
       client.hold()
       const calling = yield* Effect.forkChild(Effect.all(calls, { ...all, discard: true }))
-      const remembered = () => memory.server.engine.state.sessions.get(session)!.requests.size
+      const remembered = () => memory.server.engine.state.sessions.get(session)!.answered.size
       yield* Memory.until("the window is full", () => remembered() === inFlightMax)
       client.release()
       yield* Fiber.join(calling)
@@ -56,7 +56,7 @@ describe("a small window", () => {
       const { as, session } = yield* setUp({ inFlightMax: 4 })
       const queue = yield* as(SharedQueue.make({ item: Schema.Int }))
       const takes = yield* Effect.forEach(numbers, () => Effect.forkChild(queue.take))
-      yield* Memory.until("all of them wait", () => session()?.parked === 100)
+      yield* Memory.until("all of them wait", () => session()?.parked.size === 100)
       yield* Effect.forEach(numbers, queue.offer, all)
       assert.deepStrictEqual(yield* Effect.forEach(takes, Fiber.join), numbers)
     }))
@@ -92,7 +92,7 @@ describe("a small window", () => {
       yield* Fiber.join(waiting)
       yield* Fiber.join(take)
       yield* Memory.settled(memory, connected)
-      assert.strictEqual(session()!.requests.size, 0)
+      assert.strictEqual(session()!.parked.size + session()!.answered.size, 0)
       assert.strictEqual(session()!.grants.size, 0)
     }))
 })

@@ -161,12 +161,12 @@ describe("data that is not of this manager", () => {
       "saved.objects[0].kind names Directory, which this manager does not know"
     )
     assert.strictEqual(
-      reason((data) => void (data.sessions[1].requests.at(-1).calls[0].operation = "open")),
-      "saved.sessions[1].requests[1].calls[0].operation is no operation of a Lock"
+      reason((data) => void (data.sessions[1].parked[0].calls[0].operation = "open")),
+      "saved.sessions[1].parked[0].calls[0].operation is no operation of a Lock"
     )
     assert.strictEqual(
-      reason((data) => void (data.sessions[1].requests.at(-1).calls[0].args = [1])),
-      "saved.sessions[1].requests[1].calls[0].args must be 0 arguments, not 1"
+      reason((data) => void (data.sessions[1].parked[0].calls[0].args = [1])),
+      "saved.sessions[1].parked[0].calls[0].args must be 0 arguments, not 1"
     )
   })
 
@@ -211,8 +211,8 @@ describe("data that is not of this manager", () => {
       "saved.objects[0].state names an object that is not there"
     )
     assert.strictEqual(
-      reason((data) => void (data.sessions[1].requests.at(-1).places = [])),
-      "saved.sessions[1].requests[1].places must be a lane for one of its calls or more"
+      reason((data) => void (data.sessions[1].parked[0].places = [])),
+      "saved.sessions[1].parked[0].places must be a lane for one of its calls or more"
     )
   })
 

@@ -272,8 +272,8 @@ describe("interrupted at any step", () => {
             yield* Deferred.succeed(next, undefined)
             const { session } = base.other.manager.connection.agreement
             yield* Memory.until("the next one waits", () =>
-              [...base.memory.server.engine.state.sessions.get(session)!.requests.values()].some((call) =>
-                call._tag === "Parked" && asleep().has(call.since)
+              [...base.memory.server.engine.state.sessions.get(session)!.parked.values()].some(({ since }) =>
+                asleep().has(since)
               ))
             yield* other.withLock(other.notify(1))
           })

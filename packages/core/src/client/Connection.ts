@@ -20,13 +20,13 @@ import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
 import type { OperationTable, Outcome } from "../engine/Inputs.ts"
 import type { GrantId, Reply } from "../engine/Operation.ts"
+import { SequenceMap } from "../engine/SequenceMap.ts"
 import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
 import { ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 import { Call, type Complete } from "./Call.ts"
-import { Calls } from "./Calls.ts"
 import { failure } from "./Failure.ts"
 import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
@@ -73,7 +73,7 @@ export class Connection {
   readonly #writer = new ClientWriter()
   readonly #receipts = new Receipts((from, to) => this.#writer.acknowledge(from, to))
   readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
-  readonly #calls = new Calls()
+  readonly #calls = new SequenceMap<Call>()
   /** Calls that the window does not admit yet, in order, with their arguments. Arguments of sent calls are not kept. */
   readonly #waiting = new Map<Call, ReadonlyArray<Argument>>()
   /** The locks and permits that fibers of this process hold. */
@@ -243,7 +243,7 @@ export class Connection {
       return call.answer({ _tag: "Failure", error: "LimitExceeded", details }, 0)
     }
     call.state = "Sent"
-    this.#calls.add(call)
+    this.#calls.set(call)
     this.#inFlight++
     this.#written()
   }
@@ -421,7 +421,8 @@ export class Connection {
   end(why: string): void {
     if (this.#ended !== undefined) return
     this.#ended = why
-    const calls = this.#calls.takeAll()
+    const calls = this.#calls.values()
+    this.#calls.clear()
     const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
     this.holds.tripAll()

@@ -70,10 +70,9 @@ type SavedParked = Omit<Parked, "session" | "calls" | "places"> & {
 type Success = Extract<Outcome, { readonly _tag: "Success" }>
 type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
 
-type SavedAnswered = Answered & { readonly sequence: number }
-
 type SavedSession = Pick<Session, "id" | "label" | "lastSequence" | "imports"> & {
-  readonly requests: ReadonlyArray<SavedParked | SavedAnswered>
+  readonly parked: ReadonlyArray<SavedParked>
+  readonly answered: ReadonlyArray<Answered>
 }
 
 type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint" | "keep"> & {
@@ -97,7 +96,6 @@ type Saved =
 const { argument, boolean, count, finite, integer, list, literal, map, optional, struct, tagged, word } = Format
 
 const parked = struct<SavedParked>({
-  _tag: literal("Parked"),
   sequence: count,
   guard: list(count),
   calls: list(struct<SavedCall>({ object: count, operation: word, args: list(argument) })),
@@ -106,8 +104,7 @@ const parked = struct<SavedParked>({
   places: list(struct({ call: count, lane: word }))
 })
 
-const answered = struct<SavedAnswered>({
-  _tag: literal("Answered"),
+const answered = struct<Answered>({
   sequence: count,
   index: count,
   outcome: tagged<Outcome>({
@@ -121,7 +118,8 @@ const session = struct<SavedSession>({
   id: count,
   label: struct<Client>({ name: word, pid: finite }),
   lastSequence: count,
-  requests: list(tagged<SavedParked | SavedAnswered>({ Parked: parked, Answered: answered })),
+  parked: list(parked),
+  answered: list(answered),
   imports: map(count, count)
 })
 
@@ -171,11 +169,8 @@ const savedSession = ({ objects }: EngineState, session: Session): SavedSession 
     object,
     operation: objects.get(object)!.operations[operation]![0]
   })
-  const requests = Array.from(session.requests, ([sequence, request]) =>
-    request._tag === "Parked"
-      ? { ...request, calls: request.calls.map(savedCall) }
-      : { ...request, sequence })
-  return { ...session, requests }
+  const parked = Array.from(session.parked.values(), (request) => ({ ...request, calls: request.calls.map(savedCall) }))
+  return { ...session, parked, answered: session.answered.values() }
 }
 
 const savedObject = ({ kind, state, watchers, ...object }: SharedObject): SavedObject => ({
@@ -279,7 +274,7 @@ const areIds = ({ nextObject }: EngineState, ids: Iterable<ObjectId>): boolean =
 /** Restores the imports and the requests of a session. */
 const restoreContents = (
   state: EngineState,
-  { id, imports, requests }: SavedSession,
+  { answered, id, imports, parked }: SavedSession,
   waiting: Array<Waiter>
 ): Refused => {
   const session = state.sessions.get(id)!
@@ -289,13 +284,17 @@ const restoreContents = (
     const object = state.objects.get(id)
     if (object !== undefined) object.references += times
   }
-  return each("requests", requests, (saved) => {
-    const { sequence } = saved
-    if (session.requests.has(sequence)) return refused("has the sequence of an earlier request")
-    if (saved._tag === "Parked") return restoreParked(state, session, saved, waiting)
-    const { _tag, granted, index, outcome } = saved
-    session.requests.set(sequence, { _tag, index, outcome, granted })
+  let last = -1
+  return each("answered", answered, (request) => {
+    if (request.sequence <= last) return refused("does not come after the request before it")
+    last = request.sequence
+    session.answered.set(request)
     return undefined
+  }) ?? each("parked", parked, (saved) => {
+    if (session.parked.has(saved.sequence) || session.answered.get(saved.sequence) !== undefined) {
+      return refused("has the sequence of an earlier request")
+    }
+    return restoreParked(state, session, saved, waiting)
   })
 }
 
@@ -313,7 +312,7 @@ const restoreParked = (
   saved: SavedParked,
   waiting: Array<Waiter>
 ): Refused => {
-  const { _tag, arrival, guard, places, sequence, since } = saved
+  const { arrival, guard, places, sequence, since } = saved
   const objects = saved.calls.map(({ object }) => state.objects.get(object))
   const calls = saved.calls.map(({ args, object, operation }, i): CallInput => ({
     object,
@@ -337,8 +336,8 @@ const restoreParked = (
   const stands = places.length > 0 && new Set(places.map(({ call }) => call)).size === places.length &&
     places.every(({ call, lane }) => objects[call]?.lanes.has(lane))
   if (!stands) return refused("must be a lane for one of its calls or more").at("places")
-  const parked: Parked = { _tag, session: session.id, sequence, guard, calls, arrival, since, places: [] }
-  session.requests.set(sequence, parked)
+  const parked: Parked = { session: session.id, sequence, guard, calls, arrival, since, places: [] }
+  session.parked.set(sequence, parked)
   waiting.push({ session, parked, places })
   return undefined
 }

@@ -25,7 +25,8 @@ export const create = (
     waiting: 0,
     grants: new Map(),
     references: 0,
-    watchers: new Map()
+    watchers: new Map(),
+    isTouched: false
   }
   state.objects.set(id, object)
   if (name !== undefined) state.names.set(name, id)

@@ -40,8 +40,10 @@ import type { Client, Grant, Reply, Withdrawal } from "./Operation.ts"
 import { OrderedMap } from "./OrderedMap.ts"
 import * as References from "./References.ts"
 import { Requests } from "./Requests.ts"
+import { SequenceMap } from "./SequenceMap.ts"
 import type { Answered, EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
 import { Step } from "./Step.ts"
+import { Touched } from "./Touched.ts"
 import { directory } from "./Value.ts"
 import * as Watchers from "./Watchers.ts"
 
@@ -82,7 +84,7 @@ export class Engine {
       unreferenced: new Set(),
       suspects: new Set(),
       dropsSinceTrace: 0,
-      touched: new Set(),
+      touched: new Touched<SharedObject>(),
       outputs: []
     }
     this.#at = new Step(this.state)
@@ -145,8 +147,7 @@ export class Engine {
           this.#end(session)
       }
     }
-    for (const object of this.state.touched) {
-      this.state.touched.delete(object)
+    for (let object = this.state.touched.take(); object !== undefined; object = this.state.touched.take()) {
       this.#requests.serve(object)
     }
     References.collect(this.state, this.#tellGone)
@@ -167,8 +168,8 @@ export class Engine {
       id,
       label,
       lastSequence: 0,
-      requests: new Map(),
-      parked: 0,
+      parked: new Map(),
+      answered: new SequenceMap(),
       grants: new Map(),
       imports: new Map(),
       watches: new Map()
@@ -189,19 +190,19 @@ export class Engine {
 
   /** S-8: the client has these replies. Costs the smaller of the range and what is remembered. */
   #acknowledge(session: Session, from: number, to: number): void {
-    if (to - from < session.requests.size) {
+    if (to - from < session.answered.size) {
       for (let sequence = from; sequence <= to; sequence++) this.#receive(session, sequence)
     } else {
-      for (const sequence of session.requests.keys()) {
+      for (const { sequence } of session.answered.values()) {
         if (from <= sequence && sequence <= to) this.#receive(session, sequence)
       }
     }
   }
 
   #receive(session: Session, sequence: number): void {
-    const request = session.requests.get(sequence)
-    if (request?._tag !== "Answered") return
-    session.requests.delete(sequence)
+    const request = session.answered.get(sequence)
+    if (request === undefined) return
+    session.answered.delete(sequence)
     for (const grant of grantsOf(session, request)) {
       if (!grant.byReceipt) continue
       const object = this.state.objects.get(grant.object)!
@@ -217,14 +218,15 @@ export class Engine {
   }
 
   #undo(session: Session, sequence: number): CancelFate {
-    const request = session.requests.get(sequence)
-    if (request === undefined) return "stands"
-    if (request._tag === "Parked") {
+    const parked = session.parked.get(sequence)
+    if (parked !== undefined) {
       this.state.index++
-      this.#requests.withdraw(session, request, "cancelled")
+      this.#requests.withdraw(session, parked, "cancelled")
       return "withdrawn"
     }
-    session.requests.delete(sequence)
+    const request = session.answered.get(sequence)
+    if (request === undefined) return "stands"
+    session.answered.delete(sequence)
     const grants = grantsOf(session, request)
     for (const grant of grants) {
       this.state.index++
@@ -242,9 +244,7 @@ export class Engine {
     const ended = { session: session.id, sequence: 0 }
     // Its grants come back under this index; the journal lists them (S-31).
     this.#record("ended", ended, this.state.objects.get(directory)!, [...session.grants.keys()])
-    for (const request of session.requests.values()) {
-      if (request._tag === "Parked") this.#requests.withdraw(session, request, "session ended")
-    }
+    for (const parked of session.parked.values()) this.#requests.withdraw(session, parked, "session ended")
     for (const grant of session.grants.values()) this.#revoke(grant, "session ended")
     for (const sequence of session.watches.keys()) Watchers.unwatch(this.state, session, sequence)
     for (const [object, times] of session.imports) References.drop(this.state, session.id, object, times)

@@ -119,7 +119,7 @@ export const snapshot = (state: EngineState, bytesMax: number): string | null =>
 export function* sessionsAfter({ sessions }: EngineState, after: number): Generator<SessionInfo> {
   for (const id of [...sessions.keys()].filter((id) => id > after).sort((a, b) => a - b)) {
     const { grants, label, parked } = sessions.get(id)!
-    yield { id, name: label.name, pid: label.pid, waiting: parked, holding: grants.size }
+    yield { id, name: label.name, pid: label.pid, waiting: parked.size, holding: grants.size }
   }
 }
 

@@ -35,7 +35,7 @@ const lanes = (engine: Engine, object: SharedObject): ReadonlyArray<string> => {
     for (const { isRead, parked } of Lane.places(lane)) {
       if (parked.arrival <= arrival) broken.push(`I4: lane of object ${object.id} is out of order`)
       arrival = parked.arrival
-      if (engine.state.sessions.get(parked.session)?.requests.get(parked.sequence) !== parked) {
+      if (engine.state.sessions.get(parked.session)?.parked.get(parked.sequence) !== parked) {
         broken.push(`I3: request ${parked.session}:${parked.sequence} waits without a live session`)
       }
       if (!held && !engine.mustWait(parked)) {
@@ -49,20 +49,16 @@ const lanes = (engine: Engine, object: SharedObject): ReadonlyArray<string> => {
 
 /** The calls of all requests of a session that wait. */
 const parkedCalls = (session: Session): ReadonlyArray<CallInput> =>
-  [...session.requests.values()].flatMap((request) => request._tag === "Parked" ? request.calls : [])
+  [...session.parked.values()].flatMap(({ calls }) => calls)
 
-/** I3: each object counts the waiting calls to it, and each session its waiting requests. */
+/** I3: each object counts the waiting calls to it. */
 const waiting = ({ state }: Engine): ReadonlyArray<string> => {
   const calls = Map.groupBy([...state.sessions.values()].flatMap(parkedCalls), ({ object }) => object)
   const objects = [...state.objects.values()].filter(({ id, waiting }) => waiting !== (calls.get(id)?.length ?? 0))
-  const sessions = [...state.sessions.values()].filter(({ parked, requests }) =>
-    parked !== [...requests.values()].filter(({ _tag }) => _tag === "Parked").length
-  )
   const all = [...calls.values()].flat().length
   return [
     ...all === state.counts.waiters ? [] : [`I3: ${state.counts.waiters} waiters are counted, not ${all}`],
-    ...objects.map(({ id, waiting }) => `I3: object ${id} counts ${waiting} waiters`),
-    ...sessions.map(({ id, parked }) => `I3: session ${id} counts ${parked} waiting requests`)
+    ...objects.map(({ id, waiting }) => `I3: object ${id} counts ${waiting} waiters`)
   ]
 }
 

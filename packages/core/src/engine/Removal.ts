@@ -24,7 +24,6 @@ export const remove = (state: EngineState, object: SharedObject): void => {
   }
   Watchers.tellGone(state, object)
   References.destroy(state, object)
-  state.touched.delete(object)
 }
 
 const fail = (state: EngineState, object: SharedObject, parked: Parked): void => {

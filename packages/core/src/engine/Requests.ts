@@ -108,8 +108,8 @@ export class Requests {
       session.lastSequence = sequence
       return true
     }
-    const request = session.requests.get(sequence)
-    if (request?._tag === "Answered") {
+    const request = session.answered.get(sequence)
+    if (request !== undefined) {
       const { index, outcome } = request
       this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
     }
@@ -169,7 +169,6 @@ export class Requests {
       return this.#fail(session, request, refuse("LimitExceeded", "waitersPerObjectMax", waitersPerObjectMax))
     }
     const parked: Parked = {
-      _tag: "Parked",
       session: session.id,
       sequence,
       guard,
@@ -282,7 +281,7 @@ export class Requests {
     const outcome: Outcome = { _tag: "Success", reply }
     if (index > before) {
       const granted = this.#granted ? index - before : 0
-      session.requests.set(sequence, { _tag: "Answered", index, outcome, granted })
+      session.answered.set({ sequence, index, outcome, granted })
     }
     References.importHandles(this.#state, session.id, reply)
     this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })

@@ -7,11 +7,12 @@ import type { CallInput, Outcome, Output, SessionId } from "./Inputs.ts"
 import type { AnyKind } from "./Kind.ts"
 import type { Client, Grant, GrantId, Operation } from "./Operation.ts"
 import type { OrderedMap } from "./OrderedMap.ts"
+import type { SequenceMap } from "./SequenceMap.ts"
+import type { Touched } from "./Touched.ts"
 import type { ObjectId } from "./Value.ts"
 
 /** A request that waits (S-14). */
 export interface Parked {
-  readonly _tag: "Parked"
   readonly session: SessionId
   readonly sequence: number
   readonly guard: ReadonlyArray<GrantId>
@@ -37,7 +38,7 @@ export interface Place {
 
 /** A request whose reply is remembered until the client has acknowledged it (S-8). */
 export interface Answered {
-  readonly _tag: "Answered"
+  readonly sequence: number
   /** The index of its last change. */
   readonly index: number
   readonly outcome: Outcome
@@ -69,10 +70,10 @@ export interface Session {
   readonly id: SessionId
   readonly label: Client
   lastSequence: number
-  /** Parked and answered requests, by sequence. */
-  readonly requests: Map<number, Parked | Answered>
-  /** How many of `requests` are parked. */
-  parked: number
+  /** Requests that wait, by sequence, in the order in which they came to where they wait. */
+  readonly parked: Map<number, Parked>
+  /** Requests that changed something, until the client has their replies. */
+  readonly answered: SequenceMap<Answered>
   /** In order of acquisition. */
   readonly grants: Map<GrantId, Grant>
   /** How often each object's handle was given to this session and not dropped (S-24). */
@@ -108,6 +109,8 @@ export interface SharedObject {
   /** Handles: imports of sessions, and values in states and parked calls. */
   references: number
   readonly watchers: Map<string, Watcher>
+  /** Whether it is among those that this step has changed. */
+  isTouched: boolean
 }
 
 /** Bounds that the engine itself enforces; defaults and reasons stand in `Limits.ts`. */
@@ -149,7 +152,7 @@ export interface EngineState {
   readonly suspects: Set<ObjectId>
   dropsSinceTrace: number
   /** Objects changed in this step, whose lanes are to be served. Empty between steps. */
-  readonly touched: Set<SharedObject>
+  readonly touched: Touched<SharedObject>
   /** Outputs of the steps since the host last took them; they leave through one gate (S-3). */
   outputs: Array<Output>
 }

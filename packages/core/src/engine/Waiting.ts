@@ -7,8 +7,7 @@ import type { EngineState, Parked, Place, Session, SharedObject } from "./State.
 
 /** A request begins to wait: its arguments are retained, and the objects that it calls are kept. */
 export const park = (state: EngineState, session: Session, parked: Parked): void => {
-  session.requests.set(parked.sequence, parked)
-  session.parked++
+  session.parked.set(parked.sequence, parked)
   state.counts.waiters += parked.calls.length
   if (parked.calls.length > 1) state.joint.add(parked)
   for (const { args, object } of parked.calls) {
@@ -32,8 +31,7 @@ export const unpark = (state: EngineState, session: Session, parked: Parked): vo
     if (!place.isRead) state.touched.add(object)
   }
   parked.places.length = 0
-  session.requests.delete(parked.sequence)
-  session.parked--
+  session.parked.delete(parked.sequence)
   state.counts.waiters -= parked.calls.length
   state.joint.delete(parked)
   for (const { args, object: id } of parked.calls) {
@@ -61,6 +59,6 @@ export const move = (
   place.lane = lane
   parked.arrival = ++state.arrivals
   Lane.enter(object, place)
-  session.requests.delete(parked.sequence)
-  session.requests.set(parked.sequence, parked)
+  session.parked.delete(parked.sequence)
+  session.parked.set(parked.sequence, parked)
 }

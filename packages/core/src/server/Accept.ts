@@ -153,7 +153,7 @@ const engineOf = ({ engine, step }: EngineHost, id: SessionId): SessionEngine =>
   step,
   remembered: () => {
     const session = engine.state.sessions.get(id)
-    return session === undefined ? 0 : session.requests.size - session.parked
+    return session === undefined ? 0 : session.answered.size
   },
   settles: (request) => engine.settles(request)
 })

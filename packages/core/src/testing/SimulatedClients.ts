@@ -290,7 +290,7 @@ export class Clients {
     return this.#running.filter(isAlive).map(({ name, recorder }) => {
       const open = recorder.records.filter((record) => record.outcome === undefined && record.fate === undefined)
       const calls = open.map(({ object, operation, sequence, session }) => {
-        const isWaiting = engine.state.sessions.get(session)?.requests.get(sequence)?._tag === "Parked"
+        const isWaiting = engine.state.sessions.get(session)?.parked.has(sequence) === true
         return `${operation} on ${describe(engine, object)} (${isWaiting ? "waits in the manager" : "has no reply"})`
       })
       return `${name} waits for ever: ${calls.length === 0 ? "for nothing it has asked" : calls.join(", ")}`
