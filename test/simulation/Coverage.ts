@@ -1,4 +1,5 @@
 /** What a series of runs has met: operations by kind, and faults. */
+import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
 import { type FaultCounts, noFaults, type Simulation } from "@effect-multiprocessing/core/testing"
 
@@ -6,14 +7,19 @@ import { type FaultCounts, noFaults, type Simulation } from "@effect-multiproces
 export class Coverage {
   readonly faults: FaultCounts = noFaults()
   /** Committed operations, by `Kind.operation`; and withdrawals, revocations and ends of sessions. */
-  readonly operations = new Map<string, number>(
-    kinds.flatMap(({ name, operations }) =>
-      Object.entries(operations).map(([operation]): [string, number] => [`${name}.${operation}`, 0])
-    )
-  )
+  readonly operations: Map<string, number>
   readonly causes = { withdrawn: 0, revoked: 0, ended: 0 }
   steps = 0
   milliseconds = 0
+  readonly #kinds: ReadonlyArray<AnyKind>
+
+  /** Runs that use these kinds. */
+  constructor(of = kinds) {
+    this.#kinds = of
+    this.operations = new Map(
+      of.flatMap(({ name, operations }) => Object.keys(operations).map((operation) => [`${name}.${operation}`, 0]))
+    )
+  }
 
   add({ faults, history, milliseconds, steps }: Simulation): void {
     this.steps += steps
@@ -40,7 +46,7 @@ export class Coverage {
 
   /** Kinds and faults that no run met. */
   get missing(): ReadonlyArray<string> {
-    const used = kinds.map(({ name, operations }): [string, number] => [
+    const used = this.#kinds.map(({ name, operations }): [string, number] => [
       name,
       Object.keys(operations).filter((operation) => this.operations.get(`${name}.${operation}`) !== 0).length
     ])
@@ -49,7 +55,7 @@ export class Coverage {
 
   /** For people: a line for each kind, one for the faults. */
   get lines(): ReadonlyArray<string> {
-    const lines = kinds.map(({ name }) => {
+    const lines = this.#kinds.map(({ name }) => {
       const own = [...this.operations].filter(([operation]) => operation.startsWith(`${name}.`))
       return `${name}: ${counts(own.map(([operation, times]) => [operation.slice(name.length + 1), times]))}`
     })
@@ -62,7 +68,8 @@ export class Coverage {
   }
 
   #count(operation: string): void {
-    this.operations.set(operation, (this.operations.get(operation) ?? 0) + 1)
+    const times = this.operations.get(operation)
+    if (times !== undefined) this.operations.set(operation, times + 1)
   }
 }
 

@@ -11,8 +11,8 @@ import {
   type Simulation
 } from "@effect-multiprocessing/core/testing"
 import { Cause, Effect, Exit } from "effect"
-import type { Mutant } from "./mutants.ts"
-import { drawWay, Stage, type Way } from "./Stage.ts"
+import type { Mutant } from "./mutation.ts"
+import { Stage, type Way, ways } from "./Stage.ts"
 import { actionsOf, workloads } from "./workloads.ts"
 
 /** One action of one fiber of one client. */
@@ -46,21 +46,24 @@ const some = (random: Random, size: number, from: ReadonlyArray<string>) =>
   Array.from({ length: size }, () => random.pick(from))
 
 /** The plan of a seed, out of actions that can meet a bug if there is one. */
-export const draw = (seed: number, mutant?: Pick<Mutant, "actions">): Plan => {
+export const draw = (seed: number, mutant: Pick<Mutant, "actions" | "focus" | "ways"> = {}): Plan => {
   const random = new Random(seed)
   const clients = 2 + random.below(3)
-  const theme = mutant?.actions ?? random.pick(themes)
+  const theme = mutant.actions ?? random.pick(themes)
   // Most runs use few actions, so that these meet more often.
-  const repertoire = random.pick([
-    theme,
-    some(random, 2 + random.below(4), theme),
-    mutant?.actions ?? random.pick([actions, some(random, 6, actions)])
-  ])
+  const repertoire = [
+    ...mutant.focus ?? [],
+    ...random.pick([
+      theme,
+      some(random, 2 + random.below(4), theme),
+      mutant.actions ?? random.pick([actions, some(random, 6, actions)])
+    ])
+  ]
   const steps = Array.from({ length: 20 + random.below(80) }, (): Step => ({
     client: 1 + random.below(clients),
     fiber: random.below(3),
     action: random.pick(repertoire),
-    way: drawWay(random),
+    way: random.pick(mutant.ways ?? ways),
     choice: random.below(1_000_000)
   }))
   const faults = drawFaults(random, 1, clients + 1, faultSteps)
@@ -78,6 +81,14 @@ export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation =>
     limits: { inFlightMax: plan.inFlightMax, watchCredit: 2, traceEveryDrops: 2 },
     ...mutant?.options
   })
+}
+
+/** The first seed that finds a bug, of a number of seeds. */
+export const findingSeed = (mutant: Mutant, seeds: number, from = 1): number | undefined => {
+  for (let seed = from; seed < from + seeds; seed++) {
+    if (run(draw(seed, mutant), mutant).violations.length > 0) return seed
+  }
+  return undefined
 }
 
 /** Drops steps and faults while the run still fails, as long as `mayGoOn`. */

@@ -26,10 +26,10 @@ export type Way = keyof typeof weights
 
 const weights = { kept: 13, passing: 4, fenced: 2, escaped: 2, fence: 1, remove: 2 }
 
-const ways = Object.entries(weights).flatMap(([way, weight]) => Array.from({ length: weight }, () => way as Way))
-
-/** Draws how an action is performed. */
-export const drawWay = (random: Random): Way => random.pick(ways)
+/** Every way, as often as it is gone. */
+export const ways: ReadonlyArray<Way> = Object.entries(weights).flatMap(([way, weight]) =>
+  Array.from({ length: weight }, () => way as Way)
+)
 
 /** One workload of a run, for all its clients. */
 export class Stage {
@@ -63,7 +63,7 @@ export class Stage {
           case "fenced":
             return underFence(act(kept))
           case "escaped":
-            return underFence(Effect.forkIn(Effect.scoped(Effect.andThen(actor.work(), act(kept))), scope))
+            return underFence(escape(Effect.forkIn(Effect.scoped(act(kept)), scope), actor))
           case "fence":
             return underFence(Effect.never)
           case "remove":
@@ -106,3 +106,6 @@ export class Stage {
     })
   }
 }
+
+/** Leaves the fence before or while what was forked runs. */
+const escape = (fork: Deed, { random, work }: Actor): Deed => random.chance(1 / 2) ? Effect.andThen(fork, work()) : fork

@@ -1,68 +1,98 @@
 /**
- * `npm run sim -- --seeds 2000 --from 1`: random programs on simulated processes, each seed certified.
+ * `npm run sim`: random programs on simulated processes, each seed certified.
  *
- * `--mutant NAME` puts a known bug in, which must make a seed fail; `--list-mutants` names them. Exit code 0 when every
- * seed passed and everything that can happen did.
+ * ```text
+ *   npm run sim -- --seeds 2000 --from 1    these seeds; each fault and each kind must occur
+ *   npm run sim -- --kind Lock              programs of one kind; each of its operations must occur
+ *   npm run sim -- --mutant NAME            with a known bug; a seed must fail
+ *   npm run sim -- --mutants                with each known bug, one by one; each must fail a seed
+ *   npm run sim -- --kind Lock --mutants    with each bug that this kind may have
+ *   npm run sim -- --list-mutants           names the known bugs, with --kind those that this kind may have
+ * ```
+ *
+ * The exit code is 0 when no seed failed, or with `--mutants` when each bug was found.
  */
+import type { AnyKind } from "#core/engine/Kind.ts"
+import { kinds } from "#core/engine/kinds/index.ts"
 import { parseArgs } from "node:util"
 import { Coverage } from "./Coverage.ts"
-import { mutants } from "./mutants.ts"
-import { draw, run } from "./Plan.ts"
+import { genericMutants } from "./genericMutants.ts"
+import { mutants as knownMutants } from "./mutants.ts"
+import type { Mutant } from "./mutation.ts"
+import { draw, findingSeed, run } from "./Plan.ts"
 import { report } from "./report.ts"
+import { actionsOf } from "./workloads.ts"
 
 /** Fewer seeds than this need not meet everything. */
 const coveredFrom = 50
 
-/** After so many failures the rest says nothing new. */
+/** After this number of failures the rest says nothing new. */
 const reportsMax = 3
 
 interface Options {
   readonly seeds: number
   readonly from: number
+  readonly kind: string | undefined
   readonly mutant: string | undefined
+  readonly mutants: boolean
   readonly list: boolean
+}
+
+const kindOf = (name: string): AnyKind | undefined => kinds.find((kind) => kind.name === name)
+
+/** The bugs that a kind may have, or all known bugs: those that any kind may have, and those of one. */
+const mutantsOf = (kind: string | undefined): Readonly<Record<string, Mutant>> =>
+  kind === undefined
+    ? Object.assign({}, knownMutants, ...kinds.map(genericMutants))
+    : genericMutants(kindOf(kind)!)
+
+/** Its name begins with that of its kind if any kind may have it. */
+const mutantNamed = (name: string): Mutant | undefined => {
+  const kind = kindOf(name.split(/[./]/)[0]!)
+  return knownMutants[name] ?? (kind === undefined ? undefined : genericMutants(kind)[name])
 }
 
 /** The options, or what is wrong with them. */
 const readOptions = (args: ReadonlyArray<string>): Options | string => {
-  let values: Partial<Record<"seeds" | "from" | "mutant" | "list-mutants", string | boolean>>
+  let values
   try {
     values = parseArgs({
       args: [...args],
       options: {
-        "seeds": { type: "string" },
-        "from": { type: "string" },
+        "seeds": { type: "string", default: "500" },
+        "from": { type: "string", default: "1" },
+        "kind": { type: "string" },
         "mutant": { type: "string" },
-        "list-mutants": { type: "boolean" }
+        "mutants": { type: "boolean", default: false },
+        "list-mutants": { type: "boolean", default: false }
       }
     }).values
   } catch (error) {
     return (error as Error).message.split("\n")[0]!
   }
-  const { from = "1", "list-mutants": list = false, mutant, seeds = "500" } = values
+  const { from, kind, "list-mutants": list, mutant, mutants, seeds } = values
   for (const [name, value] of Object.entries({ seeds, from })) {
-    if (!/^\d{1,9}$/.test(String(value)) || (name === "seeds" && Number(value) === 0)) {
+    if (!/^\d{1,9}$/.test(value) || (name === "seeds" && Number(value) === 0)) {
       return `--${name} must be a whole number, not ${JSON.stringify(value)}`
     }
   }
-  if (mutant !== undefined && !Object.hasOwn(mutants, String(mutant))) {
+  if (kind !== undefined && kindOf(kind) === undefined) {
+    return `there is no kind ${JSON.stringify(kind)}; there are ${kinds.map(({ name }) => name).join(", ")}`
+  }
+  if (mutant !== undefined && mutantNamed(mutant) === undefined) {
     return `there is no mutant ${JSON.stringify(mutant)}; --list-mutants names them`
   }
-  return {
-    seeds: Number(seeds),
-    from: Number(from),
-    mutant: mutant === undefined ? undefined : String(mutant),
-    list: list === true
-  }
+  return { seeds: Number(seeds), from: Number(from), kind, mutant, mutants, list }
 }
 
-const simulateAll = ({ from, mutant: name, seeds }: Options): boolean => {
-  const mutant = name === undefined ? undefined : mutants[name]
-  const coverage = new Coverage()
+const simulateAll = ({ from, kind, mutant: name, seeds }: Options): boolean => {
+  const mutant = name === undefined ? undefined : mutantNamed(name)
+  const circumstances = mutant ?? (kind === undefined ? {} : { actions: actionsOf(kind) })
+  const coverage = new Coverage(kind === undefined ? kinds : [kindOf(kind)!])
   const started = performance.now()
   let failed = 0
   for (let seed = from; seed < from + seeds; seed++) {
-    const plan = draw(seed, mutant)
+    const plan = draw(seed, circumstances)
     const simulation = run(plan, mutant)
     coverage.add(simulation)
     if (simulation.violations.length === 0) continue
@@ -74,13 +104,27 @@ const simulateAll = ({ from, mutant: name, seeds }: Options): boolean => {
       seeds = seed - from + 1
     }
   }
+  const mustOccur = kind === undefined ? coverage.missing : coverage.unused
+  const missing = mutant === undefined && seeds >= coveredFrom ? mustOccur : []
   console.log(coverage.lines.join("\n"))
   console.log(`${((performance.now() - started) / seeds).toFixed(1)} ms a seed`)
-  const missing = mutant === undefined && seeds >= coveredFrom ? coverage.missing : []
   if (coverage.unused.length > 0) console.log(`not used: ${coverage.unused.join(", ")}`)
   if (missing.length > 0) console.log(`never happened: ${missing.join(", ")}`)
   console.log(`${seeds - failed} passed, ${failed} failed`)
   return failed === 0 && missing.length === 0
+}
+
+/** Each mutant until a seed fails. */
+const findAll = ({ from, kind, seeds }: Options): boolean => {
+  let found = 0
+  const mutants = Object.entries(mutantsOf(kind))
+  for (const [name, mutant] of mutants) {
+    const seed = findingSeed(mutant, seeds, from)
+    if (seed !== undefined) found++
+    console.log(`${name}: ${seed === undefined ? `NOT FOUND: ${mutant.bug}` : `found by seed ${seed}`}`)
+  }
+  console.log(`${found} found, ${mutants.length - found} not found`)
+  return found === mutants.length
 }
 
 // Errors come by the thousand in here, and nobody reads where they were made.
@@ -90,5 +134,5 @@ const options = readOptions(process.argv.slice(2))
 if (typeof options === "string") {
   console.error(options)
   process.exitCode = 1
-} else if (options.list) console.log(Object.keys(mutants).join("\n"))
-else if (!simulateAll(options)) process.exitCode = 1
+} else if (options.list) console.log(Object.keys(mutantsOf(options.kind)).join("\n"))
+else if (!(options.mutants ? findAll(options) : simulateAll(options))) process.exitCode = 1

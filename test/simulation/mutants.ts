@@ -1,82 +1,16 @@
 /**
- * Known bugs, put into a copy of a kind, or between an engine or a connection and its host: the simulation must find
- * each. What a bug re-introduces is named by its number in the bug zoo of the coordination systems that had it, or by
- * the rule (S-n) or invariant (I-n) it breaks.
+ * Known bugs that are of one kind, of the engine or of a connection: the simulation must find each. What a bug
+ * re-introduces is named by its number in the bug zoo of the coordination systems that had it, or by the rule (S-n) or
+ * invariant (I-n) it breaks. Bugs that any kind may have are in `genericMutants.ts`.
  */
-import type { Connection } from "#core/client/Connection.ts"
-import type { Engine } from "#core/engine/Engine.ts"
 import * as Grants from "#core/engine/Grants.ts"
-import type { CallInput, Input } from "#core/engine/Inputs.ts"
+import type { CallInput } from "#core/engine/Inputs.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
-import type { At, Operation } from "#core/engine/Operation.ts"
-import { answer, ready, wait } from "#core/engine/Operation.ts"
+import { answer, type At, ready, wait } from "#core/engine/Operation.ts"
 import { directory } from "#core/engine/Value.ts"
-import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
-import { actionsOf } from "./workloads.ts"
-
-/** A known bug. */
-export interface Mutant {
-  /** What goes wrong, and which scenario that is. */
-  readonly bug: string
-  /** Names of the actions that meet it; absent: any may. */
-  readonly actions?: ReadonlyArray<string>
-  /** Puts it into a simulation. */
-  readonly options: Partial<SimulationOptions>
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-// how to put a bug in
-// ---------------------------------------------------------------------------------------------------------------
-
-/** Any operation, of whatever state. */
-// oxlint-disable-next-line typescript/no-explicit-any -- a bug may read any state: that is what makes it one
-type AnyOperation = Operation<any>
-
-const inKind = (
-  name: string,
-  change: (kind: AnyKind) => Partial<AnyKind>
-): Omit<Mutant, "bug"> => ({
-  actions: actionsOf(name),
-  options: { kinds: kinds.map((kind) => kind.name === name ? { ...kind, ...change(kind) } : kind) }
-})
-
-const inOperation = (
-  kind: string,
-  name: string,
-  change: (operation: AnyOperation) => Partial<AnyOperation>
-): Omit<Mutant, "bug"> =>
-  inKind(kind, ({ operations }) => ({
-    operations: { ...operations, [name]: { ...operations[name], ...change(operations[name]) } }
-  }))
-
-/** Sees each input before the engine does; `step` hands it on. */
-const inStep = (
-  change: (engine: Engine, step: Engine["step"]) => (input: Input) => void
-): Mutant["options"] => ({
-  onEngine: (engine) => {
-    engine.step = change(engine, engine.step.bind(engine))
-  }
-})
-
-const inConnection = (onConnection: (connection: Connection) => void): Mutant["options"] => ({ onConnection })
-
-/** The step as a kind sees it, with something changed. */
-const changed = (at: At, change: Partial<At>): At => ({
-  index: at.index,
-  now: at.now,
-  client: at.client,
-  since: at.since,
-  isBehind: at.isBehind,
-  held: (id) => at.held(id),
-  settle: (id) => at.settle(id),
-  expire: (milliseconds) => at.expire(milliseconds),
-  retain: (cell) => at.retain(cell),
-  release: (cell) => at.release(cell),
-  changed: (change) => at.changed(change),
-  ...change
-})
+import { type AnyOperation, changed, inConnection, inKind, inOperation, inStep, type Mutant } from "./mutation.ts"
 
 /** A compare-and-set that does not compare. */
 const uncompared = ({ decide }: AnyOperation): Partial<AnyOperation> => ({
@@ -93,10 +27,6 @@ const takeOut: NonNullable<AnyKind["revoke"]> = (state, { id }) => {
   if (leased === true) state.leased--
   return item
 }
-
-// ---------------------------------------------------------------------------------------------------------------
-// the bugs
-// ---------------------------------------------------------------------------------------------------------------
 
 /** Every known bug by its name. */
 export const mutants: Readonly<Record<string, Mutant>> = {

@@ -1,6 +1,6 @@
 /** What is printed of a run that failed: its violations, and the shortest plan that still fails. */
 import { type JournalEntry, show, type Simulation } from "@effect-multiprocessing/core/testing"
-import type { Mutant } from "./mutants.ts"
+import type { Mutant } from "./mutation.ts"
 import { type Plan, run, shorten } from "./Plan.ts"
 
 /** Runs that are spent on making one failure shorter. */

@@ -1,12 +1,14 @@
 /** The simulation with a small budget, in seeds: what `npm run sim` shows with a large one, and that it finds bugs. */
+import { kinds } from "#core/engine/kinds/index.ts"
 import { isCell } from "#core/engine/Value.ts"
 import { type CallRecord, type History, linearizable, models } from "@effect-multiprocessing/core/testing"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
 import { Coverage } from "./Coverage.ts"
+import { genericMutants } from "./genericMutants.ts"
 import { mutants } from "./mutants.ts"
-import { draw, run } from "./Plan.ts"
+import { draw, findingSeed, run } from "./Plan.ts"
 
 /** Enough seeds for every kind, operation and fault to occur. */
 const plain = 100
@@ -56,9 +58,17 @@ describe("simulated programs", () => {
 
   for (const [name, mutant] of Object.entries(mutants)) {
     it(`find the bug ${name}: ${mutant.bug}`, () => {
-      assert.isDefined(seeds(perMutant).find((seed) => run(draw(seed, mutant), mutant).violations.length > 0))
+      assert.isDefined(findingSeed(mutant, perMutant))
     })
   }
+
+  // `npm run sim -- --mutants` takes every operation.
+  it.each(kinds.map((kind) => [kind.name, kind] as const))("find the bugs of any kind in %s", (_, kind) => {
+    const bugs = new Map(Object.entries(genericMutants(kind)).map((mutant) => [mutant[0].split("/")[1]!, mutant]))
+    assert.isAbove(bugs.size, 3)
+    const missed = [...bugs.values()].filter(([, mutant]) => findingSeed(mutant, perMutant) === undefined)
+    assert.deepStrictEqual(missed.map(([name]) => name), [])
+  })
 })
 
 describe("npm run sim", () => {
@@ -77,14 +87,21 @@ describe("npm run sim", () => {
   })
 
   it("names the mutants, and fails on one", () => {
-    assert.deepStrictEqual(sim("--list-mutants").stdout, Object.keys(mutants))
+    assert.include(sim("--list-mutants", "--kind", "Lock").stdout, "Lock.acquire/does-not-wait")
     const { status, stdout } = sim("--mutant", "token-reused", "--seeds", "100")
     assert.match(stdout.at(-1)!, /^\d+ passed, 1 failed$/)
     assert.strictEqual(status, 1)
   })
 
-  it("answers a bad option with one line", () => {
-    for (const args of [["--seeds", "many"], ["--seeds", "0"], ["--from", "-1"], ["--mutant", "none"], ["--speed"]]) {
+  it("attacks a kind, and fails when a bug is not found", () => {
+    const { status, stdout } = sim("--kind", "Latch", "--mutants", "--seeds", "1")
+    assert.match(stdout.at(-1)!, /^\d+ found, [1-9]\d* not found$/)
+    assert.strictEqual(status, 1)
+  })
+
+  it("prints one line for a bad option", () => {
+    const numbers = [["--seeds", "many"], ["--seeds", "0"], ["--from", "-1"]]
+    for (const args of [...numbers, ["--mutant", "none"], ["--kind", "Stack"], ["--speed"]]) {
       const { status, stderr } = sim(...args)
       assert.deepStrictEqual([status, stderr.length], [1, 1], stderr.join("\n"))
     }

@@ -264,6 +264,11 @@ describe("certify", () => {
       only(book.after(({ records }) => ({ records: replace(records, -1, { guard: [3] }) }))),
       /set.* under hold 3, which was not current/
     )
+    book.read(number, "get", ["value"], [two, 5])
+    assert.match(
+      only(book.after(({ records }) => ({ records: replace(records, -1, { guard: [3] }) }))),
+      /get.* under hold 3, which was not current/
+    )
   })
 
   it("says that permits of other holders were granted", () => {

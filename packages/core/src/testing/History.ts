@@ -27,6 +27,8 @@ export interface CallRecord {
   readonly guard: ReadonlyArray<number>
   /** When it was sent. */
   readonly invoke: number
+  /** Whether it had to wait in the manager for itself, not as one of several calls. */
+  readonly hasWaited?: boolean | undefined
   /** When its reply was read; absent: open, it may count as done or not done. */
   readonly complete?: number | undefined
   /** The index in its reply. */

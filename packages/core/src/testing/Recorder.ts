@@ -120,6 +120,11 @@ export class Recorder {
     switch (message._tag) {
       case "Reply":
         return this.#replied(message.sequence, message.index, message.outcome)
+      case "Parked": {
+        const [call, ...others] = this.#calls.get(message.sequence) ?? []
+        if (call !== undefined && others.length === 0) call.hasWaited = true
+        return
+      }
       case "Cancelled": {
         for (const call of this.#calls.get(message.sequence) ?? []) call.fate = message.fate
         return

@@ -146,12 +146,12 @@ const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): v
   if (record.object !== entry.object || record.operation !== entry.operation || !sameReply(record.args, entry.args)) {
     replay.violate(`${describe(entry)} is not what was asked: ${nameOf(record)} with ${show(record.args)}`)
   }
-  if (replay.objects.get(entry.object)?.model?.unguarded.has(entry.operation) !== true) {
-    for (const hold of record.guard) {
-      if (!replay.holds(entry.session, hold)) {
-        replay.violate(`I5: ${describe(entry)} under hold ${hold}, which was not current`)
-      }
-    }
+  for (const hold of staleHolds(replay, record)) {
+    replay.violate(`I5: ${describe(entry)} under hold ${hold}, which was not current`)
+  }
+  const answer = replay.look(entry.object, entry)
+  if (record.hasWaited === true && answer !== undefined && "ifOthersWait" in answer) {
+    replay.violate(`S-13: ${describe(entry)}, but it waited, where it should reply ${show(answer.reply)}`)
   }
   const { index, outcome } = record
   if (outcome === undefined) return
@@ -163,6 +163,13 @@ const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): v
   } else if (!sameReply(entry.reply, outcome.reply)) {
     replay.violate(`${nameOf(record)} was told ${show(outcome.reply)}, but ${describe(entry)}`)
   }
+}
+
+/** S-21: the holds in the guard of a call that are not current, if they have to be. */
+const staleHolds = (replay: Replay, { guard, object, operation, session }: CallRecord): ReadonlyArray<number> => {
+  const replica = replay.objects.get(object)
+  if (replica !== undefined && replica.model?.unguarded.has(operation) !== false) return []
+  return guard.filter((hold) => !replay.holds(session, hold))
 }
 
 /** What a client was told of a call that changed nothing is so, as of its index. */
@@ -181,6 +188,7 @@ const check = (replay: Replay, calls: Calls, record: CallRecord): void => {
     }
     return
   }
+  for (const hold of staleHolds(replay, record)) violate(`under hold ${hold}, which was not current`)
   if (replica !== undefined && replica.model === undefined) return
   const listing = record.object === directory ? listings[record.operation] : undefined
   if (listing !== undefined && outcome._tag === "Success") {

@@ -5,7 +5,7 @@
  * meaning and what becomes of grants, and keeps everything in plain arrays and maps. Adding a kind adds a file here.
  */
 import type { Withdrawal } from "../../engine/Operation.ts"
-import { type Argument, isCell, isEqual } from "../../engine/Value.ts"
+import { type Argument, type Cell, isCell, isEqual } from "../../engine/Value.ts"
 
 /** The parts of a reply. */
 export type Reply = ReadonlyArray<Argument>
@@ -92,10 +92,11 @@ const sameArgument = (expected: Argument, actual: Argument): boolean => {
     expected.handles.every((handle, i) => handle === actual.handles[i])
 }
 
-/** A reply or arguments for people. */
-export const show = (parts: Reply): string =>
-  `(${
-    parts.map((part) =>
-      isCell(part) ? (part.text ?? `bytes ${part.bytes}`) + part.handles.map((id) => ` #${id}`).join("") : String(part)
-    ).join(", ")
-  })`
+/** A reply or arguments for people. A kind with a bug may have replied anything. */
+export const show = (parts: Reply): string => `(${parts.map(showPart).join(", ")})`
+
+const showPart = (part: Argument): string => {
+  if (!isCell(part)) return String(part)
+  const { bytes, handles = [], text = `bytes ${bytes}` }: Partial<Cell> = part
+  return text + handles.map((id) => ` #${id}`).join("")
+}

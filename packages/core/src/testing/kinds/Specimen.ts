@@ -22,11 +22,13 @@ import type { MakeModel } from "./Model.ts"
 export interface Specimen extends AnyWorkload {
   readonly kind: AnyKind
   readonly model: MakeModel
+  /** Bugs that any kind may have and that change nothing here that a client can find out, such as `poll/overtakes`; why. */
+  readonly harmless?: Readonly<Record<string, string>>
 }
 
 /** Defines the specimen of a kind: its samples are objects of this kind, its actions call all operations. */
 export const specimen = <const S extends Openers>(
-  definition: Workload<S> & Pick<Specimen, "kind" | "model">
+  definition: Workload<S> & Pick<Specimen, "kind" | "model" | "harmless">
 ): Specimen => definition
 
 /** An object as its proxy sees it: for calls that the public module makes seldom, or never. */

@@ -189,8 +189,10 @@ export const list = specimen({
     replaceSlice: ({ lines }, { random }) => lines.replaceSlice(random.below(3), 2, [random.below(5)]),
     modifyAt: ({ lines }, { impatiently, random }) =>
       impatiently(lines.modifyAt(random.below(3) - 1, (n) => [n, n + 1])),
-    holdReservation: ({ lines }, actor) => {
-      const remote = remoteOf(lines, kind)
+    modifyWord: ({ words }, { impatiently, random }) =>
+      impatiently(words.modifyAt(random.below(2), (word) => [word, word === "a" ? "b" : "a"])),
+    holdReservation: ({ words }, actor) => {
+      const remote = remoteOf(words, kind)
       return holdReservation(
         actor,
         remote.call("reserve", [0], ([reservation]) => Exit.succeed(reservation)),

@@ -42,17 +42,23 @@ export const openNamespace = specimen({
         note.untilAtMost(1)
       ]))
     },
-    /** As a map is used. */
-    asMap: ({ notes }, { impatiently, random }) => {
+    /** As the entries of a map are used. */
+    asEntries: ({ notes }, { random }) => {
       const remote = remoteOf(notes, kind)
       const name = random.pick(names)
-      return impatiently(random.pick<Effect.Effect<unknown, unknown>>([
+      return random.pick<Effect.Effect<unknown, unknown>>([
         remote.call("has", [name], () => Exit.void),
-        remote.call("size", [], () => Exit.void),
-        remote.call("values", [], () => Exit.void),
         remote.call("setIfAbsent", [name, cell("7")], () => Exit.void),
         remote.call("removeAll", [name, random.pick(names)], () => Exit.void),
-        remote.call("removeLast", [], () => Exit.void),
+        remote.call("removeLast", [], () => Exit.void)
+      ])
+    },
+    /** As the size and the values of a map are read. */
+    asMap: ({ notes }, { impatiently, random }) => {
+      const remote = remoteOf(notes, kind)
+      return impatiently(random.pick<Effect.Effect<unknown, unknown>>([
+        remote.call("size", [], () => Exit.void),
+        remote.call("values", [], () => Exit.void),
         remote.call("untilSize", [0, 1], () => Exit.void)
       ]))
     },

@@ -220,6 +220,10 @@ const take = (jobs: SharedQueue.SharedQueue<number>, { client, ledger }: Actor) 
 export const queue = specimen({
   kind,
   model: makeQueue,
+  harmless: {
+    "offerAll/overtakes": "while a call waits for room there is none, but for calls that take effect together",
+    "poll/overtakes": "while a call waits for an item there is none, but for calls that take effect together"
+  },
   samples: {
     /** So small that putters wait, and soon full of dead letters. */
     jobs: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2, attempts: 2 }),

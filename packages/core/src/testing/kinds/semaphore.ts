@@ -84,7 +84,7 @@ const permits = 3
 const occupy = (slots: SharedSemaphore.SharedSemaphore, { client, ledger, work }: Actor, number: number) =>
   Effect.acquireUseRelease(
     Effect.sync(() => ledger.occupy(slots, client, number, permits)),
-    work,
+    () => Effect.andThen(work(), slots.available),
     (leave) => Effect.sync(leave)
   )
 
