@@ -3,21 +3,30 @@ import { defineConfig } from "vitest/config"
 
 // Tests run the packages' sources, not their builds; `process.execArgv` hands the condition on to spawned processes.
 const condition = "@effect-multiprocessing/source"
+const inRoot = (path: string): string => join(import.meta.dirname, path)
+
+/** What `npm run test:fast` runs: what needs no other process and no large budget. */
+const fast = ["test/unit/**/*.test.ts", "test/tidy/*.test.ts"]
+const slow = ["test/unit/{simulate,interruption/*,engine/random,engine/together,protocol/fuzz,pool/scheduler}.test.ts"]
 
 export default defineConfig({
   resolve: { conditions: [condition, "module", "node", "development|production"] },
   ssr: { resolve: { conditions: [condition, "module", "node", "development|production"] } },
   test: {
-    include: ["test/**/*.test.ts"],
     pool: "forks",
-    execArgv: [`--conditions=${condition}`],
-    // Hundreds of processes start in the tests: what is compiled of the modules is kept for all that come later.
-    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/compile") },
+    // Hundreds of processes start in the tests: what is resolved and compiled is kept for all that come later.
+    execArgv: [`--conditions=${condition}`, `--import=${inRoot("test/support/resolutions.ts")}`],
+    env: { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? inRoot("node_modules/.cache/compile") },
     sequence: { concurrent: false },
     // Most of them wait for processes: two at a time, also where there are only two cores.
     maxWorkers: 2,
     // Only a test that hangs may meet these: how fast the machine is, and what else it runs, decides nothing.
     testTimeout: 600_000,
-    hookTimeout: 600_000
+    hookTimeout: 600_000,
+    projects: [
+      // Its files share their workers, and the modules in them.
+      { extends: true, test: { name: "fast", include: fast, exclude: slow, isolate: false } },
+      { extends: true, test: { name: "thorough", include: ["test/!(unit|tidy)/**/*.test.ts", ...slow] } }
+    ]
   }
 })
