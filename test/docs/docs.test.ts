@@ -1,24 +1,14 @@
 /** What the documents show is true: examples compile, run and print what is said; links lead somewhere. */
 import { execFile } from "node:child_process"
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync
-} from "node:fs"
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeAll, describe, it } from "vitest"
-import { type Fence, type Page, readPages, root } from "./pages.ts"
+import { additionTo, type Fence, type Page, pathOf, readPages, root } from "./pages.ts"
 
 /**
- * A copy of the packages, with the worked example of CONTRIBUTING.md in it, and every other example in `pages/`. Git
- * ignores it, and so do all tools that look at the repository as a whole.
+ * A copy of the packages with every example in `pages/`. Git ignores it, and so do all tools that look at the repository
+ * as a whole.
  */
 const copy = join(import.meta.dirname, ".generated", "dist")
 
@@ -36,7 +26,7 @@ interface Example {
 
 const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
   fences.flatMap((fence, i) => {
-    if (fence.language !== "ts" || pathOf(fence) !== undefined) return []
+    if (fence.language !== "ts" || pathOf(fence) !== undefined || additionTo(fence) !== undefined) return []
     const next = fences[i + 1]
     const folder = isTest(fence) ? "test/pages" : "pages"
     return [{
@@ -51,10 +41,8 @@ const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
 /** A test for vitest, which runs it. */
 const isTest = ({ text }: Fence): boolean => /from "(?:@effect\/)?vitest"/.test(text)
 
-/** A page may show whole files: the line above the fence is their path. */
-const pathOf = ({ before }: Fence): string | undefined => /^`([\w./]+\.(?:ts|md))`:?$/.exec(before)?.[1]
-
 const examples = pages.flatMap(examplesOf)
+const resolutions = "test/support/resolutions.ts"
 // The quick start of README.md is run from its own file.
 const quickStart = join(root, "examples/01_quickstart/main.ts")
 const quickStartText = readFileSync(quickStart, "utf8")
@@ -63,20 +51,13 @@ const programs = examples.filter(({ isWrong, output, path, text }) =>
   (output !== undefined || text.includes("runMain("))
 )
 
-const shown = pages.flatMap(({ fences, path: page }) =>
+/** Files of the repository that a page shows. The new files of CONTRIBUTING.md have a test of their own. */
+const files = pages.flatMap(({ fences, path: page }) =>
   fences.flatMap((fence) => {
     const path = pathOf(fence)
-    return path === undefined ? [] : [{ page, path, text: fence.text }]
+    return path === undefined || !existsSync(join(root, path)) ? [] : [{ page, path, text: fence.text }]
   })
 )
-/** Files of the worked example are shown nowhere else; others are files of the repository. */
-const [files, worked] = [
-  shown.filter(({ path }) => existsSync(join(root, path))),
-  // Not a name by which the tests of the repository are found.
-  shown.filter(({ path }) => !existsSync(join(root, path)))
-    .map(({ path, text }) => ({ path: path.replace(".test.ts", ".check.ts"), text }))
-]
-const kind = worked.flatMap(({ path }) => /engine\/kinds\/(\w+)\.ts$/.exec(path)?.[1] ?? [])[0]!
 
 const write = (path: string, text: string): void => {
   mkdirSync(dirname(join(copy, path)), { recursive: true })
@@ -95,7 +76,7 @@ const outputOf = (file: string, args: ReadonlyArray<string>): Promise<string> =>
 const bin = (name: string): string => join(root, "node_modules", ".bin", name)
 
 const node = (...args: ReadonlyArray<string>): Promise<string> =>
-  outputOf(process.execPath, ["--conditions=@effect-multiprocessing/source", ...args])
+  outputOf(process.execPath, [...process.execArgv, ...args])
 
 /** What a page says of an output: `…` stands for what differs from run to run, and is filled in where that fits. */
 const asSaid = (said: string, output: string): string => {
@@ -103,10 +84,7 @@ const asSaid = (said: string, output: string): string => {
   return new RegExp(`^${parts.join("[^]*")}$`).test(output) ? output : said
 }
 
-/** The last program waits until all the others have run. */
-const timeout = 300_000
-
-const writeCopy = async (): Promise<void> => {
+const writeCopy = (): void => {
   rmSync(copy, { recursive: true, force: true })
   mkdirSync(join(copy, "node_modules", "@effect-multiprocessing"), { recursive: true })
   for (const name of ["core", "node"]) {
@@ -115,15 +93,13 @@ const writeCopy = async (): Promise<void> => {
     }
     symlinkSync(join("..", "..", "packages", name), join(copy, "node_modules", "@effect-multiprocessing", name))
   }
-  for (const path of ["scripts/barrel.mjs", "tsconfig.base.json"]) cpSync(join(root, path), join(copy, path))
-  for (const { path, text } of [...examples, ...worked]) write(path, text)
-  appendFileSync(
-    join(copy, "packages/core/src/engine/kinds/registry.ts"),
-    `export { ${kind} } from "./${kind}.ts"\n`
-  )
-  assert.strictEqual(await node("scripts/barrel.mjs"), "")
+  // The repository's own, and with it what it keeps.
+  mkdirSync(join(copy, dirname(resolutions)), { recursive: true })
+  symlinkSync(join(root, resolutions), join(copy, resolutions))
+  cpSync(join(root, "tsconfig.base.json"), join(copy, "tsconfig.base.json"))
+  for (const { path, text } of examples) write(path, text)
   const config = readFileSync(join(root, "vitest.config.ts"), "utf8")
-  write("vitest.config.ts", config.replace("*.test.ts", "*.check.ts"))
+  write("vitest.config.ts", config.replaceAll(".test.ts", ".check.ts"))
   const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false, types: ["node"] }
   write(
     "tsconfig.json",
@@ -141,11 +117,11 @@ const sourceFiles = (...folders: ReadonlyArray<string>): ReadonlyArray<string> =
 const results = new Map<string, Promise<string>>()
 
 /** Two programs at a time, while the compiler runs. */
-beforeAll(async () => {
-  await writeCopy()
+beforeAll(() => {
+  writeCopy()
   results.set("types", outputOf(bin("tsc"), ["--pretty", "false"]))
   const jobs: ReadonlyArray<readonly [name: string, run: () => Promise<string>]> = [
-    ["worked example", () => outputOf(bin("vitest"), ["run", "--reporter=dot"])],
+    ["tests", () => outputOf(bin("vitest"), ["run", "--reporter=dot"])],
     ...programs.map(({ name, path }) => [name, () => node(path)] as const),
     ["quick start", () => node(quickStart)]
   ]
@@ -158,11 +134,11 @@ beforeAll(async () => {
 
 describe("examples", () => {
   it("compile", async () => {
-    const ours = [...examples.filter(({ isWrong }) => !isWrong), ...worked].map(({ path }) => path)
+    const ours = examples.filter(({ isWrong }) => !isWrong).map(({ path }) => path)
     const lines = (await results.get("types"))!.split("\n")
     // That the rest of the library compiles is asked elsewhere.
     assert.deepStrictEqual(lines.filter((line) => ours.some((path) => line.startsWith(`${path}(`))), [])
-  }, timeout)
+  })
 
   it.each(examples.filter(({ isWrong }) => isWrong).map((example) => [example.name, example] as const))(
     "%s does not compile, and the compiler says what the page says",
@@ -180,16 +156,14 @@ describe("examples", () => {
       const output = (await results.get(name))!
       if (said === undefined) assert.notInclude(output, "exit code")
       else assert.strictEqual(output, asSaid(said, output))
-    },
-    timeout
+    }
   )
 
-  it("for vitest, and the worked example of CONTRIBUTING.md, pass", async () => {
-    const output = await results.get("worked example")
-    assert.isAbove(worked.length, 3)
+  it("for vitest pass", async () => {
+    const output = await results.get("tests")
     assert.match(output!, /Tests\b.* passed/)
     assert.notInclude(output, "failed")
-  }, timeout)
+  })
 
   it.each(files.map(({ page, path, text }) => [page, path, text] as const))("%s shows %s as it is", (_, path, text) => {
     assert.strictEqual(text, readFileSync(join(root, path), "utf8"))
@@ -206,7 +180,7 @@ describe("README.md", () => {
 
   it("and what it prints", async () => {
     assert.strictEqual(await results.get("quick start"), fences[position + 1]!.text)
-  }, timeout)
+  })
 })
 
 describe("docs/rules.md", () => {

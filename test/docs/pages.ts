@@ -34,6 +34,12 @@ export interface Page {
   readonly anchors: ReadonlySet<string>
 }
 
+/** The file that a fence shows as a whole: the line above the fence is its path. */
+export const pathOf = ({ before }: Fence): string | undefined => /^`([\w./]+\.(?:ts|md))`:?$/.exec(before)?.[1]
+
+/** The file to which a fence adds lines: the line above the fence ends with its path. */
+export const additionTo = ({ before }: Fence): string | undefined => /\bline in `([\w./]+)`:$/.exec(before)?.[1]
+
 /** Every Markdown file, but those of dependencies and what is generated. */
 export const readPages = (): ReadonlyArray<Page> =>
   ["", "docs", "examples", "bench", "packages"].flatMap(markdownIn).map((path) =>

@@ -1,0 +1,91 @@
+/**
+ * The kind of CONTRIBUTING.md is added to a copy of the repository as the page says, four files and one line, and passes
+ * what the page says tests it: nothing else has to know of it.
+ */
+import { exec } from "node:child_process"
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, delimiter, join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { additionTo, pathOf, readPages, root } from "./pages.ts"
+
+const { fences } = readPages().find(({ path }) => path === "CONTRIBUTING.md")!
+const files = fences.flatMap(({ text, ...fence }) => {
+  const path = pathOf({ text, ...fence })
+  return path === undefined ? [] : [{ path, text }]
+})
+const additions = fences.flatMap((fence) => {
+  const path = additionTo(fence)
+  return path === undefined ? [] : [{ path, text: fence.text }]
+})
+const commands = fences.find(({ text }) => text.includes("--mutants"))!.text.trim().split("\n")
+
+const copy = mkdtempSync(join(tmpdir(), "new-kind-"))
+
+const isLeftOut = (path: string): boolean =>
+  [".git", ".generated", "coverage", "dist", "node_modules", "results"].includes(basename(path)) ||
+  path.endsWith(".tsbuildinfo")
+
+/** The dependencies of the repository, but the packages of the copy. */
+const linkDependencies = (): void => {
+  const [from, to] = [join(root, "node_modules"), join(copy, "node_modules")]
+  mkdirSync(join(to, "@effect-multiprocessing"), { recursive: true })
+  for (const name of readdirSync(from)) {
+    if (name !== "@effect-multiprocessing" && name !== ".cache") symlinkSync(join(from, name), join(to, name))
+  }
+  for (const name of readdirSync(join(from, "@effect-multiprocessing"))) {
+    symlinkSync(join("../../packages", name), join(to, "@effect-multiprocessing", name))
+  }
+}
+
+const PATH = `${join(root, "node_modules/.bin")}${delimiter}${process.env["PATH"]}`
+const env = { ...process.env, PATH, NO_COLOR: "1" }
+
+/** All that a command prints, and its exit code if that is not 0. */
+const outputOf = (command: string): Promise<string> =>
+  new Promise((resolve) =>
+    exec(
+      command,
+      { cwd: copy, env },
+      (error, stdout, stderr) => resolve(`${stdout}${stderr}${error === null ? "" : `exit code ${error.code}`}`)
+    )
+  )
+
+describe("the kind of CONTRIBUTING.md", () => {
+  beforeAll(() => {
+    cpSync(root, copy, { recursive: true, filter: (path) => !isLeftOut(path) })
+    linkDependencies()
+    for (const { path, text } of files) writeFileSync(join(copy, path), text)
+    for (const { path, text } of additions) appendFileSync(join(copy, path), text)
+  })
+
+  afterAll(() => rmSync(copy, { recursive: true, force: true }))
+
+  it("takes four new files and one line", () => {
+    assert.strictEqual(files.length, 4)
+    assert.deepStrictEqual(additions.map(({ text }) => text.trim().split("\n").length), [1])
+  })
+
+  it.each(commands)("passes %s", async (command) => {
+    const output = await outputOf(command)
+    assert.notInclude(output, "exit code")
+    if (command.startsWith("npm test")) assert.match(output, /Tests +[1-9]\d* passed/)
+    if (command.startsWith("npm run sim")) assert.match(output, /\b0 (?:failed|not found)$/m)
+  })
+
+  it("compiles, meets the rules, and is formatted as it stands in the page", async () => {
+    const output = await outputOf("tsc -b packages/core && oxlint --deny-warnings")
+    assert.match(output, /^Found 0 warnings and 0 errors\./)
+    for (const { path, text } of files) assert.strictEqual(readFileSync(join(copy, path), "utf8"), text)
+  })
+})
