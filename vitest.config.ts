@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 // Tests run the packages' sources, not their builds; `process.execArgv` hands the condition on to spawned processes.
 const condition = "@effect-multiprocessing/source"
@@ -9,6 +10,19 @@ const inRoot = (path: string): string => join(import.meta.dirname, path)
 const fast = ["test/unit/**/*.test.ts", "test/tidy/*.test.ts"]
 const slow = ["test/unit/{simulate,interruption/*,engine/random,engine/together,protocol/fuzz,pool/scheduler}.test.ts"]
 
+/** The files that take longest, which begin first: a worker that begins one last works alone. */
+const longest = ["examples/examples", "docs/docs", "process/pool", "simulation/simulation", "conformance/node"]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const position = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
+      return position < 0 ? longest.length : position
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
+  }
+}
+
 export default defineConfig({
   resolve: { conditions: [condition, "module", "node", "development|production"] },
   ssr: { resolve: { conditions: [condition, "module", "node", "development|production"] } },
@@ -17,7 +31,7 @@ export default defineConfig({
     // Hundreds of processes start in the tests: what is resolved and compiled is kept for all that come later.
     execArgv: [`--conditions=${condition}`, `--import=${inRoot("test/support/resolutions.ts")}`],
     env: { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? inRoot("node_modules/.cache/compile") },
-    sequence: { concurrent: false },
+    sequence: { concurrent: false, sequencer: LongestFirst },
     // Most of them wait for processes: two at a time, also where there are only two cores.
     maxWorkers: 2,
     // Only a test that hangs may meet these: how fast the machine is, and what else it runs, decides nothing.
