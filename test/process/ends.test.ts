@@ -54,11 +54,30 @@ describe("a program", () => {
       const program = yield* start(fixture("family"))
       yield* waitUntil("the program is ready", () => program.output().includes("ready"))
       const children = descendants(program.pid)
-      assert.strictEqual(children.length, 3)
+      const expected = ["bin/manager.ts", "bin/watchdog.ts", "fixtures/family.ts", "sleep 1000"]
+      assert.strictEqual(children.length, expected.length)
+      for (const part of expected) assert.isTrue(children.some(({ command }) => command.includes(part)), part)
       program.process.kill("SIGKILL")
       yield* allGone(children)
       yield* waitUntil("its socket is gone", () => socketFolders().every((name) => before.includes(name)))
     }).pipe(Effect.scoped))
+
+  for (const mode of ["--busy", "--waiting", "--dying", "--pool"]) {
+    for (const frozen of [false, true]) {
+      const state = `${mode.slice(2)}${frozen ? ", frozen" : ""}`
+      it.live(`that is killed leaves no child of a worker, whatever the worker does then (R-6): ${state}`, () =>
+        Effect.gen(function*() {
+          const program = yield* start(fixture("family"), mode)
+          yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+          const children = descendants(program.pid)
+          assert.isTrue(children.some(({ command }) => command.includes("sleep 1000")))
+          const workers = children.filter(({ command }) => command.includes("fixtures/family.ts"))
+          if (frozen) { for (const { pid } of workers) process.kill(pid, "SIGSTOP") }
+          program.process.kill("SIGKILL")
+          yield* allGone(children)
+        }).pipe(Effect.scoped))
+    }
+  }
 })
 
 describe("a manager", () => {

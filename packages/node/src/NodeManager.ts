@@ -159,8 +159,8 @@ export const runMain = <A, E, ROut = never, ET = never>(
 const oneInterruptMs = 500
 
 /**
- * A second Ctrl-C exits without waiting for finalizers. Workers and the manager notice the end of their lifelines and
- * end, too.
+ * A second Ctrl-C exits without waiting for finalizers. The manager follows its lifeline, and the watchdog kills the
+ * workers.
  */
 const endOnSecondInterrupt = Effect.acquireRelease(
   Effect.sync(() => {

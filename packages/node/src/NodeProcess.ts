@@ -9,6 +9,7 @@ import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
 import * as Environment from "./environment.ts"
+import { ownFile } from "./ownFile.ts"
 
 /**
  * Provides the `ProcessSpawner` that `Process.spawn` and `Pool.make` need. `entry` is the file that workers run; it
@@ -25,7 +26,7 @@ export const layerSpawner = (
       const spawner = yield* ChildProcessSpawner
       const fs = yield* FileSystem.FileSystem
       const file = typeof entry === "string" ? entry : fileURLToPath(entry)
-      const watchdog = ChildProcess.ownFile("./bin/watchdog.ts", import.meta.url).href
+      const preload = ownFile("./bin/preload.ts", import.meta.url).href
 
       const resolve = Effect.fnUntraced(function*(task: string) {
         const built = file.replace(/\.ts$/, ".js")
@@ -53,14 +54,15 @@ export const layerSpawner = (
               ...ChildProcess.inspectOptions(),
               ...execArgv,
               "--import",
-              watchdog,
+              preload,
               resolved
             ],
             environment: Environment.encode({ endpoint, name, assignment }),
             grace,
-            linked
+            linked,
+            guarded: true
           }).pipe(
-            Effect.mapError((error) => new Process.SpawnError({ task, issue: error.message })),
+            Effect.mapError((issue) => new Process.SpawnError({ task, issue })),
             Effect.provideService(ChildProcessSpawner, spawner)
           )
         }

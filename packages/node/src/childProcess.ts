@@ -2,8 +2,8 @@
  * Child processes of this package: the same Node with the same conditions, each in its own process group, none
  * outliving its owner. The only file that imports Effect's unstable process modules.
  *
- * The child's standard input is its lifeline. Nothing is ever written to it; its end tells the child that the owner is
- * gone, for whatever reason (R-6).
+ * The child's standard input is its lifeline. Nothing is ever written to it; it ends when the owner ends, however that
+ * ends (R-6). The manager's process follows it. A worker need not: the watchdog kills its group.
  */
 import type { Link } from "@effect-multiprocessing/core"
 import * as Console from "effect/Console"
@@ -19,6 +19,8 @@ import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as NetLink from "./netLink.ts"
 import * as PipeLink from "./pipeLink.ts"
+import { reasonOf } from "./reason.ts"
+import * as Watchdog from "./watchdog.ts"
 
 /** Options of `start`. */
 export interface StartOptions {
@@ -31,6 +33,8 @@ export interface StartOptions {
   readonly grace: Duration.Input
   /** Whether the child gets a link to its owner (`ownerLink`). */
   readonly linked?: boolean | undefined
+  /** Whether the watchdog kills the child's process group when the owner has ended. */
+  readonly guarded?: boolean | undefined
 }
 
 /** How a child ended. */
@@ -70,10 +74,13 @@ export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.su
 /** How long to read on after a child's end. Its own children may hold the pipe open for longer. */
 const drainMs = 1_000
 
-/** Starts a child for the life of the scope. At its end the child gets SIGTERM; after the grace its group is killed. */
+/**
+ * Starts a child for the life of the scope. At its end the child gets SIGTERM; after the grace its group is killed. Fails
+ * with the reason, as text for people.
+ */
 export const start = (
   options: StartOptions
-): Effect.Effect<Child, PlatformError.PlatformError, ChildProcessSpawner | Scope.Scope> =>
+): Effect.Effect<Child, string, ChildProcessSpawner | Scope.Scope> =>
   Effect.gen(function*() {
     const spawner = yield* ChildProcessSpawner
     let output: Fiber.Fiber<unknown> | undefined
@@ -81,7 +88,13 @@ export const start = (
     yield* Effect.addFinalizer(() =>
       output === undefined ? Effect.void : Effect.timeoutOption(Fiber.await(output), drainMs)
     )
-    const handle = yield* spawner.spawn(ChildProcess.make(process.execPath, options.args, {
+    let group: number | undefined
+    if (options.guarded === true) {
+      yield* Watchdog.start
+      // Added before the finalizer that ends the group, so run after it.
+      yield* Effect.addFinalizer(() => Effect.sync(() => group === undefined || Watchdog.release(group)))
+    }
+    const command = ChildProcess.make(process.execPath, options.args, {
       env: options.environment,
       extendEnv: true,
       // An own process group, for two reasons: Ctrl-C in a terminal reaches only the program that was started there,
@@ -90,7 +103,10 @@ export const start = (
       killSignal: "SIGTERM",
       forceKillAfter: options.grace,
       additionalFds: options.linked === true ? { [`fd${linkFd}`]: { type: "duplex" } } : {}
-    }))
+    })
+    // Node throws some of the system's errors, which are defects here.
+    const handle = yield* spawner.spawn(command).pipe(Effect.catchDefect(Effect.fail), Effect.mapError(reasonOf))
+    if (options.guarded === true) Watchdog.guard(group = handle.pid)
     const lines: Array<string> = []
     // Detached: the scope that ends the child must not stop reading its output first.
     const listening = output = yield* Effect.forkDetach(Effect.all([
@@ -141,7 +157,3 @@ export const nodeOptions = (): ReadonlyArray<string> => [
 export const inspectOptions = (): ReadonlyArray<string> => process.execArgv.some(isInspect) ? ["--inspect"] : []
 
 const isInspect = (option: string): boolean => /^--inspect(?:-brk|-wait)?(?:=|$)/.test(option)
-
-/** A file of this package, next to the caller: TypeScript in development, JavaScript when published. */
-export const ownFile = (path: string, caller: string): URL =>
-  new URL(caller.endsWith(".ts") ? path : path.replace(/\.ts$/, ".js"), caller)

@@ -10,12 +10,11 @@ import type * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import type * as PlatformError from "effect/PlatformError"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { SocketServerError } from "effect/socket/SocketServer"
 import * as NetLink from "./netLink.ts"
+import { reasonOf } from "./reason.ts"
 
 /** The server whose links come from a listener. */
 type Serving = Effect.Success<ReturnType<typeof Manager.makeServer>>
@@ -49,9 +48,6 @@ const pathBytesMax = process.platform === "linux" ? 107 : 103
 
 /** Whether a socket's path in this folder stays below the limit: a deep temporary folder has no room. */
 const hasRoom = (folder: string): boolean => folder.length <= 60
-
-const reasonOf = (error: PlatformError.PlatformError | SocketServerError): string =>
-  error instanceof Error ? String(error.cause ?? error.message).replace(/^Error: /, "") : String(error)
 
 /** Whether a file exists at a path. */
 export const exists = (path: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Environment from "./environment.ts"
+import { ownFile } from "./ownFile.ts"
 
 /** Milliseconds for the start. Ten seconds were too few on a machine with a load average of thirty. */
 const startMs = 30_000
@@ -33,10 +34,10 @@ export const start = (options: {
       new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address: path, issue }) })
     const child = yield* ChildProcess.start({
       name: "manager",
-      args: [...ChildProcess.nodeOptions(), fileURLToPath(ChildProcess.ownFile("./bin/manager.ts", import.meta.url))],
+      args: [...ChildProcess.nodeOptions(), fileURLToPath(ownFile("./bin/manager.ts", import.meta.url))],
       environment: Environment.encode(options),
       grace: "3 seconds"
-    }).pipe(Effect.mapError((error) => failed(`its process cannot be started: ${error.message}`)))
+    }).pipe(Effect.mapError((reason) => failed(`its process cannot be started: ${reason}`)))
 
     const ended = Effect.gen(function*() {
       const { code, signal } = yield* child.exit

@@ -1,27 +1,29 @@
 /**
- * A thread that kills a worker whose owner has ended. It is loaded before the worker's program.
- *
- * A worker in a busy loop cannot notice the end of its owner on its own thread. This thread watches the lifeline, which
- * is the worker's standard input. When it closes, the worker has a second to end by itself; then its process group is
- * killed, and with it every process that the worker had started.
+ * The program of a watchdog (see `../watchdog.ts`). Its standard input names process groups, one in each line: `+` guards
+ * a group, `-` releases it. When the input ends, the owner has ended: a second later every guarded group is killed.
  */
-import { existsSync } from "node:fs"
-import { enableCompileCache } from "node:module"
-import * as Net from "node:net"
-import { tmpdir } from "node:os"
-import { isMainThread, Worker } from "node:worker_threads"
 
-/** Milliseconds for a worker to end by itself. */
+/** Milliseconds for workers to end by themselves. */
 const graceMs = 1_000
 
-if (isMainThread) {
-  // Every worker loads the same modules, so the first one compiles them for all, in Node's compile cache. Enabling the
-  // cache would create a missing folder for temporary files, which this package must not do.
-  if (existsSync(tmpdir())) enableCompileCache()
-  new Worker(new URL(import.meta.url), { execArgv: [], stdin: false }).unref()
-} else {
-  const lifeline = new Net.Socket({ fd: 0, readable: true, writable: false })
-  lifeline.on("error", () => {}).on("close", () => {
-    setTimeout(() => process.kill(-process.pid, "SIGKILL"), graceMs)
-  }).resume()
-}
+const groups = new Set<number>()
+
+/** Whoever signals all processes of a program ends the owner, and the owner's end is what this process waits for. */
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
+
+/** A group whose processes have all ended cannot be killed. */
+process.on("uncaughtException", () => {})
+
+let unfinished = ""
+process.stdin.setEncoding("utf8").on("data", (text) => {
+  const lines = (unfinished + text).split("\n")
+  unfinished = lines.pop() ?? ""
+  for (const line of lines) {
+    const group = Number(line.slice(1))
+    if (line.startsWith("+")) groups.add(group)
+    else groups.delete(group)
+  }
+}).on("close", () => {
+  // A timer for each: an error ends only its own.
+  for (const group of groups) setTimeout(() => process.kill(-group, "SIGKILL"), graceMs)
+})

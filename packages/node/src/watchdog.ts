@@ -1,0 +1,70 @@
+/**
+ * The owner's side of the watchdog: a process that kills the process groups of this process's workers when this process
+ * ends without having ended them, for example by SIGKILL (R-6).
+ *
+ * It is a process of its own because a worker cannot be trusted with its own end: it may be in a busy loop, frozen or
+ * dead, while processes that it started live on in its group. The watchdog starts with the first worker, and ends with
+ * its owner. If it is killed, the next worker brings it back.
+ */
+import * as Effect from "effect/Effect"
+import * as NodeChildProcess from "node:child_process"
+import type { Socket } from "node:net"
+import { fileURLToPath } from "node:url"
+import { ownFile } from "./ownFile.ts"
+import { reasonOf } from "./reason.ts"
+
+/** The process groups that have not ended. */
+const groups = new Set<number>()
+
+let watchdog: NodeChildProcess.ChildProcess | undefined
+
+/** Starts the watchdog unless it runs. Fails with the system's reason. */
+export const start: Effect.Effect<void, string> = Effect.suspend(() => {
+  if (watchdog !== undefined) return Effect.void
+  return Effect.flatMap(Effect.try({ try: run, catch: reasonOf }), (started) =>
+    started.pid === undefined
+      ? Effect.callback<void, string>((resume) => {
+        started.once("error", (error) => resume(Effect.fail(reasonOf(error))))
+      })
+      : Effect.sync(() => {
+        watchdog = started
+        for (const group of groups) tell("+", group)
+      }))
+})
+
+/** A group is killed when this process ends. */
+export const guard = (group: number): void => {
+  groups.add(group)
+  tell("+", group)
+}
+
+/** A group has ended: its number may be given to another process. */
+export const release = (group: number): void => {
+  groups.delete(group)
+  tell("-", group)
+}
+
+const tell = (sign: "+" | "-", group: number): void => {
+  watchdog?.stdin?.write(`${sign}${group}\n`)
+}
+
+const run = (): NodeChildProcess.ChildProcess => {
+  const child = NodeChildProcess.spawn(
+    process.execPath,
+    [fileURLToPath(ownFile("./bin/watchdog.ts", import.meta.url))],
+    {
+      stdio: ["pipe", "ignore", "ignore"],
+      // An own process group: what kills the owner's group does not kill the watchdog.
+      detached: true,
+      // It holds no folder of the program and runs no code of it.
+      cwd: "/",
+      env: { ...process.env, NODE_OPTIONS: "" }
+    }
+  )
+  child.on("error", () => {}).once("exit", () => watchdog = undefined)
+  child.stdin.on("error", () => {})
+  // It keeps no program running. The type of `stdin` does not say that it is a socket.
+  child.unref()
+  ;(child.stdin as unknown as Socket).unref()
+  return child
+}
