@@ -84,6 +84,7 @@ it.live("messages of a child arrive after its owner has closed the link, and so 
         name: "echo",
         args: ["--input-type=module", "--eval", echo],
         environment: {},
+        instructions: "",
         grace: "10 seconds",
         linked: true
       })

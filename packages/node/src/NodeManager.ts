@@ -18,9 +18,10 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import { ownerLink } from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
-import * as Environment from "./environment.ts"
+import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
 import { layerSpawner } from "./NodeProcess.ts"
+import * as Recursion from "./recursion.ts"
 
 export { layerSpawner } from "./NodeProcess.ts"
 
@@ -71,6 +72,7 @@ export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Ma
   Layer.effect(
     Manager.Manager,
     Effect.gen(function*() {
+      yield* Recursion.refuse
       const endpoint = yield* makeEndpoint(options.path, options.key)
       const { key, path } = endpoint
       const server = yield* Manager.makeServer({ ...options, key })
@@ -97,7 +99,7 @@ export const layerClient = (
  * **Cancellation** and **On disconnect** as `layerClient`.
  */
 export const layerWorker: Layer.Layer<Manager.Manager, ManagerError.ManagerError> = Layer.suspend(() => {
-  const worker = workerEnvironment()
+  const worker = Instructions.take()
   if (worker !== undefined) return layerClient({ ...worker.endpoint, name: worker.name })
   const reason = new ManagerError.ConnectFailed({
     address: "the owner",
@@ -133,7 +135,7 @@ export const runMain = <A, E, ROut = never, ET = never>(
   options: RunOptions<ROut, ET> = {}
 ): void => {
   const platform = Layer.provideMerge(layerSpawner(options.entry), NodeServices.layer)
-  const worker = workerEnvironment()
+  const worker = Instructions.take()
   if (worker === undefined) {
     const manager = options.manager ?? layer
     const patient = Effect.provide(main, Layer.merge(manager, platform))
@@ -191,14 +193,6 @@ const endWorker: Runtime.Teardown = (exit) =>
   Runtime.defaultTeardown(exit, (code) => {
     process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
   })
-
-let taken: { readonly worker: Environment.WorkerEnvironment | undefined } | undefined
-
-/** Reads the environment once: reading removes the variable. */
-const workerEnvironment = (): Environment.WorkerEnvironment | undefined => {
-  taken ??= { worker: Environment.take<Environment.WorkerEnvironment>() }
-  return taken.worker
-}
 
 const layerPlatform = Layer.merge(NodeServices.layer, Endpoint.layerCrypto)
 

@@ -8,8 +8,10 @@ import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
-import * as Environment from "./environment.ts"
+import * as Instructions from "./instructions.ts"
+import * as NodeOptions from "./nodeOptions.ts"
 import { ownFile } from "./ownFile.ts"
+import * as Recursion from "./recursion.ts"
 
 /**
  * Provides the `ProcessSpawner` that `Process.spawn` and `Pool.make` need. `entry` is the file that workers run; it
@@ -46,18 +48,15 @@ export const layerSpawner = (
             const issue = "workers cannot reach a manager in memory. Use NodeManager.layer"
             return yield* new Process.SpawnError({ task, issue })
           }
+          yield* Recursion.refuse
           const resolved = yield* resolve(task)
+          const { args, environment } = NodeOptions.ofWorker()
           return yield* ChildProcess.start({
             name,
-            args: [
-              ...ChildProcess.nodeOptions(),
-              ...ChildProcess.inspectOptions(),
-              ...execArgv,
-              "--import",
-              preload,
-              resolved
-            ],
-            environment: Environment.encode({ endpoint, name, assignment }),
+            // A worker's own worker inherits the preload.
+            args: [...args, ...execArgv, ...args.includes(preload) ? [] : ["--import", preload], resolved],
+            environment: { ...environment, ...Instructions.workerEnvironment },
+            instructions: Instructions.encode({ endpoint, name, assignment }),
             grace,
             linked,
             guarded: true

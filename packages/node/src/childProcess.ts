@@ -2,8 +2,8 @@
  * Child processes of this package: the same Node with the same conditions, each in its own process group, none
  * outliving its owner. The only file that imports Effect's unstable process modules.
  *
- * The child's standard input is its lifeline. Nothing is ever written to it; it ends when the owner ends, however that
- * ends (R-6). The manager's process follows it. A worker need not: the watchdog kills its group.
+ * The child's standard input is its lifeline. After its instructions nothing is written to it; it ends when the owner
+ * ends, however that ends (R-6). The manager's process follows it. A worker need not: the watchdog kills its group.
  */
 import type { Link } from "@effect-multiprocessing/core"
 import * as Console from "effect/Console"
@@ -13,7 +13,6 @@ import * as Fiber from "effect/Fiber"
 import type * as PlatformError from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
-import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
@@ -28,7 +27,9 @@ export interface StartOptions {
   readonly name: string
   /** Node's own options, then the file to run. */
   readonly args: ReadonlyArray<string>
-  readonly environment: Record<string, Redacted.Redacted<string>>
+  readonly environment: Record<string, string>
+  /** Written to its standard input. */
+  readonly instructions: string
   /** The time between SIGTERM and SIGKILL. */
   readonly grace: Duration.Input
   /** Whether the child gets a link to its owner (`ownerLink`). */
@@ -97,6 +98,7 @@ export const start = (
     const command = ChildProcess.make(process.execPath, options.args, {
       env: options.environment,
       extendEnv: true,
+      stdin: { stream: Stream.make(new TextEncoder().encode(options.instructions)), endOnDone: false },
       // An own process group, for two reasons: Ctrl-C in a terminal reaches only the program that was started there,
       // which then ends its children in order; and a child can be killed together with its own children.
       detached: true,
@@ -143,17 +145,3 @@ const exitOf = (handle: ChildProcessHandle): Effect.Effect<Exit> =>
       Effect.succeed({ code: null, signal: /SIG[A-Z0-9]+/.exec(String(error.cause))?.[0] ?? null })
     )
   )
-
-/**
- * Node's options that a child of the same program needs: conditions and loaders. Only one process can use the
- * debugger's port, so a child gets any free port, whatever makes it listen.
- */
-export const nodeOptions = (): ReadonlyArray<string> => [
-  ...process.execArgv.filter((option) => !isInspect(option)),
-  "--inspect-port=0"
-]
-
-/** If this process listens for a debugger its workers do, too; each prints its port. */
-export const inspectOptions = (): ReadonlyArray<string> => process.execArgv.some(isInspect) ? ["--inspect"] : []
-
-const isInspect = (option: string): boolean => /^--inspect(?:-brk|-wait)?(?:=|$)/.test(option)

@@ -9,8 +9,10 @@ import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
-import * as Environment from "./environment.ts"
+import * as Instructions from "./instructions.ts"
+import * as NodeOptions from "./nodeOptions.ts"
 import { ownFile } from "./ownFile.ts"
+import * as Recursion from "./recursion.ts"
 
 /** Milliseconds for the start. Ten seconds were too few on a machine with a load average of thirty. */
 const startMs = 30_000
@@ -32,10 +34,13 @@ export const start = (options: {
     const { path } = options.endpoint
     const failed = (issue: string) =>
       new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address: path, issue }) })
+    yield* Recursion.refuse
+    const { args, environment } = NodeOptions.ofManager()
     const child = yield* ChildProcess.start({
       name: "manager",
-      args: [...ChildProcess.nodeOptions(), fileURLToPath(ownFile("./bin/manager.ts", import.meta.url))],
-      environment: Environment.encode(options),
+      args: [...args, fileURLToPath(ownFile("./bin/manager.ts", import.meta.url))],
+      environment,
+      instructions: Instructions.encode(options),
       grace: "3 seconds"
     }).pipe(Effect.mapError((reason) => failed(`its process cannot be started: ${reason}`)))
 

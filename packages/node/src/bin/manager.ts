@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as NodeFs from "node:fs"
 import * as NodePath from "node:path"
 import * as Endpoint from "../endpoint.ts"
-import * as Environment from "../environment.ts"
+import * as Instructions from "../instructions.ts"
 
 /** Waits until the owner's end of the lifeline closes: the owner has ended, or was killed. */
 const ownerGone = Effect.callback<void>((resume) => {
@@ -27,13 +27,11 @@ const openJournal = (path: string) =>
   )
 
 const main = Effect.gen(function*() {
-  const environment = Environment.take<Environment.ManagerEnvironment>()
-  if (environment === undefined) return yield* Effect.die("this program is started by NodeManager.layer")
-  const { endpoint, limits } = environment
+  const { endpoint, journal: journalPath, limits } = Instructions.receive<Instructions.ManagerInstructions>()
   const fs = yield* FileSystem.FileSystem
   // An owner that was killed has not removed the folder.
   yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(NodePath.dirname(endpoint.path), { recursive: true })))
-  const journal = environment.journal === undefined ? undefined : yield* openJournal(environment.journal)
+  const journal = journalPath === undefined ? undefined : yield* openJournal(journalPath)
   const server = yield* Manager.makeServer({ key: endpoint.key, limits, journal })
   yield* Endpoint.listen(server, endpoint.path)
   yield* Effect.raceFirst(ownerGone, server.awaitDefect)
