@@ -13,15 +13,38 @@ const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeMana
 const socketFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith("emp-"))
 
 describe("a program", () => {
-  it.live("ends in order on Ctrl-C: workers with their finalizers, then main, then the manager", () =>
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    for (const reached of ["main", "all its processes"]) {
+      const order = "workers with their finalizers, then main, then the manager"
+      it.live(`ends in order on a ${signal} to ${reached}: ${order}`, () =>
+        Effect.gen(function*() {
+          const program = yield* start(fixture("family"), "--patient")
+          yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+          const children = descendants(program.pid)
+          // Main comes last: its finalizers find what the signal has done to the others.
+          if (reached !== "main") { for (const { pid } of children) process.kill(pid, signal) }
+          program.process.kill(signal)
+          assert.strictEqual((yield* program.exit).code, 130)
+          assert.strictEqual(program.output().split("main is finalized").length, 2)
+          assert.notInclude(program.output(), "Error")
+          yield* allGone(children)
+        }).pipe(Effect.scoped))
+    }
+  }
+
+  it.live("says in one line what it still waits for after Ctrl-C", () =>
     Effect.gen(function*() {
-      const program = yield* start(fixture("family"), "--patient")
+      const program = yield* start(fixture("family"), "--patient", "--stuck")
       yield* waitUntil("the program is ready", () => program.output().includes("ready"))
       const children = descendants(program.pid)
       program.process.kill("SIGINT")
+      yield* waitUntil("it says so", () => program.output().includes("Ctrl-C again"))
+      assert.match(
+        program.output(),
+        /^Ctrl-C: waiting for the finalizers of main.*\. Press Ctrl-C again to end at once$/m
+      )
+      program.process.kill("SIGINT")
       assert.strictEqual((yield* program.exit).code, 130)
-      assert.strictEqual(program.output().split("main is finalized").length, 2)
-      assert.notInclude(program.output(), "Error")
       yield* allGone(children)
     }).pipe(Effect.scoped))
 

@@ -22,6 +22,8 @@ import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
 import { layerSpawner } from "./NodeProcess.ts"
 import * as Recursion from "./recursion.ts"
+import * as Signals from "./signals.ts"
+import * as Watchdog from "./watchdog.ts"
 
 export { layerSpawner } from "./NodeProcess.ts"
 
@@ -126,8 +128,9 @@ export interface RunOptions<ROut, E> {
  *
  * A failure of `main` is printed, and the exit code is 1.
  *
- * **Cancellation** Ctrl-C and SIGTERM interrupt `main` once. Its scopes then end in order: the workers first, the
- * manager last. A second Ctrl-C at least half a second after the first ends everything at once. **On disconnect** Calls
+ * **Cancellation** Ctrl-C, SIGTERM and SIGHUP interrupt `main` once. Its scopes then end in order: the workers first,
+ * the manager last. A second after a Ctrl-C one line on standard error says what is still waited for. A second Ctrl-C at
+ * least half a second after the first ends everything at once. **On disconnect** Calls
  * to the manager fail with `ManagerError`; `main` goes on.
  */
 export const runMain = <A, E, ROut = never, ET = never>(
@@ -139,7 +142,7 @@ export const runMain = <A, E, ROut = never, ET = never>(
   if (worker === undefined) {
     const manager = options.manager ?? layer
     const patient = Effect.provide(main, Layer.merge(manager, platform))
-    return NodeRuntime.runMain(Effect.scoped(Effect.andThen(endOnSecondInterrupt, patient)))
+    return NodeRuntime.runMain(Effect.scoped(Effect.andThen(handleSignals, patient)))
   }
   const tasks = options.tasks ?? Layer.empty
   const { assignment } = worker
@@ -151,31 +154,15 @@ export const runMain = <A, E, ROut = never, ET = never>(
     // On standard error: the owner keeps its last lines for `ProcessExited`.
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
-  process.on("SIGTERM", endsAnyway)
+  process.on("SIGTERM", endsAnyway).on("SIGHUP", Signals.onHangUp)
   NodeRuntime.runMain(served, { disableErrorReporting: true, teardown: endWorker })
 }
 
 // internals
 
-/** Signals within this time count as one: the terminal and npm may both send a Ctrl-C. */
-const oneInterruptMs = 500
-
-/**
- * A second Ctrl-C exits without waiting for finalizers. The manager follows its lifeline, and the watchdog kills the
- * workers.
- */
-const endOnSecondInterrupt = Effect.acquireRelease(
-  Effect.sync(() => {
-    let first: number | undefined
-    const onInterrupt = () => {
-      const now = performance.now()
-      first ??= now
-      if (now - first >= oneInterruptMs) process.exit(130)
-    }
-    process.on("SIGINT", onInterrupt)
-    return onInterrupt
-  }),
-  (onInterrupt) => Effect.sync(() => process.removeListener("SIGINT", onInterrupt))
+const handleSignals = Effect.acquireRelease(
+  Effect.sync(() => Signals.handle(Watchdog.workers)),
+  (stop) => Effect.sync(stop)
 )
 
 /**

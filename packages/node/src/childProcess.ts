@@ -7,6 +7,7 @@
  */
 import type { Link } from "@effect-multiprocessing/core"
 import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -76,8 +77,8 @@ export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.su
 const drainMs = 1_000
 
 /**
- * Starts a child for the life of the scope. At its end the child gets SIGTERM; after the grace its group is killed. Fails
- * with the reason, as text for people.
+ * Starts a child for the life of the scope. At its end the lifeline ends and the child gets SIGTERM; after the grace its
+ * group is killed. Fails with the reason, as text for people.
  */
 export const start = (
   options: StartOptions
@@ -98,7 +99,6 @@ export const start = (
     const command = ChildProcess.make(process.execPath, options.args, {
       env: options.environment,
       extendEnv: true,
-      stdin: { stream: Stream.make(new TextEncoder().encode(options.instructions)), endOnDone: false },
       // An own process group, for two reasons: Ctrl-C in a terminal reaches only the program that was started there,
       // which then ends its children in order; and a child can be killed together with its own children.
       detached: true,
@@ -108,7 +108,14 @@ export const start = (
     })
     // Node throws some of the system's errors, which are defects here.
     const handle = yield* spawner.spawn(command).pipe(Effect.catchDefect(Effect.fail), Effect.mapError(reasonOf))
-    if (options.guarded === true) Watchdog.guard(group = handle.pid)
+    if (options.guarded === true) Watchdog.guard(group = handle.pid, options.name)
+    const ended = yield* Deferred.make<void>()
+    const lifeline = Stream.concat(
+      Stream.make(new TextEncoder().encode(options.instructions)),
+      Stream.drain(Stream.fromEffect(Deferred.await(ended)))
+    )
+    const writing = yield* Effect.forkDetach(Effect.ignore(Stream.run(lifeline, handle.stdin)))
+    yield* Effect.addFinalizer(() => Effect.andThen(Deferred.succeed(ended, undefined), Fiber.await(writing)))
     const lines: Array<string> = []
     // Detached: the scope that ends the child must not stop reading its output first.
     const listening = output = yield* Effect.forkDetach(Effect.all([

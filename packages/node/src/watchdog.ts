@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url"
 import { ownFile } from "./ownFile.ts"
 import { reasonOf } from "./reason.ts"
 
-/** The process groups that have not ended. */
-const groups = new Set<number>()
+/** The process groups that have not ended, with the names of their workers. */
+const groups = new Map<number, string>()
 
 let watchdog: NodeChildProcess.ChildProcess | undefined
 
@@ -28,13 +28,16 @@ export const start: Effect.Effect<void, string> = Effect.suspend(() => {
       })
       : Effect.sync(() => {
         watchdog = started
-        for (const group of groups) tell("+", group)
+        for (const group of groups.keys()) tell("+", group)
       }))
 })
 
-/** A group is killed when this process ends. */
-export const guard = (group: number): void => {
-  groups.add(group)
+/** The names of the workers that have not ended. */
+export const workers = (): ReadonlyArray<string> => [...groups.values()]
+
+/** The group of a worker is killed when this process ends. */
+export const guard = (group: number, worker: string): void => {
+  groups.set(group, worker)
   tell("+", group)
 }
 

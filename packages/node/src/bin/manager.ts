@@ -1,19 +1,25 @@
 /**
- * The program of a manager process. It serves until its owner has ended, or sends it SIGTERM.
+ * The program of a manager process. It serves until its lifeline ends.
+ *
+ * Signals do not end it: a terminal or a service manager sends them to all processes of a program, whose finalizers then
+ * still need the manager.
  */
 import { Manager } from "@effect-multiprocessing/core"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
 import * as NodeFs from "node:fs"
 import * as NodePath from "node:path"
 import * as Endpoint from "../endpoint.ts"
 import * as Instructions from "../instructions.ts"
+import * as Signals from "../signals.ts"
 
-/** Waits until the owner's end of the lifeline closes: the owner has ended, or was killed. */
-const ownerGone = Effect.callback<void>((resume) => {
+/** Waits until the owner has ended the lifeline, or has itself ended. */
+const lifelineEnded = Effect.callback<void>((resume) => {
   process.stdin.once("close", () => resume(Effect.void)).once("error", () => resume(Effect.void)).resume()
 })
 
@@ -34,11 +40,16 @@ const main = Effect.gen(function*() {
   const journal = journalPath === undefined ? undefined : yield* openJournal(journalPath)
   const server = yield* Manager.makeServer({ key: endpoint.key, limits, journal })
   yield* Endpoint.listen(server, endpoint.path)
-  yield* Effect.raceFirst(ownerGone, server.awaitDefect)
+  yield* Effect.raceFirst(lifelineEnded, server.awaitDefect)
 }).pipe(
   Effect.scoped,
   Effect.provide(Layer.mergeAll(Endpoint.layerCrypto, NodeFileSystem.layer)),
-  Effect.andThen(Effect.sync(() => process.exit(0)))
+  // On standard error: the owner keeps its last lines for `StartFailed`.
+  Effect.tapCause((cause) => Console.error(Cause.pretty(cause)))
 )
 
-NodeRuntime.runMain(main)
+Signals.ignore()
+
+const runMain = Runtime.makeRunMain(({ fiber, teardown }) => fiber.addObserver((exit) => teardown(exit, process.exit)))
+
+runMain(main, { disableErrorReporting: true })

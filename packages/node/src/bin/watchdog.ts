@@ -2,14 +2,15 @@
  * The program of a watchdog (see `../watchdog.ts`). Its standard input names process groups, one in each line: `+` guards
  * a group, `-` releases it. When the input ends, the owner has ended: a second later every guarded group is killed.
  */
+import * as Signals from "../signals.ts"
 
 /** Milliseconds for workers to end by themselves. */
 const graceMs = 1_000
 
 const groups = new Set<number>()
 
-/** Whoever signals all processes of a program ends the owner, and the owner's end is what this process waits for. */
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
+// It waits for the owner's end, also when the signal was sent to all processes of a program.
+Signals.ignore()
 
 /** A group whose processes have all ended cannot be killed. */
 process.on("uncaughtException", () => {})
