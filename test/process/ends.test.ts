@@ -10,7 +10,8 @@ import { allGone, descendants, fixture, managerOf, start, startWith, waitUntil }
 
 const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeManager.layer)
 
-const socketFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith("emp-"))
+const socketFolders = () =>
+  readdirSync(process.env["XDG_RUNTIME_DIR"] ?? tmpdir()).filter((name) => name.startsWith("emp-"))
 
 describe("a program", () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

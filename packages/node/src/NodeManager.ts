@@ -16,6 +16,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import * as NodePath from "node:path"
 import { ownerLink } from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Instructions from "./instructions.ts"
@@ -39,7 +40,7 @@ export interface Options {
 export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "journal" | "key"> {
   /**
    * The path of the Unix socket. Default: a new one in a folder that only this user can enter. A socket at the path
-   * that no process listens on is replaced.
+   * that no process listens on is replaced; any other file is left as it is. If the socket is removed it is made again.
    */
   readonly path?: string | undefined
 }
@@ -56,7 +57,8 @@ export const layerWith = (options: Options): Layer.Layer<Manager.Manager, Manage
     Manager.Manager,
     Effect.gen(function*() {
       const endpoint = yield* makeEndpoint(undefined, undefined)
-      return yield* ManagerProcess.start({ endpoint, limits: options.limits, journal: options.journal })
+      const journal = options.journal === undefined ? undefined : NodePath.resolve(options.journal)
+      return yield* ManagerProcess.start({ endpoint, limits: options.limits, journal })
     })
   ).pipe(Layer.provide(layerPlatform))
 
@@ -78,7 +80,8 @@ export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Ma
       const endpoint = yield* makeEndpoint(options.path, options.key)
       const { key, path } = endpoint
       const server = yield* Manager.makeServer({ ...options, key })
-      yield* Effect.mapError(Endpoint.listen(server, path), (issue) => cannotStart(path, issue))
+      const isOwnFolder = options.path === undefined
+      yield* Effect.mapError(Endpoint.listen(server, path, { isOwnFolder }), (issue) => cannotStart(path, issue))
       return yield* Manager.makeLocal(server, key, { ...options, endpoint, label: { name: "main", pid: process.pid } })
     })
   ).pipe(Layer.provide(layerPlatform))
@@ -102,7 +105,9 @@ export const layerClient = (
  */
 export const layerWorker: Layer.Layer<Manager.Manager, ManagerError.ManagerError> = Layer.suspend(() => {
   const worker = Instructions.take()
-  if (worker !== undefined) return layerClient({ ...worker.endpoint, name: worker.name })
+  if (worker !== undefined) {
+    return Layer.effect(Manager.Manager, Endpoint.connect(worker.endpoint, worker.name, { isExpected: true }))
+  }
   const reason = new ManagerError.ConnectFailed({
     address: "the owner",
     issue: "this process was not started as a worker of another program"
@@ -189,7 +194,10 @@ const makeEndpoint = (
 ) =>
   Effect.gen(function*() {
     return {
-      path: path ?? (yield* Effect.mapError(Endpoint.makePath, (issue) => cannotStart("a socket of its own", issue))),
+      // Absolute, also for workers that change their folder.
+      path: path !== undefined
+        ? NodePath.resolve(path)
+        : (yield* Effect.mapError(Endpoint.makePath, (issue) => cannotStart("a socket of its own", issue))),
       key: yield* Manager.orRandomKey(key)
     }
   })

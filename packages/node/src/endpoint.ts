@@ -1,10 +1,11 @@
 /**
  * Unix sockets: listening and connecting. The only file that imports Effect's unstable socket modules.
  */
-import { type Link, Manager, type ManagerError } from "@effect-multiprocessing/core"
+import { Manager, type ManagerError } from "@effect-multiprocessing/core"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as Clock from "effect/Clock"
 import type * as Mac from "effect/crypto/Mac"
 import type * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
@@ -13,8 +14,12 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
+import { mkdirSync, rmSync } from "node:fs"
+import * as NodePath from "node:path"
 import * as NetLink from "./netLink.ts"
 import { reasonOf } from "./reason.ts"
+import * as SocketFile from "./socketFile.ts"
 
 /** The server whose links come from a listener. */
 type Serving = Effect.Success<ReturnType<typeof Manager.makeServer>>
@@ -26,14 +31,16 @@ export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Lay
 )
 
 /**
- * A path for a socket, in a new folder that only this user can enter, for the life of the scope. `/dev/shm` comes last:
- * it is writable in a container whose file system is read-only. Fails with the reason, as text for people.
+ * A path for a socket, in a new folder that only this user can enter, for the life of the scope. The folder of the user's
+ * session comes first, because no cleaner of temporary files looks there. `/dev/shm` comes last: it is writable in a
+ * container whose file system is read-only. Fails with the reason, as text for people.
  */
 export const makePath: Effect.Effect<string, string, FileSystem.FileSystem | Scope.Scope> = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
-  const parents = [...new Set([process.env["TMPDIR"] || "/tmp", "/tmp", "/dev/shm"])].filter(hasRoom)
+  const named = [process.env["XDG_RUNTIME_DIR"], process.env["TMPDIR"]].filter((folder) => folder)
+  const parents = [...new Set([...named, "/tmp", "/dev/shm"].map((folder) => NodePath.resolve(folder!)))]
   const issues: Array<string> = []
-  for (const directory of parents) {
+  for (const directory of parents.filter(hasRoom)) {
     const made = yield* Effect.result(fs.makeTempDirectoryScoped({ prefix: "emp-", directory }))
     if (Result.isSuccess(made)) return `${made.success}/manager`
     issues.push(`in ${directory} (${reasonOf(made.failure)})`)
@@ -46,64 +53,81 @@ export const makePath: Effect.Effect<string, string, FileSystem.FileSystem | Sco
 /** Bytes of a Unix socket's path, at most: 107 on Linux, 103 on macOS, which has the smallest limit. */
 const pathBytesMax = process.platform === "linux" ? 107 : 103
 
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length
+
 /** Whether a socket's path in this folder stays below the limit: a deep temporary folder has no room (R-20). */
-const hasRoom = (folder: string): boolean => folder.length <= 60
+const hasRoom = (folder: string): boolean => bytesOf(folder) <= 60
 
 /** Whether a file exists at a path. */
 export const exists = (path: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.orElseSucceed(fs.exists(path), () => false))
 
-/** Serves a manager on a Unix socket, for the life of the scope. Fails with the reason, as text for people. */
+/** Milliseconds between two looks whether the socket's file is still there. */
+const lookMs = 1_000
+
+/**
+ * Serves a manager on a Unix socket, for the life of the scope. If the socket's file is removed it is made again; if
+ * `isOwnFolder`, its folder, too. Fails with the reason, as text for people.
+ */
 export const listen = (
   server: Serving,
-  path: string
-): Effect.Effect<void, string, FileSystem.FileSystem | Scope.Scope> =>
+  path: string,
+  { isOwnFolder }: { readonly isOwnFolder: boolean }
+): Effect.Effect<void, string, Scope.Scope> =>
   Effect.gen(function*() {
-    const bytes = new TextEncoder().encode(path).length
+    yield* listenOnce(server, path)
+    yield* Effect.forkScoped(Effect.forever(Effect.gen(function*() {
+      yield* Effect.sleep(lookMs)
+      if (SocketFile.touch(path, yield* Clock.currentTimeMillis)) return
+      if (isOwnFolder) Result.try(() => mkdirSync(NodePath.dirname(path), { mode: 0o700 }))
+      // The earlier listener stays: its connections go on.
+      yield* Effect.ignore(listenOnce(server, path))
+    })))
+    // Added last, so run first: the clients get a goodbye before their connections are cut (S-12).
+    yield* Effect.addFinalizer(() => server.close)
+  })
+
+const listenOnce = (server: Serving, path: string): Effect.Effect<void, string, Scope.Scope> =>
+  Effect.gen(function*() {
+    const own = NodePath.join(NodePath.dirname(path), `.${randomUUID().slice(0, 8)}`)
+    const bytes = Math.max(bytesOf(path), bytesOf(own))
     if (bytes > pathBytesMax) {
       return yield* Effect.fail(
         `the path of a Unix socket may have ${pathBytesMax} bytes, this one has ${bytes}. Use a shorter path`
       )
     }
-    const fs = yield* FileSystem.FileSystem
-    const bind = NodeSocketServer.make({ path, backlog: 1_024 })
-    const listener = yield* Effect.catch(bind, (error) =>
-      Effect.flatMap(isStale(path), (stale) =>
-        stale ? Effect.andThen(Effect.ignore(fs.remove(path)), bind) : Effect.fail(error))).pipe(
-        Effect.mapError(reasonOf)
-      )
+    // Exclusive: the workers of a `node:cluster` would share one socket.
+    const listener = yield* Effect.mapError(
+      NodeSocketServer.make({ path: own, backlog: 1_024, exclusive: true }),
+      reasonOf
+    )
+    const file = SocketFile.look(own)
+    yield* Effect.ensuring(SocketFile.link(own, path), Effect.sync(() => rmSync(own, { force: true })))
     // The listener provides each handler with its own socket; the type of `run` does not say so.
     const serve = listener.run(() =>
       Effect.scoped(
-        NodeSocket.NetSocket.use((socket) =>
-          Effect.flatMap(NetLink.fromSocket(socket), server.serve)
-        )
+        NodeSocket.NetSocket.use((socket) => Effect.flatMap(NetLink.fromSocket(socket), server.serve))
       ) as Effect.Effect<void>
     )
     yield* Effect.forkScoped(serve)
-    // Added last, so run first: the clients get a goodbye before their connections are cut (S-12).
-    yield* Effect.addFinalizer(() => server.close)
+    yield* Effect.addFinalizer(() => Effect.sync(() => file === undefined || SocketFile.unlink(path, file)))
   })
 
-/** Whether no process listens on a socket, because its owner was killed (R-7). */
-const isStale = (path: string): Effect.Effect<boolean> =>
-  Effect.scoped(NetLink.connect(path)).pipe(
-    Effect.as(false),
-    Effect.catch(({ reason }) => Effect.succeed(reason.includes("ECONNREFUSED")))
-  )
-
-/** Connects to a manager that listens on a Unix socket, for the life of the scope. */
+/**
+ * Connects to a manager that listens on a Unix socket, for the life of the scope. `isExpected`: a socket that is not there
+ * was there, and is made again.
+ */
 export const connect = (
   endpoint: Manager.Endpoint,
-  name: string
+  name: string,
+  { isExpected = false } = {}
 ): Effect.Effect<Manager.Manager["Service"], ManagerError.ManagerError, Scope.Scope> => {
   const { key, path } = endpoint
   // When many clients start together, the listener's queue may be full for a moment (R-17).
-  const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: "2 seconds" }))
-  const open = Effect.retry(NetLink.connect(path), { schedule, while: isBusy })
+  const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: isExpected ? "5 seconds" : "2 seconds" }))
+  const again = isExpected ? /EAGAIN|ECONNREFUSED|ENOENT/ : /EAGAIN|ECONNREFUSED/
+  const open = Effect.retry(NetLink.connect(path), { schedule, while: ({ reason }) => again.test(reason) })
   return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(
     Effect.provide(layerCrypto)
   )
 }
-
-const isBusy = ({ reason }: Link.LinkClosed): boolean => /EAGAIN|ECONNREFUSED/.test(reason)

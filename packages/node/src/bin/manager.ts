@@ -39,7 +39,7 @@ const main = Effect.gen(function*() {
   yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(NodePath.dirname(endpoint.path), { recursive: true })))
   const journal = journalPath === undefined ? undefined : yield* openJournal(journalPath)
   const server = yield* Manager.makeServer({ key: endpoint.key, limits, journal })
-  yield* Endpoint.listen(server, endpoint.path)
+  yield* Endpoint.listen(server, endpoint.path, { isOwnFolder: true })
   yield* Effect.raceFirst(lifelineEnded, server.awaitDefect)
 }).pipe(
   Effect.scoped,
