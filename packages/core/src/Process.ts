@@ -7,26 +7,28 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { ManagerError } from "./ManagerError.ts"
+import { entryQuestion, nameIssue, notReadyIssue } from "./pool/WorkerStart.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as SharedRef from "./SharedRef.ts"
 import type * as Task from "./Task.ts"
 import * as TaskGroup from "./TaskGroup.ts"
 import type { Link } from "./transport/Link.ts"
 
-/** The process could not be started. The task did not run. */
+/** The process could not be started, or was not ready in time. The task did not run. */
 export class SpawnError extends Schema.TaggedError<SpawnError>()("SpawnError", {
   task: Schema.String,
   issue: Schema.String
 }) {
   override get message(): string {
-    return `cannot start a process for ${this.task}: ${this.issue}. The task did not run`
+    const stop = this.issue.endsWith("?") ? "" : "."
+    return `cannot start a process for ${this.task}: ${this.issue}${stop} The task did not run`
   }
 }
 
@@ -37,14 +39,19 @@ export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessE
   pid: Schema.Int,
   code: Schema.NullOr(Schema.Int),
   signal: Schema.NullOr(Schema.String),
+  /** Whether it had begun the task. */
+  hasBegun: Schema.Boolean,
   /** The last lines of its standard error: at most 20, of 500 characters each. */
   lastLines: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const how = this.signal === null ? `with code ${this.code}` : `by ${this.signal}`
     const lines = this.lastLines.map((line) => `\n  ${line}`).join("")
-    return `${this.name} (pid ${this.pid}) ended ${how} before ${this.task} had a result. ` +
-      `Its changes to shared objects stand${lines === "" ? "" : `. Its last lines on standard error:${lines}`}`
+    const fate = this.hasBegun
+      ? "Its changes to shared objects stand"
+      : `The task did not run${this.code === 0 ? `. ${entryQuestion}` : ""}`
+    return `${this.name} (pid ${this.pid}) ended ${how} before ${this.task} had a result. ${fate}` +
+      (lines === "" ? "" : `. Its last lines on standard error:${lines}`)
   }
 }
 
@@ -54,13 +61,13 @@ export interface Process<out A, out E> {
   /** Shown in its output, in `inspect` and in errors. */
   readonly name: string
   /**
-   * Waits for the task's result and returns it. Fails with the task's own error, or with `ProcessExited` when the
-   * process ended without a result.
+   * Waits for the task's result and returns it. Fails with the task's own error, with `ProcessExited` when the process
+   * ended without a result, or with `SpawnError` when it did not begin the task within its `startTimeout`.
    *
    * **Fairness** Every waiter is resumed when the result arrives. **Cancellation** Interruptible; the process runs on
    * until its scope ends. **On disconnect** `ManagerError`.
    */
-  readonly result: Effect.Effect<A, E | ProcessExited | ManagerError>
+  readonly result: Effect.Effect<A, E | ProcessExited | SpawnError | ManagerError>
   /** Whether the process runs. It may have ended by the time this returns. */
   readonly isRunning: Effect.Effect<boolean>
   /**
@@ -80,10 +87,15 @@ export type Signal = "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGSTOP" | "SIGCONT"
 
 /** Options of `spawn` and `run`. */
 export interface SpawnOptions {
-  /** Shown in its output, in `inspect` and in errors. Default: the task's tag and a number. */
+  /** Shown in its output, in `inspect` and in errors; at most 256 characters. Default: the task's tag and a number. */
   readonly name?: string | undefined
   /** How long its finalizers may take before it is killed. Default 5 seconds. */
   readonly grace?: Duration.Input | undefined
+  /**
+   * How long it may take to build the layers of its tasks before it is killed. Default 30 seconds, or no limit if
+   * `execArgv` lets it wait for a debugger.
+   */
+  readonly startTimeout?: Duration.Input | undefined
   /**
    * Options of the JavaScript runtime, appended to those of this program. For Node, `--inspect-wait` waits for a
    * debugger, and `--max-old-space-size=512` bounds the heap, in MiB. Default: none.
@@ -112,6 +124,12 @@ export interface Spawned {
   readonly kill: Process<never, never>["kill"]
 }
 
+/** A process for one task. */
+export interface Started extends Spawned {
+  /** Waits until it begins its task. Absent if the platform does not tell: then `startTimeout` does not apply. */
+  readonly begun?: Effect.Effect<void> | undefined
+}
+
 /** A process with a link to its owner. The link ends when either process does. */
 export interface Linked extends Spawned {
   readonly link: Link
@@ -123,7 +141,7 @@ export class ProcessSpawner extends Context.Service<ProcessSpawner, {
   readonly spawn: (
     assignment: string,
     options: StartOptions
-  ) => Effect.Effect<Spawned, SpawnError, Manager | Scope.Scope>
+  ) => Effect.Effect<Started, SpawnError, Manager | Scope.Scope>
   /** As `spawn`, with a link to the worker. The link keeps bytes that are sent before the worker reads. */
   readonly spawnLinked: (
     assignment: string,
@@ -156,6 +174,8 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
       // Closed as soon as the process has ended, so that a long-lived owner keeps nothing of it.
       const scope = yield* Scope.fork(owner)
       const name = options.name ?? `${task.tag}-${numberOf(spawner)}`
+      const issue = nameIssue(name)
+      if (issue !== undefined) return yield* new SpawnError({ task: task.tag, issue })
       const start = Effect.gen(function*() {
         const input = yield* SharedRef.make({ schema: task.payload, initial: payload })
         const output = yield* SharedRef.make({ schema: outcome(task), initial: Option.none() })
@@ -171,8 +191,11 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
         Effect.catchTags({ SchemaMismatch: Effect.die, OptionsMismatch: Effect.die })
       )
-      const result = yield* Deferred.make<T["success"]["Type"], T["error"]["Type"] | ProcessExited | ManagerError>()
-      yield* resultOf(task, name, process, output).pipe(
+      const result = yield* Deferred.make<
+        T["success"]["Type"],
+        T["error"]["Type"] | ProcessExited | SpawnError | ManagerError
+      >()
+      yield* resultOf(task, name, process, output, startTimeoutOf(options)).pipe(
         Effect.onExit((exit) => Deferred.done(result, exit)),
         Effect.exit,
         Effect.andThen(process.exit),
@@ -219,14 +242,15 @@ export class UnknownTask extends Schema.TaggedError<UnknownTask>()("UnknownTask"
 }
 
 /**
- * Runs, in a worker, the task that its owner asked for with `spawn`, and stores the result in the manager. Called by
- * `NodeManager.runMain`.
+ * Runs, in a worker, the task that its owner asked for with `spawn`, and stores the result in the manager. `begin` tells
+ * the owner that the task begins. Called by `NodeManager.runMain`.
  *
  * **Fairness** One assignment for each process. **Cancellation** Interruptible; an interrupted task stores no result.
  * **On disconnect** `ManagerError`; the result is lost.
  */
 export const serve = (
-  assignment: string
+  assignment: string,
+  begin: Effect.Effect<void> = Effect.void
 ): Effect.Effect<void, ManagerError | UnknownTask, Manager> =>
   Effect.scoped(Effect.gen(function*() {
     const { group, task: tag, ...handles } = JSON.parse(assignment) as {
@@ -240,6 +264,7 @@ export const serve = (
     const { run, task } = runnable
     const { input, output } = yield* Effect.orDie(Schema.decodeUnknownEffect(assignmentOf(task))(handles))
     const payload = yield* input.get
+    yield* begin
     const exit = yield* Effect.exit(run(payload, { attempt: 1 }))
     // An interrupted task has no result: its owner is gone, or gets `ProcessExited`.
     if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) yield* output.set(Option.some(exit))
@@ -257,6 +282,11 @@ const numberOf = (spawner: ProcessSpawner["Service"]): number => {
   return number
 }
 
+const startTimeoutOf = ({ execArgv = [], startTimeout }: SpawnOptions): Duration.Input => {
+  const waitsForDebugger = execArgv.some((option) => /^--inspect-(?:brk|wait)/.test(option))
+  return startTimeout ?? (waitsForDebugger ? Duration.infinity : "30 seconds")
+}
+
 const outcome = <T extends Task.Any>(task: T) =>
   Schema.Option(Schema.Exit(task.success, task.error, Schema.Defect({ includeStack: true })))
 
@@ -267,17 +297,31 @@ const assignmentOf = <T extends Task.Any>(task: T) =>
 const resultOf = <T extends Task.Any>(
   task: T,
   name: string,
-  process: Spawned,
-  output: SharedRef.SharedRef<Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"]>>>
-): Effect.Effect<T["success"]["Type"], T["error"]["Type"] | ProcessExited | ManagerError> =>
+  process: Started,
+  output: SharedRef.SharedRef<Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"]>>>,
+  startTimeout: Duration.Input
+): Effect.Effect<T["success"]["Type"], T["error"]["Type"] | ProcessExited | SpawnError | ManagerError> =>
   Effect.gen(function*() {
+    let hasBegun = process.begun === undefined
+    const begun = process.begun?.pipe(
+      Effect.timeoutOrElse({
+        duration: startTimeout,
+        orElse: () =>
+          Effect.andThen(
+            process.kill("SIGKILL"),
+            Effect.fail(new SpawnError({ task: task.tag, issue: notReadyIssue(name, startTimeout) }))
+          )
+      }),
+      Effect.tap(() => Effect.sync(() => hasBegun = true))
+    )
+    const result = output.until(Option.isSome)
     const given = yield* Effect.raceFirst(
-      output.until(Option.isSome),
+      begun === undefined ? result : Effect.andThen(begun, result),
       // A result that was stored before the end counts, however the process ended.
       Effect.andThen(process.exit, output.get)
     )
     if (Option.isSome(given)) return yield* given.value
     const { code, signal } = yield* process.exit
     const lastLines = yield* process.lastLines
-    return yield* new ProcessExited({ task: task.tag, name, pid: process.pid, code, signal, lastLines })
+    return yield* new ProcessExited({ task: task.tag, name, pid: process.pid, code, signal, hasBegun, lastLines })
   })

@@ -21,7 +21,7 @@ import { ownerLink } from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
-import { layerSpawner } from "./NodeProcess.ts"
+import { begin, layerSpawner } from "./NodeProcess.ts"
 import * as Recursion from "./recursion.ts"
 import * as Signals from "./signals.ts"
 import * as Watchdog from "./watchdog.ts"
@@ -153,7 +153,7 @@ export const runMain = <A, E, ROut = never, ET = never>(
   const { assignment } = worker
   const serve = Pool.isAssignment(assignment)
     ? Effect.scoped(Effect.flatMap(ownerLink, (link) => Pool.serve(assignment, link)))
-    : Process.serve(assignment)
+    : Process.serve(assignment, begin)
   const served = serve.pipe(
     Effect.provide(Layer.provideMerge(tasks, Layer.merge(layerWorker, platform))),
     // On standard error: the owner keeps its last lines for `ProcessExited`.

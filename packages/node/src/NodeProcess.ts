@@ -1,8 +1,10 @@
 /**
  * Worker processes on Node: a worker is the running program, started again with an assignment.
  */
-import { Manager, Process } from "@effect-multiprocessing/core"
+import { type Link, Manager, Process } from "@effect-multiprocessing/core"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
@@ -12,6 +14,20 @@ import * as Instructions from "./instructions.ts"
 import * as NodeOptions from "./nodeOptions.ts"
 import { ownFile } from "./ownFile.ts"
 import * as Recursion from "./recursion.ts"
+
+/** In a worker for one task: tells the owner that the task begins, by a byte on the link. */
+export const begin: Effect.Effect<void> = Effect.scoped(
+  Effect.flatMap(ChildProcess.ownerLink, (link) => Effect.sync(() => link.send(Uint8Array.of(1))))
+)
+
+/** Listens to the link of a worker for one task. Returns the effect that waits for the byte of `begin`. */
+const begun = (link: Link.Link): Effect.Effect<Effect.Effect<void>> =>
+  Effect.gen(function*() {
+    const heard = yield* Deferred.make<void>()
+    const onBytes = () => Deferred.doneUnsafe(heard, Exit.void)
+    yield* Effect.forkDetach(Effect.ignore(link.read({ onBytes, onDrain: () => {} })))
+    return Deferred.await(heard)
+  })
 
 /**
  * Provides the `ProcessSpawner` that `Process.spawn` and `Pool.make` need. `entry` is the file that workers run; it
@@ -42,7 +58,7 @@ export const layerSpawner = (
       })
 
       const start = Effect.fnUntraced(
-        function*(assignment: string, { execArgv, grace, name, task }: Process.StartOptions, linked: boolean) {
+        function*(assignment: string, { execArgv, grace, name, task }: Process.StartOptions) {
           const { endpoint } = yield* Manager.Manager
           if (endpoint === undefined) {
             const issue = "workers cannot reach a manager in memory. Use NodeManager.layer"
@@ -58,7 +74,7 @@ export const layerSpawner = (
             environment: { ...environment, ...Instructions.workerEnvironment },
             instructions: Instructions.encode({ endpoint, name, assignment }),
             grace,
-            linked,
+            linked: true,
             guarded: true
           }).pipe(
             Effect.mapError((issue) => new Process.SpawnError({ task, issue })),
@@ -68,8 +84,10 @@ export const layerSpawner = (
       )
 
       return Process.ProcessSpawner.of({
-        spawn: (assignment, options) => start(assignment, options, false),
-        spawnLinked: (assignment, options) => start(assignment, options, true)
+        spawn: (assignment, options) =>
+          Effect.flatMap(start(assignment, options), (child) =>
+            Effect.map(begun(child.link), (begun) => ({ ...child, begun }))),
+        spawnLinked: start
       })
     })
   )

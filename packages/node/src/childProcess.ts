@@ -11,12 +11,12 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type * as PlatformError from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
+import { forEachLine } from "./lines.ts"
 import * as NetLink from "./netLink.ts"
 import * as PipeLink from "./pipeLink.ts"
 import { reasonOf } from "./reason.ts"
@@ -119,8 +119,8 @@ export const start = (
     const lines: Array<string> = []
     // Detached: the scope that ends the child must not stop reading its output first.
     const listening = output = yield* Effect.forkDetach(Effect.all([
-      forward(handle.stdout, (line) => Console.log(`[${options.name}] ${line}`)),
-      forward(handle.stderr, (line) => {
+      forEachLine(handle.stdout, (line) => Console.log(`[${options.name}] ${line}`)),
+      forEachLine(handle.stderr, (line) => {
         if (!isAddress(line)) lines.push(line.slice(0, keptLineLength))
         if (lines.length > keptLines) lines.shift()
         return Console.error(`[${options.name}] ${line}`)
@@ -138,11 +138,6 @@ export const start = (
       kill: (signal = "SIGKILL") => Effect.ignore(Effect.try(() => process.kill(handle.pid, signal)))
     }
   })
-
-const forward = (
-  stream: Stream.Stream<Uint8Array, PlatformError.PlatformError>,
-  print: (line: string) => Effect.Effect<void>
-): Effect.Effect<void> => stream.pipe(Stream.decodeText, Stream.splitLines, Stream.runForEach(print), Effect.ignore)
 
 /** The spawner reports a signal only in the text of an error. */
 const exitOf = (handle: ChildProcessHandle): Effect.Effect<Exit> =>

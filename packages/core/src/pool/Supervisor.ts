@@ -18,6 +18,7 @@ import type { Dispatcher } from "./Dispatcher.ts"
 import { frameBytesMax } from "./Message.ts"
 import type { PoolStats } from "./PoolStats.ts"
 import { WorkerProcess } from "./WorkerProcess.ts"
+import { entryQuestion, nameIssue, notReadyIssue } from "./WorkerStart.ts"
 
 /** What a supervisor is started with. */
 export interface SupervisorOptions {
@@ -58,6 +59,8 @@ export const start = Effect.fnUntraced(function*(
   Manager | ProcessSpawner | Scope.Scope
 > {
   const { name, size } = options
+  const issue = nameIssue(`${name}-${size}`)
+  if (issue !== undefined) return yield* new SpawnError({ task: name, issue })
   const killed: Array<Killed> = []
   const places = yield* Effect.forEach(
     Array.from({ length: size }, (_, i) => `${name}-${i + 1}`),
@@ -114,6 +117,7 @@ const runWorker = Effect.fnUntraced(function*(
       ).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
       const { link, pid } = spawned
       let isReady = false
+      let isLate = false
       const worker = new WorkerProcess(workerName, pid, link, spawned.kill("SIGKILL"), () => {
         isReady = true
         stats.workers(1)
@@ -125,7 +129,13 @@ const runWorker = Effect.fnUntraced(function*(
       const killUseless = yield* Effect.forkDetach(Effect.andThen(
         Effect.raceFirst(
           // Not ready in time.
-          Effect.andThen(Effect.sleep(startMs), Effect.suspend(() => isReady ? Effect.never : Effect.void)),
+          Effect.andThen(
+            Effect.sleep(startMs),
+            Effect.suspend(() => {
+              isLate = !isReady
+              return isLate ? Effect.void : Effect.never
+            })
+          ),
           // Its link has ended, and it has not.
           Effect.andThen(Fiber.await(reading), Effect.sleep(graceMs))
         ),
@@ -149,7 +159,10 @@ const runWorker = Effect.fnUntraced(function*(
       yield* Scope.close(scope, Exit.void)
       if (isReady) return
       const how = exit.signal ?? `code ${exit.code}`
-      const issue = [`${workerName} ended with ${how} before it was ready`, ...lastLines].join("\n  ")
+      const why = isLate
+        ? notReadyIssue(workerName, startMs)
+        : `${workerName} ended with ${how} before it was ready${exit.code === 0 ? `. ${entryQuestion}` : ""}`
+      const issue = [why, ...lastLines].join("\n  ")
       return yield* new SpawnError({ task: name, issue })
     })
   )

@@ -34,11 +34,14 @@ export const Challenge = Schema.Struct({
   nonce: Nonce
 })
 
+/** Characters of a client's name, at most. */
+export const nameLengthMax = 256
+
 /** The client's reply. */
 export const Response = Schema.Struct({
   version: Schema.Int,
   nonce: Nonce,
-  name: Schema.String.check(Schema.isMaxLength(256)),
+  name: Schema.String.check(Schema.isMaxLength(nameLengthMax)),
   pid: Schema.Int,
   proof: Schema.String
 })

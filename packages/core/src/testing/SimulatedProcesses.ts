@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Manager } from "../Manager.ts"
-import { ProcessExited, ProcessSpawner, serve, type Spawned, SpawnError } from "../Process.ts"
+import { ProcessExited, ProcessSpawner, serve, SpawnError, type Started } from "../Process.ts"
 import type { Client, Ended, Program } from "./SimulatedClients.ts"
 
 /** The simulated process in which an effect runs. `simulate` provides it. */
@@ -36,7 +36,7 @@ export const programWith = (tasks: SimulatedTasks) => {
       spawn: (assignment, { grace, name }) =>
         Effect.map(
           client.start({ name, grace, program: programOf(Effect.provide(serve(assignment), tasks)) }),
-          ({ ended, isRunning, number, signal }): Spawned => ({
+          ({ ended, isRunning, number, signal }): Started => ({
             pid: number,
             exit: Effect.map(ended, exitOf),
             isRunning: Effect.sync(isRunning),
@@ -72,7 +72,14 @@ export const inProcess = <A, E>(
     const end = yield* ended
     if (result !== undefined) return yield* result
     const lastLines = lastLinesOf(end)
-    return yield* new ProcessExited({ ...options, task: "inProcess", pid: number, lastLines, ...exitOf(end) })
+    return yield* new ProcessExited({
+      ...options,
+      task: "inProcess",
+      pid: number,
+      hasBegun: true,
+      lastLines,
+      ...exitOf(end)
+    })
   }))
 
 /** Runs an effect in a fiber that the fault `cancel` may interrupt at any step. Returns its exit. */
