@@ -30,6 +30,8 @@ export type PoolEvent =
     readonly signal: string | null
     readonly lastLines: ReadonlyArray<string>
   }
+  /** A worker that is to be replaced could not be started. It is tried again after the pause. */
+  | { readonly _tag: "WorkerNotStarted"; readonly worker: string; readonly reason: string; readonly pauseMs: number }
   /** A worker was killed: a cancelled task did not end in its grace; without a task: its pool ended, and it did not. */
   | { readonly _tag: "WorkerKilled"; readonly worker: string; readonly pid: number; readonly task: string | undefined }
   /** A task is run again, because its worker crashed. */

@@ -3,13 +3,20 @@
  *
  * ```text
  *   starting ─► ready ─► ended ─► starting …
- *       └─────────────────┘  not ready in time: again after a pause. After five failures in a row the pool stops
+ *       └─────────────────┘  not ready in time: again after a pause
  * ```
+ *
+ * The restart intensity is one start of each worker in a pause, which grows from 100 ms to 10 s while starts fail. A pool
+ * with a worker that is ready goes on, however long others cannot be started. A pool without one stops after a period of
+ * five minutes: what its workers need did not come back.
  */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { ProcessSpawner, SpawnError } from "../Process.ts"
 import type { Manager } from "../proxy/Manager.ts"
@@ -41,11 +48,18 @@ export interface Killed {
   readonly pid: number
 }
 
-/** Starts of one worker that fail in a row before the pool stops. */
-const startsMax = 5
-
-/** Pause after the first start that failed, doubled for each further one. */
+/** Pause after the first start that failed, doubled for each further one, up to a maximum. */
 const pauseMs = 100
+const pauseMsMax = 10_000
+
+/** How long a pool may be without a worker that is ready. */
+const periodMs = 300_000
+
+/** The workers of a pool that are ready, and since when there is none. */
+interface Presence {
+  ready: number
+  absentSinceMs: number
+}
 
 /** How long the messages of a process that ended may take to arrive. */
 const drainMs = 1_000
@@ -62,12 +76,13 @@ export const start = Effect.fnUntraced(function*(
   const issue = nameIssue(`${name}-${size}`)
   if (issue !== undefined) return yield* new SpawnError({ task: name, issue })
   const killed: Array<Killed> = []
+  const presence: Presence = { ready: 0, absentSinceMs: yield* Clock.currentTimeMillis }
   const places = yield* Effect.forEach(
     Array.from({ length: size }, (_, i) => `${name}-${i + 1}`),
     (workerName) =>
       Effect.gen(function*() {
         const ready = yield* Deferred.make<void, SpawnError>()
-        const fiber = yield* Effect.forkScoped(supervise(options, workerName, ready, killed))
+        const fiber = yield* Effect.forkScoped(supervise(options, workerName, presence, ready, killed))
         return { ready, fiber }
       })
   )
@@ -79,22 +94,31 @@ export const start = Effect.fnUntraced(function*(
 const supervise = Effect.fnUntraced(function*(
   options: SupervisorOptions,
   workerName: string,
+  presence: Presence,
   ready: Deferred.Deferred<void, SpawnError>,
   killed: Array<Killed>
 ) {
+  const { dispatcher, stats } = options
   let failures = 0
-  while (options.dispatcher.stopped === undefined) {
-    const exit = yield* Effect.exit(runWorker(options, workerName, ready, killed))
+  while (dispatcher.stopped === undefined) {
+    const exit = yield* Effect.exit(runWorker(options, workerName, presence, ready, killed))
     if (Exit.isSuccess(exit)) {
       failures = 0
       continue
     }
     // `start` waits for the first worker of each name only: later failures find this done.
     yield* Deferred.failCause(ready, exit.cause)
-    if (++failures === startsMax) {
-      return options.dispatcher.stop(`${workerName} could not be started ${startsMax} times in a row`)
+    const reason = Result.match(Cause.findError(exit.cause), {
+      onSuccess: ({ issue }) => issue,
+      onFailure: Cause.pretty
+    })
+    const absentMs = (yield* Clock.currentTimeMillis) - presence.absentSinceMs
+    if (presence.ready === 0 && absentMs >= periodMs) {
+      return dispatcher.stop(`no worker could be started for ${periodMs / 60_000} minutes. The last reason: ${reason}`)
     }
-    yield* Effect.sleep(pauseMs * 2 ** (failures - 1))
+    const pause = Math.min(pauseMs * 2 ** failures++, pauseMsMax)
+    stats.publish({ _tag: "WorkerNotStarted", worker: workerName, reason, pauseMs: pause })
+    yield* Effect.sleep(pause)
   }
 })
 
@@ -102,10 +126,12 @@ const supervise = Effect.fnUntraced(function*(
 const runWorker = Effect.fnUntraced(function*(
   { assignment, dispatcher, execArgv, graceMs, name, startMs, stats }: SupervisorOptions,
   workerName: string,
+  presence: Presence,
   ready: Deferred.Deferred<void, SpawnError>,
   killed: Array<Killed>
 ) {
   const spawner = yield* ProcessSpawner
+  const clock = yield* Clock.Clock
   yield* Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
@@ -120,6 +146,7 @@ const runWorker = Effect.fnUntraced(function*(
       let isLate = false
       const worker = new WorkerProcess(workerName, pid, link, spawned.kill("SIGKILL"), () => {
         isReady = true
+        presence.ready++
         stats.workers(1)
         stats.publish({ _tag: "WorkerStarted", worker: workerName, pid })
         Deferred.doneUnsafe(ready, Exit.void)
@@ -147,7 +174,11 @@ const runWorker = Effect.fnUntraced(function*(
       yield* Effect.timeoutOption(Fiber.await(reading), drainMs)
       yield* Fiber.interruptAll([reading, killUseless])
       const lastLines = yield* spawned.lastLines
-      if (isReady) stats.workers(-1)
+      if (isReady) {
+        presence.ready--
+        presence.absentSinceMs = clock.currentTimeMillisUnsafe()
+        stats.workers(-1)
+      }
       if (!isPoolEnding) stats.publish({ _tag: "WorkerExited", worker: workerName, pid, ...exit, lastLines })
       else if (exit.signal === "SIGKILL") {
         killed.push({ worker: workerName, pid })
