@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as NodePath from "node:path"
 import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
 import * as Instructions from "./instructions.ts"
@@ -29,11 +30,24 @@ const begun = (link: Link.Link): Effect.Effect<Effect.Effect<void>> =>
     return Deferred.await(heard)
   })
 
+/** What compilers make of a TypeScript file, the most common name first; of another file, what Node looks for. */
+const builtNames = (file: string): ReadonlyArray<string> => {
+  const { ext, name, dir } = NodePath.parse(file)
+  const extensions = {
+    ".ts": [".js", ".mjs", ".cjs"],
+    ".tsx": [".js", ".mjs", ".cjs"],
+    ".mts": [".mjs"],
+    ".cts": [".cjs"]
+  }
+  const built = extensions[ext as keyof typeof extensions]
+  return built === undefined ? [`${file}.js`] : built.map((extension) => NodePath.join(dir, name + extension))
+}
+
 /**
  * Provides the `ProcessSpawner` that `Process.spawn` and `Pool.make` need. `entry` is the file that workers run; it
- * must call `NodeManager.runMain`. Default: the file that this program was started with. If a `.ts` entry does not
- * exist, the `.js` file beside it is used, because `tsc` does not rewrite such URLs. A missing entry fails `spawn` with
- * `SpawnError`.
+ * must call `NodeManager.runMain`. Default: the file that this program was started with. If a TypeScript entry does not
+ * exist, the JavaScript file beside it is used, because compilers do not rewrite such URLs. The extension `.js` may be
+ * missing, as for `node dist/main`. A missing entry fails `spawn` with `SpawnError`.
  */
 export const layerSpawner = (
   entry: URL | string = process.argv[1] ?? ""
@@ -43,17 +57,20 @@ export const layerSpawner = (
     Effect.gen(function*() {
       const spawner = yield* ChildProcessSpawner
       const fs = yield* FileSystem.FileSystem
-      const file = typeof entry === "string" ? entry : fileURLToPath(entry)
+      const file = typeof entry === "string" ? NodePath.resolve(entry) : fileURLToPath(entry)
       const preload = ownFile("./bin/preload.ts", import.meta.url).href
 
       const resolve = Effect.fnUntraced(function*(task: string) {
-        const built = file.replace(/\.ts$/, ".js")
-        for (const candidate of [file, built]) {
+        if (entry === "") {
+          const issue = "this program is no file, so its workers have no entry. Give runMain or layerSpawner one"
+          return yield* new Process.SpawnError({ task, issue })
+        }
+        const built = builtNames(file)
+        for (const candidate of [file, ...built]) {
           if (yield* Effect.orElseSucceed(fs.exists(candidate), () => false)) return candidate
         }
-        const issue = file === built
-          ? `the worker's entry ${file} does not exist`
-          : `the worker's entry is missing: neither ${file} nor ${built} exists`
+        const candidates = [file, ...built.toReversed()]
+        const issue = `the worker's entry is missing: neither ${candidates.join(" nor ")} exists`
         return yield* new Process.SpawnError({ task, issue })
       })
 
@@ -70,9 +87,16 @@ export const layerSpawner = (
           return yield* ChildProcess.start({
             name,
             // A worker's own worker inherits the preload.
-            args: [...args, ...execArgv, ...args.includes(preload) ? [] : ["--import", preload], resolved],
+            args: [
+              ...args,
+              ...execArgv,
+              ...args.includes(preload) ? [] : ["--import", preload],
+              resolved,
+              ...process.argv.slice(2)
+            ],
+            folder: Instructions.startFolder,
             environment: { ...environment, ...Instructions.workerEnvironment },
-            instructions: Instructions.encode({ endpoint, name, assignment }),
+            instructions: Instructions.encode({ endpoint, name, assignment, folder: process.cwd() }),
             grace,
             linked: true,
             guarded: true

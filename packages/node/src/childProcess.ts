@@ -29,6 +29,8 @@ export interface StartOptions {
   /** Node's own options, then the file to run. */
   readonly args: ReadonlyArray<string>
   readonly environment: Record<string, string>
+  /** Where it starts. Default: this process's folder. */
+  readonly folder?: string | undefined
   /** Written to its standard input. */
   readonly instructions: string
   /** The time between SIGTERM and SIGKILL. */
@@ -99,6 +101,7 @@ export const start = (
     const command = ChildProcess.make(process.execPath, options.args, {
       env: options.environment,
       extendEnv: true,
+      cwd: options.folder,
       // An own process group, for two reasons: Ctrl-C in a terminal reaches only the program that was started there,
       // which then ends its children in order; and a child can be killed together with its own children.
       detached: true,

@@ -21,6 +21,8 @@ export interface WorkerInstructions {
   readonly endpoint: Manager.Endpoint
   readonly name: string
   readonly assignment: string
+  /** The owner's folder. */
+  readonly folder: string
 }
 
 /** Instructions as a line. */
@@ -54,6 +56,8 @@ export const workerEnvironment: Record<string, string> = { [mark]: "worker" }
 /** A worker's instructions, and whether `runMain` or `layerWorker` has taken them. */
 interface Received {
   readonly instructions: WorkerInstructions
+  /** The folder in which the worker was started: relative paths in Node's options are relative to it. */
+  readonly startFolder: string
   isTaken: boolean
 }
 
@@ -62,11 +66,16 @@ const place = Symbol.for("@effect-multiprocessing/node/instructions")
 /** Global, because the preload and the program may have loaded two copies of this file. Only they know the symbol. */
 const received = globalThis as { [place]?: Received }
 
-/** In the preload of a worker: reads its instructions. A process that is no worker has none. */
+/**
+ * In the preload of a worker: reads its instructions, and enters its owner's folder. A process that is no worker has no
+ * instructions.
+ */
 export const receiveInWorker = (): void => {
   if (process.env[mark] === undefined) return
   delete process.env[mark]
-  received[place] = { instructions: receive(), isTaken: false }
+  const instructions = receive<WorkerInstructions>()
+  received[place] = { instructions, startFolder: process.cwd(), isTaken: false }
+  process.chdir(instructions.folder)
 }
 
 /** This worker's instructions; absent if this process was not started as a worker. */
@@ -75,6 +84,12 @@ export const take = (): WorkerInstructions | undefined => {
   if (worker !== undefined) worker.isTaken = true
   return worker?.instructions
 }
+
+/**
+ * The folder in which this program was started. Its workers are started there, too: so what their options name is what
+ * this program's options named, whatever folder it is in by now.
+ */
+export const startFolder: string = received[place]?.startFolder ?? process.cwd()
 
 /** Whether this process was started as a worker and its program does not know it. */
 export const isUntaken = (): boolean => received[place]?.isTaken === false
