@@ -22,8 +22,8 @@ export const commands = Arbitrary.array(
 )
 
 /** Runs a program. */
-export const run = (list: ReadonlyArray<Command>): RandomProgram => {
-  const program = new RandomProgram()
+export const run = (list: ReadonlyArray<Command>, reuses = false): RandomProgram => {
+  const program = new RandomProgram(reuses)
   list.forEach(program.run)
   return program
 }
@@ -44,7 +44,13 @@ const nonsense: ReadonlyArray<Argument> = [null, -1, 0.5, NaN, Infinity, "", "fi
 export class RandomProgram {
   readonly harness = new EngineHarness(limits)
   readonly #clients = new Map<number, Client>()
+  readonly #reuses: boolean
   #now = 0
+
+  /** `reuses`: clients break the protocol and use sequences twice. */
+  constructor(reuses = false) {
+    this.#reuses = reuses
+  }
 
   readonly run = ([what, who, seed]: Command): void => {
     const random = new Random(seed)
@@ -96,6 +102,7 @@ export class RandomProgram {
       args.push(...rest.map(({ expected }) => this.#argument(client, expected, id, random)))
     }
     if (random.chance(0.02)) args.pop()
+    if (this.#reuses && random.chance(0.3)) client.reuse(this.#inUse(client, random))
     const outputs = this.#observed(client, id, operation, args, this.#guard(client, random))
     if (outputs !== undefined) throw new Error(outputs)
   }
@@ -117,7 +124,7 @@ export class RandomProgram {
     const sequence = client.call(id, operation, args, guard)
     const stay = waiters()
     // A call that takes nothing overtakes no waiter.
-    return client.outcome(sequence)?._tag === "Success" && this.harness.engine.state.index > index &&
+    return !this.#reuses && client.outcome(sequence)?._tag === "Success" && this.harness.engine.state.index > index &&
         before.some((waiter) => stay.includes(waiter))
       ? `I4: ${operation} on ${id} went past a waiter of its lane`
       : undefined
@@ -171,6 +178,12 @@ export class RandomProgram {
     const objects = [...this.harness.engine.state.objects.values()]
     const busy = random.chance(0.5) ? objects.filter(({ grants, waiting }) => grants.size + waiting > 0) : []
     return random.pick(busy.length > 0 ? busy : objects)!.id
+  }
+
+  /** Mostly the sequence of a waiting request: the worst one to use again. */
+  #inUse(client: Client, random: Random): number {
+    const { parked } = this.harness.engine.state.sessions.get(client.session)!
+    return random.chance(0.8) && parked.size > 0 ? random.pick([...parked.keys()])! : this.#sequence(client, random)
   }
 
   /** Mostly the sequence of a waiting or remembered request. */

@@ -1,6 +1,8 @@
 /** Messages to a server without a client: the handshake by hand, then any bytes. */
+import { Reader } from "#core/protocol/Bytes.ts"
 import { headerBytes } from "#core/protocol/Frame.ts"
 import * as Handshake from "#core/protocol/Handshake.ts"
+import { type FromServer, readFromServer } from "#core/protocol/Message.ts"
 import * as Frames from "#core/transport/Frames.ts"
 import type { Link, LinkClosed } from "#core/transport/Link.ts"
 import { Manager } from "@effect-multiprocessing/core"
@@ -45,16 +47,22 @@ export const shakeHands = (
     Effect.provide(Manager.layerCrypto)
   )
 
-/** A session of frames by hand, which ignores the frames of the server. It ends when the server ends the link. */
+/** A session of frames by hand. It ends when the server ends the link. */
 export const session = (
-  link: Link
+  link: Link,
+  hear: (message: FromServer) => void = () => {}
 ): Effect.Effect<{ readonly session: number; readonly ended: () => boolean }, LinkClosed, Scope.Scope> =>
   Effect.gen(function*() {
     const read = yield* frames(link)
     const verdict = yield* shakeHands(link, read)
     if (verdict._tag === "Refused") return yield* Effect.die(new Error(verdict.reason))
     let ended = false
-    yield* read.handOver(Infinity, { onFrame: () => true, onTurnEnd: () => {} }).pipe(
+    const onFrame = (frame: Uint8Array) => {
+      const reader = new Reader(frame)
+      while (!reader.done) hear(readFromServer(reader, verdict.session))
+      return !reader.malformed
+    }
+    yield* read.handOver(Infinity, { onFrame, onTurnEnd: () => {} }).pipe(
       Effect.ensuring(Effect.sync(() => ended = true)),
       Effect.ignore,
       Effect.forkScoped

@@ -20,6 +20,19 @@ describe("any sequence of inputs", () => {
     assert.deepStrictEqual(outputs, harness.outputs)
   }, { arbitrary: { ...arbitrary, runs: 50 } })
 
+  it.prop(
+    "throws nowhere when a session uses its sequences twice, and the state stays sound (I3)",
+    [commands],
+    ([list]) => {
+      const program = run(list, true)
+      program.endAll()
+      const { counts, sessions } = program.harness.engine.state
+      assert.strictEqual(sessions.size, 0)
+      assert.deepStrictEqual(counts, { waiters: 0, holders: 0 })
+    },
+    { arbitrary }
+  )
+
   it.prop("leaves nothing behind once every session has ended (I3, S-11, S-24)", [commands], ([list]) => {
     const program = run(list)
     program.endAll()

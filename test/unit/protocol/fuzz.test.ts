@@ -52,7 +52,8 @@ class Nonsense {
   #say(writer: ClientWriter): void {
     const random = this.#random
     const what = random.below(20)
-    const sequence = random.chance(0.9) ? ++this.#sequence : random.below(this.#sequence + 1)
+    // To use one again ends the session, and a session is for saying much.
+    const sequence = random.chance(0.99) ? ++this.#sequence : random.below(this.#sequence + 1)
     const some = random.below(this.#sequence + 1)
     if (what < 3) writer.request(sequence, 0, 0, [], this.#opening(), Infinity)
     else if (what < 12) {

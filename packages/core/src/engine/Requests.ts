@@ -47,8 +47,7 @@ export class Requests {
 
   /** A new request, or one that is sent again. */
   take(session: Session, request: RequestInput): void {
-    // A call that gives something back may have overtaken others (S-8); a second time it finds nothing.
-    if (!this.settles(request) && !this.isNew(session, request.sequence)) return
+    if (!this.isNew(session, request.sequence, this.settles(request))) return
     const verdict = this.#admit(session, request) ?? this.#decide(session, request, undefined)
     if (verdict === "wait") this.#park(session, request)
     else if (verdict === "ready") this.#carryOut(session, request, undefined)
@@ -102,9 +101,12 @@ export class Requests {
     for (let i = 0; i < calls.length; i++) this.#objects[i] = this.#state.objects.get(calls[i]!.object)
   }
 
-  /** A sequence is used once. Asked again: the same reply while it is remembered, else nothing (S-7, I3). */
-  isNew(session: Session, sequence: number): boolean {
-    if (sequence > session.lastSequence) {
+  /**
+   * A sequence is used once. Asked again: the same reply while it is remembered, else nothing (S-7, I3). A call that
+   * gives something back may have overtaken calls with smaller sequences (S-8), so its own need not be the largest.
+   */
+  isNew(session: Session, sequence: number, overtakes = false): boolean {
+    if (sequence > session.lastSequence && !overtakes) {
       session.lastSequence = sequence
       return true
     }
@@ -113,7 +115,7 @@ export class Requests {
       const { index, outcome } = request
       this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
     }
-    return false
+    return overtakes && request === undefined && !session.parked.has(sequence)
   }
 
   #admit(session: Session, { calls, guard }: RequestInput): Refusal | undefined {

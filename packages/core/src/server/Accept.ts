@@ -16,7 +16,7 @@ import * as Handshake from "../protocol/Handshake.ts"
 import * as Frames from "../transport/Frames.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
 import type { EngineHost } from "./EngineHost.ts"
-import { type SessionEngine, SessionShell } from "./SessionShell.ts"
+import { farewell, type SessionEngine, SessionShell } from "./SessionShell.ts"
 
 /** How links are accepted. */
 export interface AcceptOptions {
@@ -93,15 +93,17 @@ export const make = (
         )
       })
 
-    const turn = (inputs: () => void) => Effect.sync(() => host.turn(inputs))
+    const turn = (run: () => void) => Effect.sync(() => host.turn({ run }))
 
     /** One session. Its last input is its end step, however it ends (S-11). */
     const run = (link: Link, frames: Frames.Frames, ready: () => void, { label, session }: Admitted) => {
       const shell = new SessionShell(session, link, limits, engineOf(host, session))
+      const heard = { shell, run: () => shell.turn() }
+      const drained = { shell, run: () => shell.resume() }
       const handler: Frames.FrameHandler = {
         onFrame: (frame) => shell.receive(frame),
-        onTurnEnd: () => host.turn(() => shell.turn()),
-        onDrain: () => host.turn(() => shell.resume())
+        onTurnEnd: () => host.turn(heard),
+        onDrain: () => host.turn(drained)
       }
       return Effect.acquireUseRelease(
         turn(() => {
@@ -123,6 +125,15 @@ export const make = (
       )
     }
 
+    /** One link's defect ends that link alone, and is reported once. */
+    const report = (link: Link, cause: Cause.Cause<CryptoError>) =>
+      Effect.suspend(() => {
+        // The host reports its own.
+        if (Deferred.isDoneUnsafe(host.defect)) return Effect.void
+        link.send(farewell("a defect of the manager ended this session; the manager goes on"))
+        return Effect.logError("A session ended by a defect of the manager. The manager and all others go on.", cause)
+      })
+
     return (link) =>
       Effect.gen(function*() {
         // The handshake tells nothing of the state. Every later frame passes the gate.
@@ -140,9 +151,7 @@ export const make = (
           TimeoutError: () => Effect.void
         }),
         Effect.catchCause((cause: Cause.Cause<CryptoError>) =>
-          Cause.hasInterruptsOnly(cause) ?
-            Effect.failCause(cause as Cause.Cause<never>) :
-            Effect.asVoid(Deferred.failCause(host.defect, Cause.die(Cause.squash(cause))))
+          Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : report(link, cause)
         )
       )
   })

@@ -6,7 +6,10 @@
  * ```
  *
  * Every input of the engine passes through `step`, and every frame leaves through the gate when its turn is over
- * (S-1, S-3). The host wakes up for the engine's deadlines. A turn that throws is the last one (S-2).
+ * (S-1, S-3). The host wakes up for the engine's deadlines.
+ *
+ * A step that throws is the last one, because the state is unknown (S-2). What throws for one session outside of a step,
+ * while its messages are read or written, ends that session alone.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -31,6 +34,13 @@ export interface EngineHostOptions {
   readonly commit?: Commit | undefined
 }
 
+/** What the host runs between two of its own steps, mostly for one session. */
+export interface Turn {
+  /** The session that is to blame when it throws outside of a step. Absent: the host. */
+  readonly shell?: SessionShell
+  readonly run: () => void
+}
+
 /** A hosted engine. */
 export interface EngineHost {
   readonly engine: Engine
@@ -39,8 +49,8 @@ export interface EngineHost {
   readonly gate: Gate
   /** Applies one input. Only within a turn. */
   readonly step: (input: Input) => void
-  /** Runs a turn with these inputs, now or right after the running turn. After a defect it does nothing. */
-  readonly turn: (inputs: () => void) => void
+  /** Runs a turn, now or right after the running turn. After a defect it does nothing. */
+  readonly turn: (turn: Turn) => void
   /** Fails with the reason for which the state can no longer be trusted. */
   readonly defect: Deferred.Deferred<never>
 }
@@ -59,30 +69,46 @@ export const make = (
     /** Shells that were told something in this turn. */
     const told = new Set<SessionShell>()
     /** Turns that wait for the running one: a session may end while its turn runs. */
-    const asked: Array<() => void> = []
+    const asked: Array<Turn> = []
     let deadline: number | undefined
     /** False while a turn runs, and for ever after one that threw. */
     let isTrusted = true
+    /** Whether a step has begun and not returned. */
+    let isStepping = false
+    /** The session whose messages are being read or written. */
+    let served: SessionShell | undefined
+    /** Outputs that are being told. */
+    let outputs: ReadonlyArray<Output> = []
+    let toldCount = 0
 
     const step = (input: Input): void => {
+      isStepping = true
       const before = engine.state.outputs.length
       engine.step(input)
       const broken = monitor?.(engine, engine.state.outputs.slice(before)) ?? []
       if (broken.length > 0) throw new Error(broken.join("\n"))
+      isStepping = false
     }
 
     const release = (): void => {
       // A shell takes back an output that fits into no frame: that is a step with outputs of its own.
-      while (engine.state.outputs.length > 0) {
-        for (const output of engine.takeOutputs()) {
-          const shell = shells.get(output.session)
-          if (shell === undefined) continue
-          shell.tell(output)
-          told.add(shell)
+      while (toldCount < outputs.length || engine.state.outputs.length > 0) {
+        if (toldCount === outputs.length) {
+          outputs = engine.takeOutputs()
+          toldCount = 0
         }
+        const output = outputs[toldCount++]!
+        served = shells.get(output.session)
+        if (served === undefined) continue
+        told.add(served)
+        served.tell(output)
       }
-      for (const shell of told) shell.endTurn()
-      told.clear()
+      for (const shell of told) {
+        told.delete(shell)
+        served = shell
+        shell.endTurn()
+      }
+      served = undefined
       gate.endTurn()
     }
 
@@ -92,26 +118,52 @@ export const make = (
       deadline = next
       if (next === undefined) return
       const wait = Effect.sleep(next - clock.currentTimeMillisUnsafe())
-      runTimer(Effect.andThen(wait, Effect.sync(() => turn(() => {}))))
+      runTimer(Effect.andThen(wait, Effect.sync(() => turn(idle))))
+    }
+
+    const endTurn = (): void => {
+      served = undefined
+      release()
+      setTimer()
     }
 
     const runAsked = (): void => {
       for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
         step({ _tag: "Time", now: clock.currentTimeMillisUnsafe() })
-        next()
-        release()
-        setTimer()
+        served = next.shell
+        next.run()
+        endTurn()
       }
     }
 
-    const turn = (inputs: () => void): void => {
-      asked.push(inputs)
+    /** After one session broke off a turn: the turn goes on for the others. */
+    const resume = (): void => {
+      endTurn()
+      runAsked()
+    }
+
+    /** Whether only one session is broken, which then ends. */
+    const isOfSession = (defect: unknown): boolean => {
+      if (isStepping || served === undefined) return false
+      served.fail(defect)
+      told.delete(served)
+      return true
+    }
+
+    const turn = (next: Turn): void => {
+      asked.push(next)
       if (!isTrusted) return
       isTrusted = false
-      const ran = Result.try(runAsked)
+      let ran = Result.try(runAsked)
+      while (Result.isFailure(ran) && isOfSession(ran.failure)) ran = Result.try(resume)
       if (Result.isSuccess(ran)) isTrusted = true
       else Deferred.doneUnsafe(defect, Exit.die(ran.failure))
     }
 
     return { engine, shells, gate, step, turn, defect }
   })
+
+// internals
+
+/** The turn of a timer: its step of time is all. */
+const idle: Turn = { run: () => {} }

@@ -66,7 +66,7 @@ export const make = (
       awaitDefect: Deferred.await(host.defect),
       close: Effect.suspend(() => {
         const shells = [...host.shells.values()]
-        host.turn(() => shells.forEach((shell) => shell.close("the manager was shut down")))
+        for (const shell of shells) host.turn({ shell, run: () => shell.close("the manager was shut down") })
         return Effect.forEach(shells, (shell) => Deferred.await(shell.left), {
           concurrency: "unbounded",
           discard: true

@@ -7,6 +7,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Input, Output, RequestInput, SessionId } from "../engine/Inputs.ts"
 import type { Limits } from "../Limits.ts"
 import { Reader } from "../protocol/Bytes.ts"
@@ -46,6 +47,9 @@ export class SessionShell {
   #isAwaited = false
   /** The number of `Parked` messages in the frame. */
   #parked = 0
+  /** The sequence of the last request or subscription: a client counts them up. */
+  #lastSequence = 0
+  #hasLeft = false
 
   constructor(session: SessionId, link: Link, limits: Limits, engine: SessionEngine) {
     this.#session = session
@@ -69,6 +73,7 @@ export class SessionShell {
     const inbox = this.#inbox
     this.#inbox = []
     for (const message of inbox) {
+      if (this.#hasLeft) return
       if (message._tag === "Request" || message._tag === "Watch") this.#request(message)
       else if ((message._tag === "Cancel" || message._tag === "Unwatch") && this.#undefer(message.sequence)) continue
       // In its place: acknowledgements that stand before it count (S-9).
@@ -113,14 +118,28 @@ export class SessionShell {
     this.flush()
   }
 
+  /** Ends this session with a defect: its reader or writer threw. What was written so far may be half a message. */
+  fail(defect: unknown): void {
+    this.#hasLeft = true
+    Deferred.doneUnsafe(this.left, Exit.die(defect))
+  }
+
+  /** Ends the session of a client that breaks the protocol or a limit. */
+  #expel(reason: string): void {
+    this.close(reason)
+    this.#leave()
+  }
+
   #request(input: Deferrable): void {
+    // One that was used before may be that of a request that waits (I3).
+    if (input.sequence <= this.#lastSequence) return this.#expel(`sequence ${input.sequence} was used before`)
+    this.#lastSequence = input.sequence
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#engine.step(input)
     if (input._tag === "Request" && this.#engine.settles(input)) return this.#engine.step(input)
     this.#deferred.push(input)
     // A client counts its calls, not its subscriptions.
     if (input._tag === "Watch" || ++this.#requests <= this.#limits.inFlightMax) return
-    this.close(`more than ${this.#limits.inFlightMax} calls in flight (inFlightMax)`)
-    this.#leave()
+    this.#expel(`more than ${this.#limits.inFlightMax} calls in flight (inFlightMax)`)
   }
 
   #mayRun(): boolean {
@@ -163,7 +182,17 @@ export class SessionShell {
     this.#writer.write(message, this.#limits.frameBytesMax)
   }
 
+  /** From now on nothing that the client sends or has sent counts. */
   #leave(): void {
+    this.#hasLeft = true
+    this.#deferred = []
     Deferred.doneUnsafe(this.left, Effect.void)
   }
+}
+
+/** A frame that ends a session whose own frame may be half written. */
+export const farewell = (reason: string): Uint8Array<ArrayBuffer> => {
+  const writer = new ServerWriter()
+  writer.write({ _tag: "Closing", reason }, Infinity)
+  return writer.take()
 }

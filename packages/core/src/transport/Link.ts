@@ -31,7 +31,7 @@ export interface Link {
   readonly send: (bytes: Uint8Array<ArrayBuffer>) => void
   /** Sent bytes that the transport has not taken yet. */
   readonly pendingBytes: () => number
-  /** Reads until the link ends. A link has one reader at a time. */
+  /** Reads until the link ends. A link has one reader at a time, whose throw is the defect of this effect. */
   readonly read: (reader: LinkReader) => Effect.Effect<never, LinkClosed>
 }
 

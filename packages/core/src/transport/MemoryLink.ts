@@ -5,6 +5,7 @@
  * deliveries and cuts them to pieces.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { type Link, LinkClosed, type LinkReader } from "./Link.ts"
 
 /** How a pair of ends delivers. */
@@ -73,7 +74,10 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
       Effect.callback<never, LinkClosed>((resume) => {
         if (closed !== undefined) return resume(Effect.fail(closed))
         onClosed = (error) => resume(Effect.fail(error))
-        onBytes = reader.onBytes
+        onBytes = (bytes) => {
+          const handed = Result.try(() => reader.onBytes(bytes))
+          if (Result.isFailure(handed)) resume(Effect.die(handed.failure))
+        }
         if (chunks.length > 0) schedule(deliver)
         return Effect.sync(() => {
           onBytes = undefined
