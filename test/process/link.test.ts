@@ -1,17 +1,17 @@
 /** Links over real sockets: between a manager and its client, and between an owner and its child. */
 import * as ChildProcess from "#node/childProcess.ts"
-import { makePath } from "#node/endpoint.ts"
+import * as endpoint from "#node/endpoint.ts"
 import * as NetLink from "#node/netLink.ts"
 import { Manager, SharedRef } from "@effect-multiprocessing/core"
 import { NodeServices } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted, Schema } from "effect"
+import { Effect, Exit, Fiber, Redacted, Schema, Scope } from "effect"
 import * as Net from "node:net"
 import { waitUntil } from "./harness.ts"
 
 /** The two ends of a Unix socket, paused. */
 const socketPair = Effect.gen(function*() {
-  const path = yield* makePath
+  const path = yield* endpoint.makePath
   const ends: Array<Net.Socket> = []
   const listener = yield* Effect.acquireRelease(
     Effect.sync(() => Net.createServer({ pauseOnConnect: true }, (end) => ends.push(end)).listen(path)),
@@ -37,6 +37,37 @@ it.live("a link over a socket reports its drain, however few bytes were pending"
     yield* waitUntil("it has drained", () => drains > 0)
     assert.strictEqual(link.pendingBytes(), 0)
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+it.live("a link that is closed closes its socket, though the other side reads nothing (R-13)", () =>
+  Effect.gen(function*() {
+    const { server } = yield* socketPair
+    yield* Effect.scoped(Effect.map(NetLink.fromSocket(server), (link) => {
+      while (link.pendingBytes() === 0) link.send(new Uint8Array(1_000))
+    }))
+    yield* waitUntil("it is closed", () => server.destroyed)
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+it.live("a manager ends, though a client that has unread replies reads nothing (R-13)", () =>
+  Effect.gen(function*() {
+    const key = Redacted.make("the key of this test")
+    const path = yield* endpoint.makePath
+    const scope = yield* Scope.make()
+    const server = yield* Manager.makeServer({ key })
+    yield* Scope.provide(endpoint.listen(server, path), scope)
+    const socket = Net.connect(path).pause()
+    const label = { name: "frozen", pid: 0 }
+    const manager = yield* Manager.makeConnected(NetLink.fromSocket(socket), { address: path, key, label })
+    const text = "x".repeat(1024 * 1024)
+    const ref = yield* Effect.provideService(
+      SharedRef.make({ schema: Schema.String, initial: text }),
+      Manager.Manager,
+      manager
+    )
+    socket.pause()
+    yield* Effect.forkChild(Effect.all(Array.from({ length: 20 }, () => ref.get), { concurrency: "unbounded" }))
+    yield* waitUntil("replies are pending", () => server.engine.state.sessions.size === 1 && socket.bytesWritten > 500)
+    yield* Scope.close(scope, Exit.void)
+  }).pipe(Effect.scoped, Effect.provide([Manager.layerCrypto, NodeServices.layer])))
 
 it.live("requests that were deferred because their client did not read run once it reads again (S-12)", () =>
   Effect.gen(function*() {

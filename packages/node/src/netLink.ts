@@ -12,7 +12,8 @@ import * as Net from "node:net"
 /** Hands over the bytes that a socket reads, from now on; returns a function that stops that. */
 type Listen = (onBytes: (bytes: Uint8Array) => void) => () => void
 
-/** A link over an open socket, for the life of the scope. It closes after the sent bytes have gone out. */
+/** A link over an open socket, for the life of the scope. It closes when the sent bytes have gone out, at
+ * the latest after a second. */
 export const fromSocket = (socket: Net.Socket): Effect.Effect<Link.Link, never, Scope.Scope> =>
   make(socket, (onBytes) => {
     socket.on("data", onBytes)
@@ -60,8 +61,16 @@ const make = (socket: Net.Socket, listen: Listen): Effect.Effect<Link.Link, neve
           })
       }
     }),
-    () => Effect.sync(() => socket.destroySoon())
+    () => Effect.sync(() => close(socket))
   )
+
+/** How long the other side may take to read the last bytes: it may be frozen. */
+const lastBytesMs = 1_000
+
+const close = (socket: Net.Socket): void => {
+  const timer = setTimeout(() => socket.destroy(), lastBytesMs)
+  socket.once("close", () => clearTimeout(timer)).destroySoon()
+}
 
 /** The most bytes that are read at once. */
 const readBytes = 64 * 1024

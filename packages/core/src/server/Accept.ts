@@ -25,6 +25,9 @@ export interface AcceptOptions {
   readonly limits: Limits
 }
 
+/** How long a client may take to read the last bytes of its session: it may be frozen. */
+const lastBytesMs = 1_000
+
 /** A client that has proved the key. */
 interface Admitted {
   readonly session: SessionId
@@ -45,6 +48,8 @@ export const make = (
     const instance = Handshake.hexadecimal(yield* random.randomBytes(16))
     let sessions = 0
     let unauthenticated = 0
+    /** Links of sessions, also of ended ones until their clients have read the last bytes. */
+    let open = 0
 
     /** The handshake of one link. A refusal is sent; the welcome is returned, to be sent when the session listens. */
     const examine = Effect.fnUntraced(function*(link: Link, frames: Frames.Frames) {
@@ -67,7 +72,7 @@ export const make = (
       if (!Handshake.sameProof(yield* Handshake.prove(key, "client", transcript), response.proof)) {
         return yield* refuse("WrongKey")
       }
-      if (host.shells.size >= limits.sessionsMax) return yield* refuse("TooManySessions")
+      if (open >= limits.sessionsMax) return yield* refuse("TooManySessions")
       const proof = yield* Handshake.prove(key, "server", transcript)
       const session = ++sessions
       const welcome = Handshake.Welcome.make({
@@ -96,15 +101,26 @@ export const make = (
     const turn = (run: () => void) => Effect.sync(() => host.turn({ run }))
 
     /** One session. Its last input is its end step, however it ends (S-11). */
-    const run = (link: Link, frames: Frames.Frames, ready: () => void, { label, session }: Admitted) => {
+    const run = (link: Link, frames: Frames.Frames, { label, session, welcome }: Admitted) => {
+      // The client sends requests as soon as it has read this: by then the session must listen.
+      const ready = () => link.send(Handshake.frame(Handshake.Verdict, welcome))
+      let drain = () => {}
       const shell = new SessionShell(session, link, limits, engineOf(host, session))
       const heard = { shell, run: () => shell.turn() }
       const drained = { shell, run: () => shell.resume() }
       const handler: Frames.FrameHandler = {
         onFrame: (frame) => shell.receive(frame),
         onTurnEnd: () => host.turn(heard),
-        onDrain: () => host.turn(drained)
+        onDrain: () => {
+          host.turn(drained)
+          drain()
+        }
       }
+      /** The client reads the last bytes, or its time for them is over. */
+      const lastBytes = Effect.callback<void>((resume) => {
+        drain = () => resume(Effect.void)
+        if (link.pendingBytes() === 0) drain()
+      }).pipe(Effect.raceFirst(frames.ended), Effect.timeoutOption(lastBytesMs))
       return Effect.acquireUseRelease(
         turn(() => {
           host.shells.set(session, shell)
@@ -122,6 +138,10 @@ export const make = (
             host.shells.delete(session)
             host.step({ _tag: "End", session })
           })
+      ).pipe(
+        // The session was ended by one of the sides. If it was the server, its reason must leave before the link closes.
+        Effect.andThen(Effect.raceFirst(host.gate.released, Deferred.await(host.defect))),
+        Effect.andThen(lastBytes)
       )
     }
 
@@ -140,11 +160,9 @@ export const make = (
         const guarded = host.gate.guard(link)
         const frames = yield* Frames.make(guarded, limits.handshakeBytesMax)
         const admitted = yield* admit(link, frames)
-        // The client sends requests as soon as it has read this: by then the session must listen.
-        const ready = () => link.send(Handshake.frame(Handshake.Verdict, admitted.welcome))
-        yield* run(guarded, frames, ready, admitted)
-        // The session was ended by one of the sides. If it was the server, its reason must leave before the link closes.
-        yield* Effect.raceFirst(host.gate.released, Deferred.await(host.defect))
+        open++
+        yield* Effect.addFinalizer(() => Effect.sync(() => open--))
+        yield* run(guarded, frames, admitted)
       }).pipe(
         Effect.catchTags({
           LinkClosed: () => Effect.void,

@@ -58,8 +58,9 @@ export class SessionShell {
     this.#engine = engine
   }
 
-  /** Reads one frame; false if it breaks the protocol. No message of a malformed frame has an effect. */
+  /** Reads one frame; false if it breaks the protocol. No message of a malformed frame, or of a session that ends, counts. */
   receive(frame: Uint8Array): boolean {
+    if (this.#hasLeft) return true
     const reader = new Reader(frame)
     const messages: Array<FromClient> = []
     while (!reader.done) messages.push(readFromClient(reader, this.#session))

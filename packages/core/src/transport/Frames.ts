@@ -26,6 +26,8 @@ export interface Frames {
   readonly next: Effect.Effect<Uint8Array, LinkClosed>
   /** Hands all further frames over until the link ends. `ready` is called as soon as the handler listens. */
   readonly handOver: (bytesMax: number, handler: FrameHandler, ready?: () => void) => Effect.Effect<never, LinkClosed>
+  /** Fails when the link has ended. */
+  readonly ended: Effect.Effect<never, LinkClosed>
 }
 
 /** Reads a link in the background, for the life of the scope. */
@@ -64,6 +66,7 @@ export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frame
       Effect.forkScoped
     )
     return {
+      ended: Deferred.await(closed),
       next: Queue.take(early),
       handOver: (bytesMax, next, ready) =>
         Effect.suspend(() => {

@@ -26,7 +26,10 @@ export interface LinkReader {
   readonly onDrain: () => void
 }
 
-/** One end of a duplex of bytes. The end of its scope closes it, after the sent bytes have gone out. */
+/**
+ * One end of a duplex of bytes. The end of its scope closes it when the sent bytes have gone out, at the latest after a
+ * second: the other side may be frozen.
+ */
 export interface Link {
   readonly send: (bytes: Uint8Array<ArrayBuffer>) => void
   /** Sent bytes that the transport has not taken yet. */
