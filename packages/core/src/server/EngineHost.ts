@@ -70,7 +70,10 @@ export const make = (
     const told = new Set<SessionShell>()
     /** Turns that wait for the running one: a session may end while its turn runs. */
     const asked: Array<Turn> = []
+    /** Of the timer that is set. */
     let deadline: number | undefined
+    let read = clock.currentTimeMillisUnsafe()
+    let now = read
     /** False while a turn runs, and for ever after one that threw. */
     let isTrusted = true
     /** Whether a step has begun and not returned. */
@@ -117,8 +120,20 @@ export const make = (
       if (next === deadline) return
       deadline = next
       if (next === undefined) return
-      const wait = Effect.sleep(next - clock.currentTimeMillisUnsafe())
-      runTimer(Effect.andThen(wait, Effect.sync(() => turn(idle))))
+      runTimer(Effect.andThen(Effect.sleep(next - now), wake))
+    }
+
+    /** A timer may fire before its deadline: whatever this turn ends, the next deadline gets a timer. */
+    const wake = Effect.sync(() => {
+      deadline = undefined
+      turn(idle)
+    })
+
+    /** Time of the engine: that of the clock, which people may set back. */
+    const tick = (): number => {
+      const before = read
+      read = clock.currentTimeMillisUnsafe()
+      return now += Math.max(0, read - before)
     }
 
     const endTurn = (): void => {
@@ -129,7 +144,7 @@ export const make = (
 
     const runAsked = (): void => {
       for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
-        step({ _tag: "Time", now: clock.currentTimeMillisUnsafe() })
+        step({ _tag: "Time", now: tick() })
         served = next.shell
         next.run()
         endTurn()
