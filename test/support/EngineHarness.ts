@@ -319,6 +319,10 @@ export class Client {
     )
   }
 
+  congestion(isCongested: boolean): void {
+    this.#harness.step({ _tag: "Congestion", session: this.session, isCongested })
+  }
+
   end(): void {
     this.#harness.step({ _tag: "End", session: this.session })
   }

@@ -64,6 +64,7 @@ export class RandomProgram {
     else if (what < 90) client.watch(this.#object(random), random.below(3))
     else if (what < 92) client.credit(this.#sequence(client, random), random.below(3))
     else if (what < 93) client.unwatch(this.#sequence(client, random))
+    else if (what < 94) client.congestion(random.chance(0.5))
     else if (what < 97) this.harness.time(this.#now += random.pick([-5, 0, 1, 2_500, 5_000]))
     else {
       client.end()

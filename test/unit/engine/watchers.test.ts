@@ -28,6 +28,19 @@ describe("a watcher (S-29)", () => {
     assert.deepStrictEqual(watcher.events(watch), ["change value 1", "reset value 3", "change value 4"])
   })
 
+  it("whose client does not read is told nothing until it reads, and then the present at once (S-12)", () => {
+    const { ref, set, watcher } = setUp()
+    const watch = watcher.watch(ref, 9)
+    set(1)
+    watcher.congestion(true)
+    for (const n of [2, 3]) set(n)
+    watcher.credit(watch, 1)
+    assert.deepStrictEqual(watcher.events(watch), ["change value 1"])
+    watcher.congestion(false)
+    set(4)
+    assert.deepStrictEqual(watcher.events(watch), ["change value 1", "reset value 3", "change value 4"])
+  })
+
   it("that did not miss anything gets no reset with its credit", () => {
     const { ref, set, watcher } = setUp()
     const watch = watcher.watch(ref, 1)

@@ -1,8 +1,9 @@
 /** One session's flow control (S-8, S-12), with an engine that only writes down its inputs. */
-import type { Input } from "#core/engine/Inputs.ts"
+import type { Input, Output } from "#core/engine/Inputs.ts"
+import { cell } from "#core/engine/Value.ts"
 import { Reader } from "#core/protocol/Bytes.ts"
-import { headerBytes } from "#core/protocol/Frame.ts"
-import { ClientWriter, type FromServer, readFromServer } from "#core/protocol/Message.ts"
+import { FrameSplitter, headerBytes } from "#core/protocol/Frame.ts"
+import { ClientWriter, type FromServer, readFromServer, SharedArguments } from "#core/protocol/Message.ts"
 import { SessionShell } from "#core/server/SessionShell.ts"
 import { defaults } from "@effect-multiprocessing/core/Limits"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,14 +13,20 @@ const session = 7
 const settling = 99
 
 /** A session over a link whose pending bytes, and over an engine whose remembered replies, the test sets. */
-const setUp = () => {
+const setUp = (shared = new SharedArguments()) => {
+  const chunks: Array<Uint8Array> = []
+  const splitter = new FrameSplitter(Infinity)
   const inputs: Array<Input> = []
   const said: Array<FromServer> = []
   const given = { pendingBytes: 0, remembered: 0 }
   const link = {
-    send: (frame: Uint8Array) => {
-      const reader = new Reader(frame.subarray(headerBytes))
-      while (!reader.done) said.push(readFromServer(reader, session))
+    send: (bytes: Uint8Array) => {
+      chunks.push(bytes)
+      if (bytes.length > 10_000) given.pendingBytes += bytes.length
+      splitter.push(bytes, (frame) => {
+        const reader = new Reader(frame)
+        while (!reader.done) said.push(readFromServer(reader, session))
+      })
     },
     pendingBytes: () => given.pendingBytes,
     read: () => Effect.never
@@ -32,7 +39,7 @@ const setUp = () => {
     },
     remembered: () => given.remembered,
     settles: ({ calls }) => calls[0]?.operation === settling
-  })
+  }, shared)
   /** Says something in one turn. */
   const hear = (say: (writer: ClientWriter) => void) => {
     const writer = new ClientWriter()
@@ -41,7 +48,7 @@ const setUp = () => {
     shell.turn()
   }
   const ran = () => inputs.flatMap((input) => input._tag === "Request" ? [input.sequence] : [])
-  return { shell, hear, inputs, ran, said, given, hasLeft: () => Deferred.isDoneUnsafe(shell.left) }
+  return { shell, hear, inputs, ran, said, given, chunks, hasLeft: () => Deferred.isDoneUnsafe(shell.left) }
 }
 
 const request = (writer: ClientWriter, sequence: number, operation = 0) =>
@@ -123,4 +130,92 @@ describe("a session", () => {
     shell.endTurn()
     assert.strictEqual(said.length, 4)
   })
+})
+
+/** A value of 64 kibibytes. */
+const large = cell(JSON.stringify("x".repeat(64 * 1024)))
+
+describe("the memory of a session whose client does not read is bounded in bytes (S-8), for", () => {
+  const reply = (sequence: number): Output => ({
+    _tag: "Reply",
+    session,
+    sequence,
+    index: sequence,
+    outcome: { _tag: "Success", reply: [large] }
+  })
+
+  it("the replies of one turn: each becomes bytes only when there is room", () => {
+    const { given, inputs, said, shell } = setUp()
+    for (let sequence = 1; sequence <= 200; sequence++) shell.tell(reply(sequence))
+    shell.endTurn()
+    assert.strictEqual(said.length, 1)
+    assert.deepStrictEqual(inputs, [{ _tag: "Congestion", session, isCongested: true }])
+    for (let sequence = 2; sequence <= 200; sequence++) {
+      given.pendingBytes = 0
+      shell.resume()
+      assert.deepStrictEqual(said.at(-1), reply(sequence))
+      assert.strictEqual(said.length, sequence)
+    }
+    assert.deepStrictEqual(inputs.slice(1), [{ _tag: "Congestion", session, isCongested: false }])
+  })
+
+  it("requests: none runs before the waiting outputs are written", () => {
+    const { given, hear, ran, shell } = setUp()
+    shell.tell(reply(1))
+    shell.tell(reply(2))
+    hear(requests(3, 3))
+    assert.deepStrictEqual(ran(), [])
+    given.pendingBytes = 0
+    shell.resume()
+    assert.deepStrictEqual(ran(), [], "the second reply fills the link again")
+    given.pendingBytes = 0
+    shell.resume()
+    assert.deepStrictEqual(ran(), [3])
+  })
+
+  it("subscriptions", () => {
+    const { given, hasLeft, hear, said } = setUp()
+    given.pendingBytes = 100
+    hear((writer) => {
+      for (let sequence = 1; sequence <= 262_144; sequence++) writer.watch(sequence, 1, 1)
+    })
+    assert.isFalse(hasLeft())
+    hear((writer) => writer.watch(262_145, 1, 1))
+    assert.isTrue(hasLeft())
+    assert.deepStrictEqual(said, [{ _tag: "Closing", reason: "more than 262144 waiting subscriptions" }])
+  })
+
+  it("cancels", () => {
+    const { given, hasLeft, shell } = setUp()
+    given.pendingBytes = 100
+    const cancelled = (sequence: number) => shell.tell({ _tag: "Cancelled", session, sequence, fate: "stands" })
+    for (let sequence = 1; sequence <= 262_144; sequence++) cancelled(sequence)
+    assert.isFalse(hasLeft())
+    cancelled(262_145)
+    assert.isTrue(hasLeft())
+  })
+})
+
+it("a large change is encoded once for all its watchers", () => {
+  const shared = new SharedArguments()
+  const watchers = Array.from({ length: 50 }, () => setUp(shared))
+  const event: Output = { _tag: "Event", session, sequence: 1, index: 1, event: "change", parts: ["value", large] }
+  for (const { shell } of watchers) shell.tell(event)
+  for (const { said } of watchers) assert.deepStrictEqual(said, [event])
+  const bodies = watchers.map(({ chunks }) => chunks.at(-1))
+  assert.strictEqual(new Set(bodies).size, 1)
+})
+
+it("a reply that fits into no frame is refused before it is encoded", () => {
+  const { chunks, said, shell } = setUp()
+  const reply = Array.from({ length: 10_000 }, () => large)
+  shell.tell({ _tag: "Reply", session, sequence: 1, index: 1, outcome: { _tag: "Success", reply } })
+  shell.endTurn()
+  assert.strictEqual(chunks.length, 1)
+  const outcome = {
+    _tag: "Failure",
+    error: "LimitExceeded",
+    details: ["frameBytesMax", defaults.frameBytesMax]
+  } as const
+  assert.deepStrictEqual(said, [{ _tag: "Reply", session, sequence: 1, index: 1, outcome }])
 })

@@ -70,7 +70,7 @@ type SavedParked = Omit<Parked, "session" | "calls" | "places"> & {
 type Success = Extract<Outcome, { readonly _tag: "Success" }>
 type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
 
-type SavedSession = Pick<Session, "id" | "label" | "lastSequence" | "imports"> & {
+type SavedSession = Pick<Session, "id" | "label" | "lastSequence" | "imports" | "isCongested"> & {
   readonly parked: ReadonlyArray<SavedParked>
   readonly answered: ReadonlyArray<Answered>
 }
@@ -120,7 +120,8 @@ const session = struct<SavedSession>({
   lastSequence: count,
   parked: list(parked),
   answered: list(answered),
-  imports: map(count, count)
+  imports: map(count, count),
+  isCongested: boolean
 })
 
 const watchers = list(struct<Watcher>({ session: count, sequence: count, credit: integer, lagged: boolean }))
@@ -223,11 +224,11 @@ const restore = (engine: Engine, saved: Saved): Refused => {
 const notThere = refused("names an object that is not there")
 const noSession = refused("names a session that is not there")
 
-const restoreSession = (engine: Engine, { id, label, lastSequence }: SavedSession): Refused => {
+const restoreSession = (engine: Engine, { id, isCongested, label, lastSequence }: SavedSession): Refused => {
   const { sessions } = engine.state
   if (sessions.has(id)) return refused("has the id of an earlier session")
   engine.step({ _tag: "Open", session: id, label })
-  sessions.get(id)!.lastSequence = lastSequence
+  Object.assign(sessions.get(id)!, { lastSequence, isCongested })
   return undefined
 }
 

@@ -143,6 +143,9 @@ export class Engine {
         case "Unwatch":
           Watchers.unwatch(this.state, session, input.sequence)
           break
+        case "Congestion":
+          Watchers.congestion(this.state, session, input.isCongested)
+          break
         case "End":
           this.#end(session)
       }
@@ -153,9 +156,10 @@ export class Engine {
     References.collect(this.state, this.#tellGone)
   }
 
-  /** Whether a request only gives back what was granted: no limit may hold it up (S-8). */
+  /** Whether a request gives back now what its session has: no limit may hold it up (S-8). */
   settles(request: RequestInput): boolean {
-    return this.#requests.settles(request)
+    const session = this.state.sessions.get(request.session)
+    return session !== undefined && this.#requests.settlesNow(session, request)
   }
 
   /** Whether a waiting request would still have to wait where it stands (I4). */
@@ -172,6 +176,7 @@ export class Engine {
       answered: new SequenceMap(),
       grants: new Map(),
       imports: new Map(),
+      isCongested: false,
       watches: new Map()
     })
   }

@@ -28,6 +28,8 @@ export type Input =
   }
   | { readonly _tag: "Credit"; readonly session: SessionId; readonly sequence: number; readonly credit: number }
   | { readonly _tag: "Unwatch"; readonly session: SessionId; readonly sequence: number }
+  /** Whether the client is too far behind with reading: it is told of no changes until it is not (S-12). */
+  | { readonly _tag: "Congestion"; readonly session: SessionId; readonly isCongested: boolean }
   | { readonly _tag: "End"; readonly session: SessionId }
   | { readonly _tag: "Time"; readonly now: number }
 

@@ -85,6 +85,16 @@ export class Requests {
     return true
   }
 
+  /**
+   * Whether each call of a request gives back a grant that its session has. There are only as many such requests as
+   * grants, so they need no limit.
+   */
+  settlesNow(session: Session, request: RequestInput): boolean {
+    return this.settles(request) &&
+      this.#admit(session, request) === undefined && this.#decide(session, request, undefined) === "ready" &&
+      request.calls.every((_, i) => this.#decisions[i]!._tag === "Ready")
+  }
+
   /** Whether a waiting request would still have to wait where it stands (I4). */
   mustWait(parked: Parked): boolean {
     this.#find(parked.calls)

@@ -78,6 +78,8 @@ export interface Session {
   readonly grants: Map<GrantId, Grant>
   /** How often each object's handle was given to this session and not dropped (S-24). */
   readonly imports: Map<ObjectId, number>
+  /** Its client is too far behind with reading: changes are not kept for it, as for a watcher without credit (S-12). */
+  isCongested: boolean
   /** Subscriptions by sequence. */
   readonly watches: Map<number, ObjectId>
 }

@@ -1,8 +1,8 @@
 /**
  * Watching an object: a snapshot, then every change in order, without a silent gap (S-29).
  *
- * A watcher has credit. Without credit a change is not kept: the watcher is marked as lagging, and gets a fresh
- * snapshot with its next credit. So a slow watcher costs one mark and delays no other client (S-12). Watchers keep
+ * A watcher has credit. Without credit, and while its client is too far behind with reading, a change is not kept: the
+ * watcher is marked as lagging, and gets a fresh snapshot with its next credit, or when its client has read. So a slow watcher costs one mark and delays no other client (S-12). Watchers keep
  * nothing alive (S-24).
  */
 import type { Outcome, WatchEvent } from "./Inputs.ts"
@@ -63,8 +63,21 @@ export const credit = (state: EngineState, session: Session, sequence: number, m
   const object = state.objects.get(session.watches.get(sequence) ?? -1)
   const watcher = object?.watchers.get(key(session, sequence))
   if (object === undefined || watcher === undefined) return
-  watcher.credit += more
-  if (!watcher.lagged) return
+  watcher.credit = Math.min(watcher.credit + more, Number.MAX_SAFE_INTEGER)
+  catchUp(state, session, object, watcher)
+}
+
+/** The client is too far behind with reading, or is so no more: then watchers that missed something get a snapshot. */
+export const congestion = (state: EngineState, session: Session, isCongested: boolean): void => {
+  session.isCongested = isCongested
+  for (const [sequence, id] of session.watches) {
+    const object = state.objects.get(id)!
+    catchUp(state, session, object, object.watchers.get(key(session, sequence))!)
+  }
+}
+
+const catchUp = (state: EngineState, session: Session, object: SharedObject, watcher: Watcher): void => {
+  if (!watcher.lagged || watcher.credit <= 0 || session.isCongested) return
   watcher.lagged = false
   emit(state, watcher, "reset", object.kind.snapshot!(object.state))
 }
@@ -72,7 +85,8 @@ export const credit = (state: EngineState, session: Session, sequence: number, m
 /** Tells every watcher of an object that has credit. */
 export const tell = (state: EngineState, object: SharedObject, event: WatchEvent, parts: Reply): void => {
   for (const watcher of object.watchers.values()) {
-    if (watcher.credit > 0 || event === "ended") emit(state, watcher, event, parts)
+    const isTold = watcher.credit > 0 && !state.sessions.get(watcher.session)!.isCongested
+    if (isTold || event === "ended") emit(state, watcher, event, parts)
     else watcher.lagged = true
   }
 }

@@ -38,6 +38,12 @@ const NodeBuffer = (globalThis as { readonly Buffer?: NodeBuffer }).Buffer
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
+/** Bytes of a new buffer. */
+const capacity = 4_096
+
+/** Bytes of the largest buffer that is used again: one large message must not cost its memory from then on. */
+export const keptBytesMax = 64 * 1024
+
 /** A number up to this is one byte. */
 const smallMax = 246
 
@@ -58,8 +64,8 @@ export class Writer {
   #view!: DataView
   #text: FastText | undefined
 
-  constructor(capacity = 4_096) {
-    this.#use(new Uint8Array(capacity))
+  constructor(bytes = capacity) {
+    this.#use(new Uint8Array(bytes))
   }
 
   byte(value: number): void {
@@ -149,11 +155,13 @@ export class Writer {
     this.#view.setUint32(offset, value, true)
   }
 
-  /** Returns the written bytes as a copy; the writer starts again. */
+  /** Returns the written bytes as a copy; the writer starts again, and keeps no large buffer. */
   take(): Uint8Array<ArrayBuffer> {
     const written = this.#bytes.subarray(0, this.length)
     this.length = 0
-    return NodeBuffer?.from(written) ?? new Uint8Array(written)
+    const copy = NodeBuffer?.from(written) ?? new Uint8Array(written)
+    if (this.#bytes.length > keptBytesMax) this.#use(new Uint8Array(capacity))
+    return copy
   }
 
   #reserve(more: number): void {

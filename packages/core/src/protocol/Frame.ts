@@ -1,7 +1,7 @@
 /**
  * Frames: a length of 32 bits, then as many bytes: a batch of messages, or one handshake message.
  */
-import { Writer } from "./Bytes.ts"
+import { keptBytesMax, Writer } from "./Bytes.ts"
 
 /** The bytes of the length before a frame. */
 export const headerBytes = 4
@@ -36,6 +36,8 @@ export class FrameSplitter {
       if (this.#filled < headerBytes + size) return true
       this.#filled = 0
       onFrame(this.#pending.subarray(headerBytes, headerBytes + size))
+      // One large frame must not cost its memory for the life of a link.
+      if (this.#pending.length > keptBytesMax) this.#pending = new Uint8Array(headerBytes)
     }
     while (chunk.length - offset >= headerBytes) {
       const size = sizeAt(chunk, offset)
@@ -51,13 +53,15 @@ export class FrameSplitter {
   /** Copies from the chunk until `target` bytes are pending; returns how many it took. */
   #fill(chunk: Uint8Array, offset: number, target: number): number {
     const taken = Math.min(Math.max(0, target - this.#filled), chunk.length - offset)
-    if (this.#pending.length < target) {
-      const grown = new Uint8Array(target)
+    const needed = this.#filled + taken
+    if (this.#pending.length < needed) {
+      // As bytes arrive: to announce a large frame must cost no memory.
+      const grown = new Uint8Array(Math.min(target, Math.max(needed, this.#pending.length * 2)))
       grown.set(this.#pending.subarray(0, this.#filled))
       this.#pending = grown
     }
     this.#pending.set(chunk.subarray(offset, offset + taken), this.#filled)
-    this.#filled += taken
+    this.#filled = needed
     return taken
   }
 }
@@ -85,9 +89,9 @@ export class FrameWriter {
     for (const number of numbers) this.writer.number(number)
   }
 
-  /** Returns the frame, its length included, and begins the next one. */
-  take(): Uint8Array<ArrayBuffer> {
-    this.writer.patch32(0, this.writer.length - headerBytes)
+  /** Returns the frame, its length included, and begins the next one. More bytes of the frame may follow it. */
+  take(moreBytes = 0): Uint8Array<ArrayBuffer> {
+    this.writer.patch32(0, this.writer.length - headerBytes + moreBytes)
     const frame = this.writer.take()
     this.writer.skip32()
     return frame

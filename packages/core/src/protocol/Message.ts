@@ -22,7 +22,7 @@ import type {
 } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import { type Argument, bytesCell, cell, type ObjectId } from "../engine/Value.ts"
-import type { Reader, Writer } from "./Bytes.ts"
+import { type Reader, Writer } from "./Bytes.ts"
 import { FrameWriter } from "./Frame.ts"
 
 const tag = {
@@ -47,7 +47,12 @@ const fates: ReadonlyArray<CancelFate> = ["withdrawn", "compensated", "stands"]
 const watchEvents: ReadonlyArray<WatchEvent> = ["change", "reset", "ended"]
 
 /** The messages of a client. */
-export type FromClient = Exclude<Input, { readonly _tag: "Open" | "Time" | "End" }> | { readonly _tag: "Goodbye" }
+export type FromClient = Exclude<Input, { readonly _tag: "Open" | "Time" | "Congestion" | "End" }> | {
+  readonly _tag: "Goodbye"
+}
+
+/** The outputs that may be large. */
+export type Bearer = Extract<Output, { readonly _tag: "Reply" | "Event" }>
 
 /** The messages of a server to one session. */
 export type FromServer = Output | { readonly _tag: "Closing"; readonly reason: string }
@@ -264,17 +269,60 @@ const readCall = (reader: Reader): CallInput => ({
 // from the server
 // ---------------------------------------------------------------------------------------------------------------
 
+/** The arguments of a message, encoded for several frames: those of a change, for all its watchers. */
+export class SharedArguments {
+  #args: ReadonlyArray<Argument> | undefined
+  #bytes = new Uint8Array(0)
+
+  /** Encodes arguments, unless they are the ones that were encoded last. */
+  encode(args: ReadonlyArray<Argument>): Uint8Array<ArrayBuffer> {
+    if (args === this.#args) return this.#bytes
+    const writer = new Writer()
+    writeArguments(writer, args)
+    this.#bytes = writer.take()
+    this.#args = args
+    return this.#bytes
+  }
+
+  /** Keeps nothing. */
+  clear(): void {
+    if (this.#args === undefined) return
+    this.#args = undefined
+    this.#bytes = new Uint8Array(0)
+  }
+}
+
 /** Writes messages to one session into one frame. */
 export class ServerWriter extends FrameWriter {
+  /** The beginning of a frame with one message, whose arguments follow as so many bytes. */
+  static before(message: Bearer, bytes: number): Uint8Array<ArrayBuffer> {
+    const writer = new ServerWriter()
+    writer.#head(message)
+    return writer.take(bytes)
+  }
+
+  #head(message: Bearer): void {
+    const writer = this.writer
+    if (message._tag === "Reply") {
+      writer.byte(tag.reply)
+      writer.number(message.sequence)
+      writer.number(message.index)
+      writer.byte(message.outcome._tag === "Success" ? 1 : 0)
+    } else {
+      writer.byte(tag.event)
+      writer.number(message.sequence)
+      writer.number(message.index)
+      writer.byte(watchEvents.indexOf(message.event))
+    }
+  }
+
   /** Writes a message. False: it would take more than `bytesMax`, and was not written. */
   write(message: FromServer, bytesMax: number): boolean {
     const writer = this.writer
     const start = writer.length
     switch (message._tag) {
       case "Reply":
-        writer.byte(tag.reply)
-        writer.number(message.sequence)
-        writer.number(message.index)
+        this.#head(message)
         writeOutcome(writer, message.outcome)
         break
       case "Parked":
@@ -286,10 +334,7 @@ export class ServerWriter extends FrameWriter {
         writer.byte(fates.indexOf(message.fate))
         break
       case "Event":
-        writer.byte(tag.event)
-        writer.number(message.sequence)
-        writer.number(message.index)
-        writer.byte(watchEvents.indexOf(message.event))
+        this.#head(message)
         writeArguments(writer, message.parts)
         break
       case "Revoked":
@@ -306,11 +351,8 @@ export class ServerWriter extends FrameWriter {
 }
 
 const writeOutcome = (writer: Writer, outcome: Outcome): void => {
-  if (outcome._tag === "Success") {
-    writer.byte(1)
-    writeArguments(writer, outcome.reply)
-  } else {
-    writer.byte(0)
+  if (outcome._tag === "Success") writeArguments(writer, outcome.reply)
+  else {
     writer.text(outcome.error)
     writeArguments(writer, outcome.details)
   }

@@ -13,6 +13,7 @@ import type { SessionId } from "../engine/Inputs.ts"
 import type { Client } from "../engine/Operation.ts"
 import type { Limits } from "../Limits.ts"
 import * as Handshake from "../protocol/Handshake.ts"
+import { SharedArguments } from "../protocol/Message.ts"
 import * as Frames from "../transport/Frames.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
 import type { EngineHost } from "./EngineHost.ts"
@@ -46,6 +47,7 @@ export const make = (
   Effect.gen(function*() {
     const random = yield* SecureRandom.SecureRandom
     const instance = Handshake.hexadecimal(yield* random.randomBytes(16))
+    const shared = new SharedArguments()
     let sessions = 0
     let unauthenticated = 0
     /** Links of sessions, also of ended ones until their clients have read the last bytes. */
@@ -105,7 +107,7 @@ export const make = (
       // The client sends requests as soon as it has read this: by then the session must listen.
       const ready = () => link.send(Handshake.frame(Handshake.Verdict, welcome))
       let drain = () => {}
-      const shell = new SessionShell(session, link, limits, engineOf(host, session))
+      const shell = new SessionShell(session, link, limits, engineOf(host, session), shared)
       const heard = { shell, run: () => shell.turn() }
       const drained = { shell, run: () => shell.resume() }
       const handler: Frames.FrameHandler = {

@@ -4,20 +4,39 @@
  * Flow control (S-8, S-12): a request is deferred while the session is at its limit of remembered replies, or while its
  * client does not read the sent bytes. Acknowledgements and cancels are never deferred. A client that keeps to its
  * window cannot have more than that window deferred; a client that does not is ended.
+ *
+ * Memory: an output becomes bytes only while fewer than `outboundBytesMax` are unread. Until then it waits as it is: its
+ * values are those of the objects, not copies. Meanwhile the engine keeps no changes for this session.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Input, Output, RequestInput, SessionId } from "../engine/Inputs.ts"
+import type { Reply } from "../engine/Operation.ts"
+import { isCell } from "../engine/Value.ts"
 import type { Limits } from "../Limits.ts"
 import { Reader } from "../protocol/Bytes.ts"
-import { type FromClient, type FromServer, readFromClient, ServerWriter } from "../protocol/Message.ts"
+import { headerBytes } from "../protocol/Frame.ts"
+import {
+  type Bearer,
+  type FromClient,
+  type FromServer,
+  readFromClient,
+  ServerWriter,
+  type SharedArguments
+} from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 
 type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
 
 /** A frame that has grown to this size is sent within the turn: the client works on it while the rest is written. */
 const flushBytes = 2 * 1024
+
+/** Subscriptions, and outcomes of cancels, that may wait: a client does not count them. They take about 30 MB. */
+const uncountedMax = 262_144
+
+/** Characters from which on the arguments of an output leave the engine's turn as bytes of their own. */
+const largeLength = 16 * 1024
 
 /** The engine, as far as one session needs it. */
 export interface SessionEngine {
@@ -38,9 +57,15 @@ export class SessionShell {
   readonly #limits: Limits
   readonly #engine: SessionEngine
   readonly #writer = new ServerWriter()
+  readonly #shared: SharedArguments
   #deferred: Array<Deferrable> = []
   /** The number of requests among them. */
   #requests = 0
+  /** Outputs that are not written, because the client does not read; those before `#written` have been. */
+  #outbox: Array<Output> = []
+  #written = 0
+  /** The number of cancels that were answered among them. */
+  #cancels = 0
   /** The messages that have arrived in this turn, in order. */
   #inbox: Array<FromClient> = []
   /** Whether the frame has a message that its client waits for. */
@@ -51,7 +76,14 @@ export class SessionShell {
   #lastSequence = 0
   #hasLeft = false
 
-  constructor(session: SessionId, link: Link, limits: Limits, engine: SessionEngine) {
+  constructor(
+    session: SessionId,
+    link: Link,
+    limits: Limits,
+    engine: SessionEngine,
+    shared: SharedArguments
+  ) {
+    this.#shared = shared
     this.#session = session
     this.#link = link
     this.#limits = limits
@@ -82,20 +114,62 @@ export class SessionShell {
       else this.#engine.step(message)
     }
     this.resume()
+  }
+
+  /** Writes waiting outputs and applies deferred requests, as far as the limits allow by now. */
+  resume(): void {
+    if (this.#outbox.length > 0) this.#writeWaiting()
+    while (this.#deferred.length > 0 && this.#mayRun()) this.#engine.step(this.#forget(0))
     this.endTurn()
   }
 
-  /** Applies deferred requests, as far as the limits allow by now. */
-  resume(): void {
-    while (this.#deferred.length > 0 && this.#mayRun()) this.#engine.step(this.#forget(0))
+  /** Adds an output to the frame of this turn, or to those that wait until the client has read. */
+  tell(output: Output): void {
+    if (this.#outbox.length === 0 && this.#hasRoom()) return this.#write(output)
+    this.#outbox.push(output)
+    if (this.#outbox.length === 1) this.#congestion(true)
+    // The only outputs without a bound of their own: a client may cancel what there is not.
+    if (output._tag === "Cancelled" && ++this.#cancels > uncountedMax) {
+      this.#expel(`more than ${uncountedMax} unread outcomes of cancels`)
+    }
   }
 
-  /** Adds an output to the frame of this turn. */
-  tell(output: Output): void {
+  #writeWaiting(): void {
+    while (this.#written < this.#outbox.length && this.#hasRoom()) this.#write(this.#outbox[this.#written++]!)
+    if (this.#written < this.#outbox.length) return
+    this.#outbox = []
+    this.#written = 0
+    this.#cancels = 0
+    this.#congestion(false)
+  }
+
+  #congestion(isCongested: boolean): void {
+    this.#engine.step({ _tag: "Congestion", session: this.#session, isCongested })
+  }
+
+  #write(output: Output): void {
     if (output._tag === "Parked") this.#parked++
     else this.#isAwaited = true
-    if (!this.#writer.write(output, this.#limits.frameBytesMax)) this.#tooLarge(output)
+    const length = lengthOf(output)
+    const isWritten = length < largeLength
+      ? this.#writer.write(output, this.#limits.frameBytesMax)
+      // Only what bears arguments has a length.
+      : this.#writeLarge(output as Bearer, length)
+    if (!isWritten) this.#tooLarge(output)
     if (this.#writer.bytes >= flushBytes) this.flush()
+  }
+
+  /** Sends a frame for one output. Its arguments are encoded once for all sessions that are told them in a turn. */
+  #writeLarge(output: Bearer, length: number): boolean {
+    const { frameBytesMax } = this.#limits
+    if (length > frameBytesMax) return false
+    const args = this.#shared.encode(argumentsOf(output))
+    const before = ServerWriter.before(output, args.length)
+    if (before.length - headerBytes + args.length > frameBytesMax) return false
+    this.flush()
+    this.#link.send(before)
+    this.#link.send(args)
+    return true
   }
 
   /**
@@ -103,6 +177,7 @@ export class SessionShell {
    * they only make room in the client's window (S-8). It is sent when they make up half of the window.
    */
   endTurn(): void {
+    this.#shared.clear()
     if (this.#isAwaited || this.#parked * 2 >= this.#limits.inFlightMax) this.flush()
   }
 
@@ -138,14 +213,21 @@ export class SessionShell {
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#engine.step(input)
     if (input._tag === "Request" && this.#engine.settles(input)) return this.#engine.step(input)
     this.#deferred.push(input)
-    // A client counts its calls, not its subscriptions.
-    if (input._tag === "Watch" || ++this.#requests <= this.#limits.inFlightMax) return
-    this.#expel(`more than ${this.#limits.inFlightMax} calls in flight (inFlightMax)`)
+    if (input._tag === "Request") this.#requests++
+    const { inFlightMax } = this.#limits
+    if (this.#requests > inFlightMax) this.#expel(`more than ${inFlightMax} calls in flight (inFlightMax)`)
+    else if (this.#deferred.length - this.#requests > uncountedMax) {
+      this.#expel(`more than ${uncountedMax} waiting subscriptions`)
+    }
   }
 
   #mayRun(): boolean {
-    return this.#engine.remembered() < this.#limits.inFlightMax &&
-      this.#link.pendingBytes() < this.#limits.outboundBytesMax
+    return this.#outbox.length === 0 && this.#engine.remembered() < this.#limits.inFlightMax && this.#hasRoom()
+  }
+
+  /** Whether the client reads what is sent. */
+  #hasRoom(): boolean {
+    return this.#link.pendingBytes() < this.#limits.outboundBytesMax
   }
 
   /** Cancels a request that has not reached the engine; false if there is none. */
@@ -187,8 +269,30 @@ export class SessionShell {
   #leave(): void {
     this.#hasLeft = true
     this.#deferred = []
+    this.#outbox = []
     Deferred.doneUnsafe(this.left, Effect.void)
   }
+}
+
+/** The arguments of a message that may be large. */
+const argumentsOf = (output: Output): Reply =>
+  output._tag === "Event" ?
+    output.parts :
+    output._tag === "Reply" && output.outcome._tag === "Success"
+    ? output.outcome.reply
+    : none
+
+const none: Reply = []
+
+/** Characters and bytes of the arguments of an output, without what stands around them: it has at least so many bytes. */
+const lengthOf = (output: Output): number => {
+  let length = 0
+  for (const part of argumentsOf(output)) {
+    if (typeof part === "string") length += part.length
+    else if (isCell(part)) length += part.bytes === undefined ? part.text.length : part.bytes.length
+    else length++
+  }
+  return length
 }
 
 /** A frame that ends a session whose own frame may be half written. */
