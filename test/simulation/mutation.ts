@@ -70,6 +70,7 @@ export const changed = (at: At, change: Partial<At>): At => ({
   expire: (milliseconds) => at.expire(milliseconds),
   retain: (cell) => at.retain(cell),
   release: (cell) => at.release(cell),
+  grow: (bytes) => at.grow(bytes),
   changed: (change) => at.changed(change),
   ...change
 })

@@ -2,6 +2,7 @@
  * Adding an object to a manager, new or loaded.
  */
 import * as Lane from "./Lane.ts"
+import * as Memory from "./Memory.ts"
 import type { EngineState, SharedObject } from "./State.ts"
 
 /** The properties of an object that its creator decides; the others begin empty. */
@@ -29,6 +30,7 @@ export const create = (
     isTouched: false
   }
   state.objects.set(id, object)
+  state.bytes += Memory.ofObject(object)
   if (name !== undefined) state.names.set(name, id)
   return object
 }

@@ -6,6 +6,7 @@ import { create } from "./Creation.ts"
 import { Malformed } from "./Format.ts"
 import * as Inspection from "./Inspection.ts"
 import { type AnyKind, kindOf } from "./Kind.ts"
+import * as Memory from "./Memory.ts"
 import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./Operation.ts"
 import { firstPage } from "./Page.ts"
 import { anything, count, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
@@ -53,7 +54,10 @@ const operations = {
       const invalid = invalidOption(kind, options)
       if (invalid !== undefined) return invalid
       const existing = name === null ? undefined : state.objects.get(state.names.get(name) ?? -1)
-      if (existing === undefined) return refusalToCreate(state, name, kind.initial(options, values)) ?? ready
+      if (existing === undefined) {
+        const created = { kind, name: name ?? undefined, fingerprint, agreement: agreementOf(options) }
+        return refusalToCreate(state, created, kind.initial(options, values)) ?? ready
+      }
       if (existing.kind !== kind) return refuse("KindMismatch", existing.kind.name, kindName)
       if (existing.fingerprint !== fingerprint) return refuse("SchemaMismatch", existing.fingerprint, fingerprint)
       const agreement = agreementOf(options)
@@ -153,14 +157,16 @@ const agreementOf = (options: Options): string =>
 
 const refusalToCreate = (
   state: EngineState,
-  name: string | null,
+  created: Pick<SharedObject, "kind" | "name" | "fingerprint" | "agreement">,
   initial: unknown
 ): Refusal<"LimitExceeded" | "InvalidOptions"> | undefined => {
   const { nameLengthMax, objectsMax } = state.limits
-  if (name !== null && name.length > nameLengthMax) return refuse("LimitExceeded", "nameLengthMax", nameLengthMax)
+  const { kind, name = "" } = created
+  if (name.length > nameLengthMax) return refuse("LimitExceeded", "nameLengthMax", nameLengthMax)
   if (state.objects.size > objectsMax) return refuse("LimitExceeded", "objectsMax", objectsMax)
   // What `Kind.initial` refuses with.
-  return isRefusal(initial) ? initial as Refusal<"InvalidOptions"> : undefined
+  if (isRefusal(initial)) return initial as Refusal<"InvalidOptions">
+  return Memory.refusal(state, Memory.ofObject({ ...created, state: initial }) + Memory.ofValues(kind.values(initial)))
 }
 
 const handle = (object: SharedObject): Cell => ({ text: JSON.stringify(object.kind.name), handles: [object.id] })

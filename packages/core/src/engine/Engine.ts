@@ -80,6 +80,7 @@ export class Engine {
       names: new Map(),
       joint: new Set(),
       counts: { waiters: 0, holders: 0 },
+      bytes: 0,
       deadlines: [],
       unreferenced: new Set(),
       suspects: new Set(),

@@ -6,6 +6,7 @@ import * as Deadlines from "./Deadlines.ts"
 import type { Engine } from "./Engine.ts"
 import type { CallInput, Output } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
+import * as Memory from "./Memory.ts"
 import type { Grant } from "./Operation.ts"
 import type { Session, SharedObject } from "./State.ts"
 import { isCell } from "./Value.ts"
@@ -22,6 +23,7 @@ export const violations = (engine: Engine): ReadonlyArray<string> => {
   broken.push(...granted(engine))
   broken.push(...waiting(engine))
   broken.push(...references(engine))
+  broken.push(...memory(engine))
   return broken
 }
 
@@ -84,6 +86,18 @@ const granted = ({ state }: Engine): ReadonlyArray<string> => {
       ? []
       : ["I3: the grants that end by themselves are not those with a deadline, in its order"]
   ]
+}
+
+/** I2: the bytes that are counted are those of the objects, their values, and the values of waiting calls. */
+const memory = ({ state }: Engine): ReadonlyArray<string> => {
+  let bytes = 0
+  for (const object of state.objects.values()) {
+    bytes += Memory.ofObject(object) + Memory.ofValues(object.kind.values(object.state))
+  }
+  for (const session of state.sessions.values()) {
+    for (const { args } of parkedCalls(session)) bytes += Memory.ofValues(args)
+  }
+  return bytes === state.bytes ? [] : [`I2: ${state.bytes} bytes are counted, not ${bytes}`]
 }
 
 /** Reference counts equal what the roots and states hold. */

@@ -44,6 +44,8 @@ export interface Kind<
   readonly fences?: boolean
   /** Every value the state holds, once for each time it was retained. */
   readonly values: (state: State) => Iterable<Cell>
+  /** The bytes of a state besides its values, which `At.grow` changes; absent: they are few, and stay. */
+  readonly bytes?: (state: State) => number
   /** Grows whenever `format` changes: data of another version is not loaded. */
   readonly version: number
   /** How the whole state is saved and loaded. */

@@ -64,6 +64,8 @@ export interface At {
   readonly retain: (cell: Cell) => void
   /** Uncounts a value that the state no longer holds. */
   readonly release: (cell: Cell) => void
+  /** The state has so many bytes more besides its values (`Kind.bytes`). */
+  readonly grow: (bytes: number) => void
   /** Tells the watchers of this object (S-29). */
   readonly changed: (change: ReadonlyArray<Argument>) => void
 }

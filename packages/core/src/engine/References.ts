@@ -7,28 +7,35 @@
  */
 import type { SessionId } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
+import * as Memory from "./Memory.ts"
 import type { EngineState, SharedObject } from "./State.ts"
 import { type Argument, type Cell, isCell, type ObjectId } from "./Value.ts"
 
-/** Counts the handles in a value. */
+/** Counts a value: its bytes, and its handles. */
 export const retain = (state: EngineState, cell: Cell): void => {
+  state.bytes += Memory.ofCell(cell)
+  retainHandles(state, cell)
+}
+
+const retainHandles = (state: EngineState, cell: Cell): void => {
   for (const id of cell.handles) {
     const object = state.objects.get(id)
     if (object !== undefined) object.references++
   }
 }
 
-/** Uncounts the handles in a value. */
+/** Uncounts a value. */
 export const release = (state: EngineState, cell: Cell): void => {
+  state.bytes -= Memory.ofCell(cell)
   for (const id of cell.handles) forget(state, id, 1)
 }
 
-/** Counts the handles in the arguments of a parked call. */
+/** Counts the values among the arguments of a parked call. */
 export const retainArguments = (state: EngineState, args: ReadonlyArray<Argument>): void => {
   for (const argument of args) if (isCell(argument)) retain(state, argument)
 }
 
-/** Uncounts the handles in the arguments of a parked call. */
+/** Uncounts the values among the arguments of a parked call. */
 export const releaseArguments = (state: EngineState, args: ReadonlyArray<Argument>): void => {
   for (const argument of args) if (isCell(argument)) release(state, argument)
 }
@@ -41,7 +48,7 @@ export const importHandles = (state: EngineState, session: SessionId, parts: Rea
     bears = true
     const imports = state.sessions.get(session)!.imports
     for (const id of part.handles) imports.set(id, (imports.get(id) ?? 0) + 1)
-    retain(state, part)
+    retainHandles(state, part)
   }
   return bears
 }
@@ -111,6 +118,7 @@ export const destroy = (state: EngineState, object: SharedObject): void => {
   state.objects.delete(object.id)
   state.suspects.delete(object.id)
   if (object.name !== undefined) state.names.delete(object.name)
+  state.bytes -= Memory.ofObject(object)
   for (const watcher of object.watchers.values()) {
     state.sessions.get(watcher.session)?.watches.delete(watcher.sequence)
   }

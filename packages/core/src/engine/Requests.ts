@@ -17,11 +17,12 @@ import * as Grants from "./Grants.ts"
 import type { CallInput, Outcome, RequestInput } from "./Inputs.ts"
 import { type Journal, record } from "./Journal.ts"
 import * as Lane from "./Lane.ts"
+import * as Memory from "./Memory.ts"
 import { type Decision, type Operation, type Refusal, refuse, type Reply, wait, type Withdrawal } from "./Operation.ts"
 import * as References from "./References.ts"
 import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
 import type { Step } from "./Step.ts"
-import type { Argument } from "./Value.ts"
+import { type Argument, directory } from "./Value.ts"
 import * as Waiting from "./Waiting.ts"
 
 type Request = RequestInput | Parked
@@ -138,7 +139,10 @@ export class Requests {
       if (object === undefined) return refuse("ObjectNotFound")
       const named = object.operations[calls[i]!.operation]
       if (named === undefined) return refuse("UnknownOperation", object.kind.name)
-      const refused = Admission.refusal(this.#state, session, named[1], calls[i]!.args, guard)
+      const { args } = calls[i]!
+      const refused = Admission.refusal(this.#state, session, named[1], args, guard) ??
+        // To open needs room only if the object is new, which the directory decides.
+        (object.id === directory ? undefined : Memory.refusal(this.#state, Memory.ofCall(args)))
       if (refused !== undefined) return refused
     }
     return undefined

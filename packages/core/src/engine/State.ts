@@ -124,6 +124,7 @@ export interface EngineLimits {
   readonly nameLengthMax: number
   readonly guardMax: number
   readonly traceEveryDrops: number
+  readonly memoryBytesMax: number
 }
 
 /** The state of one manager. */
@@ -146,6 +147,8 @@ export interface EngineState {
   readonly joint: Set<Parked>
   /** Of all objects together: calls that wait, and grants. */
   readonly counts: { waiters: number; holders: number }
+  /** Bytes of all objects, their values, and the values of waiting calls, about (`Memory.ts`). */
+  bytes: number
   /** Grants that end by themselves, the first to end first (`Deadlines.ts`). */
   readonly deadlines: Array<Grant>
   /** Objects that lost their last reference, waiter or grant in this step. */

@@ -65,6 +65,10 @@ export class Step implements At {
     References.release(this.#state, cell)
   }
 
+  grow(bytes: number): void {
+    this.#state.bytes += bytes
+  }
+
   changed(change: Reply): void {
     Watchers.tell(this.#state, this.#object!, "change", change)
   }

@@ -70,10 +70,7 @@ export const credit = (state: EngineState, session: Session, sequence: number, m
 /** The client is too far behind with reading, or is so no more: then watchers that missed something get a snapshot. */
 export const congestion = (state: EngineState, session: Session, isCongested: boolean): void => {
   session.isCongested = isCongested
-  for (const [sequence, id] of session.watches) {
-    const object = state.objects.get(id)!
-    catchUp(state, session, object, object.watchers.get(key(session, sequence))!)
-  }
+  for (const sequence of session.watches.keys()) credit(state, session, sequence, 0)
 }
 
 const catchUp = (state: EngineState, session: Session, object: SharedObject, watcher: Watcher): void => {

@@ -156,6 +156,7 @@ export const array = kindOf<State>()({
   pristine: ({ items, reservation }) => reservation === undefined && items.every((n) => n === 0),
   revoke: Reservation.revoke,
   values: () => [],
+  bytes: ({ items }) => items.byteLength,
   version: 1,
   format: Format.convert(
     Format.struct({

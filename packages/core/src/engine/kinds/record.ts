@@ -8,6 +8,7 @@
  */
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
+import * as Memory from "../Memory.ts"
 import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
 import { type Argument, type Cell, cell, isEqual } from "../Value.ts"
@@ -67,8 +68,10 @@ const insert = (state: State, word: string, value: Cell, version: number, arithm
 const put = (state: State, word: string, next: Cell, at: At): void => {
   at.retain(next)
   const entry = state.entries.get(word)
-  if (entry === undefined) insert(state, word, next, at.index)
-  else {
+  if (entry === undefined) {
+    at.grow(Memory.ofKey(word))
+    insert(state, word, next, at.index)
+  } else {
     at.release(entry.value)
     // In place, because this moves no entry in memory.
     entry.value = next
@@ -79,6 +82,7 @@ const put = (state: State, word: string, next: Cell, at: At): void => {
 const drop = (state: State, entry: Entry, at: At): void => {
   const { next, previous, value, word } = entry
   state.entries.delete(word)
+  at.grow(-Memory.ofKey(word))
   if (previous !== undefined) previous.next = next
   if (next === undefined) state.last = previous
   else next.previous = previous
@@ -274,7 +278,10 @@ const openOperations = {
     parameters: [],
     decide: (state) => state.last === undefined ? answer() : ready,
     apply: (state, [], at) => {
-      for (const { value } of state.entries.values()) at.release(value)
+      for (const { value, word } of state.entries.values()) {
+        at.release(value)
+        at.grow(-Memory.ofKey(word))
+      }
       state.entries.clear()
       state.last = undefined
       at.changed([])
@@ -331,6 +338,11 @@ const kind = {
   values: function*(state: State) {
     for (const { value } of state.entries.values()) yield value
     yield* Scan.values(state)
+  },
+  bytes: ({ entries }: State) => {
+    let bytes = 0
+    for (const word of entries.keys()) bytes += Memory.ofKey(word)
+    return bytes
   },
   version: 1,
   format: Format.convert(
