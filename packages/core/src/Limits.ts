@@ -46,7 +46,7 @@ export const defaults: Limits = {
   nameLengthMax: 512,
   /** Nested holds (of locks, permits and conditions) around one call (S-21). */
   guardMax: 16,
-  /** Dropped references between two searches for cycles. Each search visits every object (S-23). */
+  /** Dropped references between two searches for cycles; in a large manager as many as objects. Each visits them all (S-23). */
   traceEveryDrops: 1_024,
   /** Bytes of all objects and values. Beyond it, calls that bring values fail; those that take and remove go on. */
   memoryBytesMax: 1024 * 1024 * 1024

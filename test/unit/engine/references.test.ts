@@ -1,3 +1,6 @@
+import { Engine } from "#core/engine/Engine.ts"
+import type { Kind } from "#core/engine/Kind.ts"
+import { defaults } from "@effect-multiprocessing/core/Limits"
 import { assert, describe, it } from "@effect/vitest"
 import { EngineHarness, handleOf, value } from "../../support/EngineHarness.ts"
 
@@ -162,4 +165,41 @@ describe("a handle", () => {
     const map = client.make("Map", "map")
     assert.strictEqual(client.get(map, "set", ["key", handleOf(0)]), "StaleHandle 0")
   })
+})
+
+it("a drop costs the same in a manager of any size: searches for cycles are as rare as objects are many (S-23)", () => {
+  let visits = 0
+  const counted: Kind<null> = {
+    name: "Counted",
+    lanes: [],
+    operations: {},
+    initial: () => null,
+    pristine: () => true,
+    values: () => {
+      visits++
+      return []
+    },
+    version: 1,
+    format: { save: () => null, load: () => null },
+    check: () => []
+  }
+  const objects = 10_000
+  const engine = new Engine({ epoch: 1, kinds: [counted], limits: defaults })
+  engine.step({ _tag: "Open", session: 1, label: { name: "client", pid: 0 } })
+  let sequence = 0
+  const open = (name: string) =>
+    engine.step({
+      _tag: "Request",
+      session: 1,
+      sequence: ++sequence,
+      guard: [],
+      calls: [{ object: 0, operation: 0, args: ["Counted", "", name, 0] }]
+    })
+  for (let i = 0; i < objects; i++) open(`object ${i}`)
+  const drops = 3 * objects
+  for (let i = 0; i < drops; i++) open("object 0")
+  visits = 0
+  for (let i = 0; i < drops; i++) engine.step({ _tag: "Drop", session: 1, object: 1, times: 1 })
+  assert.isAtLeast(visits, objects, "it searches")
+  assert.isAtMost(visits, drops * 2)
 })

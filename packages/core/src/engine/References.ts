@@ -3,7 +3,7 @@
  *
  * Roots are names, the imports of sessions and the arguments of parked calls; edges are the values in the states of
  * objects. Counting frees an object at once unless it is in a cycle. An object that lost a reference and has others is
- * a suspect; after every `traceEveryDrops` drops the suspects are traced from the roots.
+ * a suspect; after every `traceEveryDrops` drops, and as many as there are objects, the suspects are traced from the roots.
  */
 import type { SessionId } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
@@ -84,11 +84,18 @@ export const released = (state: EngineState, object: SharedObject): void => {
  */
 export const collect = (state: EngineState, tell: (gone: SharedObject) => void): void => {
   if (state.unreferenced.size > 0) sweep(state, tell)
-  if (state.suspects.size > 0 && state.dropsSinceTrace >= state.limits.traceEveryDrops) {
+  if (state.suspects.size > 0 && isTraceDue(state)) {
     trace(state, tell)
     sweep(state, tell)
   }
 }
+
+/** Objects whose search costs nothing that matters, about a millisecond. */
+const cheapObjects = 1_024
+
+/** A search visits every object. So that a drop costs the same in every manager, a large one searches as rarely as it is large. */
+const isTraceDue = ({ dropsSinceTrace, limits: { traceEveryDrops }, objects }: EngineState): boolean =>
+  dropsSinceTrace >= Math.max(traceEveryDrops, objects.size - cheapObjects)
 
 const end = (state: EngineState, object: SharedObject, tell: (gone: SharedObject) => void): void => {
   tell(object)
