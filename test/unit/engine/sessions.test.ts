@@ -160,3 +160,37 @@ describe("the end of a session (S-11)", () => {
     assert.strictEqual(harness.hash, before)
   })
 })
+
+describe("a request passes the limits of its session (S-8)", () => {
+  const setUp = () => {
+    const harness = new EngineHarness()
+    const [client, other] = [harness.open(), harness.open()]
+    const condition = client.make("Condition", "condition")
+    const token = Number(client.get(condition, "acquire")[0])
+    const operations = Object.keys(harness.object(condition).kind.operations)
+    const passes = ({ session }: { readonly session: number }, operation: string, ...tokens: ReadonlyArray<number>) =>
+      harness.engine.settles({
+        _tag: "Request",
+        session,
+        sequence: 99,
+        guard: [],
+        calls: tokens.map((token) => ({ object: condition, operation: operations.indexOf(operation), args: [token] }))
+      })
+    return { client, other, passes, token }
+  }
+
+  it("when it gives back what its session has", () => {
+    const { client, passes, token } = setUp()
+    assert.isTrue(passes(client, "release", token))
+  })
+
+  it("not when it gives back nothing: there may be any number of those", () => {
+    const { client, other, passes, token } = setUp()
+    assert.isFalse(passes(client, "release", token + 1))
+    assert.isFalse(passes(other, "release", token), "what another session has")
+    assert.isFalse(passes(client, "decline", token), "there is no notification to decline")
+    assert.isFalse(passes(client, "acquire", token))
+    assert.isFalse(passes(client, "release"), "a request without a call")
+    assert.isFalse(passes({ session: 9_999 }, "release", token), "no session")
+  })
+})
