@@ -4,7 +4,7 @@ import { ClientWriter } from "#core/protocol/Message.ts"
 import type { Link } from "#core/transport/Link.ts"
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, References } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Logger } from "effect"
 import * as Memory from "../../support/Memory.ts"
 import * as raw from "../../support/raw.ts"
 
@@ -69,8 +69,9 @@ describe("a client that uses a sequence twice is ended alone, told why, and leav
 
 describe("a session that breaks ends alone, reports its defect once, and the manager goes on, when", () => {
   const breaks = (name: string, broken: (link: Link, isBroken: () => boolean) => Link) =>
-    it.live(`${name} throws`, () =>
-      Effect.gen(function*() {
+    it.live(`${name} throws`, () => {
+      const reports: Array<Cause.Cause<unknown>> = []
+      return Effect.gen(function*() {
         const memory = yield* Memory.make()
         const { state } = memory.server.engine
         const { goOn } = yield* holding(memory)
@@ -83,7 +84,9 @@ describe("a session that breaks ends alone, reports its defect once, and the man
         yield* Memory.until("its session is gone", () => state.sessions.size === 1)
         assert.strictEqual(yield* goOn, "goes on")
         assert.isUndefined(defect.pollUnsafe())
-      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+        assert.deepStrictEqual(reports.map((cause) => Cause.pretty(cause).includes("a bug of this session")), [true])
+      }).pipe(Effect.provide(Logger.layer([Logger.make<unknown, void>(({ cause }) => void reports.push(cause))])))
+    })
 
   const fail = () => {
     throw new Error("a bug of this session")

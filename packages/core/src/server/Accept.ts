@@ -149,12 +149,16 @@ export const make = (
 
     /** One link's defect ends that link alone, and is reported once. */
     const report = (link: Link, cause: Cause.Cause<CryptoError>) =>
-      Effect.suspend(() => {
+      Effect.logError("A defect of the manager ended a session. The manager and all others go on.", cause).pipe(
+        Effect.andThen(
+          Effect.sync(() => link.send(farewell("a defect of the manager ended this session; the manager goes on")))
+        ),
+        // The link may be what is broken.
+        Effect.ignoreCause,
         // The host reports its own.
-        if (Deferred.isDoneUnsafe(host.defect)) return Effect.void
-        link.send(farewell("a defect of the manager ended this session; the manager goes on"))
-        return Effect.logError("A session ended by a defect of the manager. The manager and all others go on.", cause)
-      })
+        Effect.when(Effect.sync(() => !Deferred.isDoneUnsafe(host.defect))),
+        Effect.asVoid
+      )
 
     return (link) =>
       Effect.gen(function*() {

@@ -81,7 +81,7 @@ export const make = (
     /** The session whose messages are being read or written. */
     let served: SessionShell | undefined
     /** Outputs that are being told. */
-    let outputs: ReadonlyArray<Output> = []
+    let outputs = none
     let toldCount = 0
 
     const step = (input: Input): void => {
@@ -106,6 +106,8 @@ export const make = (
         told.add(served)
         served.tell(output)
       }
+      outputs = none
+      toldCount = 0
       for (const shell of told) {
         told.delete(shell)
         served = shell
@@ -179,6 +181,8 @@ export const make = (
   })
 
 // internals
+
+const none: ReadonlyArray<Output> = []
 
 /** The turn of a timer: its step of time is all. */
 const idle: Turn = { run: () => {} }

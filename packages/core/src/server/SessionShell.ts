@@ -35,7 +35,7 @@ const flushBytes = 2 * 1024
 /** Subscriptions, and outcomes of cancels, that may wait: a client does not count them. They take about 30 MB. */
 const uncountedMax = 262_144
 
-/** Characters from which on the arguments of an output leave the engine's turn as bytes of their own. */
+/** Arguments of this length are encoded apart from the frame of the turn, once for all sessions. */
 const largeLength = 16 * 1024
 
 /** The engine, as far as one session needs it. */
@@ -61,8 +61,8 @@ export class SessionShell {
   #deferred: Array<Deferrable> = []
   /** The number of requests among them. */
   #requests = 0
-  /** Outputs that are not written, because the client does not read; those before `#written` have been. */
-  #outbox: Array<Output> = []
+  /** Outputs that are not written, because the client does not read; from `#written` on. */
+  #outbox: Array<Output | undefined> = []
   #written = 0
   /** The number of cancels that were answered among them. */
   #cancels = 0
@@ -135,7 +135,11 @@ export class SessionShell {
   }
 
   #writeWaiting(): void {
-    while (this.#written < this.#outbox.length && this.#hasRoom()) this.#write(this.#outbox[this.#written++]!)
+    while (this.#written < this.#outbox.length && this.#hasRoom()) {
+      const output = this.#outbox[this.#written]!
+      this.#outbox[this.#written++] = undefined
+      this.#write(output)
+    }
     if (this.#written < this.#outbox.length) return
     this.#outbox = []
     this.#written = 0
