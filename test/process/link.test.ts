@@ -53,7 +53,7 @@ it.live("a manager ends, though a client that has unread replies reads nothing (
     const path = yield* endpoint.makePath
     const scope = yield* Scope.make()
     const server = yield* Manager.makeServer({ key })
-    yield* Scope.provide(endpoint.listen(server, path), scope)
+    yield* Scope.provide(endpoint.listen(server, path, { isOwnFolder: false }), scope)
     const socket = Net.connect(path).pause()
     const label = { name: "frozen", pid: 0 }
     const manager = yield* Manager.makeConnected(NetLink.fromSocket(socket), { address: path, key, label })

@@ -129,6 +129,10 @@ export class Probe {
         if (cell.handles.length > 0) note("release")
         at.release(cell)
       },
+      grow: (bytes) => {
+        note("grow")
+        at.grow(bytes)
+      },
       changed: (change) => {
         note("changed")
         at.changed(change)

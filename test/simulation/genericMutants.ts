@@ -141,6 +141,11 @@ const operationBugs: Readonly<Record<string, OperationBug>> = {
     isIn: (_, has) => has("release"),
     change: sees({ release: nothing })
   },
+  "keys-not-counted": {
+    bug: "does not count the bytes of what it keeps besides values (I2)",
+    isIn: (_, has) => has("grow"),
+    change: sees({ grow: nothing })
+  },
   "untold": {
     bug: "does not tell watchers (S-29)",
     isIn: (_, has) => has("changed"),
