@@ -18,7 +18,7 @@ const tasks = Tasks.toLayer({
     let done = 0
     // A job is removed when its work has succeeded. If its process dies before that, another process gets the job.
     // Therefore the work must be safe to repeat, as setting a key is.
-    yield* jobs.processAll((n) => Effect.as(results.set(n, n ** power), ++done))
+    yield* jobs.processAll((n) => Effect.map(results.set(n, n ** power), () => ++done))
     return done
   }, Effect.orDie)
 }).pipe(Layer.provide(layerShared))
