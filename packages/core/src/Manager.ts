@@ -115,6 +115,8 @@ export const makeConnected = (
         connection,
         endpoint: options.endpoint,
         remove: (object) => remove(connection, object),
+        endSession: (session) =>
+          Remote.directory(connection).call("endSession", [session], ([ended]) => Exit.succeed(ended === 1)),
         ...inspection.make(connection)
       })
   )

@@ -1,9 +1,9 @@
 /** One session's flow control (S-8, S-12), with an engine that only writes down its inputs. */
-import type { Input, Output } from "#core/engine/Inputs.ts"
+import type { Input } from "#core/engine/Inputs.ts"
 import { cell } from "#core/engine/Value.ts"
 import { Reader } from "#core/protocol/Bytes.ts"
 import { FrameSplitter, headerBytes } from "#core/protocol/Frame.ts"
-import { ClientWriter, type FromServer, readFromServer, SharedArguments } from "#core/protocol/Message.ts"
+import { ClientWriter, type FromServer, readFromServer, SharedArguments, type Told } from "#core/protocol/Message.ts"
 import { SessionShell } from "#core/server/SessionShell.ts"
 import { defaults } from "@effect-multiprocessing/core/Limits"
 import { assert, describe, it } from "@effect/vitest"
@@ -136,7 +136,7 @@ describe("a session", () => {
 const large = cell(JSON.stringify("x".repeat(64 * 1024)))
 
 describe("the memory of a session whose client does not read is bounded in bytes (S-8), for", () => {
-  const reply = (sequence: number): Output => ({
+  const reply = (sequence: number): Told => ({
     _tag: "Reply",
     session,
     sequence,
@@ -199,7 +199,7 @@ describe("the memory of a session whose client does not read is bounded in bytes
 it("a large change is encoded once for all its watchers", () => {
   const shared = new SharedArguments()
   const watchers = Array.from({ length: 50 }, () => setUp(shared))
-  const event: Output = { _tag: "Event", session, sequence: 1, index: 1, event: "change", parts: ["value", large] }
+  const event: Told = { _tag: "Event", session, sequence: 1, index: 1, event: "change", parts: ["value", large] }
   for (const { shell } of watchers) shell.tell(event)
   for (const { said } of watchers) assert.deepStrictEqual(said, [event])
   const bodies = watchers.map(({ chunks }) => chunks.at(-1))

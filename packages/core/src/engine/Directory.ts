@@ -90,6 +90,15 @@ const operations = {
       return []
     }
   }),
+  /** Has the host end a session, whose holds so pass on; replies with 1, or with 0 if there is none. */
+  endSession: change({
+    parameters: [count],
+    decide: (state, [session]) => state.sessions.has(session) ? ready : answer(0),
+    apply: (state, [session], { client }) => {
+      state.outputs.push({ _tag: "Ended", session, reason: `${client.name} (pid ${client.pid}) ended this session` })
+      return [1] as const
+    }
+  }),
   /** Sessions, objects, waiters and holders. */
   counts: read([], (state) => {
     const { holders, objects, sessions, waiters } = Inspection.counts(state)

@@ -74,6 +74,8 @@ export type Output =
     readonly event: WatchEvent
     readonly parts: Reply
   }
+  /** The host is to end this session: somebody has asked for it. Its client may be frozen. */
+  | { readonly _tag: "Ended"; readonly session: SessionId; readonly reason: string }
   /** A hold of this session was revoked. */
   | { readonly _tag: "Revoked"; readonly session: SessionId; readonly grant: GrantId }
 

@@ -54,8 +54,14 @@ export type FromClient = Exclude<Input, { readonly _tag: "Open" | "Time" | "Cong
 /** The outputs that may be large. */
 export type Bearer = Extract<Output, { readonly _tag: "Reply" | "Event" }>
 
+/** The outputs that are messages. */
+export type Told = Exclude<Output, { readonly _tag: "Ended" }>
+
 /** The messages of a server to one session. */
-export type FromServer = Output | { readonly _tag: "Closing"; readonly reason: string }
+export type FromServer = Told | {
+  readonly _tag: "Closing"
+  readonly reason: string
+}
 
 // ---------------------------------------------------------------------------------------------------------------
 // arguments

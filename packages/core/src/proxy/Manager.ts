@@ -77,6 +77,12 @@ export class Manager extends Context.Service<Manager, {
    * until then; others go by themselves when nobody uses them.
    */
   readonly remove: (object: Remote.Shared) => Effect.Effect<void, ManagerError>
+  /**
+   * Ends the session of another process, by the id that `sessions` and `holders` show, and returns whether there was one.
+   * For a process that is frozen and holds what others wait for: its holds and deliveries pass on at once, as if it had
+   * died, and whatever it does later fails with `ManagerError`.
+   */
+  readonly endSession: (session: number) => Effect.Effect<boolean, ManagerError>
   /** The session that carries every call of this process. @internal */
   readonly connection: Connection
   /** Where other processes can reach this manager; absent: nowhere. */

@@ -23,7 +23,8 @@ import {
   type FromServer,
   readFromClient,
   ServerWriter,
-  type SharedArguments
+  type SharedArguments,
+  type Told
 } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 
@@ -62,7 +63,7 @@ export class SessionShell {
   /** The number of requests among them. */
   #requests = 0
   /** Outputs that are not written, because the client does not read; from `#written` on. */
-  #outbox: Array<Output | undefined> = []
+  #outbox: Array<Told | undefined> = []
   #written = 0
   /** The number of cancels that were answered among them. */
   #cancels = 0
@@ -125,6 +126,7 @@ export class SessionShell {
 
   /** Adds an output to the frame of this turn, or to those that wait until the client has read. */
   tell(output: Output): void {
+    if (output._tag === "Ended") return this.#expel(output.reason)
     if (this.#outbox.length === 0 && this.#hasRoom()) return this.#write(output)
     this.#outbox.push(output)
     if (this.#outbox.length === 1) this.#congestion(true)
@@ -151,7 +153,7 @@ export class SessionShell {
     this.#engine.step({ _tag: "Congestion", session: this.#session, isCongested })
   }
 
-  #write(output: Output): void {
+  #write(output: Told): void {
     if (output._tag === "Parked") this.#parked++
     else this.#isAwaited = true
     const length = lengthOf(output)
@@ -250,7 +252,7 @@ export class SessionShell {
     return input
   }
 
-  #tooLarge(output: Output): void {
+  #tooLarge(output: Told): void {
     const { frameBytesMax } = this.#limits
     if (output._tag === "Reply") {
       // The client cannot be told of the grant or the subscription, so it must not have it.
@@ -279,7 +281,7 @@ export class SessionShell {
 }
 
 /** The arguments of a message that may be large. */
-const argumentsOf = (output: Output): Reply =>
+const argumentsOf = (output: Told): Reply =>
   output._tag === "Event" ?
     output.parts :
     output._tag === "Reply" && output.outcome._tag === "Success"
@@ -289,7 +291,7 @@ const argumentsOf = (output: Output): Reply =>
 const none: Reply = []
 
 /** Characters and bytes of the arguments of an output, without what stands around them: it has at least so many bytes. */
-const lengthOf = (output: Output): number => {
+const lengthOf = (output: Told): number => {
   let length = 0
   for (const part of argumentsOf(output)) {
     if (typeof part === "string") length += part.length
