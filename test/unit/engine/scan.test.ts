@@ -1,4 +1,5 @@
 /** Scans on the engine: one instant, whole groups, references counted, nothing left (S-11, S-23). */
+import * as References from "#core/engine/References.ts"
 import { type Argument, certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
@@ -54,7 +55,11 @@ describe("a scan", () => {
   it("answers any number of parts to who asks for so many", () => {
     const { harness, main, object } = setUp()
     const { parts } = harness.object(object).state
-    for (let n = 0; n < 200_000; n++) parts.push("key", value(n))
+    for (let n = 0; n < 200_000; n++) {
+      const part = value(n)
+      References.retain(harness.engine.state, part)
+      parts.push("key", part)
+    }
     assert.strictEqual(main.get(object, "scan", [Number.MAX_SAFE_INTEGER]).length, 400_001)
   })
 
