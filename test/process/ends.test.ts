@@ -2,7 +2,7 @@
 import { Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
+import { Console, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
 import { existsSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { Gate, Log } from "./fixtures/tasks.ts"
@@ -178,6 +178,35 @@ describe("a manager", () => {
         assert.match(message, issue)
       }
     }))
+
+  it.live("whose process cannot start says why (R-41)", () =>
+    Effect.gen(function*() {
+      const journal = `/nonexistent-${process.pid}/journal`
+      const { message } = yield* Effect.flip(Effect.provide(Effect.void, NodeManager.layerWith({ journal })))
+      assert.match(
+        message,
+        /ended with code 1 while starting: Error: cannot write the journal .*: ENOENT: no such file/
+      )
+    }))
+
+  it.live.skipIf(!existsSync("/dev/full"))(
+    "whose journal's disk is full stops, and its output says why (R-41)",
+    () =>
+      Effect.gen(function*() {
+        const output: Array<string> = []
+        const console = { ...globalThis.console, error: (line: string) => output.push(line) }
+        const error = yield* Effect.flip(Effect.scoped(Effect.provide(
+          Log,
+          Layer.provide(Log.layer, NodeManager.layerWith({ journal: "/dev/full" }))
+        ))).pipe(Effect.provideService(Console.Console, console))
+        assert.strictEqual(error._tag, "ManagerError")
+        yield* waitUntil("its output is read", () => output.length > 0)
+        assert.match(
+          output.join("\n"),
+          /\[manager\] Error: cannot write the journal \/dev\/full: ENOSPC: no space left/
+        )
+      })
+  )
 
   it.live("finds a folder for its socket when the temporary folder is unusable (R-20)", () =>
     Effect.gen(function*() {

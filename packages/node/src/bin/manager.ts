@@ -11,11 +11,13 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as NodeFs from "node:fs"
 import * as NodePath from "node:path"
 import * as Endpoint from "../endpoint.ts"
 import * as Instructions from "../instructions.ts"
+import { reasonOf } from "../reason.ts"
 import * as Signals from "../signals.ts"
 
 /** Waits until the owner has ended the lifeline, or has itself ended. */
@@ -23,14 +25,26 @@ const lifelineEnded = Effect.callback<void>((resume) => {
   process.stdin.once("close", () => resume(Effect.void)).once("error", () => resume(Effect.void)).resume()
 })
 
-/** A journal that appends one line for every index to a file, each written before the next input is read (S-31). */
-const openJournal = (path: string) =>
-  Effect.map(
-    Effect.acquireRelease(Effect.sync(() => NodeFs.openSync(path, "a")), (file) =>
-      Effect.sync(() => NodeFs.closeSync(file))),
-    (file): Manager.ManagerOptions["journal"] => (entry) =>
-      NodeFs.writeSync(file, `${Manager.toJournalLine(entry)}\n`)
+/**
+ * A journal that appends one line for every index to a file, each written before the next input is read (S-31). Without
+ * its journal the manager stops.
+ */
+const openJournal = (path: string) => {
+  const attempt = <A>(action: () => A): A =>
+    Result.getOrThrowWith(
+      Result.try(action),
+      (error) => new Error(`cannot write the journal ${path}: ${reasonOf(error)}`)
+    )
+  return Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => attempt(() => NodeFs.openSync(path, "a"))),
+      (file) => Effect.sync(() => NodeFs.closeSync(file))
+    ),
+    (file): Manager.ManagerOptions["journal"] => (entry) => {
+      attempt(() => NodeFs.writeSync(file, `${Manager.toJournalLine(entry)}\n`))
+    }
   )
+}
 
 const main = Effect.gen(function*() {
   const { endpoint, journal: journalPath, limits } = Instructions.receive<Instructions.ManagerInstructions>()
