@@ -6,13 +6,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as Tasks from "./fixtures/tasks.ts"
 import { fixture, startWith } from "./harness.ts"
 
 const fixtures = new URL("./fixtures/", import.meta.url)
 
 describe("a worker of a program that has changed its folder", () => {
-  const near = `./${relative(process.cwd(), new URL("loaded.mjs", fixtures).pathname)}`
+  const near = `./${relative(process.cwd(), fileURLToPath(new URL("./fixtures/loaded.mjs", import.meta.url)))}`
   for (
     const options of [
       { execArgv: ["--import", near] },
