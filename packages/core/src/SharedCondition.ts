@@ -163,11 +163,15 @@ const takeBack = (
     taking.interruptUnsafe()
   })
 
-/** Renews the hold with a new token. If its body has ended, the lock is released instead. */
+/**
+ * Renews the hold with a new token. If its body has ended, the lock is released instead, and a notification goes to the
+ * next waiter (S-15).
+ */
 const renewed =
   (remote: ConditionRemote, held: Held<unknown>) =>
   ([token, abandoned]: readonly [token: number, abandoned: number]): Exit.Exit<Hold, NotHeld> => {
     if (held.renew(token)) return Exit.succeed(holdOf(remote, token, abandoned))
+    remote.tell("decline", [token])
     remote.tell("release", [token])
     return Exit.fail(new NotHeld({ condition: remote.target.description, operation: "wait" }))
   }

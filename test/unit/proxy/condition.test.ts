@@ -196,4 +196,17 @@ describe("a wait", () => {
       yield* settled
       assert.strictEqual(holders(), 0)
     }))
+
+  it.live("that outlives its withLock leaves its notification to the next waiter", () =>
+    Effect.gen(function*() {
+      const { condition, others, untilWaiting } = yield* setUp()
+      const escaped = yield* condition.withLock(
+        Effect.tap(Effect.forkDetach(Effect.flip(condition.wait)), () => untilWaiting(1))
+      )
+      const next = yield* Effect.forkChild(others.withLock(others.wait))
+      yield* untilWaiting(2)
+      yield* condition.withLock(condition.notify(1))
+      yield* Fiber.join(next)
+      assert.strictEqual((yield* Fiber.join(escaped))._tag, "NotHeld")
+    }))
 })
