@@ -153,7 +153,9 @@ describe("simulate", () => {
           Effect.flatMap(Jobs, (jobs) =>
             Effect.forever(one(jobs)).pipe(Effect.catchTag("QueueClosed", () => Effect.void)))
         )
-      const finish = (job: number) => Effect.flatMap(Done, (done) => done.set(job, true))
+      // Simulated time, in which a kill is likely.
+      const finish = (job: number) =>
+        Effect.andThen(Effect.sleep("20 millis"), Effect.flatMap(Done, (done) => done.set(job, true)))
       const given = tasks((jobs) => jobs.process(finish))
       const { faults } = yield* simulate(program, { tasks: given, seeds: 60, faults: ["kill"] })
       assert.isAbove(faults.kill, 0)

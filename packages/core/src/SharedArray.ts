@@ -9,6 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { array, ElementType } from "./engine/kinds/array.ts"
 import { cell } from "./engine/Value.ts"
@@ -103,7 +104,7 @@ type ArrayRemote = Remote<typeof array>
 
 const facade = <T extends ElementType>(type: T): Shared.Facade<SharedArray<T>, typeof array, T> => ({
   kind,
-  values: { fingerprint: type, codecs: Effect.succeed(type) },
+  values: { schemas: [Schema.Literal(type)], codecs: Effect.succeed(type) },
   proxy
 })
 

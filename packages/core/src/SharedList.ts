@@ -162,7 +162,7 @@ const facade = <S extends Schema.Top>(
   item: S
 ): Shared.Facade<ListOf<S> & Shared.Shared, typeof list, Codec<S>, Services<S>> => ({
   kind,
-  values: { fingerprint: ValueCodec.fingerprint(item), codecs: ValueCodec.make(item) },
+  values: { schemas: [item], codecs: ValueCodec.make(item) },
   // Every list has `sort`; the type `ListOf` shows it where the items have an order.
   proxy: (remote, codec) => proxy<S["Type"]>(remote, codec) as unknown as ListOf<S> & Shared.Shared
 })

@@ -177,7 +177,7 @@ const facade = <K extends Schema.Top, V extends Schema.Top>(
 ): Shared.Facade<MapOf<K, V>, typeof map, Codecs<K["Type"], V["Type"]>, Services<K, V>> => ({
   kind,
   values: {
-    fingerprint: `${ValueCodec.fingerprint(key)} → ${ValueCodec.fingerprint(value)}`,
+    schemas: [key, value],
     codecs: Effect.all({ key: ValueCodec.makeText(key), value: ValueCodec.make(value) })
   },
   // `proxy` gives every map arithmetic; the type MapOf shows it where the values' schema is a number.

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { format } from "effect/Formatter"
 import type * as Predicate from "effect/Predicate"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { namespace } from "./engine/kinds/record.ts"
@@ -76,7 +76,7 @@ const facade = <F extends Fields>(
   return {
     kind,
     values: {
-      fingerprint: names.map((name) => `${name}: ${ValueCodec.fingerprint(fields[name]!)}`).join(", "),
+      schemas: [Schema.Struct(fields)],
       // The services of a mapped type's members are those of their union; TypeScript cannot derive that.
       codecs: Effect.all(
         Object.fromEntries(names.map((name) => [name, ValueCodec.make(fields[name]!)]))

@@ -158,7 +158,7 @@ const facade = <S extends Schema.Top>(
   value: S
 ): Shared.Facade<OpenNamespaceOf<S>, typeof openNamespace, Codec<S>, Services<S>> => ({
   kind,
-  values: { fingerprint: ValueCodec.fingerprint(value), codecs: ValueCodec.make(value) },
+  values: { schemas: [value], codecs: ValueCodec.make(value) },
   // `proxy` gives every field arithmetic; the type OpenNamespaceOf shows it where the schema is a number.
   proxy: (remote, codec) => proxy(remote, codec) as unknown as OpenNamespaceOf<S>
 })

@@ -198,7 +198,7 @@ const facade = <S extends Schema.Top>(
   item: S
 ): Shared.Facade<SharedQueue<S["Type"]>, typeof queue, ValueCodec.ValueCodec<S["Type"]>, Services<S>> => ({
   kind,
-  values: { fingerprint: ValueCodec.fingerprint(item), codecs: ValueCodec.make(item) },
+  values: { schemas: [item], codecs: ValueCodec.make(item) },
   proxy
 })
 

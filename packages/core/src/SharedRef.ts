@@ -40,7 +40,7 @@ type Codec<S extends Schema.Top> = ValueCodec.ValueCodec<S["Type"]>
 
 const facade = <S extends Schema.Top>(schema: S): Shared.Facade<RefOf<S>, typeof ref, Codec<S>, Services<S>> => ({
   kind,
-  values: { fingerprint: ValueCodec.fingerprint(schema), codecs: ValueCodec.make(schema) },
+  values: { schemas: [schema], codecs: ValueCodec.make(schema) },
   // `make` gives every field arithmetic; the type RefOf shows it where the schema is a number.
   proxy: (remote, codec) => ({ ...Field.make(remote, field, codec), [Shared.TypeId]: remote }) as unknown as RefOf<S>
 })

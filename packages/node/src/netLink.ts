@@ -5,7 +5,6 @@
  */
 import { Link } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 
@@ -45,12 +44,8 @@ const make = (socket: Net.Socket, listen: Listen): Effect.Effect<Link.Link, neve
           Effect.callback((resume) => {
             if (socket.destroyed) return resume(closed())
             drained = onDrain
-            const onData = (chunk: Uint8Array) => {
-              const handed = Result.try(() => onBytes(chunk))
-              if (Result.isFailure(handed)) resume(Effect.die(handed.failure))
-            }
             const onClose = () => resume(closed())
-            const stop = listen(onData)
+            const stop = listen(onBytes)
             // Sockets come paused, so that no byte is read before there is a listener.
             socket.once("close", onClose).resume()
             return Effect.sync(() => {

@@ -2,6 +2,7 @@
 import * as Codecs from "#core/pool/Codecs.ts"
 import { Dispatcher } from "#core/pool/Dispatcher.ts"
 import { MessageWriter, type Outcome, readFromDispatcher } from "#core/pool/Message.ts"
+import { PoolStopped } from "#core/pool/PoolError.ts"
 import { PoolStats } from "#core/pool/PoolStats.ts"
 import { WorkerProcess } from "#core/pool/WorkerProcess.ts"
 import { Reader } from "#core/protocol/Bytes.ts"
@@ -9,7 +10,7 @@ import { FrameSplitter } from "#core/protocol/Frame.ts"
 import type { Link } from "#core/transport/Link.ts"
 import { Manager, Task } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Scheduler, Schema } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer, Logger, Scheduler, Schema } from "effect"
 
 const Echo = Task.make("Echo", { payload: Schema.Int, success: Schema.Int })
 
@@ -61,7 +62,11 @@ const addWorker = (dispatcher: Dispatcher) => {
     })
   const die = () => dispatcher.ended(worker, { code: null, signal: "SIGKILL", lastLines: [] })
   report((writer) => writer.ready())
-  return { runs, finish, die }
+  return { runs, finish, die, worker }
+}
+
+const bug = (): never => {
+  throw new Error("a bug")
 }
 
 describe("a dispatcher", () => {
@@ -102,4 +107,35 @@ describe("a dispatcher", () => {
       const exit = yield* Fiber.await(call)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
     }).pipe(Effect.provide(Manager.layerMemory)))
+
+  for (const where of ["sending to a worker", "reading from a worker"]) {
+    it.live(`that has a defect in ${where} tells every call and the log of it, once, and takes no more calls`, () => {
+      const logged: Array<string> = []
+      const log = Logger.layer([Logger.make(({ cause, message }) => logged.push(`${message} ${Cause.pretty(cause)}`))])
+      return Effect.gen(function*() {
+        const { dispatcher, echo } = yield* makeDispatcher
+        const { finish, worker } = addWorker(dispatcher)
+        const calls = yield* Effect.forEach(
+          [10, 20],
+          (n) => Effect.forkChild(Effect.flip(echo(n)), { startImmediately: true })
+        )
+        worker.writer.withdraw = worker.writer.run = worker.writer.take = bug
+        if (where === "sending to a worker") dispatcher.turnEnded()
+        // The next job is written, when this one has ended.
+        else finish(1, "Values", "[10]")
+        const late = yield* Effect.flip(echo(30))
+        const errors = [
+          ...yield* Effect.forEach(calls.slice(where === "sending to a worker" ? 0 : 1), Fiber.join),
+          late
+        ]
+        for (const error of errors) {
+          assert.instanceOf(error, PoolStopped)
+          assert.include((error as PoolStopped).message, "a defect of this pool has ended it (Error: a bug)")
+        }
+        yield* Effect.yieldNow
+        assert.strictEqual(logged.length, 1)
+        assert.include(logged[0]!, "dispatcher.test.ts")
+      }).pipe(Effect.provide(Layer.merge(Manager.layerMemory, log)))
+    })
+  }
 })

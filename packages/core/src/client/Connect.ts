@@ -1,11 +1,11 @@
 /**
  * Making a connection: the client's side of the handshake (`protocol/Handshake.ts`).
  */
+import * as Cause from "effect/Cause"
 import type * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type { Client } from "../engine/Operation.ts"
@@ -64,12 +64,13 @@ export const connect = (
     const listening = yield* Deferred.make<void>()
     const onReady = () => Deferred.doneUnsafe(listening, Effect.void)
     yield* frames.handOver(verdict.limits.frameBytesMax, connection, onReady).pipe(
-      Effect.onExit((exit) =>
+      Effect.catchCause((cause) =>
         Effect.sync(() => {
-          if (Exit.isFailure(exit)) connection.end(`the connection to the manager at ${address} was lost`)
+          const defect = cause.reasons.find(Cause.isDieReason)
+          if (defect !== undefined) connection.fail(defect.defect)
+          else connection.end(`the connection to the manager at ${address} was lost`)
         })
       ),
-      Effect.ignore,
       Effect.forkScoped
     )
     // Replies may come as soon as a call is made.

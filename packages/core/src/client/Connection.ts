@@ -16,18 +16,19 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
 import type { OperationTable, Outcome } from "../engine/Inputs.ts"
 import type { GrantId, Reply } from "../engine/Operation.ts"
 import { SequenceMap } from "../engine/SequenceMap.ts"
 import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
-import { ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
+import { type ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 import { Call, type Complete } from "./Call.ts"
-import { failure } from "./Failure.ts"
+import { failure, lost } from "./Failure.ts"
 import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Joint, type JointSender, membership, refuse } from "./Joint.ts"
@@ -80,7 +81,7 @@ export class Connection {
   readonly holds = new Holds()
   readonly #watches = new Watches({
     subscribe: (target) => {
-      if (this.#ended !== undefined) return this.#lost(target, "changes", NotExecuted, this.#ended)
+      if (this.#ended !== undefined) return lost(target, "changes", NotExecuted, this.#ended)
       const sequence = ++this.#sequence
       this.#writer.watch(sequence, target.id, this.agreement.limits.watchCredit)
       this.#written()
@@ -105,6 +106,8 @@ export class Connection {
   #inFlight = 0
   #flushScheduled = false
   #reading = false
+  /** The call whose reply is being read. */
+  #answering: Call | undefined = undefined
   #ended: string | undefined
 
   constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
@@ -217,7 +220,7 @@ export class Connection {
   /** Whether a call has begun; one that has not has failed. */
   #begin(call: Call, args: ReadonlyArray<Argument>): boolean {
     if (this.#ended !== undefined) {
-      call.fail(this.#lost(call.target, call.operation.name, NotExecuted, this.#ended))
+      call.fail(lost(call.target, call.operation.name, NotExecuted, this.#ended))
       return false
     }
     const isFull = this.#waiting.size > 0 || this.#inFlight >= this.agreement.limits.inFlightMax
@@ -358,7 +361,9 @@ export class Connection {
       this.#calls.delete(sequence)
       if (call.operation.access !== "read") this.#acknowledge(sequence)
     }
+    this.#answering = call
     call.answer(outcome, index)
+    this.#answering = undefined
   }
 
   #hearCancelled(sequence: number, stands: boolean): void {
@@ -417,6 +422,19 @@ export class Connection {
     this.end("the scope of this manager was closed")
   }
 
+  /** Ends it because of a defect of its own: it is logged once, and every call is told of it. */
+  fail(defect: unknown): void {
+    if (this.#ended !== undefined) return
+    const why = `a defect of this client has ended its session (${defect})`
+    Effect.runForkWith(this.#context)(
+      Effect.logError(`${why}: its locks and other holds are released, and its calls fail`, Cause.die(defect))
+    )
+    // What was being written may be cut off: the manager then ends the session for that.
+    Result.try(() => this.#sayGoodbye())
+    this.#answering?.resume(Exit.die(defect))
+    this.end(`${why}; the log has its stack`)
+  }
+
   /** Fails every pending call, watch and hold, and from now on every call (S-7). */
   end(why: string): void {
     if (this.#ended !== undefined) return
@@ -428,19 +446,10 @@ export class Connection {
     this.holds.tripAll()
     for (const call of calls) {
       if (call.state === "Cancelling") call.onSettled?.()
-      else call.fail(this.#lost(call.target, call.operation.name, OutcomeUnknown, why))
+      else call.fail(lost(call.target, call.operation.name, OutcomeUnknown, why))
     }
-    for (const call of waiting) call.fail(this.#lost(call.target, call.operation.name, NotExecuted, why))
-    this.#watches.failAll((target) => this.#lost(target, "changes", NotExecuted, why))
-  }
-
-  #lost(
-    target: Target,
-    operation: string,
-    Reason: typeof NotExecuted | typeof OutcomeUnknown,
-    why: string
-  ): ManagerError {
-    return new ManagerError({ reason: new Reason({ object: target.description, operation, why }) })
+    for (const call of waiting) call.fail(lost(call.target, call.operation.name, NotExecuted, why))
+    this.#watches.failAll((target) => lost(target, "changes", NotExecuted, why))
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -454,7 +463,8 @@ export class Connection {
     this.#flushScheduled = true
     this.#dispatcher.scheduleTask(() => {
       this.#flushScheduled = false
-      this.#flush()
+      const flushed = Result.try(this.#flush)
+      if (Result.isFailure(flushed)) this.fail(flushed.failure)
     }, 0)
   }
 
@@ -466,7 +476,7 @@ export class Connection {
   }
 
   /** Sends what was written, and calls that had no room in the window. */
-  #flush(): void {
+  readonly #flush = (): void => {
     if (this.#ended !== undefined) return
     for (const [call, args] of this.#waiting) {
       if (this.#inFlight >= this.agreement.limits.inFlightMax) break

@@ -1,5 +1,5 @@
 /**
- * From the engine's refusals to errors a program can catch.
+ * Errors of calls that a program can catch: from the engine's refusals, and from the end of a connection.
  */
 import type { Outcome } from "../engine/Inputs.ts"
 import {
@@ -7,9 +7,19 @@ import {
   LimitExceeded,
   ManagerError,
   type ManagerErrorReason,
+  type NotExecuted,
   ObjectDeleted,
-  ObjectNotFound
+  ObjectNotFound,
+  type OutcomeUnknown
 } from "../ManagerError.ts"
+
+/** The error of a call whose connection has ended. */
+export const lost = (
+  target: { readonly description: string },
+  operation: string,
+  Reason: typeof NotExecuted | typeof OutcomeUnknown,
+  why: string
+): ManagerError => new ManagerError({ reason: new Reason({ object: target.description, operation, why }) })
 
 /** The refusals that any operation of any kind can meet. */
 export const failure = (

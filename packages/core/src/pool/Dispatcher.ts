@@ -9,6 +9,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import { type Cell, cell, type ObjectId } from "../engine/Value.ts"
@@ -56,6 +57,8 @@ export class Dispatcher {
   #lastJob: JobId = 0
   #lastWorker: WorkerId = 0
   #isCarryingOut = false
+  /** A step has thrown: the state can no longer be trusted. */
+  #isBroken = false
   #isFlushScheduled = false
   #stopped: string | undefined
 
@@ -151,6 +154,28 @@ export class Dispatcher {
     return new PoolStopped({ pool: this.#options.name, task, why: this.#stopped ?? "", started })
   }
 
+  /**
+   * Stops because of a defect of its own: it is logged once, and every call fails. `event` is the one that was being
+   * worked on.
+   */
+  fail(defect: unknown, event?: Event<Call>): void {
+    if (this.#isBroken) return
+    this.#isBroken = true
+    this.#stopped = `a defect of this pool has ended it (${defect}); the log has its stack`
+    this.#fork(Effect.logError(`a defect of the pool ${this.#options.name}: all its calls fail`, Cause.die(defect)))
+    const { commands, state: { queue, workers } } = this.#scheduler
+    const jobs = new Set<Job<Call>>()
+    if (event !== undefined && "job" in event) jobs.add(event.job)
+    for (const { job } of commands) jobs.add(job)
+    for (const list of [queue, ...Array.from(workers.values(), ({ jobs }) => jobs)]) {
+      for (let job = list.head; job !== undefined; job = job.next) jobs.add(job)
+    }
+    for (const { call, started, task } of jobs) {
+      call.grace?.interruptUnsafe()
+      if (!call.isEnded) call.end(Exit.fail(this.#poolStopped(task, started)))
+    }
+  }
+
   /** Takes no more calls. Those that no worker has end now, the others with their workers. */
   stop(why: string): void {
     if (this.#stopped !== undefined) return
@@ -228,6 +253,12 @@ export class Dispatcher {
    * that step follow those before them, so that a worker gets its jobs in the order in which they were decided (P5).
    */
   #step(event: Event<Call>): void {
+    if (this.#isBroken) return
+    const stepped = Result.try(() => this.#decide(event))
+    if (Result.isFailure(stepped)) this.fail(stepped.failure, event)
+  }
+
+  #decide(event: Event<Call>): void {
     const { commands } = this.#scheduler
     this.#scheduler.step(event, Number(this.#options.clock.monotonicTimeNanosUnsafe()) / 1e6)
     if (this.#isCarryingOut || commands.length === 0) return
@@ -348,9 +379,12 @@ export class Dispatcher {
 
   /** Sends the messages that were written in this turn, and publishes the progress. */
   turnEnded(): void {
-    for (const { link, writer } of this.#written) if (!writer.isEmpty) link.send(writer.take())
-    this.#written.clear()
-    this.#options.stats.publishProgress()
+    const sent = Result.try(() => {
+      for (const { link, writer } of this.#written) if (!writer.isEmpty) link.send(writer.take())
+      this.#written.clear()
+      this.#options.stats.publishProgress()
+    })
+    if (Result.isFailure(sent)) this.fail(sent.failure)
   }
 }
 

@@ -152,7 +152,7 @@ const runWorker = Effect.fnUntraced(function*(
         Deferred.doneUnsafe(ready, Exit.void)
       })
       // Detached: messages are read until the process has ended, also while the pool ends it.
-      const reading = yield* Effect.forkDetach(Effect.ignore(read(dispatcher, worker)))
+      const reading = yield* Effect.forkDetach(read(dispatcher, worker))
       const killUseless = yield* Effect.forkDetach(Effect.andThen(
         Effect.raceFirst(
           // Not ready in time.
@@ -199,7 +199,7 @@ const runWorker = Effect.fnUntraced(function*(
   )
 })
 
-/** Reads the messages of a worker until its link ends. */
+/** Reads the messages of a worker until its link ends. A defect of the reading ends the pool. */
 const read = (dispatcher: Dispatcher, worker: WorkerProcess) =>
   Frames.make(worker.link, frameBytesMax).pipe(
     Effect.flatMap((frames) =>
@@ -208,5 +208,7 @@ const read = (dispatcher: Dispatcher, worker: WorkerProcess) =>
         onTurnEnd: () => dispatcher.turnEnded()
       })
     ),
-    Effect.scoped
+    Effect.scoped,
+    Effect.ignore,
+    Effect.catchDefect((defect) => Effect.sync(() => dispatcher.fail(defect)))
   )

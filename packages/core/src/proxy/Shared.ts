@@ -18,6 +18,7 @@ import type { Connection } from "../client/Connection.ts"
 import type { OptionParameters, OptionsOf } from "../engine/Parameter.ts"
 import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
+import { fingerprint } from "./fingerprint.ts"
 import { Manager } from "./Manager.ts"
 import * as Remote from "./Remote.ts"
 import { HandleCollector } from "./ValueCodec.ts"
@@ -29,8 +30,7 @@ export interface Facade<A extends Remote.Shared, K extends Named, C = void, R = 
   readonly kind: K["name"]
   /** The schemas of its values; absent: it has none. */
   readonly values?: {
-    /** Their canonical form (S-26). */
-    readonly fingerprint: string
+    readonly schemas: ReadonlyArray<Schema.Top>
     /** Compiled. */
     readonly codecs: Effect.Effect<C, never, R>
   }
@@ -89,8 +89,9 @@ export const open = <A extends Remote.Shared, K extends Named, C, R>(
     return bind(facade, codecs, connection, id, name)
   })
 
+/** Not before it is needed: the schema of a handle may stand in the schemas of its own values. */
 const fingerprintOf = <A extends Remote.Shared, K extends Named, C, R>({ values }: Facade<A, K, C, R>): string =>
-  values?.fingerprint ?? ""
+  fingerprint(values?.schemas ?? [])
 
 const codecsOf = <A extends Remote.Shared, K extends Named, C, R>(
   { values }: Facade<A, K, C, R>
@@ -172,22 +173,36 @@ const foreign = "this handle belongs to another manager"
 /** The only space of a manager, for now (S-5). */
 const space = 0
 
+const isHandleWire = Schema.is(Schema.Struct({
+  manager: Schema.String,
+  space: Schema.Literal(space),
+  object: Schema.Int,
+  name: Schema.NullOr(Schema.String),
+  kind: Schema.String,
+  items: Schema.String
+}))
+
 /** The schema of the handles of a kind of object with these items. */
 export const handleSchema = <A extends Remote.Shared, K extends Named, C, R>(
   facade: Facade<A, K, C, R>
 ): HandleSchema<A, R> => {
-  const { kind } = facade
-  const fingerprint = fingerprintOf(facade)
-  const Wire = Schema.Struct({
-    manager: Schema.String,
-    space: Schema.Literal(space),
-    object: Schema.Int,
-    name: Schema.NullOr(Schema.String),
-    // Literals: they make the schema of a handle, and so its fingerprint, that of one kind and its items (S-26).
-    kind: Schema.Literal(kind),
-    items: Schema.Literal(fingerprint)
-  })
-  const Handle = Schema.declare<A>((u): u is A => isShared(kind)(u) && u[Remote.TypeId].fingerprint === fingerprint)
+  const { kind, values } = facade
+  // The schemas of the values are its parameters, so its fingerprint tells them (S-26). Their codecs are not run here.
+  const Wire = Schema.declareConstructor<HandleWire>()(
+    (values?.schemas ?? []) as ReadonlyArray<Schema.Codec<unknown>>,
+    () => (u, ast, options) =>
+      isHandleWire(u) && u.kind === kind && u.items === fingerprintOf(facade)
+        ? Effect.succeed(u)
+        : Effect.fail(new SchemaIssue.InvalidType(ast, u, options)),
+    {
+      expected: `a handle of a ${kind} of these values`,
+      representation: { id: kind, payload: null },
+      toCodecJson: () => undefined
+    }
+  )
+  const Handle = Schema.declare<A>((u): u is A =>
+    isShared(kind)(u) && u[Remote.TypeId].fingerprint === fingerprintOf(facade)
+  )
   return Wire.pipe(Schema.decodeTo(Handle, {
     decode: SchemaGetter.transformEffect((wire) =>
       Effect.gen(function*() {
@@ -214,7 +229,7 @@ export const handleSchema = <A extends Remote.Shared, K extends Named, C, R>(
           object: target.id,
           name: target.name ?? null,
           kind,
-          items: fingerprint
+          items: fingerprintOf(facade)
         })
       })
     )

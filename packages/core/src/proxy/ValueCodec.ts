@@ -14,7 +14,6 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import { bytesCell, type Cell, type ObjectId, type TextCell } from "../engine/Value.ts"
 
 /** Where a handle's schema leaves the id of what it encodes. */
@@ -126,36 +125,4 @@ const canonical = (json: unknown): unknown => {
     else sorted[key] = value
   }
   return sorted
-}
-
-/** How much of a schema's canonical form stands in an error message. */
-const readableLength = 240
-
-/**
- * The canonical form of a schema, texts stripped (S-26). A custom filter has no form that another process could
- * compare: it counts as an opaque one. Long forms are cut and end with a hash of the whole.
- */
-export const fingerprint = (schema: Schema.Top): string => {
-  const { references, representation } = SchemaRepresentation.toRepresentation(schema.ast)
-  const text = JSON.stringify(stripped([representation, Object.values(references)]))
-  return text.length <= readableLength ? text : `${text.slice(0, readableLength)}… #${hash(text)}`
-}
-
-const stripped = (node: unknown): unknown => {
-  if (Array.isArray(node)) return node.map(stripped)
-  if (typeof node === "bigint") return `${node}n`
-  if (typeof node !== "object" || node === null) return node
-  return Object.fromEntries(
-    Object.entries(node)
-      .filter(([key, value]) => key !== "annotations" && typeof value !== "function")
-      .sort(([a], [b]) => a < b ? -1 : 1)
-      .map(([key, value]) => [key, stripped(value)])
-  )
-}
-
-/** FNV-1a over the text's code units. */
-const hash = (text: string): string => {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return (hash >>> 0).toString(16).padStart(8, "0")
 }

@@ -1,11 +1,13 @@
 /**
  * The frames of a link: read one at a time during the handshake, then handed to a handler in the turn in which they
- * arrive.
+ * arrive. A handler that throws gets nothing more, and `handOver` dies with what it has thrown.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { FrameSplitter } from "../protocol/Frame.ts"
 import { type Link, LinkClosed } from "./Link.ts"
@@ -24,7 +26,7 @@ export interface FrameHandler {
 export interface Frames {
   /** The next frame. */
   readonly next: Effect.Effect<Uint8Array, LinkClosed>
-  /** Hands all further frames over until the link ends. `ready` is called as soon as the handler listens. */
+  /** Hands all further frames over until the link ends or the handler throws. `ready` is called once it listens. */
   readonly handOver: (bytesMax: number, handler: FrameHandler, ready?: () => void) => Effect.Effect<never, LinkClosed>
   /** Fails when the link has ended. */
   readonly ended: Effect.Effect<never, LinkClosed>
@@ -41,28 +43,36 @@ export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frame
       onFrame: (frame) => Queue.offerUnsafe(early, frame.slice()),
       onTurnEnd: () => {}
     }
-    const end = (reason: string) => {
-      const error = new LinkClosed({ reason })
-      Deferred.doneUnsafe(closed, Effect.fail(error))
-      Queue.failCauseUnsafe(early, Cause.fail(error))
+    const end = (cause: Cause.Cause<LinkClosed>) => {
+      Deferred.doneUnsafe(closed, Exit.failCause(cause))
+      Queue.failCauseUnsafe(early, cause)
+    }
+    const breakOff = (reason: string) => {
+      broken = true
+      end(Cause.fail(new LinkClosed({ reason })))
+    }
+    const guarded = (handle: () => void) => {
+      if (broken) return
+      const handled = Result.try(handle)
+      if (Result.isSuccess(handled)) return
+      broken = true
+      end(Cause.die(handled.failure))
     }
     const onFrame = (frame: Uint8Array) => {
-      if (!broken && !handler.onFrame(frame)) {
-        broken = true
-        end("the other side sent something that is not of this protocol")
-      }
+      if (!broken && !handler.onFrame(frame)) breakOff("the other side sent something that is not of this protocol")
     }
-    const onBytes = (bytes: Uint8Array) => {
-      if (broken) return
+    const receive = (bytes: Uint8Array) => {
       if (!splitter.push(bytes, onFrame)) {
-        broken = true
-        end(`the other side announced a frame of more than ${splitter.bytesMax} bytes`)
+        breakOff(`the other side announced a frame of more than ${splitter.bytesMax} bytes`)
       }
       handler.onTurnEnd()
     }
-    yield* link.read({ onBytes, onDrain: () => handler.onDrain?.() }).pipe(
-      Effect.catch((error) => Effect.sync(() => end(error.reason))),
-      Effect.catchCause((cause) => Deferred.failCause(closed, cause)),
+    const reader = {
+      onBytes: (bytes: Uint8Array) => guarded(() => receive(bytes)),
+      onDrain: () => guarded(() => handler.onDrain?.())
+    }
+    yield* link.read(reader).pipe(
+      Effect.catchCause((cause) => Effect.sync(() => end(cause))),
       Effect.forkScoped
     )
     return {
@@ -74,8 +84,10 @@ export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frame
           handler = next
           ready?.()
           return Effect.flatMap(Queue.clear(early), (frames) => {
-            frames.forEach(onFrame)
-            next.onTurnEnd()
+            guarded(() => {
+              frames.forEach(onFrame)
+              next.onTurnEnd()
+            })
             return Deferred.await(closed)
           })
         })
