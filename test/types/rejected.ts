@@ -104,3 +104,8 @@ export const impossible = SharedQueue.make({ item: Schema.Int }).pipe(
   // @ts-expect-error TS2345 '"QueueClosed"' is not assignable
   Effect.catchTag("QueueClosed", () => Effect.void)
 )
+
+// A value of any type is no number.
+declare const anything: SharedRef.RefOf<typeof Schema.Any>
+// @ts-expect-error TS2339 Property 'increment' does not exist
+export const incremented = anything.increment

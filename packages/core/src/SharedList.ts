@@ -17,6 +17,7 @@ import { type Argument, type Cell, cell, isEqual } from "./engine/Value.ts"
 import { InvalidRequest, ManagerError } from "./ManagerError.ts"
 import { IndexOutOfRange, theEnd, whenOutOfRange, whole } from "./proxy/bounds.ts"
 import { all, encoded } from "./proxy/exits.ts"
+import type { IsExactly } from "./proxy/Field.ts"
 import { first } from "./proxy/first.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { type Current, type Entry, modify } from "./proxy/modify.ts"
@@ -131,11 +132,6 @@ export interface OrderedList<in out A> extends SharedList<A> {
   /** Sorts the items in descending order, in one step. */
   readonly sortDescending: Effect.Effect<void, ManagerError>
 }
-
-/** Whether a schema's type and encoding are exactly this type. */
-type IsExactly<S extends Schema.Constraint, T> = [S["Type"], T, S["Encoded"], T] extends [T, S["Type"], T, S["Encoded"]]
-  ? true
-  : false
 
 /** The list of an item schema: an `OrderedList` if its type and encoding are exactly `number`, `bigint` or `string`. */
 export type ListOf<S extends Schema.Constraint> = true extends

@@ -95,10 +95,15 @@ export interface Arithmetic {
 /** A field whose schema is exactly a number, in type and on the wire. */
 export interface NumberField extends Field<number>, Arithmetic {}
 
+/** Whether a schema's type and encoding are exactly this type. `any` is not. */
+export type IsExactly<S extends Schema.Constraint, T> = IsAny<S["Type"] | S["Encoded"]> extends true ? false
+  : [S["Type"], T, S["Encoded"], T] extends [T, S["Type"], T, S["Encoded"]] ? true
+  : false
+
+type IsAny<A> = 0 extends 1 & A ? true : false
+
 /** One of two types: the first for a schema that is exactly a number, in type and on the wire (S-25). */
-export type IfNumber<S extends Schema.Constraint, Then, Else> = [S["Type"], number] extends [number, S["Type"]]
-  ? [S["Encoded"], number] extends [number, S["Encoded"]] ? Then : Else
-  : Else
+export type IfNumber<S extends Schema.Constraint, Then, Else> = IsExactly<S, number> extends true ? Then : Else
 
 /** The field of a schema: with arithmetic if it is a number's. */
 export type FieldOf<S extends Schema.Constraint> = IfNumber<S, NumberField, Field<S["Type"]>>

@@ -3,9 +3,10 @@
  *
  * A schema whose encoded side is `Schema.Uint8Array` makes bytes, every other one makes text.
  *
- * Codecs run in the turn in which they are called: a reply is decoded where its frame is read (S-9). A schema whose
- * codec is asynchronous is a defect of the program.
+ * Codecs run in the turn in which they are called: a reply is decoded where its frame is read (S-9). A codec that is
+ * asynchronous fails.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,6 +15,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { bytesCell, type Cell, type ObjectId, type TextCell } from "../engine/Value.ts"
 
 /** Where a handle's schema leaves the id of what it encodes. */
@@ -45,13 +47,13 @@ export const make = <S extends Schema.Top>(
 /** As `make`, of a codec whose cells are text, whatever the schema is. */
 export const makeText = <S extends Schema.Top>(
   schema: S
-): Effect.Effect<TextCodec<S["Type"]>, never, Services<S>> => compile<S, TextCell>(Schema.toCodecJson(schema), textForm)
+): Effect.Effect<TextCodec<S["Type"]>, never, Services<S>> => compile<S, TextCell>(jsonCodec(schema), textForm)
 
 /** How the encoded side of a schema is a cell. */
 interface Form<C extends Cell> {
   readonly write: (encoded: unknown, handles: ReadonlyArray<ObjectId>) => C
   readonly writeCanonical: (encoded: unknown, handles: ReadonlyArray<ObjectId>) => C
-  readonly read: (cell: Cell) => Result.Result<unknown, Schema.SchemaError>
+  readonly read: (cell: Cell) => Exit.Exit<unknown, Schema.SchemaError>
 }
 
 const noHandles: ReadonlyArray<ObjectId> = []
@@ -69,32 +71,89 @@ const compile = <S extends Schema.Top, C extends Cell>(
         // An effect that is an Exit is its own outcome.
         ? effect as Exit.Exit<A, E>
         : Effect.runSyncExitWith(Context.add(context, HandleCollector, collected))(effect)
-    const encodeBy = (write: Form<C>["write"]) => (value: S["Type"]) => {
-      const effect = encode(value)
-      const handles = Exit.isExit(effect) ? undefined : []
-      return Exit.map(run(effect, handles), (encoded) => write(encoded, handles ?? noHandles))
-    }
+    const encodeBy = (write: Form<C>["write"]) => (value: S["Type"]) =>
+      orIssue(() => {
+        const effect = encode(value)
+        const handles = Exit.isExit(effect) ? undefined : []
+        const exit = run(effect, handles)
+        return Exit.isSuccess(exit) ? Exit.succeed(write(exit.value, handles ?? noHandles)) : Exit.failCause(exit.cause)
+      }, true)
     return {
       encode: encodeBy(form.write),
       encodeCanonical: encodeBy(form.writeCanonical),
-      decode: (cell) => {
-        const encoded = form.read(cell)
-        return Result.isSuccess(encoded) ? run(decode(encoded.success)) : Exit.fail(encoded.failure)
-      }
+      decode: (cell) =>
+        orIssue(() => {
+          const encoded = form.read(cell)
+          return Exit.isSuccess(encoded) ? run(decode(encoded.value)) : Exit.failCause(encoded.cause)
+        }, false)
     }
   })
 
-const invalid = (message: string): Schema.SchemaError =>
-  new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))
+const invalid = (message: string): Exit.Exit<never, Schema.SchemaError> =>
+  Exit.fail(new Schema.SchemaError(new SchemaIssue.InvalidValue({ message })))
+
+/**
+ * Codecs and `JSON` recurse by the nesting of a value, so its overflow of the stack is an issue of the value, and so is a
+ * codec that is asynchronous. What a codec throws otherwise is an issue of the value that it was given to encode, and the
+ * program's defect when it decodes.
+ */
+const orIssue = <A>(
+  run: () => Exit.Exit<A, Schema.SchemaError>,
+  isEncoding: boolean
+): Exit.Exit<A, Schema.SchemaError> => {
+  const ran = Result.try(run)
+  const exit = Result.isSuccess(ran) ? ran.success : Exit.die(ran.failure)
+  if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return exit
+  const defect = Cause.squash(exit.cause)
+  if (defect instanceof RangeError) return invalid("it is nested too deeply")
+  if (Cause.isAsyncFiberError(defect)) return invalid("the codec of its schema is asynchronous")
+  return isEncoding ? invalid(`its schema has thrown ${defect}`) : exit
+}
 
 const textForm: Form<TextCell> = {
   write: (json, handles) => ({ text: JSON.stringify(json), handles }),
   writeCanonical: (json, handles) => ({ text: JSON.stringify(canonical(json)), handles }),
   // Another program may have stored text that this codec would not write.
-  read: ({ text }) =>
-    text === undefined
-      ? Result.fail(invalid("it is bytes, not text"))
-      : Result.try({ try: (): unknown => JSON.parse(text), catch: (error) => invalid(`it is no JSON (${error})`) })
+  read: ({ text }) => {
+    if (text === undefined) return invalid("it is bytes, not text")
+    const parsed = Result.try((): unknown => JSON.parse(text))
+    return Result.isSuccess(parsed) ? Exit.succeed(parsed.success) : invalid(`it is no JSON (${parsed.failure})`)
+  }
+}
+
+/**
+ * The codec of a schema whose encoded side is JSON. Effect's own codec leaves `Schema.Any` as it is: then the whole is
+ * checked, as `JSON.stringify` drops or changes without a word what is no JSON.
+ */
+const jsonCodec = <S extends Schema.Top>(
+  schema: S
+): Schema.Codec<S["Type"], unknown, S["DecodingServices"], S["EncodingServices"]> => {
+  const codec = Schema.toCodecJson(schema)
+  return hasAny(codec.ast) ? codec.pipe(Schema.encodeTo(Schema.Json, SchemaTransformation.passthrough())) : codec
+}
+
+const hasAny = (ast: SchemaAST.AST): boolean => {
+  const parts = new Set([SchemaAST.toEncoded(ast)])
+  // A set's iteration also comes to what is added meanwhile.
+  for (const part of parts) for (const inner of partsOf(part)) parts.add(inner)
+  return [...parts].some(({ _tag }) => _tag === "Any")
+}
+
+const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  switch (ast._tag) {
+    case "Declaration":
+      return ast.typeParameters
+    case "Arrays":
+      return [...ast.elements, ...ast.rest]
+    case "Objects":
+      return [...ast.propertySignatures, ...ast.indexSignatures].map(({ type }) => type)
+    case "Union":
+      return ast.types
+    case "Suspend":
+      return [ast.thunk()]
+    default:
+      return []
+  }
 }
 
 /** Bytes are copied: the program may write to them before they are sent. */
@@ -103,7 +162,7 @@ const writeBytes = (bytes: unknown): Cell => bytesCell(new Uint8Array(bytes as U
 const bytesForm: Form<Cell> = {
   write: writeBytes,
   writeCanonical: writeBytes,
-  read: ({ bytes }) => bytes === undefined ? Result.fail(invalid("it is text, not bytes")) : Result.succeed(bytes)
+  read: ({ bytes }) => bytes === undefined ? invalid("it is text, not bytes") : Exit.succeed(bytes)
 }
 
 /** Whether the encoded side of a schema is `Schema.Uint8Array`, with whatever checks and annotations. */
