@@ -19,7 +19,7 @@ import { kinds } from "./engine/kinds/index.ts"
 import type { Client } from "./engine/Operation.ts"
 import { bytesToJson } from "./engine/Value.ts"
 import * as Limits from "./Limits.ts"
-import { ForeignHandle, ManagerError } from "./ManagerError.ts"
+import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
 import * as inspection from "./proxy/inspection.ts"
 import { type Endpoint, Manager } from "./proxy/Manager.ts"
@@ -94,8 +94,22 @@ export const orRandomKey = (
  */
 export const makeServer = (
   options: ManagerOptions & { readonly key: ManagerKey }
-): Effect.Effect<Server.Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
-  Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
+): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.suspend(() => {
+    const issue = issueOf(options)
+    return issue === undefined
+      ? Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
+      : Effect.fail(new ManagerError({ reason: new StartFailed({ address: "this process", issue }) }))
+  })
+
+/** Why there can be no manager with these options, or no connection to one; undefined: there can. */
+const issueOf = ({ key, limits = {} }: Pick<ManagerOptions, "limits"> & { readonly key: ManagerKey }) => {
+  if (Redacted.value(key) === "") return "its key is empty"
+  const wrong = Object.entries(limits).find(([, limit]) => !Number.isSafeInteger(limit) || limit < 1)
+  return wrong === undefined
+    ? undefined
+    : `limits.${wrong[0]} must be a whole number of at least 1, it is ${wrong[1]}`
+}
 
 /** A manager behind a link. */
 export const makeConnected = (
@@ -109,7 +123,12 @@ export const makeConnected = (
   }
 ): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.map(
-    connect(open, { ...options, limits: { ...Limits.defaults, ...options.limits } }),
+    Effect.suspend(() => {
+      const issue = issueOf(options)
+      return issue === undefined
+        ? connect(open, { ...options, limits: { ...Limits.defaults, ...options.limits } })
+        : Effect.fail(new ManagerError({ reason: new ConnectFailed({ address: options.address, issue }) }))
+    }),
     (connection) =>
       Manager.of({
         connection,

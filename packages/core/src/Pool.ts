@@ -158,12 +158,10 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
 > =>
   Effect.gen(function*() {
     const { execArgv = [], grace = "5 seconds", name = group.id, retry, size, startTimeout = "30 seconds" } = options
-    if (!Number.isInteger(size) || size < 1 || size > sizeMax) {
-      return yield* new SpawnError({
-        task: name,
-        issue: `size must be a whole number from 1 to ${sizeMax}, it is ${size}`
-      })
-    }
+    const issue = !Number.isInteger(size) || size < 1 || size > sizeMax
+      ? `size must be a whole number from 1 to ${sizeMax}, it is ${size}`
+      : TaskGroup.issueOf(group.tasks)
+    if (issue !== undefined) return yield* new SpawnError({ task: name, issue })
     const tasks = yield* Effect.forEach(group.tasks, (task) =>
       Effect.map(Codecs.make(task as Tasks[number]), (codecs) => ({ tag: task.tag, codecs })))
     const stats = yield* PoolStats.make

@@ -171,7 +171,7 @@ const proxy = <T extends ElementType>(remote: ArrayRemote, type: T): SharedArray
       () => finite(remote, by),
       (numbers) => remote.call("add", [index, ...numbers], typed, whenRefused(index))
     )
-  const slice = (start: number, end = theEnd) => remote.call("slice", [start, whole(end)], typed)
+  const slice = (start: number, end = theEnd) => remote.call("slice", [whole(start), whole(end)], typed)
 
   return {
     [Shared.TypeId]: remote,
@@ -184,7 +184,7 @@ const proxy = <T extends ElementType>(remote: ArrayRemote, type: T): SharedArray
     fill: (value, start = 0, end = theEnd) =>
       encoded(
         () => finite(remote, [value]),
-        () => remote.call("fill", [value, start, whole(end)], () => Exit.void, whenUnfit)
+        () => remote.call("fill", [value, whole(start), whole(end)], () => Exit.void, whenUnfit)
       ),
     add: (index, by) => Effect.map(add(index, [by]), ([sum]) => sum!),
     addSlice: add,

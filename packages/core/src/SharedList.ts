@@ -213,7 +213,7 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
   const decode = (operation: string, parts: ReadonlyArray<Argument>) => decodeAll(remote, operation, codec, parts)
   const encode = (operation: string, value: A) => remote.encodeCanonical(operation, codec, value)
   const slice = (operation: string, start: number, end = theEnd) =>
-    remote.call("slice", [start, whole(end)], (cells) => decode(operation, cells))
+    remote.call("slice", [whole(start), whole(end)], (cells) => decode(operation, cells))
   const splice = (operation: string, start: number, end: number, values: Iterable<A>) =>
     encoded(
       () => all(Array.from(values, (value) => encode(operation, value))),
@@ -223,7 +223,7 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
     encoded(() => encode(operation, value), (cell) =>
       remote.call(
         "indexOf",
-        [cell, start, whole(end)],
+        [cell, whole(start), whole(end)],
         ([position]) => Exit.succeed(Option.fromUndefinedOr(position))
       ))
   const removeAt = (operation: string, index: number) =>

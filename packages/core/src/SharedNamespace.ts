@@ -141,7 +141,12 @@ const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): Sh
     [Shared.TypeId]: remote,
     fields,
     get: remote.call("entries", [], decode("get")),
-    set: (values) => Field.setAll(remote, Object.entries(values).map(([name, value]) => [name, codecs[name]!, value])),
+    set: (values) => {
+      const unknown = Object.keys(values).find((name) => !Object.hasOwn(codecs, name))
+      return unknown === undefined
+        ? Field.setAll(remote, Object.entries(values).map(([name, value]) => [name, codecs[name]!, value]))
+        : remote.invalid("set", `it has no field ${JSON.stringify(unknown)}`)
+    },
     changes,
     until: (is) => first(Stream.filter(changes, is))
   }

@@ -37,8 +37,8 @@ export interface TaskGroup<in out Id extends string, out Tasks extends ReadonlyA
   readonly id: Id
   readonly tasks: Tasks
   /**
-   * The layer of the handlers, one for each task; a missing handler does not compile. The handlers' services are taken
-   * once, when the layer is built in a worker.
+   * The layer of the handlers, one for each task; a missing handler does not compile. Without types, it is a defect of
+   * the layer. The handlers' services are taken once, when the layer is built in a worker.
    */
   readonly toLayer: <const H, R>(
     // R is a free type parameter. As `unknown` it would be inferred as services that nothing provides.
@@ -58,18 +58,30 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
   toLayer: <H>(handlers: H) =>
     Layer.effect(
       handlersOf<Id>(id),
-      Effect.map(Effect.context<ServicesOf<H>>(), (context) =>
-        new Map(options.tasks.map((task) => [task.tag, {
-          task,
-          run: (payload, info) =>
-            // The mapped type of `toLayer` has a handler for every tag, of that task's types.
-            Effect.provideContext(
-              (handlers[task.tag as keyof H] as Handler<Task.Any, ServicesOf<H>>)(payload, info),
-              context
-            )
-        }])))
+      Effect.flatMap(Effect.context<ServicesOf<H>>(), (context) => {
+        const missing = options.tasks.find(({ tag }) => typeof handlers[tag as keyof H] !== "function")
+        const issue = issueOf(options.tasks) ??
+          (missing === undefined ? undefined : `the task ${missing.tag} has no handler`)
+        return issue !== undefined ? Effect.die(new Error(`${id}: ${issue}`)) : Effect.succeed(
+          new Map(options.tasks.map((task) => [task.tag, {
+            task,
+            run: (payload, info) =>
+              // The mapped type of `toLayer` has a handler for every tag, of that task's types.
+              Effect.provideContext(
+                (handlers[task.tag as keyof H] as Handler<Task.Any, ServicesOf<H>>)(payload, info),
+                context
+              )
+          }]))
+        )
+      })
     )
 })
+
+/** Why tasks cannot be those of one group; undefined: they can. */
+export const issueOf = (tasks: ReadonlyArray<Task.Any>): string | undefined => {
+  const twice = tasks.find(({ tag }, position) => tasks.findIndex((other) => other.tag === tag) < position)
+  return twice === undefined ? undefined : `two tasks of the group have the tag ${twice.tag}`
+}
 
 /** A task and its handler, whose services are provided. */
 export interface Runnable {

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
 import type { Connection } from "../client/Connection.ts"
 import { failure } from "../client/Failure.ts"
@@ -80,9 +81,11 @@ export class Remote<K> {
     refusals?: Refusals<RefusalOf<K, N>, F>
   ): Effect.Effect<A, E | F | ManagerError> {
     const operation = this.#operations.get(name)
-    return operation === undefined
-      ? this.#unsupported(name)
-      : this.connection.call(this.target, operation, args, this.#complete(name, decode, refusals))
+    if (operation === undefined) return this.invalid(name, unsupported)
+    const issue = issueOf(args)
+    return issue === undefined
+      ? this.connection.call(this.target, operation, args, this.#complete(name, decode, refusals))
+      : this.invalid(name, issue)
   }
 
   /**
@@ -99,7 +102,9 @@ export class Remote<K> {
   ): Effect.Effect<A, E | F | ManagerError> {
     const { connection, target } = this
     const operation = this.#operations.get(name)
-    if (operation === undefined) return this.#unsupported(name)
+    if (operation === undefined) return this.invalid(name, unsupported)
+    const issue = issueOf(args)
+    if (issue !== undefined) return this.invalid(name, issue)
     const rejection = reject === undefined ? undefined : this.#operations.get(reject)
     return connection.callOwned(restore, target, operation, args, this.#complete(name, decode, refusals), rejection)
   }
@@ -181,8 +186,24 @@ export class Remote<K> {
     )
   }
 
-  #unsupported(name: string): Effect.Effect<never, ManagerError> {
-    const issue = "this manager does not know the operation; is it an older release?"
-    return Effect.fail(new ManagerError({ reason: new InvalidRequest({ ...this.#named(name), issue }) }))
+  /** Refuses a call before it is sent. */
+  invalid(operation: string, issue: string): Effect.Effect<never, ManagerError> {
+    return Effect.fail(new ManagerError({ reason: new InvalidRequest({ ...this.#named(operation), issue }) }))
   }
+}
+
+const unsupported = "this manager does not know the operation; is it an older release?"
+
+/** Why arguments cannot be sent, though their types say that they can. The manager checks all else. */
+const issueOf = (args: ReadonlyArray<Argument>): string | undefined => {
+  for (let i = 0; i < args.length; i++) {
+    const argument: unknown = args[i]
+    if (typeof argument === "string") {
+      // UTF-8 has nothing for half of a pair: two names would be one.
+      if (!argument.isWellFormed()) return `${JSON.stringify(argument)} is no well-formed Unicode`
+    } else if (typeof argument !== "number" && argument !== null && !Predicate.hasProperty(argument, "handles")) {
+      return `argument ${i + 1} is ${typeof argument === "object" ? "an object" : String(argument)}`
+    }
+  }
+  return undefined
 }

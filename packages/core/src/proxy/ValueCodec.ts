@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { memoize } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -42,12 +43,14 @@ type Services<S extends Schema.Top> = S["DecodingServices"] | S["EncodingService
 export const make = <S extends Schema.Top>(
   schema: S
 ): Effect.Effect<ValueCodec<S["Type"]>, never, Services<S>> =>
-  isOfBytes(schema) ? compile<S, Cell>(schema, bytesForm) : makeText(schema)
+  // Not before it is needed: the schema of a handle may stand in the schemas of its own values.
+  Effect.suspend(() => isOfBytes(schema) ? compile<S, Cell>(schema, bytesForm) : makeText(schema))
 
 /** As `make`, of a codec whose cells are text, whatever the schema is. */
 export const makeText = <S extends Schema.Top>(
   schema: S
-): Effect.Effect<TextCodec<S["Type"]>, never, Services<S>> => compile<S, TextCell>(jsonCodec(schema), textForm)
+): Effect.Effect<TextCodec<S["Type"]>, never, Services<S>> =>
+  Effect.suspend(() => compile<S, TextCell>(jsonCodec(schema), textForm))
 
 /** How the encoded side of a schema is a cell. */
 interface Form<C extends Cell> {
@@ -132,12 +135,12 @@ const jsonCodec = <S extends Schema.Top>(
   return hasAny(codec.ast) ? codec.pipe(Schema.encodeTo(Schema.Json, SchemaTransformation.passthrough())) : codec
 }
 
-const hasAny = (ast: SchemaAST.AST): boolean => {
+const hasAny = memoize((ast: SchemaAST.AST): boolean => {
   const parts = new Set([SchemaAST.toEncoded(ast)])
   // A set's iteration also comes to what is added meanwhile.
   for (const part of parts) for (const inner of partsOf(part)) parts.add(inner)
   return [...parts].some(({ _tag }) => _tag === "Any")
-}
+})
 
 const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   switch (ast._tag) {

@@ -21,5 +21,6 @@ export const whenOutOfRange = (index: number): Refusals<"IndexOutOfRange", Index
 /** As a bound: wherever the end is. */
 export const theEnd = Infinity
 
-/** On the wire bounds are whole numbers. */
-export const whole = (bound: number): number => Math.min(bound, Number.MAX_SAFE_INTEGER)
+/** On the wire bounds are whole numbers: a bound beyond either end is that of the numbers. */
+export const whole = (bound: number): number =>
+  typeof bound === "number" ? Math.max(-Number.MAX_SAFE_INTEGER, Math.min(bound, Number.MAX_SAFE_INTEGER)) : bound

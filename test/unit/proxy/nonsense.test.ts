@@ -1,0 +1,205 @@
+/** Every function × values that make no sense: a typed error before anything starts, and the connection lives on. */
+import {
+  Manager,
+  type ManagerError,
+  Pool,
+  Process,
+  SharedArray,
+  SharedBarrier,
+  SharedList,
+  SharedLock,
+  SharedMap,
+  SharedNamespace,
+  SharedOpenNamespace,
+  SharedQueue,
+  SharedRef,
+  SharedSemaphore,
+  Task,
+  TaskGroup
+} from "@effect-multiprocessing/core"
+import { defaults } from "@effect-multiprocessing/core/Limits"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, type Scope } from "effect"
+import * as Memory from "../../support/Memory.ts"
+
+// The compiler refuses some of them; a program without types does not.
+const undefinedNumber = undefined as unknown as number
+const undefinedText = undefined as unknown as string
+
+const numbers = [undefinedNumber, Number.NaN, Infinity, -Infinity, -1, -0, 0, 0.5, 1e300, 2 ** 53, -(2 ** 53)]
+const texts = [undefinedText, "", "\ud800", "a\udc00b", "__proto__", "constructor", "x".repeat(600)]
+
+type Use = Effect.Effect<unknown, unknown, Manager.Manager | Scope.Scope>
+
+/** Methods with each number in each place, of arguments that are otherwise right. */
+const calls: Readonly<Record<string, (n: number, text: string) => Use>> = {
+  Array: (n) =>
+    Effect.flatMap(SharedArray.make({ type: "int8", length: 3 }), (array) =>
+      all([
+        array.get(n),
+        array.slice(n),
+        array.slice(0, n),
+        array.set(n, 1),
+        array.set(0, n),
+        array.setSlice(n, [1]),
+        array.setSlice(0, [n]),
+        array.fill(n),
+        array.fill(1, n),
+        array.fill(1, 0, n),
+        array.add(n, 1),
+        array.add(0, n),
+        array.addSlice(n, [1]),
+        array.modifyAt(n, (a) => [a, a]),
+        array.modifyAt(0, () => [0, n])
+      ])),
+  List: (n) =>
+    Effect.flatMap(SharedList.make({ item: Schema.Int, initial: [1, 2, 3] }), (list) =>
+      all([
+        list.get(n),
+        list.slice(n),
+        list.slice(0, n),
+        list.indexOf(n),
+        list.indexOf(1, n),
+        list.indexOf(1, 0, n),
+        list.append(n),
+        list.insert(n, 1),
+        list.set(n, 1),
+        list.replaceSlice(n, 1, []),
+        list.replaceSlice(0, n, [n]),
+        list.removeAt(n),
+        list.removeSlice(n),
+        list.modifyAt(n, (a) => [a, a])
+      ])),
+  Map: (n, text) =>
+    Effect.flatMap(SharedMap.make({ key: Schema.String, value: Schema.Int }), (map) =>
+      all([
+        map.set(text, 1),
+        map.set("a", n),
+        map.get(text),
+        map.add("a", n),
+        map.add(text, 1),
+        map.untilAtLeast("a", n),
+        map.untilAtMost("a", n),
+        map.untilSizeAtLeast(n),
+        map.untilSizeAtMost(n),
+        map.modify(text, () => [0, Option.some(n)])
+      ])),
+  Namespace: (n, text) =>
+    Effect.flatMap(SharedNamespace.make({ fields: { a: Schema.Int }, initial: { a: 1 } }), (board) =>
+      all([
+        board.set({ a: n }),
+        board.set({ [text]: 1 }),
+        board.fields.a.add(n),
+        board.fields.a.untilAtLeast(n),
+        board.fields.a.untilEquals(n)
+      ])),
+  OpenNamespace: (n, text) =>
+    Effect.flatMap(SharedOpenNamespace.make({ value: Schema.Int }), (board) =>
+      all([
+        board.set({ [text]: n }),
+        board.field(text).set(1),
+        board.field(text).get,
+        board.field("a").set(n),
+        board.field("a").add(n)
+      ])),
+  Queue: (n) =>
+    Effect.flatMap(
+      SharedQueue.make({ item: Schema.Int }),
+      (queue) => all([queue.offer(n), queue.offerAll([1, n]), queue.offerIfRoom(n)])
+    ),
+  Ref: (n) =>
+    Effect.flatMap(
+      SharedRef.make({ schema: Schema.Finite, initial: 0 }),
+      (ref) =>
+        all([ref.set(n), ref.add(n), ref.untilAtLeast(n), ref.untilAtMost(n), ref.untilEquals(n), ref.update(() => n)])
+    ),
+  Semaphore: (n) =>
+    Effect.flatMap(SharedSemaphore.make({ permits: 2 }), (semaphore) => all([semaphore.withPermits(n)(Effect.void)])),
+  "new objects": (n, text) =>
+    all([
+      SharedArray.make({ type: "int8", length: n }),
+      SharedArray.make({ type: "int8", length: 1, initial: [n] }),
+      SharedBarrier.make({ parties: n }),
+      SharedList.make({ item: Schema.Int, initial: [n] }),
+      SharedLock.make({ name: text }),
+      SharedQueue.make({ item: Schema.Int, capacity: n }),
+      SharedQueue.make({ item: Schema.Int, attempts: n }),
+      SharedQueue.make({ item: Schema.Int, name: text }),
+      SharedRef.make({ schema: Schema.Int, initial: n }),
+      SharedSemaphore.make({ permits: n })
+    ])
+}
+
+/** Runs each until it has ended or waits, and tells those that die. */
+const all = (effects: ReadonlyArray<Use>): Use =>
+  Effect.forEach(effects, (effect, i) =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+      for (let turns = 0; turns < 15; turns++) yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Fiber.await(fiber)
+      if (Exit.isFailure(exit)) assert.isFalse(Cause.hasDies(exit.cause), `${i}: ${Cause.pretty(exit.cause)}`)
+    }))
+
+describe("nonsense is refused by", () => {
+  for (const [kind, use] of Object.entries(calls)) {
+    it.live(kind, () =>
+      Effect.gen(function*() {
+        const memory = yield* Memory.make()
+        const { manager } = yield* memory.connect()
+        const as = Effect.provideService(Manager.Manager, manager)
+        for (const n of numbers) yield* as(use(n, "a"))
+        for (const text of texts) yield* as(use(1, text))
+        assert.strictEqual(yield* (yield* as(SharedRef.make({ schema: Schema.Int, initial: 0 }))).increment, 1)
+      }))
+  }
+
+  it.effect("the limits and the key of a manager, which is not started then", () =>
+    Effect.gen(function*() {
+      for (const name of Object.keys(defaults)) {
+        for (const limit of [0, -1, 0.5, Number.NaN, Infinity]) {
+          const options = { limits: { [name]: limit } }
+          const error = yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(options))))
+          assert.include(error.message, `limits.${name} must be a whole number of at least 1, it is ${limit}`)
+        }
+      }
+      const options = { key: Redacted.make("") }
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(options))))
+      assert.include(error.message, "its key is empty")
+    }))
+
+  it.effect("names: two that UTF-8 cannot tell apart are not one", () =>
+    Effect.gen(function*() {
+      const board = yield* SharedOpenNamespace.make({ value: Schema.Int })
+      const errors: ReadonlyArray<ManagerError.ManagerError | { readonly message: string }> = [
+        yield* Effect.flip(SharedLock.make({ name: "\ud800" })),
+        yield* Effect.flip(board.field("\udbff").set(1)),
+        yield* Effect.flip(board.set({ "\ud801": 1 }))
+      ]
+      for (const { message } of errors) assert.include(message, "is no well-formed Unicode")
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+
+  it.effect("a field that a namespace does not have", () =>
+    Effect.gen(function*() {
+      const board = yield* SharedNamespace.make({ fields: { a: Schema.Int }, initial: { a: 1 } })
+      const { message } = yield* Effect.flip(board.set({ a: 2, toString: 1 } as { a: number }))
+      assert.include(message, `it has no field "toString"`)
+      assert.deepStrictEqual(yield* board.get, { a: 1 })
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+
+  it.effect("a group with two tasks of one tag, or without a handler of one", () =>
+    Effect.gen(function*() {
+      const one = Task.make("One", { payload: {} })
+      const twice = TaskGroup.make("twice", { tasks: [one, one] })
+      const noProcesses = { spawn: () => Effect.never, spawnLinked: () => Effect.never }
+      const error = yield* Effect.flip(Pool.make(twice, { size: 1 })).pipe(
+        Effect.provideService(Process.ProcessSpawner, noProcesses)
+      )
+      assert.include(error.message, "two tasks of the group have the tag One")
+      const exit = yield* Effect.exit(Layer.build(twice.toLayer({ One: () => Effect.void })))
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "two tasks of the group have the tag One")
+      const group = TaskGroup.make("one", { tasks: [one] })
+      const missing = yield* Effect.exit(Layer.build(group.toLayer({} as { One: () => Effect.Effect<void> })))
+      assert.include(Exit.isFailure(missing) ? Cause.pretty(missing.cause) : "", "one: the task One has no handler")
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+})
