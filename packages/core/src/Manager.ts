@@ -102,10 +102,15 @@ export const makeServer = (
       : Effect.fail(new ManagerError({ reason: new StartFailed({ address: "this process", issue }) }))
   })
 
+/** The limits that a client is told, which are numbers on the wire. The others may be `Infinity`: no limit. */
+const told = ["frameBytesMax", "inFlightMax", "watchCredit"]
+
 /** Why there can be no manager with these options, or no connection to one; undefined: there can. */
 const issueOf = ({ key, limits = {} }: Pick<ManagerOptions, "limits"> & { readonly key: ManagerKey }) => {
   if (Redacted.value(key) === "") return "its key is empty"
-  const wrong = Object.entries(limits).find(([, limit]) => !Number.isSafeInteger(limit) || limit < 1)
+  const wrong = Object.entries(limits).find(([name, limit]) =>
+    !(Number.isSafeInteger(limit) && limit >= 1) && (limit !== Infinity || told.includes(name))
+  )
   return wrong === undefined
     ? undefined
     : `limits.${wrong[0]} must be a whole number of at least 1, it is ${wrong[1]}`

@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { ManagerError } from "./ManagerError.ts"
+import * as Codecs from "./pool/Codecs.ts"
 import { entryQuestion, nameIssue, notReadyIssue } from "./pool/WorkerStart.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as SharedRef from "./SharedRef.ts"
@@ -267,11 +268,32 @@ export const serve = (
     yield* begin
     const exit = yield* Effect.exit(run(payload, { attempt: 1 }))
     // An interrupted task has no result: its owner is gone, or gets `ProcessExited`.
-    if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) yield* output.set(Option.some(exit))
+    if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) yield* store(task, output, exit)
     // Handlers and codecs have their services; the handles in an assignment need the manager only.
   }) as Effect.Effect<void, ManagerError | UnknownTask, Manager>)
 
 // internals
+
+/** Stores how a task ended. What cannot be stored is told as a defect, as a pool does. */
+const store = <T extends Task.Any>(
+  task: T,
+  output: SharedRef.SharedRef<Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"]>>>,
+  exit: Exit.Exit<T["success"]["Type"], T["error"]["Type"]>
+): Effect.Effect<void, ManagerError, Task.CallerServices<T>> => {
+  const die = (defect: Error) => output.set(Option.some(Exit.die(defect)))
+  return output.set(Option.some(exit)).pipe(
+    Effect.catchReasons("ManagerError", {
+      ValueNotEncoded: () =>
+        Effect.flatMap(
+          Codecs.make(task),
+          (codecs) => Codecs.encode(codecs, task.tag, Exit.map(exit, (value) => [value]))
+        )
+          .pipe(Effect.asVoid, Effect.catch(die)),
+      LimitExceeded: ({ limit, max }) =>
+        die(new Error(`the ${Exit.isSuccess(exit) ? "result" : "error"} of ${task.tag} would exceed ${limit} = ${max}`))
+    })
+  )
+}
 
 const spawned = new WeakMap<ProcessSpawner["Service"], number>()
 

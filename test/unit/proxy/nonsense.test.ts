@@ -157,12 +157,17 @@ describe("nonsense is refused by", () => {
   it.effect("the limits and the key of a manager, which is not started then", () =>
     Effect.gen(function*() {
       for (const name of Object.keys(defaults)) {
-        for (const limit of [0, -1, 0.5, Number.NaN, Infinity]) {
-          const options = { limits: { [name]: limit } }
+        for (const limit of [0, -1, 0.5, Number.NaN, -Infinity, undefined]) {
+          const options = { limits: { [name]: limit as number } }
           const error = yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(options))))
           assert.include(error.message, `limits.${name} must be a whole number of at least 1, it is ${limit}`)
         }
       }
+      const unbounded = { limits: { inFlightMax: Infinity } }
+      assert.include(
+        (yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(unbounded))))).message,
+        "limits.inFlightMax must be a whole number"
+      )
       const options = { key: Redacted.make("") }
       const error = yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(options))))
       assert.include(error.message, "its key is empty")

@@ -4,22 +4,20 @@
  * The dispatcher receives `Started` before the job runs. So it knows of each job of a dead worker whether the job may
  * have run. A job that waits can be withdrawn whenever the running job lets go of the thread.
  */
-import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { SchedulerDispatcher } from "effect/Scheduler"
-import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { type Cell, cell, type TextCell } from "../engine/Value.ts"
+import { type Cell, cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import type { Manager } from "../proxy/Manager.ts"
 import type { Runnable } from "../TaskGroup.ts"
 import type { Link } from "../transport/Link.ts"
-import type { Codecs } from "./Codecs.ts"
+import { type Codecs, encode, type Encoded } from "./Codecs.ts"
 import * as HandleCarrier from "./HandleCarrier.ts"
 import {
   type FromDispatcher,
@@ -200,50 +198,31 @@ export class Runner {
         perform,
         HandleCarrier.dropHandles
       )
-    return values.pipe(
-      Effect.flatMap((values) =>
-        this.#pack(job, "Values", unlessMismatch("result", tag, codecs.values.encode(values)))
-      ),
-      Effect.catchCause((cause) => {
-        const encoded = unlessMismatch("error", tag, codecs.failure.encode(cause))
-        // A defect always encodes.
-        return this.#pack(job, "Failure", Exit.isFailure(encoded) ? codecs.failure.encode(encoded.cause) : encoded)
-      }),
+    const pack = (exit: Exit.Exit<ReadonlyArray<unknown>, unknown>) =>
+      Effect.flatMap(encode(codecs, tag, exit), (encoded) => this.#pack(job, encoded))
+    return Effect.exit(values).pipe(
+      Effect.flatMap(pack),
+      // It does not match its schema, or the manager took no carrier. A defect always encodes.
+      Effect.catch((error) => pack(Exit.die(error))),
       Effect.orDie
     )
   }
 
   /** Packs encoded results or failures into an outcome. */
-  #pack<E>(
-    job: JobId,
-    tag: "Values" | "Failure",
-    encoded: Exit.Exit<TextCell, E>
-  ): Effect.Effect<Outcome, E | ManagerError, Manager> {
-    return Effect.flatMapEager(encoded, (cell): Effect.Effect<Outcome, ManagerError, Manager> => {
-      if (cell.text.length > textLengthMax) {
-        return Exit.succeed({ _tag: "TooLarge", parcel: { _tag: "Text", text: String(cell.text.length) } })
-      }
-      if (cell.handles.length === 0) return Exit.succeed({ _tag: tag, parcel: { _tag: "Text", text: cell.text } })
-      const scope = Scope.makeUnsafe()
-      this.#carriers.set(job, scope)
-      return Effect.map(Scope.provide(HandleCarrier.make(cell), scope), (object) => ({
-        _tag: tag,
-        parcel: { _tag: "Carrier", object }
-      }))
-    })
+  #pack(job: JobId, { _tag, cell }: Encoded): Effect.Effect<Outcome, ManagerError, Manager> {
+    if (cell.text.length > textLengthMax) {
+      return Exit.succeed({ _tag: "TooLarge", parcel: { _tag: "Text", text: String(cell.text.length) } })
+    }
+    if (cell.handles.length === 0) return Exit.succeed({ _tag, parcel: { _tag: "Text", text: cell.text } })
+    const scope = Scope.makeUnsafe()
+    this.#carriers.set(job, scope)
+    return Effect.map(Scope.provide(HandleCarrier.make(cell), scope), (object) => ({
+      _tag,
+      parcel: { _tag: "Carrier", object }
+    }))
   }
 
   #flush(): void {
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
   }
 }
-
-/** A value that does not match its schema is a mistake of the program. */
-const unlessMismatch = (
-  what: "result" | "error",
-  task: string,
-  encoded: Exit.Exit<TextCell, Schema.SchemaError>
-): Exit.Exit<TextCell> =>
-  Exit.isSuccess(encoded)
-    ? Exit.succeed(encoded.value)
-    : Exit.die(new Error(`the ${what} of ${task} does not match its schema: ${Cause.pretty(encoded.cause)}`))
