@@ -161,24 +161,45 @@ export class ManagerError extends Schema.TaggedError<ManagerError>()("ManagerErr
 
 /** The name belongs to an object of another kind, or with another schema (S-26, S-27). Nothing was changed. */
 export class SchemaMismatch extends Schema.TaggedError<SchemaMismatch>()("SchemaMismatch", {
-  name: Schema.String,
+  /** The name. */
+  object: Schema.String,
   existing: Schema.String,
   requested: Schema.String
 }) {
   override get message(): string {
-    return `"${this.name}" is shared as ${this.existing}, not as ${this.requested}. ` +
+    const [existing, requested] = difference(this.existing, this.requested)
+    return `"${this.object}" is shared as ${existing}, not as ${requested}. ` +
       "Use two different names, or the same schema"
   }
 }
 
 /** The name belongs to an object with other options (S-27). Nothing was changed. */
 export class OptionsMismatch extends Schema.TaggedError<OptionsMismatch>()("OptionsMismatch", {
-  name: Schema.String,
+  /** The name. */
+  object: Schema.String,
   existing: Schema.String,
   requested: Schema.String
 }) {
   override get message(): string {
-    return `"${this.name}" was opened with ${this.existing}, not with ${this.requested}. ` +
+    return `"${this.object}" was opened with ${this.existing}, not with ${this.requested}. ` +
       "Every program that opens the name must use the same options"
   }
+}
+
+/** Characters of a text that is shown as a whole. */
+const wholeLength = 60
+
+/** Characters that are shown before a difference, and after its beginning. */
+const around = 25
+
+/** Two texts, and of long ones what stands around their first difference. */
+const difference = (left: string, right: string): readonly [string, string] => {
+  if (left.length <= wholeLength && right.length <= wholeLength) return [left, right]
+  let at = 0
+  while (at < left.length && left[at] === right[at]) at++
+  const show = (text: string) => {
+    const [from, to] = [Math.max(0, at - around), at + around]
+    return (from > 0 ? "…" : "") + text.slice(from, to) + (to < text.length ? "…" : "")
+  }
+  return [show(left), show(right)]
 }

@@ -36,7 +36,8 @@ export class SpawnError extends Schema.TaggedError<SpawnError>()("SpawnError", {
 /** The process was killed, crashed or exited before it stored a result. Its earlier changes to shared objects stand. */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", {
   task: Schema.String,
-  name: Schema.String,
+  /** The name of the process. */
+  process: Schema.String,
   pid: Schema.Int,
   code: Schema.NullOr(Schema.Int),
   signal: Schema.NullOr(Schema.String),
@@ -51,7 +52,7 @@ export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessE
     const fate = this.hasBegun
       ? "Its changes to shared objects stand"
       : `The task did not run${this.code === 0 ? `. ${entryQuestion}` : ""}`
-    return `${this.name} (pid ${this.pid}) ended ${how} before ${this.task} had a result. ${fate}` +
+    return `${this.process} (pid ${this.pid}) ended ${how} before ${this.task} had a result. ${fate}` +
       (lines === "" ? "" : `. Its last lines on standard error:${lines}`)
   }
 }
@@ -345,5 +346,6 @@ const resultOf = <T extends Task.Any>(
     if (Option.isSome(given)) return yield* given.value
     const { code, signal } = yield* process.exit
     const lastLines = yield* process.lastLines
-    return yield* new ProcessExited({ task: task.tag, name, pid: process.pid, code, signal, hasBegun, lastLines })
+    const end = { process: name, pid: process.pid, code, signal, hasBegun, lastLines }
+    return yield* new ProcessExited({ task: task.tag, ...end })
   })

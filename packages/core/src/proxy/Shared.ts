@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -108,7 +109,13 @@ const bind = <A extends Remote.Shared, K extends Named, C, R>(
   name: string | undefined
 ): A => {
   const target = { id, name, description: describe(facade.kind, name ?? id) }
-  return facade.proxy(new Remote.Remote<K>(connection, facade.kind, target, fingerprintOf(facade)), codecs)
+  const proxy = facade.proxy(new Remote.Remote<K>(connection, facade.kind, target, fingerprintOf(facade)), codecs)
+  const shown = { kind: facade.kind, id, name, manager: connection.agreement.instance }
+  return Object.defineProperties(proxy, {
+    toJSON: { value: () => shown },
+    toString: { value: () => `${target.description} of the manager ${shown.manager}` },
+    [NodeInspectSymbol]: { value: () => shown }
+  })
 }
 
 const describe = (kind: string, name: string | number | undefined): string =>
@@ -120,12 +127,12 @@ const openRefusals = (name: string, object: string): Remote.Refusals<OpenRefusal
   const invalid = (issue: string) =>
     new ManagerError({ reason: new InvalidRequest({ object, operation: "open", issue }) })
   const mismatch = ([existing, requested]: ReadonlyArray<Argument>) =>
-    new SchemaMismatch({ name, existing: String(existing), requested: String(requested) })
+    new SchemaMismatch({ object: name, existing: String(existing), requested: String(requested) })
   return {
     SchemaMismatch: mismatch,
     KindMismatch: mismatch,
     OptionsMismatch: ([existing, requested]) =>
-      new OptionsMismatch({ name, existing: String(existing), requested: String(requested) }),
+      new OptionsMismatch({ object: name, existing: String(existing), requested: String(requested) }),
     InvalidOptions: ([issue]) => invalid(String(issue)),
     UnknownKind: ([kind]) => invalid(`this manager does not know the kind ${kind}`)
   }

@@ -11,7 +11,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 
 /** Characters of the fingerprint of one schema. A longer form is cut and ends with a hash of the whole. */
-const lengthMax = 240
+const lengthMax = 1_000
 
 /** A form of at most this length is written again where it stands again. A longer one has a number: `#1 = …`. */
 const repeatedLengthMax = 32

@@ -73,7 +73,7 @@ export const inProcess = <A, E>(
     if (result !== undefined) return yield* result
     const lastLines = lastLinesOf(end)
     return yield* new ProcessExited({
-      ...options,
+      process: options.name,
       task: "inProcess",
       pid: number,
       hasBegun: true,
