@@ -5,11 +5,13 @@
  * task that it ran fails with `WorkerCrashed`, or is repeated if a schedule says so. Its other calls go to another
  * worker.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
@@ -84,7 +86,8 @@ export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
     options?: ManyOptions
   ) => Effect.Effect<Array<T["success"]["Type"]>, T["error"]["Type"] | CallError>
   /**
-   * As `map`, but emits each result as soon as it is there, in any order. Takes payloads as workers become free.
+   * As `map`, but emits each result as soon as it is there, in any order. Takes payloads as workers become free: at most
+   * four chunks ahead for each worker. If the iterable throws, the results of the payloads before come first.
    *
    * **Fairness**, **Cancellation**, **On disconnect** as `map`.
    */
@@ -95,7 +98,7 @@ export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
   ) => Stream.Stream<T["success"]["Type"], T["error"]["Type"] | CallError>
   /**
    * Runs a task on each element of a stream and emits the results in order. Pulls elements as workers become free: a
-   * slow reader slows the source down.
+   * slow reader slows the source down. If the source fails, the results of the elements before come first.
    *
    * **Fairness**, **Cancellation**, **On disconnect** as `map`.
    */
@@ -291,25 +294,41 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       )
     })
 
-  const stream = <E, R>(
+  const chunks = (task: Task.Any, payloads: Iterable<unknown>, options: ManyOptions) =>
+    // One at a time: the length of the next chunk depends on the run time of those before.
+    Stream.fromIterable(chunksOf(payloads, () => lengthOf(task, options, Infinity)), { chunkSize: 1 })
+
+  /** Pulls chunks as workers become free. A failure of the source comes after the results of what it gave before. */
+  const runChunks = <E, R>(
     task: Task.Any,
-    payloads: Stream.Stream<unknown, E, R>,
-    options: ManyOptions = {},
-    unordered = false
+    chunks: Stream.Stream<ReadonlyArray<unknown>, E, R>,
+    options: ManyOptions,
+    unordered: boolean
   ) =>
-    Stream.fromEffectDrain(unlessInvalid(options, "stream")).pipe(
-      Stream.concat(payloads),
-      Stream.chunks,
-      Stream.flatMap((elements) =>
-        // One at a time: the length of the next chunk depends on the run time of those before.
-        Stream.fromIterable(chunksOf(elements, () => lengthOf(task, options, Infinity)), { chunkSize: 1 })
-      ),
-      Stream.mapEffect((chunk: ReadonlyArray<unknown>) => run(task, chunk, options.retry), {
-        concurrency: size * chunksPerWorker,
-        unordered
-      }),
-      Stream.flattenIterable
-    )
+    Stream.suspend(() => {
+      let failure = Cause.empty as Cause.Cause<E>
+      const source = Stream.catchCause(chunks, (cause) => {
+        failure = cause
+        return Stream.empty
+      })
+      return Stream.fromEffectDrain(unlessInvalid(options, "stream")).pipe(
+        Stream.concat(source),
+        Stream.mapEffect((chunk: ReadonlyArray<unknown>) => run(task, chunk, options.retry), {
+          concurrency: size * chunksPerWorker,
+          unordered
+        }),
+        Stream.flattenIterable,
+        Stream.concat(Stream.suspend(() => failure === Cause.empty ? Stream.empty : Stream.failCause(failure)))
+      )
+    })
+
+  const stream = <E, R>(task: Task.Any, payloads: Stream.Stream<unknown, E, R>, options: ManyOptions = {}) => {
+    const pulled = Stream.flatMap(Stream.chunks(payloads), (elements) => chunks(task, elements, options))
+    return runChunks(task, pulled, options, false)
+  }
+
+  const mapUnordered = (task: Task.Any, payloads: Iterable<unknown>, options: ManyOptions = {}) =>
+    runChunks(task, chunks(task, payloads, options), options, true)
 
   // A result was decoded with its task's schemas, so it has the task's types.
   return {
@@ -319,21 +338,32 @@ const makePool = <Tasks extends ReadonlyArray<Task.Any>>(
       Tasks
     >["execute"],
     map: map as Pool<Tasks>["map"],
-    mapUnordered: ((task, payloads, options) => stream(task, Stream.fromIterable(payloads), options, true)) as Pool<
-      Tasks
-    >["mapUnordered"],
-    stream: ((task, payloads, options) => stream(task, payloads, options)) as Pool<Tasks>["stream"],
+    mapUnordered: mapUnordered as Pool<Tasks>["mapUnordered"],
+    stream: stream as Pool<Tasks>["stream"],
     events: stats.events,
     progress: stats.progress,
     shutdown
   }
 }
 
-/** Cuts an array into chunks. The length of each is asked for when the chunk is pulled. */
-function* chunksOf<A>(elements: ReadonlyArray<A>, length: () => number): Generator<ReadonlyArray<A>> {
-  for (let from = 0; from < elements.length;) {
-    const to = from + length()
-    yield elements.slice(from, to)
-    from = to
+/**
+ * Cuts elements into chunks. A chunk is taken from its iterator, and the length of each asked for, when it is pulled. If
+ * the iterator throws, the elements before are a chunk first.
+ */
+function* chunksOf<A>(elements: Iterable<A>, length: () => number): Generator<ReadonlyArray<A>> {
+  const iterator = elements[Symbol.iterator]()
+  for (;;) {
+    const chunk: Array<A> = []
+    const size = length()
+    const filled = Result.try(() => {
+      for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
+        chunk.push(next.value)
+        if (chunk.length === size) return "full"
+      }
+      return "last"
+    })
+    if (chunk.length > 0) yield chunk
+    if (Result.isFailure(filled)) throw filled.failure
+    if (filled.success === "last") return
   }
 }

@@ -1,0 +1,92 @@
+/** A pool takes payloads from their source as its workers get free, and no further. */
+import * as MemoryLink from "#core/transport/MemoryLink.ts"
+import { Manager, Pool, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Layer, Scheduler, Schema, Stream } from "effect"
+
+const Square = Task.make("Square", { payload: Schema.Int, success: Schema.Int })
+const Tasks = TaskGroup.make("tasks", { tasks: [Square] })
+const tasks = Tasks.toLayer({ Square: (n) => Effect.succeed(n * n) })
+
+/** Workers that are fibers of this process. */
+const inMemory = Layer.effect(
+  Process.ProcessSpawner,
+  Effect.gen(function*() {
+    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+    return {
+      spawn: () => Effect.never,
+      spawnLinked: (assignment) =>
+        Effect.gen(function*() {
+          const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
+          const serve = Pool.serve(assignment, pair.server).pipe(Effect.provide(tasks), Effect.orDie)
+          yield* Effect.forkScoped(serve)
+          const ended = yield* Deferred.make<{ readonly code: number; readonly signal: null }>()
+          yield* Effect.addFinalizer(() => {
+            pair.cut("the worker has ended")
+            return Deferred.succeed(ended, { code: 0, signal: null })
+          })
+          return {
+            pid: 1,
+            link: pair.client,
+            exit: Deferred.await(ended),
+            isRunning: Effect.succeed(true),
+            lastLines: Effect.succeed([]),
+            kill: () => Effect.void
+          }
+        })
+    }
+  })
+)
+
+const size = 2
+
+/** Chunks that may be ahead of the results, and the one that is being pulled. */
+const aheadMax = size * 4 + 1
+
+const withPool = <A, E>(use: (pool: Pool.Pool<typeof Tasks.tasks>) => Effect.Effect<A, E>) =>
+  Effect.gen(function*() {
+    const pool = yield* Effect.provide(Pool.make(Tasks, { size }), inMemory)
+    return yield* use(pool)
+  })
+
+describe("payloads are pulled as workers get free by", () => {
+  for (const way of ["mapUnordered", "stream"] as const) {
+    const run = (pool: Pool.Pool<typeof Tasks.tasks>, payloads: Iterable<number>) =>
+      way === "mapUnordered"
+        ? pool.mapUnordered(Square, payloads, { chunk: 1 })
+        : pool.stream(Square, Stream.fromIterable(payloads, { chunkSize: 1 }), { chunk: 1 })
+
+    it.live(`${way}: no further than its chunks ahead`, () =>
+      withPool((pool) =>
+        Effect.gen(function*() {
+          let pulled = 0
+          const endless = function*() {
+            for (;;) yield pulled++
+          }
+          let results = 0
+          yield* run(pool, endless()).pipe(
+            Stream.take(50),
+            Stream.runForEach(() => Effect.sync(() => assert.isAtMost(pulled - results++, aheadMax + 1)))
+          )
+          assert.strictEqual(results, 50)
+        })
+      ).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+
+    it.live(`${way}: a source that throws at an item loses no result before it`, () =>
+      withPool((pool) =>
+        Effect.gen(function*() {
+          const throwing = function*() {
+            for (let i = 0; i < 20; i++) yield i
+            throw new Error("no more")
+          }
+          const results: Array<number> = []
+          const exit = yield* run(pool, throwing()).pipe(
+            Stream.runForEach((result) => Effect.sync(() => results.push(result))),
+            Effect.exit
+          )
+          assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "no more")
+          assert.deepStrictEqual(results.sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i * i))
+        })
+      ).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+  }
+})
