@@ -3,7 +3,7 @@
  * re-introduces is named by its number in the bug zoo of the coordination systems that had it, or by the rule (S-n) or
  * invariant (I-n) it breaks. Bugs that any kind may have are in `genericMutants.ts`.
  */
-import * as Grants from "#core/engine/Grants.ts"
+import * as GrantRecords from "#core/engine/GrantRecords.ts"
 import type { CallInput } from "#core/engine/Inputs.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
@@ -524,7 +524,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       if (input._tag === "End") {
         const grants = [...engine.state.sessions.get(input.session)?.grants.values() ?? []]
         const last = grants.at(-1)
-        if (last !== undefined) Grants.settle(engine.state, last)
+        if (last !== undefined) GrantRecords.settle(engine.state, last)
       }
       step(input)
     })

@@ -14,7 +14,7 @@ import { create } from "./Creation.ts"
 import * as Directory from "./Directory.ts"
 import { Engine, type EngineOptions } from "./Engine.ts"
 import * as Format from "./Format.ts"
-import * as Grants from "./Grants.ts"
+import * as GrantRecords from "./GrantRecords.ts"
 import type { CallInput, Outcome } from "./Inputs.ts"
 import * as Invariants from "./Invariants.ts"
 import type { Client, Grant } from "./Operation.ts"
@@ -364,6 +364,6 @@ const restoreGrant = (state: EngineState, grant: Grant, previous: number): Refus
   if (grant.id <= previous || grant.id > state.index) return refused("is out of order").at("id")
   if (session === undefined) return noSession
   if (object === undefined) return notThere
-  Grants.bind(state, session, object, grant)
+  GrantRecords.bind(state, session, object, grant)
   return undefined
 }

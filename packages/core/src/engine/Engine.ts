@@ -32,16 +32,15 @@
  * counts and forgetting an unused object take none: their order cannot be observed.
  */
 import * as Directory from "./Directory.ts"
-import * as Grants from "./Grants.ts"
-import type { CancelFate, Input, JournalEntry, OperationTable, Output, RequestInput, SessionId } from "./Inputs.ts"
-import { type Journal, record, type Subject } from "./Journal.ts"
+import * as GrantRecords from "./GrantRecords.ts"
+import type { Input, OperationTable, Output, RequestInput } from "./Inputs.ts"
+import type { Journal } from "./Journal.ts"
 import type { AnyKind } from "./Kind.ts"
-import type { Client, Grant, Reply, Withdrawal } from "./Operation.ts"
 import { OrderedMap } from "./OrderedMap.ts"
 import * as References from "./References.ts"
 import { Requests } from "./Requests.ts"
-import { SequenceMap } from "./SequenceMap.ts"
-import type { Answered, EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
+import { Sessions } from "./Sessions.ts"
+import type { EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
 import { Step } from "./Step.ts"
 import { Touched } from "./Touched.ts"
 import { directory } from "./Value.ts"
@@ -59,13 +58,11 @@ export interface EngineOptions {
 /** A manager's state and the one function that changes it. */
 export class Engine {
   readonly state: EngineState
-  readonly #journal: Journal | undefined
-  readonly #at: Step
   readonly #requests: Requests
+  readonly #sessions: Sessions
 
   constructor(options: EngineOptions) {
     const kinds = [Directory.kind, ...options.kinds]
-    this.#journal = options.journal
     this.state = {
       epoch: options.epoch,
       limits: options.limits,
@@ -88,8 +85,9 @@ export class Engine {
       touched: new Touched<SharedObject>(),
       outputs: []
     }
-    this.#at = new Step(this.state)
-    this.#requests = new Requests(this.state, this.#at, this.#journal)
+    const at = new Step(this.state)
+    this.#requests = new Requests(this.state, at, options.journal)
+    this.#sessions = new Sessions(this.state, at, options.journal, this.#requests)
     Directory.addTo(this.state)
   }
 
@@ -111,13 +109,13 @@ export class Engine {
 
   /** When the host should bring the time next, if at all. */
   get nextDeadline(): number | undefined {
-    return Grants.nextDeadline(this.state)
+    return GrantRecords.nextDeadline(this.state)
   }
 
   /** Applies one input. A throw is a bug of a kind: the host must stop, because the state is unknown (S-2). */
   step(input: Input): void {
-    if (input._tag === "Time") this.#time(input.now)
-    else if (input._tag === "Open") this.#open(input.session, input.label)
+    if (input._tag === "Time") this.#sessions.advance(input.now)
+    else if (input._tag === "Open") this.#sessions.open(input.session, input.label)
     else {
       const session = this.state.sessions.get(input.session)
       // A message that was sent before the end of its session may be read after it. It has no effect (I3).
@@ -127,10 +125,10 @@ export class Engine {
           this.#requests.take(session, input)
           break
         case "Acknowledge":
-          this.#acknowledge(session, input.from, input.to)
+          this.#sessions.acknowledge(session, input.from, input.to)
           break
         case "Cancel":
-          this.#cancel(session, input.sequence)
+          this.#sessions.cancel(session, input.sequence)
           break
         case "Drop":
           References.drop(this.state, session.id, input.object, input.times)
@@ -148,7 +146,7 @@ export class Engine {
           Watchers.congestion(this.state, session, input.isCongested)
           break
         case "End":
-          this.#end(session)
+          this.#sessions.end(session)
       }
     }
     for (let object = this.state.touched.take(); object !== undefined; object = this.state.touched.take()) {
@@ -168,125 +166,10 @@ export class Engine {
     return this.#requests.mustWait(parked)
   }
 
-  #open(id: SessionId, label: Client): void {
-    this.state.sessions.set(id, {
-      id,
-      label,
-      lastSequence: 0,
-      parked: new Map(),
-      answered: new SequenceMap(),
-      grants: new Map(),
-      imports: new Map(),
-      isCongested: false,
-      watches: new Map()
-    })
-  }
-
-  /** Ends a grant; the kind takes back what was granted. */
-  #revoke(grant: Grant, reason: Withdrawal): void {
-    const object = this.state.objects.get(grant.object)!
-    Grants.settle(this.state, grant)
-    object.kind.revoke?.(object.state, grant, reason, this.#at.of(object, grant.session))
-    this.state.touched.add(object)
-  }
-
-  // ---------------------------------------------------------------------------------------------------------------
-  // receipts, cancels, ends
-  // ---------------------------------------------------------------------------------------------------------------
-
-  /** S-8: the client has these replies. Costs the smaller of the range and what is remembered. */
-  #acknowledge(session: Session, from: number, to: number): void {
-    if (to - from < session.answered.size) {
-      for (let sequence = from; sequence <= to; sequence++) this.#receive(session, sequence)
-    } else {
-      for (const { sequence } of session.answered.values()) {
-        if (from <= sequence && sequence <= to) this.#receive(session, sequence)
-      }
-    }
-  }
-
-  #receive(session: Session, sequence: number): void {
-    const request = session.answered.get(sequence)
-    if (request === undefined) return
-    session.answered.delete(sequence)
-    for (const grant of grantsOf(session, request)) {
-      if (!grant.byReceipt) continue
-      const object = this.state.objects.get(grant.object)!
-      Grants.settle(this.state, grant)
-      object.kind.received?.(object.state, grant, this.#at.of(object, session.id))
-      this.state.touched.add(object)
-    }
-  }
-
-  /** S-10: cancel is idempotent and always answered; its outcome replaces the reply. */
-  #cancel(session: Session, sequence: number): void {
-    this.state.outputs.push({ _tag: "Cancelled", session: session.id, sequence, fate: this.#undo(session, sequence) })
-  }
-
-  #undo(session: Session, sequence: number): CancelFate {
-    const parked = session.parked.get(sequence)
-    if (parked !== undefined) {
-      this.state.index++
-      this.#requests.withdraw(session, parked, "cancelled")
-      return "withdrawn"
-    }
-    const request = session.answered.get(sequence)
-    if (request === undefined) return "stands"
-    session.answered.delete(sequence)
-    const grants = grantsOf(session, request)
-    for (const grant of grants) {
-      this.state.index++
-      this.#record("revoked", grant, this.state.objects.get(grant.object)!, [grant.id, "cancelled"])
-      this.#revoke(grant, "cancelled")
-    }
-    return grants.length === 0 ? "stands" : "compensated"
-  }
-
-  /**
-   * S-11, in one step and under one index: withdraw, revoke in order of acquisition, drop; then the lanes are served.
-   */
-  #end(session: Session): void {
-    this.state.index++
-    const ended = { session: session.id, sequence: 0 }
-    // Its grants come back under this index; the journal lists them (S-31).
-    this.#record("ended", ended, this.state.objects.get(directory)!, [...session.grants.keys()])
-    for (const parked of session.parked.values()) this.#requests.withdraw(session, parked, "session ended")
-    for (const grant of session.grants.values()) this.#revoke(grant, "session ended")
-    for (const sequence of session.watches.keys()) Watchers.unwatch(this.state, session, sequence)
-    for (const [object, times] of session.imports) References.drop(this.state, session.id, object, times)
-    this.state.sessions.delete(session.id)
-  }
-
-  #time(now: number): void {
-    this.state.now = Math.max(this.state.now, now)
-    for (let grant = Grants.due(this.state); grant !== undefined; grant = Grants.due(this.state)) {
-      this.state.index++
-      this.#record("revoked", grant, this.state.objects.get(grant.object)!, [grant.id, "deadline"])
-      this.#revoke(grant, "deadline")
-    }
-  }
-
   #watch(session: Session, input: Extract<Input, { readonly _tag: "Watch" }>): void {
     const { credit, object, sequence } = input
     if (this.#requests.isNew(session, sequence)) Watchers.watch(this.state, session, object, sequence, credit)
   }
 
   readonly #tellGone = (object: SharedObject): void => Watchers.tellGone(this.state, object)
-
-  #record(cause: JournalEntry["cause"], subject: Subject, object: SharedObject, reply: Reply): void {
-    record(this.#journal, this.state, cause, subject, object, reply)
-  }
 }
-
-/** The unsettled grants of a request, in order of acquisition. */
-const grantsOf = ({ grants }: Session, { granted, index }: Answered): ReadonlyArray<Grant> => {
-  if (granted === 0) return noGrants
-  const found: Array<Grant> = []
-  for (let id = index - granted + 1; id <= index; id++) {
-    const grant = grants.get(id)
-    if (grant !== undefined) found.push(grant)
-  }
-  return found
-}
-
-const noGrants: ReadonlyArray<Grant> = []

@@ -1,7 +1,7 @@
 /**
  * Removing an object that is still used (S-27): its waiters fail, its grants end, its watchers are told.
  */
-import * as Grants from "./Grants.ts"
+import * as GrantRecords from "./GrantRecords.ts"
 import * as References from "./References.ts"
 import type { EngineState, Parked, SharedObject } from "./State.ts"
 import * as Waiting from "./Waiting.ts"
@@ -19,7 +19,7 @@ export const remove = (state: EngineState, object: SharedObject): void => {
     }
   }
   for (const grant of object.grants.values()) {
-    Grants.settle(state, grant)
+    GrantRecords.settle(state, grant)
     if (object.kind.fences === true) state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
   }
   Watchers.tellGone(state, object)

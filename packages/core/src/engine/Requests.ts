@@ -13,7 +13,7 @@
  * does not change what was decided for another.
  */
 import * as Admission from "./Admission.ts"
-import * as Grants from "./Grants.ts"
+import * as GrantRecords from "./GrantRecords.ts"
 import type { CallInput, Outcome, RequestInput } from "./Inputs.ts"
 import { type Journal, record } from "./Journal.ts"
 import * as Lane from "./Lane.ts"
@@ -315,7 +315,7 @@ export class Requests {
     const at = this.#at.of(object, session.id, since)
     const reply = operation.apply(object.state, args, at)
     if (operation.access === "grant") {
-      Grants.add(this.#state, session, object, request.sequence, operation.byReceipt, at.expiry)
+      GrantRecords.add(this.#state, session, object, request.sequence, operation.byReceipt, at.expiry)
       this.#granted = true
     }
     this.#state.touched.add(object)

@@ -1,7 +1,7 @@
 /**
  * The step in progress, as kinds see it.
  */
-import * as Grants from "./Grants.ts"
+import * as GrantRecords from "./GrantRecords.ts"
 import type { SessionId } from "./Inputs.ts"
 import type { At, Client, Grant, GrantId, Reply } from "./Operation.ts"
 import * as References from "./References.ts"
@@ -50,7 +50,7 @@ export class Step implements At {
 
   settle(id: GrantId): void {
     const grant = this.held(id)
-    if (grant !== undefined) Grants.settle(this.#state, grant)
+    if (grant !== undefined) GrantRecords.settle(this.#state, grant)
   }
 
   expire(milliseconds: number): void {

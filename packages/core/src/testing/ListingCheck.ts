@@ -4,11 +4,11 @@
  */
 import type { Holder, Inspection, ObjectDetails, ObjectIdentity } from "../engine/Inspection.ts"
 import type { CallRecord } from "./History.ts"
+import { isPermanent, type JournalReplay } from "./JournalReplay.ts"
 import type { Reply } from "./kinds/Model.ts"
-import { isPermanent, type Replay } from "./Replay.ts"
 
 /** Why a reply is wrong; absent: it is right. */
-export type Listing = (replay: Replay, args: CallRecord["args"], reply: Reply) => string | undefined
+export type Listing = (replay: JournalReplay, args: CallRecord["args"], reply: Reply) => string | undefined
 
 /** The operations that inspect the directory. The journal knows neither sessions nor waiters. */
 export const listings: Readonly<Record<string, Listing>> = {
@@ -50,7 +50,7 @@ const checkKeys = (keys: ReadonlyArray<number>, after: number, end: number, cert
   return missing === undefined ? undefined : `but ${missing} is missing`
 }
 
-const checkObjects = (replay: Replay, rows: ReadonlyArray<ObjectIdentity>, after: number, end: number) => {
+const checkObjects = (replay: JournalReplay, rows: ReadonlyArray<ObjectIdentity>, after: number, end: number) => {
   const wrong = rows.find(({ id, kind, name }) => {
     const replica = replay.objects.get(id)
     return replica?.kind !== kind || (replica.name ?? null) !== name
@@ -60,7 +60,13 @@ const checkObjects = (replay: Replay, rows: ReadonlyArray<ObjectIdentity>, after
   return checkKeys(rows.map(({ id }) => id), after, end, permanent)
 }
 
-const checkHolders = (replay: Replay, object: number, rows: ReadonlyArray<Holder>, after: number, end: number) => {
+const checkHolders = (
+  replay: JournalReplay,
+  object: number,
+  rows: ReadonlyArray<Holder>,
+  after: number,
+  end: number
+) => {
   const grants = replay.objects.get(object)?.model?.grants
   if (grants === undefined) return undefined
   const wrong = rows.find(({ session, token }) => !replay.holds(session, token) || !grants.has(token))
@@ -70,7 +76,7 @@ const checkHolders = (replay: Replay, object: number, rows: ReadonlyArray<Holder
 }
 
 /** Objects with their holders, or the first of these. */
-const checkDetails = (replay: Replay, rows: ReadonlyArray<ObjectDetails>, after: number, end: number) =>
+const checkDetails = (replay: JournalReplay, rows: ReadonlyArray<ObjectDetails>, after: number, end: number) =>
   checkObjects(replay, rows, after, end) ??
     rows.map(({ held, holders, id }) =>
       checkHolders(replay, id, holders, 0, holders.length === held ? Infinity : holders.at(-1)!.token)

@@ -3,7 +3,7 @@
  * index: no call completes before the latest beginning so far.
  */
 import { type CallRecord, nameOf } from "./History.ts"
-import type { Replay } from "./Replay.ts"
+import type { JournalReplay } from "./JournalReplay.ts"
 
 /** The beginnings so far. */
 export class RealTime {
@@ -11,7 +11,7 @@ export class RealTime {
   readonly #latest = new Map<string, CallRecord>()
 
   /** The calls of the next index: a change, then the reads that saw it, which have no order among themselves. */
-  pass(replay: Replay, change: CallRecord | undefined, reads: ReadonlyArray<CallRecord>): void {
+  pass(replay: JournalReplay, change: CallRecord | undefined, reads: ReadonlyArray<CallRecord>): void {
     if (change !== undefined) {
       this.#compare(replay, change)
       this.#begin(change)
@@ -20,7 +20,7 @@ export class RealTime {
     for (const read of reads) this.#begin(read)
   }
 
-  #compare(replay: Replay, record: CallRecord): void {
+  #compare(replay: JournalReplay, record: CallRecord): void {
     const later = this.#latest.get(record.clock)
     if (later === undefined || record.complete === undefined || record.complete >= later.invoke) return
     replay.violate(

@@ -5,8 +5,8 @@
 import { directory } from "../engine/Value.ts"
 import { Buckets } from "./Buckets.ts"
 import type { Told, WatchRecord } from "./History.ts"
+import { isPermanent, type JournalReplay } from "./JournalReplay.ts"
 import { type Reply, sameReply, show } from "./kinds/Model.ts"
-import { isPermanent, type Replay } from "./Replay.ts"
 
 interface Watcher {
   readonly record: WatchRecord
@@ -26,14 +26,14 @@ export class WatcherCheck {
     }
   }
 
-  hear(replay: Replay, index: number): void {
+  hear(replay: JournalReplay, index: number): void {
     for (const { told, watcher } of this.#told.at(index)) hear(replay, watcher, told)
   }
 }
 
 // internals
 
-const hear = (replay: Replay, watcher: Watcher, { event, index, parts }: Told): void => {
+const hear = (replay: JournalReplay, watcher: Watcher, { event, index, parts }: Told): void => {
   const { client, object, sequence, session } = watcher.record
   const replica = replay.objects.get(object)
   const changes = object === directory ? replay.changes : replica?.model && replica.changes
@@ -56,7 +56,7 @@ const hear = (replay: Replay, watcher: Watcher, { event, index, parts }: Told): 
 }
 
 /** Whether a change is the end of a forgotten object. The journal does not record when an object is forgotten. */
-const isForgotten = ({ objects }: Replay, [id, kind]: Reply): boolean => {
+const isForgotten = ({ objects }: JournalReplay, [id, kind]: Reply): boolean => {
   const replica = objects.get(Number(id))
   return kind === undefined && replica !== undefined && !isPermanent(replica)
 }

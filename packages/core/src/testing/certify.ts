@@ -13,10 +13,10 @@ import type { JournalEntry } from "../engine/Inputs.ts"
 import { directory } from "../engine/Value.ts"
 import { Buckets } from "./Buckets.ts"
 import { type CallRecord, type History, nameOf } from "./History.ts"
+import { describe, JournalReplay } from "./JournalReplay.ts"
 import { type MakeModel, sameReply, show } from "./kinds/Model.ts"
 import { listings } from "./ListingCheck.ts"
 import { RealTime } from "./RealTime.ts"
-import { describe, Replay } from "./Replay.ts"
 import { WatcherCheck } from "./WatcherCheck.ts"
 
 /** What `certify` can be told besides the history. */
@@ -28,7 +28,7 @@ export interface CertifyOptions {
 /** Certifies a history: everything that does not hold, as sentences. Empty: it is correct. */
 export const certify = (history: History, options: CertifyOptions = {}): ReadonlyArray<string> => {
   const { journal, records, watches = [] } = history
-  const replay = new Replay(options.models)
+  const replay = new JournalReplay(options.models)
   const calls = new Calls(records)
   const buckets = new Buckets<CallRecord>(journal.length)
   for (const record of records) {
@@ -84,7 +84,7 @@ class Calls {
   }
 
   /** Notes that a call took effect; answers its record, if a client kept one. */
-  commit(replay: Replay, entry: JournalEntry): CallRecord | undefined {
+  commit(replay: JournalReplay, entry: JournalEntry): CallRecord | undefined {
     const commits = of(this.#commits, entry)
     const earlier = commits[entry.call]
     if (earlier !== undefined) replay.violate(`I3: ${describe(entry)}, and took effect before at index ${earlier}`)
@@ -105,7 +105,7 @@ class Calls {
   }
 
   /** S-10: a cancelled call ended as its client was told. */
-  checkFates(replay: Replay): void {
+  checkFates(replay: JournalReplay): void {
     for (const record of this.#cancelled) {
       const committed = this.committed(record)
       const undone = this.#undone.has(`${record.session}:${record.sequence}`)
@@ -130,7 +130,7 @@ const of = <A>(sessions: Map<number, Array<Array<A>>>, { sequence, session }: Re
 
 /** S-2: nobody sees the state between two changes of one request. */
 const checkTogether = (
-  replay: Replay,
+  replay: JournalReplay,
   entry: JournalEntry,
   next: JournalEntry | undefined,
   told: Buckets<CallRecord>
@@ -142,7 +142,7 @@ const checkTogether = (
 }
 
 /** What a client was told of a change is what the journal says. The replay stands just before it. */
-const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): void => {
+const checkCommit = (replay: JournalReplay, entry: JournalEntry, record: CallRecord): void => {
   if (record.object !== entry.object || record.operation !== entry.operation || !sameReply(record.args, entry.args)) {
     replay.violate(`${describe(entry)} is not what was asked: ${nameOf(record)} with ${show(record.args)}`)
   }
@@ -166,14 +166,17 @@ const checkCommit = (replay: Replay, entry: JournalEntry, record: CallRecord): v
 }
 
 /** S-21: the holds in the guard of a call that are not current, if they have to be. */
-const staleHolds = (replay: Replay, { guard, object, operation, session }: CallRecord): ReadonlyArray<number> => {
+const staleHolds = (
+  replay: JournalReplay,
+  { guard, object, operation, session }: CallRecord
+): ReadonlyArray<number> => {
   const replica = replay.objects.get(object)
   if (replica !== undefined && replica.model?.unguarded.has(operation) !== false) return []
   return guard.filter((hold) => !replay.holds(session, hold))
 }
 
 /** What a client was told of a call that changed nothing is so, as of its index. */
-const check = (replay: Replay, calls: Calls, record: CallRecord): void => {
+const check = (replay: JournalReplay, calls: Calls, record: CallRecord): void => {
   const { outcome } = record
   if (outcome === undefined || calls.committed(record) !== undefined) return
   const told = outcome._tag === "Success" ? show(outcome.reply) : outcome.error

@@ -1,6 +1,6 @@
 /**
- * Grants: bound to one call of one session until they are settled or revoked (S-10, S-11). Plain bookkeeping: only the
- * kind knows what it granted.
+ * The records of grants, each bound to one call of one session until it is settled or revoked (S-10, S-11). A call is
+ * granted something in `Requests.ts`, when its kind decides that it may go; only the kind knows what it granted.
  */
 import * as Deadlines from "./Deadlines.ts"
 import type { Grant } from "./Operation.ts"

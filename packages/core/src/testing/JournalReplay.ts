@@ -30,7 +30,7 @@ export const isPermanent = ({ keep, name }: Replica): boolean => keep && name !=
 const sentencesMax = 50
 
 /** The state of all objects after the last entry that was applied. */
-export class Replay {
+export class JournalReplay {
   /** The violations, as sentences. */
   readonly violations: Array<string> = []
   /** Index of the last entry. */
