@@ -5,7 +5,7 @@
  *     $ npm run example examples/26_wrong_key.ts
  *     HandshakeRefused: the manager at <path> refused the connection: the key is wrong. Use the key that the manager was started with
  *     ConnectFailed: cannot connect to the manager at <other>: connect ENOENT <other>. Is it running, and is this its address?
- *     SchemaMismatch: "remote/Words" is shared as <text>, not as <number>. Use two different names, or the same schema
+ *     SchemaMismatch: "remote/Words" is shared as String, not as Number & isInt. Use two different names, or the same schema
  */
 import { Manager, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
