@@ -8,7 +8,9 @@ const inRoot = (path: string): string => join(import.meta.dirname, path)
 
 /** What `npm run test:fast` runs: what needs no other process and no large budget. */
 const fast = ["test/unit/**/*.test.ts", "test/tidy/*.test.ts"]
-const slow = ["test/unit/{simulate,interruption/*,engine/random,engine/together,protocol/fuzz,pool/scheduler}.test.ts"]
+const slow = [
+  "test/unit/{simulate,client/many,engine/random,engine/together,interruption/*,pool/scheduler,protocol/fuzz,proxy/values}.test.ts"
+]
 
 /** The files that take longest, which begin first: a worker that begins one last works alone. */
 const longest = ["examples/examples", "docs/docs", "process/pool", "simulation/simulation", "conformance/node"]
