@@ -231,6 +231,20 @@ describe("certify", () => {
     assert.match(only(failed), /offer of client 1 .* was told QueueClosed, but took effect/)
   })
 
+  it("says that an object with a name and a first value was gone; another one may be forgotten", () => {
+    const gone = { outcome: { _tag: "Failure", error: "ObjectNotFound", details: [] } } as const
+    const violations = (name: string | null) => {
+      const book = new Book()
+      book.read(book.open("Ref", ref, one), "get", ["value"], [])
+      return book.after(({ journal, records }) => ({
+        journal: replace(journal, 0, { args: journal[0]!.args.with(2, name) }),
+        records: replace(replace(records, 0, { args: records[0]!.args.with(2, name) }), 1, gone)
+      }))
+    }
+    assert.match(only(violations("count")), /told ObjectNotFound as of 1, but nobody had deleted the object/)
+    assert.deepStrictEqual(violations(null), [])
+  })
+
   it("says that a change was made up", () => {
     const book = new Book()
     const number = book.open("Ref", ref, one)

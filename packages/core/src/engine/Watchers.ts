@@ -2,8 +2,8 @@
  * Watching an object: a snapshot, then every change in order, without a silent gap (S-29).
  *
  * A watcher has credit. Without credit, and while its client is too far behind with reading, a change is not kept: the
- * watcher is marked as lagging, and gets a fresh snapshot with its next credit, or when its client has read. So a slow watcher costs one mark and delays no other client (S-12). Watchers keep
- * nothing alive (S-24).
+ * watcher is marked as lagging, and gets a fresh snapshot with its next credit, or when its client has read. So a slow
+ * watcher costs one mark and delays no other client (S-12). Watchers keep nothing alive (S-24).
  */
 import type { Outcome, WatchEvent } from "./Inputs.ts"
 import type { Reply } from "./Operation.ts"

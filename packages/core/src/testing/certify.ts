@@ -13,7 +13,7 @@ import type { JournalEntry } from "../engine/Inputs.ts"
 import { directory } from "../engine/Value.ts"
 import { Buckets } from "./Buckets.ts"
 import { type CallRecord, type History, nameOf } from "./History.ts"
-import { describe, JournalReplay } from "./JournalReplay.ts"
+import { describe, isPermanent, JournalReplay } from "./JournalReplay.ts"
 import { type MakeModel, sameReply, show } from "./kinds/Model.ts"
 import { listings } from "./ListingCheck.ts"
 import { RealTime } from "./RealTime.ts"
@@ -186,7 +186,7 @@ const check = (replay: JournalReplay, calls: Calls, record: CallRecord): void =>
   if (outcome._tag === "Failure" && generic.has(outcome.error)) {
     if (outcome.error === "FencedOut" && replay.holds(record.session, Number(outcome.details[0]))) {
       violate("but the hold was current")
-    } else if (outcome.error.startsWith("Object") && replica?.keep === true && record.object !== directory) {
+    } else if (outcome.error.startsWith("Object") && replica !== undefined && isPermanent(replica)) {
       violate("but nobody had deleted the object")
     }
     return
