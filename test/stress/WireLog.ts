@@ -8,7 +8,7 @@
 import { Recorder } from "#core/testing/Recorder.ts"
 import type { Link } from "@effect-multiprocessing/core"
 import { Effect } from "effect"
-import { closeSync, openSync, readFileSync, writevSync } from "node:fs"
+import { closeSync, existsSync, openSync, readFileSync, writevSync } from "node:fs"
 
 const headerBytes = 13
 
@@ -42,9 +42,12 @@ export const record = (link: Link.Link, path: string) =>
     }
   )
 
-/** Replays a wire log. The last entry may be incomplete if the client was killed while it wrote. */
+/**
+ * Replays a wire log. The last entry may be incomplete if the client was killed while it wrote; a client that was killed
+ * before it connected has no log.
+ */
 export const play = (path: string, client: string): Recorder => {
-  const wireLog = readFileSync(path)
+  const wireLog = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
   let now = 0
   // All processes of one machine share its monotonic clock.
   const recorder = new Recorder({ client, clock: "machine", now: () => now })
