@@ -17,17 +17,19 @@ import {
 import { tmpdir } from "node:os"
 import { basename, delimiter, join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { additionTo, pathOf, readPages, root } from "./pages.ts"
+import { additionTo, type Fence, pathOf, readPages, root } from "./pages.ts"
 
 const { fences } = readPages().find(({ path }) => path === "CONTRIBUTING.md")!
-const files = fences.flatMap(({ text, ...fence }) => {
-  const path = pathOf({ text, ...fence })
-  return path === undefined ? [] : [{ path, text }]
-})
-const additions = fences.flatMap((fence) => {
-  const path = additionTo(fence)
-  return path === undefined ? [] : [{ path, text: fence.text }]
-})
+
+/** The texts of the fences that belong into a file, with its path. */
+const shown = (placeOf: (fence: Fence) => string | undefined) =>
+  fences.flatMap((fence) => {
+    const path = placeOf(fence)
+    return path === undefined ? [] : [{ path, text: fence.text }]
+  })
+
+const files = shown(pathOf)
+const additions = shown(additionTo)
 const commands = fences.find(({ text }) => text.includes("--mutants"))!.text.trim().split("\n")
 
 const copy = mkdtempSync(join(tmpdir(), "new-kind-"))

@@ -32,8 +32,9 @@ const reportsMax = 3
 interface Options {
   readonly seeds: number
   readonly from: number
-  readonly kind: string | undefined
-  readonly mutant: string | undefined
+  readonly kind: AnyKind | undefined
+  /** A known bug with its name. */
+  readonly mutant: readonly [name: string, mutant: Mutant] | undefined
   readonly mutants: boolean
   readonly list: boolean
 }
@@ -41,10 +42,8 @@ interface Options {
 const kindOf = (name: string): AnyKind | undefined => kinds.find((kind) => kind.name === name)
 
 /** The bugs that a kind may have, or all known bugs: those that any kind may have, and those of one. */
-const mutantsOf = (kind: string | undefined): Readonly<Record<string, Mutant>> =>
-  kind === undefined
-    ? Object.assign({}, knownMutants, ...kinds.map(genericMutants))
-    : genericMutants(kindOf(kind)!)
+const mutantsOf = (kind: AnyKind | undefined): Readonly<Record<string, Mutant>> =>
+  kind === undefined ? Object.assign({}, knownMutants, ...kinds.map(genericMutants)) : genericMutants(kind)
 
 /** Its name begins with that of its kind if any kind may have it. */
 const mutantNamed = (name: string): Mutant | undefined => {
@@ -70,25 +69,34 @@ const readOptions = (args: ReadonlyArray<string>): Options | string => {
   } catch (error) {
     return (error as Error).message.split("\n")[0]!
   }
-  const { from, kind, "list-mutants": list, mutant, mutants, seeds } = values
+  const { from, kind: kindName, "list-mutants": list, mutant: mutantName, mutants, seeds } = values
   for (const [name, value] of Object.entries({ seeds, from })) {
     if (!/^\d{1,9}$/.test(value) || (name === "seeds" && Number(value) === 0)) {
       return `--${name} must be a whole number, not ${JSON.stringify(value)}`
     }
   }
-  if (kind !== undefined && kindOf(kind) === undefined) {
-    return `there is no kind ${JSON.stringify(kind)}; there are ${kinds.map(({ name }) => name).join(", ")}`
+  const kind = kindName === undefined ? undefined : kindOf(kindName)
+  if (kindName !== undefined && kind === undefined) {
+    return `there is no kind ${JSON.stringify(kindName)}; there are ${kinds.map(({ name }) => name).join(", ")}`
   }
-  if (mutant !== undefined && mutantNamed(mutant) === undefined) {
-    return `there is no mutant ${JSON.stringify(mutant)}; --list-mutants names them`
+  const mutant = mutantName === undefined ? undefined : mutantNamed(mutantName)
+  if (mutantName !== undefined && mutant === undefined) {
+    return `there is no mutant ${JSON.stringify(mutantName)}; --list-mutants names them`
   }
-  return { seeds: Number(seeds), from: Number(from), kind, mutant, mutants, list }
+  return {
+    seeds: Number(seeds),
+    from: Number(from),
+    kind,
+    mutant: mutantName === undefined || mutant === undefined ? undefined : [mutantName, mutant],
+    mutants,
+    list
+  }
 }
 
-const simulateAll = ({ from, kind, mutant: name, seeds }: Options): boolean => {
-  const mutant = name === undefined ? undefined : mutantNamed(name)
-  const circumstances = mutant ?? (kind === undefined ? {} : { actions: actionsOf(kind) })
-  const coverage = new Coverage(kind === undefined ? kinds : [kindOf(kind)!])
+const simulateAll = ({ from, kind, mutant: named, seeds }: Options): boolean => {
+  const [name, mutant] = named ?? []
+  const circumstances = mutant ?? (kind === undefined ? {} : { actions: actionsOf(kind.name) })
+  const coverage = new Coverage(kind === undefined ? kinds : [kind])
   const started = performance.now()
   let failed = 0
   for (let seed = from; seed < from + seeds; seed++) {
