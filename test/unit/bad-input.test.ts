@@ -274,6 +274,17 @@ describe("a value that does not decode", () => {
     }))
 })
 
+describe("what went in under the frame limit stays readable:", () => {
+  it.live("what is sent in one turn, small and large, in both directions", () =>
+    Effect.gen(function*() {
+      const { as } = yield* setUp({ limits: { frameBytesMax: 1_024 } })
+      const queue = yield* as(SharedQueue.make({ name: "queue", item: Schema.String }))
+      const items = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(i % 20 === 19 ? 940 : 10)}`)
+      yield* Effect.forEach(items, queue.offer, { concurrency: "unbounded" })
+      assert.deepStrictEqual(yield* Effect.all(items.map(() => queue.take), { concurrency: "unbounded" }), items)
+    }))
+})
+
 describe("a value that is too large", () => {
   it.live("is refused with the limit, and nothing is sent", () =>
     Effect.gen(function*() {

@@ -57,7 +57,7 @@ const argumentShare = 3 / 4
 /** Characters of the reason that a `reject` carries, at most. */
 const reasonLength = 500
 
-/** A frame is sent when it has grown to this size, in the middle of a turn: the manager works while more is written. */
+/** A frame is sent at this size, or half of its bound, within a turn: the manager works while more is written. */
 const flushBytes = 8 * 1024
 
 const noOperations: ReadonlyMap<string, OperationInfo> = new Map()
@@ -104,6 +104,7 @@ export class Connection {
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
   #inFlight = 0
+  readonly #flushBytes: number
   #flushScheduled = false
   #reading = false
   /** The call whose reply is being read. */
@@ -112,6 +113,7 @@ export class Connection {
 
   constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
     this.agreement = agreement
+    this.#flushBytes = Math.min(flushBytes, agreement.limits.frameBytesMax / 2)
     this.#link = link
     this.#context = context
     this.#dispatcher = scheduler.makeDispatcher()
@@ -231,24 +233,27 @@ export class Connection {
   }
 
   #send(call: Call, args: ReadonlyArray<Argument>): void {
-    const { guard, operation, target } = call
-    const { frameBytesMax } = this.agreement.limits
     call.sequence = ++this.#sequence
-    const bytesMax = frameBytesMax - replyBytes
-    const isWritten = call.joint === undefined
-      ? this.#writer.request(call.sequence, target.id, operation.position, guard, args, bytesMax)
-      : this.#writer.joint(call.sequence, guard, call.joint, bytesMax)
-    if (!isWritten) {
-      const details = ["frameBytesMax", frameBytesMax]
-      if (call.joint !== undefined) {
-        return call.answer({ _tag: "Failure", error: "LimitExceeded", details: [0, ...details] }, 0)
-      }
+    if (!this.#write(call, args)) {
+      const details = [...call.joint === undefined ? [] : [0], "frameBytesMax", this.agreement.limits.frameBytesMax]
       return call.answer({ _tag: "Failure", error: "LimitExceeded", details }, 0)
     }
     call.state = "Sent"
     this.#calls.set(call)
     this.#inFlight++
     this.#written()
+  }
+
+  /** Whether a request fits into the frame of this turn, or else into the next one, and was written. */
+  #write(call: Call, args: ReadonlyArray<Argument>): boolean {
+    const { guard, joint, operation, sequence, target } = call
+    const bytesMax = this.agreement.limits.frameBytesMax - replyBytes
+    const isWritten = joint === undefined
+      ? this.#writer.request(sequence, target.id, operation.position, guard, args, bytesMax)
+      : this.#writer.joint(sequence, guard, joint, bytesMax)
+    if (isWritten || this.#writer.isEmpty) return isWritten
+    this.#sendFrame()
+    return this.#write(call, args)
   }
 
   /** Withdraws the call of an interrupted fiber. */
@@ -458,7 +463,7 @@ export class Connection {
 
   /** Something was written: it leaves at the end of this turn. */
   #written(): void {
-    if (this.#writer.bytes >= flushBytes) this.#sendFrame()
+    if (this.#writer.bytes >= this.#flushBytes) this.#sendFrame()
     if (this.#reading || this.#flushScheduled) return
     this.#flushScheduled = true
     this.#dispatcher.scheduleTask(() => {
@@ -487,6 +492,8 @@ export class Connection {
   }
 
   #sendFrame(): void {
+    // Receipts may not fit behind a large request.
+    if (this.#writer.bytes > this.agreement.limits.frameBytesMax / 2) this.#link.send(this.#writer.take())
     this.#receipts.flush()
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
   }

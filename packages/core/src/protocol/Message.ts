@@ -23,7 +23,7 @@ import type {
 import type { GrantId } from "../engine/Operation.ts"
 import { type Argument, bytesCell, cell, type ObjectId } from "../engine/Value.ts"
 import { type Reader, Writer } from "./Bytes.ts"
-import { FrameWriter } from "./Frame.ts"
+import { FrameWriter, headerBytes } from "./Frame.ts"
 
 const tag = {
   request: 1,
@@ -141,7 +141,7 @@ const readIds = (reader: Reader): ReadonlyArray<number> => {
 
 /** Writes messages of a client into one frame. */
 export class ClientWriter extends FrameWriter {
-  /** Writes a request of one call. False: it would take more than `bytesMax`, and was not written. */
+  /** Writes a request of one call. False: the frame would have more than `bytesMax`, and it was not written. */
   request(
     sequence: number,
     object: ObjectId,
@@ -178,7 +178,7 @@ export class ClientWriter extends FrameWriter {
 
   #fits(start: number, bytesMax: number): boolean {
     const { writer } = this
-    if (writer.length - start <= bytesMax) return true
+    if (writer.length - headerBytes <= bytesMax) return true
     writer.length = start
     return false
   }
@@ -322,7 +322,7 @@ export class ServerWriter extends FrameWriter {
     }
   }
 
-  /** Writes a message. False: it would take more than `bytesMax`, and was not written. */
+  /** Writes a message. False: the frame would have more than `bytesMax`, and it was not written. */
   write(message: FromServer, bytesMax: number): boolean {
     const writer = this.writer
     const start = writer.length
@@ -350,7 +350,7 @@ export class ServerWriter extends FrameWriter {
         writer.byte(tag.closing)
         writer.text(message.reason)
     }
-    if (writer.length - start <= bytesMax) return true
+    if (writer.length - headerBytes <= bytesMax) return true
     writer.length = start
     return false
   }

@@ -154,11 +154,9 @@ export class SessionShell {
   }
 
   #write(output: Told): void {
-    if (output._tag === "Parked") this.#parked++
-    else this.#isAwaited = true
     const length = lengthOf(output)
     const isWritten = length < largeLength
-      ? this.#writer.write(output, this.#limits.frameBytesMax)
+      ? this.#say(output)
       // Only what bears arguments has a length.
       : this.#writeLarge(output as Bearer, length)
     if (!isWritten) this.#tooLarge(output)
@@ -266,9 +264,17 @@ export class SessionShell {
     }
   }
 
-  #say(message: FromServer): void {
-    this.#isAwaited = true
-    this.#writer.write(message, this.#limits.frameBytesMax)
+  /** Writes a message into the frame of this turn, or into the next one if both would be more than a frame. */
+  #say(message: FromServer): boolean {
+    const { frameBytesMax } = this.#limits
+    let isWritten = this.#writer.write(message, frameBytesMax)
+    if (!isWritten) {
+      this.flush()
+      isWritten = this.#writer.write(message, frameBytesMax)
+    }
+    if (message._tag === "Parked") this.#parked++
+    else this.#isAwaited = true
+    return isWritten
   }
 
   /** From now on nothing that the client sends or has sent counts. */
