@@ -63,7 +63,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         ...format,
         load: (saved) => {
           const state = format.load(saved)
-          for (const { item } of state.dead) item.attempts = 0
+          for (const { item } of state.dead.values()) item.attempts = 0
           for (const item of state.items) item.attempts = 0
           return state
         }

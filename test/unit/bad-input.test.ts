@@ -106,15 +106,18 @@ describe("opening with", () => {
       says(yield* refused(manager, open(Infinity)), "OptionsMismatch", "capacity 5", "capacity Infinity")
     }))
 
-  it.live("a capacity below one, or no attempts, is refused by name and number", () =>
+  it.live("a capacity below one, no attempts, or an unknown strategy is refused by name and number", () =>
     Effect.gen(function*() {
       const { as, manager } = yield* setUp()
-      const open = (options: { readonly capacity?: number; readonly attempts?: number }) =>
+      const open = (options: Omit<SharedQueue.Options<typeof Schema.Int>, "item">) =>
         refused(manager, as(SharedQueue.make({ item: Schema.Int, ...options })))
       says(yield* open({ capacity: -1 }), "InvalidRequest", "open", "a new Queue", "capacity", "-1")
       says(yield* open({ capacity: 0 }), "InvalidRequest", "capacity", "0")
       says(yield* open({ capacity: NaN }), "InvalidRequest", "capacity", "NaN")
       says(yield* open({ attempts: 0 }), "InvalidRequest", "attempts", "0")
+      says(yield* open({ deadLetterCapacity: 0 }), "InvalidRequest", "deadLetterCapacity", "0")
+      const nonsense = "nonsense" as "sliding"
+      says(yield* open({ deadLetterStrategy: nonsense }), "InvalidRequest", "sliding or suspend", nonsense)
     }))
 
   it.live("a name that is too long is refused with the limit", () =>
@@ -275,6 +278,25 @@ describe("a value that does not decode", () => {
 })
 
 describe("what went in under the frame limit stays readable:", () => {
+  it.live("a dead letter whose item and reason together are more than a frame", () =>
+    Effect.gen(function*() {
+      const { as } = yield* setUp({ limits: { frameBytesMax: 1_024 } })
+      const queue = yield* as(SharedQueue.make({ name: "queue", item: Schema.String, attempts: 1 }))
+      const items: Array<string> = []
+      for (let length = 880; length < 1_024; length++) {
+        const item = "x".repeat(length)
+        if (Exit.isFailure(yield* Effect.exit(queue.offer(item)))) continue
+        items.push(item)
+        yield* Effect.exit(queue.process(() => Effect.fail("no ".repeat(200))))
+      }
+      assert.isAbove(items.length, 10)
+      const letters = yield* queue.deadLetters
+      assert.deepStrictEqual(letters.map(({ item }) => item), items.map((item) => Exit.succeed(item)))
+      for (const { reason } of letters) assert.include(reason, "no no no")
+      for (const { retry } of letters) assert.isTrue(yield* retry)
+      assert.deepStrictEqual(yield* Effect.forEach(items, () => queue.take), items)
+    }))
+
   it.live("what is sent in one turn, small and large, in both directions", () =>
     Effect.gen(function*() {
       const { as } = yield* setUp({ limits: { frameBytesMax: 1_024 } })
@@ -282,6 +304,29 @@ describe("what went in under the frame limit stays readable:", () => {
       const items = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(i % 20 === 19 ? 940 : 10)}`)
       yield* Effect.forEach(items, queue.offer, { concurrency: "unbounded" })
       assert.deepStrictEqual(yield* Effect.all(items.map(() => queue.take), { concurrency: "unbounded" }), items)
+    }))
+
+  it.live("dead letters that together are more than a frame", () =>
+    Effect.gen(function*() {
+      const { as } = yield* setUp({ limits: { frameBytesMax: 4_096 } })
+      const queue = yield* as(SharedQueue.make({ name: "queue", item: Schema.String, attempts: 1 }))
+      const items = Array.from({ length: 60 }, (_, i) => `${i} ${"x".repeat(i * 60)}`)
+      yield* queue.offerAll(items)
+      yield* Effect.forEach(items, () => Effect.exit(queue.process(() => Effect.fail("no"))))
+      assert.deepStrictEqual(
+        (yield* queue.deadLetters).map(({ item }) => item),
+        items.map((item) => Exit.succeed(item))
+      )
+    }))
+
+  it.live("the reason of a failure, cut in the middle of a character", () =>
+    Effect.gen(function*() {
+      const { as } = yield* setUp()
+      const queue = yield* as(SharedQueue.make({ name: "queue", item: Schema.Int, attempts: 1 }))
+      yield* queue.offer(1)
+      yield* Effect.scoped(Effect.flatMap(queue.takeLease, ({ nack }) => nack(`${"x".repeat(499)}🙂`)))
+      const [letter] = yield* queue.deadLetters
+      assert.strictEqual(letter!.reason, `${"x".repeat(499)}\uFFFD`)
     }))
 })
 

@@ -13,9 +13,10 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
-import { type Argument, bytesMaxOf, type Cell } from "./engine/Value.ts"
+import { bytesMaxOf, type Cell } from "./engine/Value.ts"
 import { ManagerError } from "./ManagerError.ts"
 import { all, encoded } from "./proxy/exits.ts"
+import { type Letter, letters } from "./proxy/letters.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
@@ -62,10 +63,31 @@ export interface Lease<out A> extends Delivery {
 
 /** An item that failed `attempts` times, or that did not decode. */
 export interface DeadLetter<out A> {
+  /** Unique in its queue. Later dead letters have larger ids. */
+  readonly id: number
   /** A failure if the item does not decode with this program's schema. */
   readonly item: Exit.Exit<A, ManagerError>
   readonly attempts: number
+  /** The reason of the last failed delivery: its first 500 characters. */
   readonly reason: string
+  /** Removes the letter for good, and returns whether it was still there. */
+  readonly drop: Effect.Effect<boolean, ManagerError>
+  /**
+   * Adds the item at the end of the queue, as a new one, with no failed attempt; waits while the queue is full. The
+   * letter is removed in the same step. Returns whether it was still there.
+   *
+   * **Fairness** FIFO, with offers. **Cancellation** Interruptible while it waits; the letter stays. **On disconnect**
+   * `ManagerError`, whose reason says whether the item was added.
+   */
+  readonly retry: Effect.Effect<boolean, QueueClosed | ManagerError>
+}
+
+/** How many dead letters a queue has and had. */
+export interface DeadLetterCounts {
+  /** Dead letters that the queue has. */
+  readonly kept: number
+  /** Dead letters that were discarded because there were more than `deadLetterCapacity`. */
+  readonly discarded: number
 }
 
 /** An `offerAll` failed after some of its items were added. The added items stay; the other items were not added. */
@@ -171,11 +193,25 @@ export interface SharedQueue<in out A> extends Shared.Shared {
   readonly untilEmpty: Effect.Effect<void, ManagerError>
   /**
    * Waits until every accepted item is settled: removed by `take`, processed with success, dropped by `clear`, or a
-   * dead letter (Python's `join`). **Fairness**, **Cancellation** and **On disconnect** as `untilEmpty`.
+   * dead letter that is not retried (Python's `join`). **Fairness**, **Cancellation** and **On disconnect** as
+   * `untilEmpty`.
    */
   readonly untilSettled: Effect.Effect<void, ManagerError>
-  /** Returns the dead letters, oldest first. */
+  /**
+   * Returns the dead letters, oldest first: all of `deadLetterStream`. **Fairness**, **Cancellation** and
+   * **On disconnect** as `deadLetterStream`.
+   */
   readonly deadLetters: Effect.Effect<ReadonlyArray<DeadLetter<A>>, ManagerError>
+  /**
+   * Streams the dead letters that the queue has when the stream begins, oldest first. Each page of 192 KiB is requested
+   * when it is pulled. A letter that is gone before its page is read is not in the stream.
+   *
+   * **Fairness** A reader delays nobody. **Cancellation** Interruptible at any point; the manager keeps nothing for a
+   * reader. **On disconnect** The stream fails with `ManagerError`.
+   */
+  readonly deadLetterStream: Stream.Stream<DeadLetter<A>, ManagerError>
+  /** Returns how many dead letters there are, and how many were discarded. */
+  readonly deadLetterCounts: Effect.Effect<DeadLetterCounts, ManagerError>
 }
 
 /** Options of a queue. All programs that open a name must agree on them. */
@@ -186,6 +222,14 @@ export interface Options<S extends Schema.Top> {
   readonly capacity?: number | undefined
   /** How many deliveries of an item may fail before it becomes a dead letter. Default 5. */
   readonly attempts?: number | undefined
+  /** How many dead letters are kept. Default 10,000; `Infinity` for no bound but the manager's `memoryBytesMax`. */
+  readonly deadLetterCapacity?: number | undefined
+  /**
+   * What happens when `deadLetterCapacity` is reached. *sliding*, the default: for each new dead letter the oldest is
+   * discarded, and counted by `deadLetterCounts`. *suspend*: none is discarded. Takers wait until a dead letter is
+   * dropped or retried, and so do offers once the queue is full. Items that are delivered by then may exceed the bound.
+   */
+  readonly deadLetterStrategy?: "sliding" | "suspend" | undefined
 }
 
 const kind = "Queue"
@@ -202,9 +246,9 @@ const facade = <S extends Schema.Top>(
   proxy
 })
 
-const creation = <S extends Schema.Top>({ attempts = 5, capacity = 1_024 }: Options<S>) => ({
-  options: { capacity, attempts }
-})
+const creation = <S extends Schema.Top>(
+  { attempts = 5, capacity = 1_024, deadLetterCapacity = 10_000, deadLetterStrategy = "sliding" }: Options<S>
+) => ({ options: { capacity, attempts, deadLetterCapacity, deadLetterStrategy } })
 
 /**
  * Declares a named queue as a service: `class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Job }) {}`.
@@ -241,6 +285,7 @@ const whenNotHeld: Refusals<"NotHeld", LeaseLost> = {
 }
 
 const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQueue<A> => {
+  const deadLetterStream = Stream.map(letters(remote), (letter) => deadLetter(remote, codec, letter))
   const take = Effect.uninterruptibleMask((restore) =>
     remote.callOwned(restore, "take", [], ([cell]) => remote.decode("take", codec, cell), whenClosed, "reject")
   )
@@ -281,7 +326,9 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
     isFull: remote.call("isFull", [], ([isFull]) => Exit.succeed(isFull === 1)),
     untilEmpty: remote.call("untilEmpty", [], () => Exit.void),
     untilSettled: remote.call("untilSettled", [], () => Exit.void),
-    deadLetters: remote.call("deadLetters", [], (parts) => Exit.succeed(deadLetters(remote, codec, parts)))
+    deadLetters: Stream.runCollect(deadLetterStream),
+    deadLetterStream,
+    deadLetterCounts: remote.call("deadLetterCounts", [], ([kept, discarded]) => Exit.succeed({ kept, discarded }))
   }
 }
 
@@ -372,12 +419,13 @@ const lease = <A, E>(
 const giveBack = (remote: QueueRemote, id: GrantId, cause: Cause.Cause<unknown>): void =>
   Cause.hasInterrupts(cause)
     ? remote.tell("giveBack", [id, 0, ""])
-    : remote.tell("giveBack", [id, 1, reason(cause)])
+    : remote.tell("giveBack", [id, 1, kept(Cause.pretty(cause))])
 
 /** Characters of a failure that are kept with an item. */
 const reasonLength = 500
 
-const reason = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).slice(0, reasonLength)
+/** The first characters of a reason; without half of a character, which no call can carry. */
+const kept = (reason: string): string => reason.slice(0, reasonLength).toWellFormed()
 
 const process = <A, B, E, R, Closed>(
   remote: QueueRemote,
@@ -425,19 +473,20 @@ const takeLease = <A>(
         item,
         attempt,
         ack: settle(remote.call("ack", [id], () => Exit.void, whenNotHeld)),
-        nack: (reason) =>
-          settle(remote.call("giveBack", [id, 1, reason.slice(0, reasonLength)], () => Exit.void, whenNotHeld))
+        nack: (reason) => settle(remote.call("giveBack", [id, 1, kept(reason)], () => Exit.void, whenNotHeld))
       }
     })
   )
 
-const deadLetters = <A>(
+const deadLetter = <A>(
   remote: QueueRemote,
   codec: ValueCodec.ValueCodec<A>,
-  parts: ReadonlyArray<Argument>
-): ReadonlyArray<DeadLetter<A>> =>
-  Array.from({ length: parts.length / 3 }, (_, i) => ({
-    reason: parts[i * 3] as string,
-    attempts: parts[i * 3 + 1] as number,
-    item: remote.decode("deadLetters", codec, parts[i * 3 + 2] as Cell)
-  }))
+  { attempts, cell, id, reason }: Letter
+): DeadLetter<A> => ({
+  id,
+  item: remote.decode("deadLetters", codec, cell),
+  attempts,
+  reason,
+  drop: remote.call("drop", [id], ([dropped]) => Exit.succeed(dropped === 1)),
+  retry: remote.call("retry", [id], ([retried]) => Exit.succeed(retried === 1), whenClosed)
+})

@@ -234,6 +234,76 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       assert.include(letter!.reason, "the second time")
     }).pipe(Effect.scoped))
 
+  it.effect("streams its dead letters page by page, and drops or retries each of them once", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.String, capacity: 400, attempts: 1 })
+      const items = numbers(400).map((n) => `${n} ${"x".repeat(n % 9 === 0 ? 8_000 : n)}`)
+      const fail = Effect.exit(queue.process(() => Effect.fail("no")))
+      yield* queue.offerAll(items)
+      yield* Effect.forEach(items, () => fail, { concurrency: 16 })
+      yield* queue.untilSettled
+      const seen: Array<string> = []
+      yield* Stream.runForEach(queue.deadLetterStream, ({ drop, item, retry }) =>
+        Effect.gen(function*() {
+          const retries = seen.push(yield* item) % 2 === 0
+          assert.isTrue(yield* retries ? retry : drop)
+          assert.deepStrictEqual([yield* retry, yield* drop], [false, false])
+          // A letter that comes back while the stream is read is not read again.
+          if (retries) yield* fail
+        }))
+      assert.deepStrictEqual([...seen].sort(), [...items].sort())
+      assert.strictEqual((yield* queue.deadLetters).length, 200)
+      assert.deepStrictEqual(yield* queue.deadLetterCounts, { kept: 200, discarded: 0 })
+    }).pipe(Effect.scoped))
+
+  it.effect("keeps `deadLetterCapacity` dead letters: the newest, or all of them, and delivers nothing more", () =>
+    Effect.gen(function*() {
+      const options = { item: Schema.Int, attempts: 1, deadLetterCapacity: 3 }
+      const [sliding, suspend] = [
+        yield* SharedQueue.make(options),
+        yield* SharedQueue.make({ ...options, deadLetterStrategy: "suspend" })
+      ]
+      const dead = (queue: typeof sliding) => Effect.flatMap(queue.deadLetters, Effect.forEach(({ item }) => item))
+      for (const queue of [sliding, suspend]) {
+        yield* queue.offerAll(numbers(5))
+        const failing = Effect.forever(Effect.exit(queue.process(() => Effect.fail("no"))))
+        yield* Effect.forkChild(failing, { startImmediately: true })
+      }
+      yield* sliding.untilSettled
+      assert.deepStrictEqual(yield* dead(sliding), [2, 3, 4])
+      assert.deepStrictEqual(yield* sliding.deadLetterCounts, { kept: 3, discarded: 2 })
+      const kept = suspend.deadLetterCounts.pipe(Effect.repeat({ until: ({ kept }) => kept === 3 }))
+      assert.deepStrictEqual(yield* kept, { kept: 3, discarded: 0 })
+      assert.deepStrictEqual([yield* dead(suspend), yield* suspend.size, yield* suspend.poll], [
+        [0, 1, 2],
+        2,
+        Option.none()
+      ])
+      const [oldest] = yield* suspend.deadLetters
+      assert.isTrue(yield* oldest!.drop)
+      assert.deepStrictEqual(yield* kept, { kept: 3, discarded: 0 })
+      assert.deepStrictEqual(yield* dead(suspend), [1, 2, 3])
+    }).pipe(Effect.scoped))
+
+  it.effect("retries a dead letter as an offer: it waits for room, and fails when the queue is closed", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 1, attempts: 1 })
+      yield* queue.offer(1)
+      yield* Effect.flip(queue.process(() => Effect.fail("no")))
+      yield* queue.offer(2)
+      const [letter] = yield* queue.deadLetters
+      const retried = yield* Effect.forkChild(letter!.retry, { startImmediately: true })
+      assert.strictEqual(yield* queue.take, 2)
+      assert.isTrue(yield* Fiber.join(retried))
+      assert.deepStrictEqual(yield* queue.process((item, { attempt }) => Effect.succeed([item, attempt])), [1, 1])
+      yield* queue.offer(3)
+      yield* Effect.flip(queue.process(() => Effect.fail("no")))
+      const [other] = yield* queue.deadLetters
+      yield* queue.close
+      assert.strictEqual((yield* Effect.flip(other!.retry))._tag, "QueueClosed")
+      assert.isTrue(yield* other!.drop)
+    }).pipe(Effect.scoped))
+
   it.effect("makes no offer wait if it is unbounded", () =>
     Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: Infinity })

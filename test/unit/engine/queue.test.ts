@@ -1,7 +1,15 @@
+import { cell } from "#core/engine/Value.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
-const setUp = (options: { readonly capacity?: number; readonly attempts?: number } = {}) => {
+interface Options {
+  readonly capacity?: number
+  readonly attempts?: number
+  readonly deadLetterCapacity?: number
+  readonly deadLetterStrategy?: "sliding" | "suspend"
+}
+
+const setUp = (options: Options = {}) => {
   const harness = new EngineHarness()
   const main = harness.open()
   const queue = main.make("Queue", "queue", { capacity: 100, attempts: 5, ...options })
@@ -9,7 +17,16 @@ const setUp = (options: { readonly capacity?: number; readonly attempts?: number
   /** Takes everything that is there, as text. */
   const drain = () =>
     Array.from({ length: Number(main.get(queue, "size")[0]) }, () => texts(main.get(queue, "take"))[0])
-  return { harness, main, queue, offer, drain }
+  /** Ids of all dead letters, attempts, reasons and items. */
+  const letters = () => texts(main.get(queue, "deadLetters", [0, 1_000, 10_000])).slice(2)
+  /** Offers items that become dead letters. */
+  const bury = (...items: ReadonlyArray<number>) => {
+    for (const item of items) {
+      offer(item)
+      main.get(queue, "reject", [Number(main.get(queue, "takeLease")[0]), "no"])
+    }
+  }
+  return { harness, main, queue, offer, drain, letters, bury }
 }
 
 describe("put-back (S-17)", () => {
@@ -98,22 +115,22 @@ describe("delivery (S-18, S-19)", () => {
   })
 
   it("ends among the dead letters after the last attempt, with the reason, and never at the head again", () => {
-    const { drain, harness, main, offer, queue } = setUp({ attempts: 2 })
+    const { drain, harness, letters, offer, queue } = setUp({ attempts: 2 })
     offer(1, 2)
     harness.open().call(queue, "takeLease")
     const worker = harness.open()
     worker.get(queue, "giveBack", [Number(worker.get(queue, "takeLease")[0]), 1, "first"])
     worker.get(queue, "giveBack", [Number(worker.get(queue, "takeLease")[0]), 1, "second"])
-    assert.deepStrictEqual(texts(main.get(queue, "deadLetters")), ["second", 2, "2"])
+    assert.deepStrictEqual(letters(), [1, 2, "second", "2"])
     harness.step({ _tag: "End", session: 2 })
     assert.deepStrictEqual(drain(), ["1"])
   })
 
   it("goes to the dead letters at once when it is rejected", () => {
-    const { main, offer, queue } = setUp()
+    const { letters, main, offer, queue } = setUp()
     offer(1)
     main.get(queue, "reject", [Number(main.get(queue, "takeLease")[0]), "does not decode"])
-    assert.deepStrictEqual(texts(main.get(queue, "deadLetters")), ["does not decode", 0, "1"])
+    assert.deepStrictEqual(letters(), [1, 0, "does not decode", "1"])
   })
 
   it("belongs to one session: nobody else can settle it (R-2)", () => {
@@ -128,6 +145,134 @@ describe("delivery (S-18, S-19)", () => {
     assert.deepStrictEqual(owner.get(queue, "ack", [lease]), [])
     assert.strictEqual(owner.get(queue, "ack", [lease]), `NotHeld ${lease}`)
     assert.notStrictEqual(harness.hash, before)
+  })
+})
+
+describe("dead letters", () => {
+  const text = (length: number) => cell(JSON.stringify("x".repeat(length)))
+
+  it("are bounded: for one too many the oldest is discarded, with its handles, and counted", () => {
+    const { bury, harness, letters, main, queue } = setUp({ deadLetterCapacity: 2 })
+    const lock = main.make("Lock")
+    main.get(queue, "offer", [handleOf(lock)])
+    main.drop(lock)
+    main.get(queue, "reject", [Number(main.get(queue, "takeLease")[0]), "no"])
+    assert.isTrue(harness.exists(lock))
+    main.drop(lock)
+    bury(1, 2, 3)
+    assert.isFalse(harness.exists(lock))
+    assert.deepStrictEqual(letters(), [3, 0, "no", "2", 4, 0, "no", "3"])
+    assert.deepStrictEqual(main.get(queue, "deadLetterCounts"), [2, 2])
+  })
+
+  it("may make deliveries wait instead, until one of them is dropped or retried", () => {
+    const { bury, main, offer, queue } = setUp({ deadLetterCapacity: 1, deadLetterStrategy: "suspend" })
+    bury(1)
+    offer(2, 3)
+    assert.deepStrictEqual(main.get(queue, "poll"), [])
+    const [first, second] = [main.call(queue, "take"), main.call(queue, "takeLease")]
+    assert.deepStrictEqual([main.waits(first), main.waits(second)], [true, true])
+    assert.deepStrictEqual(main.get(queue, "drop", [1]), [1])
+    assert.deepStrictEqual(texts(main.answer(first)), ["2"])
+    const lease = Number(main.answer(second)[0])
+    const third = main.call(queue, "take")
+    main.get(queue, "reject", [lease, "no"])
+    offer(4)
+    assert.isTrue(main.waits(third))
+    assert.deepStrictEqual(main.get(queue, "retry", [2]), [1])
+    assert.deepStrictEqual(texts(main.answer(third)), ["4"])
+    assert.deepStrictEqual(main.get(queue, "deadLetterCounts"), [0, 0])
+  })
+
+  it("leave a closed queue open for takers while deliveries wait", () => {
+    const { bury, main, offer, queue } = setUp({ deadLetterCapacity: 1, deadLetterStrategy: "suspend" })
+    bury(1)
+    offer(2)
+    const take = main.call(queue, "take")
+    main.get(queue, "close")
+    assert.isTrue(main.waits(take))
+    main.get(queue, "drop", [1])
+    assert.deepStrictEqual(texts(main.answer(take)), ["2"])
+  })
+
+  it("are dropped once, with their handles", () => {
+    const { harness, letters, main, queue } = setUp()
+    const lock = main.make("Lock")
+    main.get(queue, "offer", [handleOf(lock)])
+    main.get(queue, "reject", [Number(main.get(queue, "takeLease")[0]), "no"])
+    main.drop(lock)
+    main.drop(lock)
+    assert.isTrue(harness.exists(lock))
+    assert.deepStrictEqual(main.get(queue, "drop", [1]), [1])
+    assert.isFalse(harness.exists(lock))
+    assert.deepStrictEqual(letters(), [])
+    assert.deepStrictEqual([main.get(queue, "drop", [1]), main.get(queue, "retry", [1])], [[0], [0]])
+  })
+
+  it("are retried as new items: at the end, with all attempts, and wait for room behind offers", () => {
+    const { harness, letters, main, offer, queue } = setUp({ capacity: 2, attempts: 1 })
+    offer(1, 2)
+    main.get(queue, "giveBack", [Number(main.get(queue, "takeLease")[0]), 1, "no"])
+    const [, fourth] = offer(3, 4)
+    const retried = main.call(queue, "retry", [1])
+    const other = harness.open()
+    const again = other.call(queue, "retry", [1])
+    assert.isTrue(main.waits(retried))
+    main.get(queue, "take")
+    assert.deepStrictEqual([main.waits(fourth!), main.waits(retried)], [false, true])
+    assert.deepStrictEqual(texts(main.get(queue, "take")), ["3"])
+    assert.deepStrictEqual([main.answer(retried), other.answer(again)], [[1], [0]])
+    main.get(queue, "take")
+    assert.deepStrictEqual(texts(main.get(queue, "takeLease")).slice(1), [1, "1"])
+    assert.deepStrictEqual(letters(), [])
+  })
+
+  it("stay when the queue is closed before they are retried", () => {
+    const { bury, letters, main, offer, queue } = setUp({ capacity: 1 })
+    bury(1)
+    offer(2)
+    const waiting = main.call(queue, "retry", [1])
+    main.get(queue, "close")
+    assert.deepStrictEqual(
+      [main.answer(waiting), main.get(queue, "retry", [1])],
+      ["QueueClosed", "QueueClosed"]
+    )
+    assert.deepStrictEqual(letters(), [1, 0, "no", "1"])
+  })
+
+  it("are read page by page, to the newest of the first page, whatever is dropped and added in between", () => {
+    const { bury, main, queue } = setUp()
+    bury(1, 2, 3, 4)
+    const page = (after: number, to: number) => texts(main.get(queue, "deadLetters", [after, to, 2 * bytesOfOne]))
+    const bytesOfOne = 3 * 16 + (16 + 3 * 2) + (16 + 3)
+    assert.deepStrictEqual(page(0, 1_000), [4, 1, 1, 0, "no", "1", 2, 0, "no", "2"])
+    main.get(queue, "drop", [2])
+    main.get(queue, "drop", [3])
+    bury(5)
+    assert.deepStrictEqual(page(2, 4), [4, 0, 4, 0, "no", "4"])
+    assert.deepStrictEqual(page(4, 4), [4, 0])
+  })
+
+  it("are read without their items where an item and its reason are more than a page", () => {
+    const { main, queue } = setUp()
+    for (const length of [10, 200]) {
+      main.get(queue, "offer", [text(length)])
+      main.get(queue, "reject", [Number(main.get(queue, "takeLease")[0]), "r".repeat(50)])
+    }
+    const read = main.get(queue, "deadLetters", [0, 1_000, 600])
+    assert.deepStrictEqual([read[5], read[9]], [text(10), null])
+    assert.deepStrictEqual(main.get(queue, "deadLetter", [2]), [text(200)])
+    assert.deepStrictEqual(main.get(queue, "deadLetter", [3]), [])
+  })
+
+  it("count with their reasons as bytes of the manager", () => {
+    const { harness, main, offer, queue } = setUp()
+    offer(1)
+    const { bytes } = harness.engine.state
+    main.get(queue, "reject", [Number(main.get(queue, "takeLease")[0]), "r".repeat(5_000)])
+    assert.isAbove(harness.engine.state.bytes, bytes + 5_000)
+    main.get(queue, "retry", [1])
+    assert.strictEqual(harness.engine.state.bytes, bytes)
   })
 })
 
@@ -204,7 +349,7 @@ describe("who waits until there is nothing to do", () => {
   })
 
   it("waits for what is queued, leased, or delivered and not received; a dead letter is done", () => {
-    const { harness, main, offer, queue } = setUp({ attempts: 1 })
+    const { harness, letters, main, offer, queue } = setUp({ attempts: 1 })
     const worker = harness.open()
     offer(1, 2, 3)
     const settled = main.call(queue, "untilSettled")
@@ -217,7 +362,7 @@ describe("who waits until there is nothing to do", () => {
     worker.acknowledge(taken)
     assert.isTrue(main.waits(settled))
     harness.step({ _tag: "End", session: 3 })
-    assert.strictEqual(texts(main.get(queue, "deadLetters"))[2], "3")
+    assert.strictEqual(letters()[3], "3")
     assert.isFalse(main.waits(settled))
   })
 })

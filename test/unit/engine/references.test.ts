@@ -37,7 +37,7 @@ describe("an object without a name (S-23, S-24)", () => {
     b.drop(inner)
     b.get(outer, "giveBack", [lease, 1, "no"])
     assert.isTrue(harness.exists(inner), "dead")
-    b.get(outer, "deadLetters")
+    b.get(outer, "deadLetters", [0, 1, 1_000])
     a.get(0, "delete", [outer])
     assert.isTrue(harness.exists(inner), "told to b")
     b.drop(inner)

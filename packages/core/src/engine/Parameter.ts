@@ -51,6 +51,13 @@ export const positive: Parameter<number> = parameter(
 /** A number of at least 1; `Infinity` is one. */
 export const atLeastOne: Parameter<number> = parameter("a number of at least 1", (u) => typeof u === "number" && u >= 1)
 
+/** One of these words. */
+export const oneOf = <const A extends string>(...words: ReadonlyArray<A>): Parameter<A> =>
+  parameter(words.join(" or "), (u) => words.some((word) => word === u))
+/** An option that may be absent: `Kind.initial` has its default. */
+export const optional = <A extends Argument>({ expected, is }: Parameter<A>): Parameter<A> =>
+  parameter(expected, (u) => u === undefined || is(u))
+
 /** The parameters of an operation, in order. */
 export type Parameters = ReadonlyArray<Parameter<Argument>>
 

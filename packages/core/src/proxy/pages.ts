@@ -13,7 +13,7 @@ import type { ManagerError } from "../ManagerError.ts"
 import type { Remote } from "./Remote.ts"
 
 /** Large enough that the round trip for a page does not count, small enough that a page delays no other client. */
-const pageBytes = 192 * 1024
+export const pageBytes = 192 * 1024
 
 // oxlint-disable-next-line typescript/no-explicit-any -- of whatever state: only its operations matter
 type Scannable = Kind<any, ReturnType<typeof operations>>

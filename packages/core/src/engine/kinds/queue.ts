@@ -1,15 +1,18 @@
 /**
  * Queue: FIFO, bounded, with leases (S-17 to S-19).
  *
- * I2: every accepted item is in exactly one of *queued* (`items`), *out* (with the grant that got it), *dead*, or
- * settled (only counted). Queued items are in the order of acceptance: an item that comes back goes to its old place, not
- * to the head.
+ * I2: every accepted item is in exactly one of *queued* (`items`), *out* (with the grant that got it), *dead*, settled
+ * (only counted), or was a dead letter (only counted). Queued items are in the order of acceptance: an item that comes
+ * back goes to its old place, not to the head. A dead letter that is retried is accepted again.
  */
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
+import * as Memory from "../Memory.ts"
 import { answer, type At, type Grant, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
-import { atLeastOne, count, value, word } from "../Parameter.ts"
-import type { Cell } from "../Value.ts"
+import { OrderedMap } from "../OrderedMap.ts"
+import { firstPage } from "../Page.ts"
+import { atLeastOne, count, oneOf, optional, value, word } from "../Parameter.ts"
+import { type Argument, bytesMaxOf, type Cell } from "../Value.ts"
 
 interface Item {
   /** The number of items that were accepted before it. */
@@ -26,10 +29,15 @@ interface Out {
 }
 
 /** A dead letter. */
-interface Dead {
+interface Letter {
+  /** Grows with every dead letter. */
+  readonly id: number
   readonly item: Item
   readonly reason: string
 }
+
+/** *sliding* discards the oldest dead letter for one too many; *suspend* delivers no item while there is no room. */
+const strategies = ["sliding", "suspend"] as const
 
 interface State {
   readonly capacity: number
@@ -41,7 +49,14 @@ interface State {
   readonly out: Map<GrantId, Out>
   /** The number of leased items in `out`: they still fill the queue. */
   leased: number
-  readonly dead: Array<Dead>
+  readonly deadLetterCapacity: number
+  readonly deadLetterStrategy: typeof strategies[number]
+  /** Dead letters by id, oldest first. */
+  readonly dead: OrderedMap<Letter>
+  /** The number of items that have become dead letters: the id of the last one. */
+  died: number
+  /** The number of dead letters that were dropped or retried. Others that are gone were discarded: there were too many. */
+  ended: number
   closed: boolean
   accepted: number
   settled: number
@@ -58,14 +73,25 @@ const closed = refuse("QueueClosed")
 const ifHeld = (_: State, [lease]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
   at.held(lease) === undefined ? refuse("NotHeld", lease) : ready
 
+/** Whether an item can be delivered now. */
+const canDeliver = (state: State): boolean =>
+  size(state) > 0 && (state.deadLetterStrategy !== "suspend" || state.dead.size < state.deadLetterCapacity)
+
 /** Items may come back to a closed queue while some are out. */
-const decideTake = (state: State) => size(state) > 0 ? ready : state.closed && state.out.size === 0 ? closed : wait
+const decideTake = (state: State) =>
+  canDeliver(state) ? ready : state.closed && size(state) === 0 && state.out.size === 0 ? closed : wait
 
 const room = (state: State): number => state.capacity - size(state) - state.leased
 
+const decideOffer = (state: State) => state.closed ? closed : room(state) > 0 ? ready : wait
+
+const enqueue = (state: State, item: Cell): void => {
+  state.items.push({ place: state.accepted++, value: item, attempts: 0 })
+}
+
 const accept = (state: State, item: Cell, at: At): void => {
   at.retain(item)
-  state.items.push({ place: state.accepted++, value: item, attempts: 0 })
+  enqueue(state, item)
 }
 
 const deliver = (state: State, at: At, leased: boolean): Item => {
@@ -103,10 +129,42 @@ const putBack = (state: State, item: Item): void => {
 }
 
 /** Counts a failed delivery: the item comes back, or becomes a dead letter (S-19). */
-const failed = (state: State, item: Item, reason: string): void => {
+const failed = (state: State, item: Item, reason: string, at: At): void => {
   item.attempts++
-  if (item.attempts >= state.attemptsMax) state.dead.push({ item, reason })
+  if (item.attempts >= state.attemptsMax) addLetter(state, item, reason, at)
   else putBack(state, item)
+}
+
+/** Adds a dead letter. If that is one too many, the oldest is discarded. */
+const addLetter = (state: State, item: Item, reason: string, at: At): void => {
+  const id = ++state.died
+  state.dead.set(id, { id, item, reason })
+  at.grow(Memory.ofKey(reason))
+  if (state.deadLetterStrategy === "suspend" || state.dead.size <= state.deadLetterCapacity) return
+  const [oldest] = state.dead.after(0)
+  at.release(removeLetter(state, oldest!.id, at))
+}
+
+const discarded = ({ dead, died, ended }: State): number => died - dead.size - ended
+
+/** Removes a dead letter and returns its value. */
+const removeLetter = (state: State, id: number, at: At): Cell => {
+  const { item, reason } = state.dead.get(id)!
+  state.dead.delete(id)
+  at.grow(-Memory.ofKey(reason))
+  return item.value
+}
+
+/**
+ * Id, attempts, reason and value of each dead letter behind an id, up to another one. A value that does not fit into a
+ * page beside its reason is left out, because both together may be more than a frame.
+ */
+function* letters({ dead }: State, after: number, last: number, bytesMax: number): Generator<Argument> {
+  for (const { id, item: { attempts, value }, reason } of dead.after(after)) {
+    if (id > last) return
+    yield* [id, attempts, reason]
+    yield bytesMaxOf(reason) + bytesMaxOf(value) > bytesMax ? null : value
+  }
 }
 
 const operations = {
@@ -114,7 +172,7 @@ const operations = {
   offer: change({
     parameters: [value],
     lane: "putters",
-    decide: (state) => state.closed ? closed : room(state) > 0 ? ready : wait,
+    decide: decideOffer,
     apply: (state, [item], at) => {
       accept(state, item, at)
       return []
@@ -146,7 +204,7 @@ const operations = {
     parameters: [],
     lane: "takers",
     byReceipt: true,
-    decide: (state, [], at) => at.isBehind || size(state) === 0 ? answer() : ready,
+    decide: (state, [], at) => at.isBehind || !canDeliver(state) ? answer() : ready,
     apply: (state, [], at): readonly [] | readonly [Cell] => [deliver(state, at, false).value]
   }),
   /**
@@ -181,7 +239,7 @@ const operations = {
     apply: (state, [lease, asFailure, reason], at) => {
       at.settle(lease)
       const item = takeBack(state, lease)
-      if (asFailure === 1) failed(state, item, reason)
+      if (asFailure === 1) failed(state, item, reason, at)
       else putBack(state, item)
       return []
     }
@@ -193,7 +251,7 @@ const operations = {
     decide: ifHeld,
     apply: (state, [lease, reason], at) => {
       at.settle(lease)
-      state.dead.push({ item: takeBack(state, lease), reason })
+      addLetter(state, takeBack(state, lease), reason, at)
       return []
     }
   }),
@@ -228,8 +286,53 @@ const operations = {
   }),
   /** Replies with the numbers of queued and of leased items. */
   size: read([], (state) => [size(state), state.leased] as const),
-  /** Replies with reason, attempts and value of each dead letter, oldest first. */
-  deadLetters: read([], (state) => state.dead.flatMap(({ item, reason }) => [reason, item.attempts, item.value]))
+  /**
+   * A page of dead letters: those behind an id, or 0, up to another one, in a number of bytes. Replies with the newest
+   * that there was, 1 if more follow, else 0, and id, attempts, reason and value of each letter, oldest first. A value
+   * that is too large for the page is left out: `deadLetter` replies with it.
+   */
+  deadLetters: read(
+    [count, count, count],
+    (state, [after, to, bytesMax]): readonly [newest: number, more: number, ...page: ReadonlyArray<Argument>] => {
+      const newest = Math.min(to, state.died)
+      const { isLast, page } = firstPage(letters(state, after, newest, bytesMax), 4, bytesMax)
+      return [newest, isLast ? 0 : 1, ...page]
+    }
+  ),
+  /** Replies with the value of a dead letter, or with nothing if it is gone. */
+  deadLetter: read([count], (state, [id]): readonly [] | readonly [Cell] => {
+    const letter = state.dead.get(id)
+    return letter === undefined ? [] : [letter.item.value]
+  }),
+  /** Drops a dead letter; replies with 1, or with 0 if it is gone. */
+  drop: change({
+    parameters: [count],
+    decide: (state, [id]) => state.dead.has(id) ? ready : answer(0),
+    apply: (state, [id], at) => {
+      at.release(removeLetter(state, id, at))
+      state.ended++
+      return [1] as const
+    }
+  }),
+  /** Adds the item of a dead letter as `offer` does; replies with 1, or with 0 if the letter is gone. */
+  retry: change({
+    parameters: [count],
+    lane: "putters",
+    decide: (state, [id]) => state.dead.has(id) ? decideOffer(state) : answer(0),
+    apply: (state, [id], at) => {
+      enqueue(state, removeLetter(state, id, at))
+      state.ended++
+      return [1] as const
+    }
+  }),
+  /** Replies with the numbers of dead letters, and of those that were discarded. */
+  deadLetterCounts: read([], (state) => [state.dead.size, discarded(state)] as const)
+}
+
+const byId = (letters: ReadonlyArray<Letter>): OrderedMap<Letter> => {
+  const map = new OrderedMap<Letter>()
+  for (const letter of letters) map.set(letter.id, letter)
+  return map
 }
 
 const item = Format.struct<Item>({ place: Format.count, value: Format.cell, attempts: Format.count })
@@ -239,32 +342,46 @@ export const queue = kindOf<State>()({
   name: "Queue",
   lanes: ["conditions", "takers", "putters"],
   operations,
-  options: { capacity: atLeastOne, attempts: atLeastOne },
-  initial: ({ attempts, capacity }) => ({
+  options: {
+    capacity: atLeastOne,
+    attempts: atLeastOne,
+    deadLetterCapacity: optional(atLeastOne),
+    deadLetterStrategy: optional(oneOf(...strategies))
+  },
+  initial: ({ attempts, capacity, deadLetterCapacity = Infinity, deadLetterStrategy = "sliding" }) => ({
     capacity,
     attemptsMax: attempts,
     items: [],
     head: 0,
     out: new Map(),
     leased: 0,
-    dead: [],
+    deadLetterCapacity,
+    deadLetterStrategy,
+    dead: new OrderedMap(),
+    died: 0,
+    ended: 0,
     closed: false,
     accepted: 0,
     settled: 0
   }),
-  pristine: (state) => size(state) === 0 && state.out.size === 0 && state.dead.length === 0 && !state.closed,
-  revoke: (state, { id }: Grant, reason) => {
+  pristine: (state) => size(state) === 0 && state.out.size === 0 && state.dead.size === 0 && !state.closed,
+  revoke: (state, { id }: Grant, reason, at) => {
     const item = takeBack(state, id)
-    if (reason === "session ended") failed(state, item, "the worker's session ended")
+    if (reason === "session ended") failed(state, item, "the worker's session ended", at)
     else putBack(state, item)
   },
   received: (state, { id }, at) => settle(state, id, at),
   values: function*(state) {
     for (const item of queued(state)) yield item.value
     for (const { item } of state.out.values()) yield item.value
-    for (const { item } of state.dead) yield item.value
+    for (const { item } of state.dead.values()) yield item.value
   },
-  version: 1,
+  bytes: ({ dead }) => {
+    let bytes = 0
+    for (const { reason } of dead.values()) bytes += Memory.ofKey(reason)
+    return bytes
+  },
+  version: 2,
   format: Format.convert(
     Format.struct({
       capacity: Format.number,
@@ -272,22 +389,29 @@ export const queue = kindOf<State>()({
       queued: Format.list(item),
       out: Format.map(Format.count, Format.struct<Out>({ item, leased: Format.boolean })),
       leased: Format.count,
-      dead: Format.list(Format.struct<Dead>({ item, reason: Format.word })),
+      deadLetterCapacity: Format.number,
+      deadLetterStrategy: Format.literal(...strategies),
+      dead: Format.list(Format.struct<Letter>({ id: Format.count, item, reason: Format.word })),
+      died: Format.count,
+      ended: Format.count,
       closed: Format.boolean,
       accepted: Format.count,
       settled: Format.count
     }),
-    (state) => ({ ...state, queued: queued(state) }),
-    ({ queued, ...state }) => ({ ...state, items: queued, head: 0 })
+    (state) => ({ ...state, queued: queued(state), dead: [...state.dead.values()] }),
+    ({ dead, queued, ...state }) => ({ ...state, items: queued, head: 0, dead: byId(dead) })
   ),
   check: (state, grants) => {
     const broken: Array<string> = []
     const items = queued(state)
-    if (items.length + state.out.size + state.dead.length + state.settled !== state.accepted) {
+    const { dead, died, out, settled } = state
+    if (items.length + out.size + settled + died !== state.accepted) {
       broken.push(
-        `I2: ${state.accepted} accepted, but ${items.length} queued, ${state.out.size} out, ` +
-          `${state.dead.length} dead and ${state.settled} settled`
+        `I2: ${state.accepted} accepted, but ${items.length} queued, ${out.size} out, ${settled} settled and ${died} dead`
       )
+    }
+    if (state.deadLetterStrategy === "sliding" ? dead.size > state.deadLetterCapacity : discarded(state) !== 0) {
+      broken.push(`I2: ${dead.size} dead letters and ${discarded(state)} discarded: ${state.deadLetterStrategy}`)
     }
     if (items.some((item, i) => i > 0 && items[i - 1]!.place >= item.place)) {
       broken.push("I2: queued items are out of order")

@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { queue as kind } from "../../engine/kinds/queue.ts"
 import type { Withdrawal } from "../../engine/Operation.ts"
-import { cell } from "../../engine/Value.ts"
-import type { Argument } from "../../engine/Value.ts"
+import { type Argument, bytesMaxOf, cell } from "../../engine/Value.ts"
+import { letters } from "../../proxy/letters.ts"
 import * as SharedQueue from "../../SharedQueue.ts"
 import { type Actor, lateRound } from "../Workload.ts"
 import { Handle, makeHandle } from "./handle.ts"
@@ -31,14 +32,26 @@ interface Item {
   readonly attempts: number
 }
 
+interface Letter extends Item {
+  readonly id: number
+  readonly reason: string
+}
+
 interface State {
   readonly capacity: number
   readonly attemptsMax: number
+  readonly lettersMax: number
+  /** Nothing is delivered while there are as many letters; otherwise the oldest makes room. */
+  readonly suspends: boolean
   closed: boolean
   offered: number
   /** In order of their places. */
   readonly waiting: Array<Item>
-  readonly dead: Array<Item & { readonly reason: string }>
+  readonly dead: Array<Letter>
+  /** Letters that there were. */
+  died: number
+  /** Letters that made room for others. */
+  discarded: number
   /** By grant: work in progress, which still fills the queue, and what is the client's once received. */
   readonly leased: Map<number, Item>
   readonly delivered: Map<number, Item>
@@ -58,13 +71,13 @@ class QueueModel implements Model {
   }
 
   look({ args, operation, session }: Call): Answer | undefined {
-    const { closed, dead, leased, waiting } = this.#state
+    const { closed, dead, discarded, leased, waiting } = this.#state
     switch (operation) {
       case "offerAll":
         if (closed) return { error: "QueueClosed" }
         return args.length === 0 || this.#room <= 0 ? { reply: [0] } : { reply: [0], ifOthersWait: true }
       case "poll":
-        return waiting.length === 0 ? { reply: [] } : { reply: [], ifOthersWait: true }
+        return waiting.length === 0 || this.#isSuspended ? { reply: [] } : { reply: [], ifOthersWait: true }
       case "clear":
         return waiting.length === 0 ? { reply: [0] } : undefined
       case "isFull":
@@ -86,7 +99,16 @@ class QueueModel implements Model {
       case "size":
         return { reply: [waiting.length, leased.size] }
       case "deadLetters":
-        return { reply: dead.flatMap(({ attempts, reason, value }) => [reason, attempts, value]) }
+        return { reply: this.#page(args.map(Number)) }
+      case "deadLetter":
+        return { reply: dead.flatMap(({ id, value }) => id === args[0] ? [value] : []) }
+      case "deadLetterCounts":
+        return { reply: [dead.length, discarded] }
+      case "drop":
+        return dead.some(({ id }) => id === args[0]) ? undefined : { reply: [0] }
+      case "retry":
+        if (!dead.some(({ id }) => id === args[0])) return { reply: [0] }
+        return closed ? { error: "QueueClosed" } : undefined
     }
     return undefined
   }
@@ -124,8 +146,15 @@ class QueueModel implements Model {
         return []
       }
       case "reject":
-        state.dead.push({ ...this.#takeBack(Number(args[0])), reason: String(args[1]) })
+        this.#bury(this.#takeBack(Number(args[0])), String(args[1]))
         return []
+      case "drop":
+        this.#exhume(args[0])
+        return [1]
+      case "retry":
+        if (this.#room <= 0) return undefined
+        state.waiting.push({ place: state.offered++, value: this.#exhume(args[0]), attempts: 0 })
+        return [1]
       case "clear":
         return [state.waiting.splice(0).length]
       case "close":
@@ -148,8 +177,8 @@ class QueueModel implements Model {
   }
 
   state(): unknown {
-    const { closed, dead, delivered, leased, waiting } = this.#state
-    return [closed, waiting, dead, [...leased], [...delivered]]
+    const { closed, dead, delivered, discarded, leased, waiting } = this.#state
+    return [closed, waiting, dead, discarded, [...leased], [...delivered]]
   }
 
   copy(): QueueModel {
@@ -169,7 +198,13 @@ class QueueModel implements Model {
     return capacity - waiting.length - leased.size
   }
 
+  get #isSuspended(): boolean {
+    const { dead, lettersMax, suspends } = this.#state
+    return suspends && dead.length >= lettersMax
+  }
+
   #deliver(to: Map<number, Item>, { index, session }: Call): Item | undefined {
+    if (this.#isSuspended) return undefined
     const item = this.#state.waiting.shift()
     if (item === undefined) return undefined
     to.set(index, item)
@@ -193,20 +228,57 @@ class QueueModel implements Model {
 
   #failed(item: Item, reason: string): void {
     const tried = { ...item, attempts: item.attempts + 1 }
-    if (tried.attempts >= this.#state.attemptsMax) this.#state.dead.push({ ...tried, reason })
+    if (tried.attempts >= this.#state.attemptsMax) this.#bury(tried, reason)
     else this.#putBack(tried)
+  }
+
+  #bury(item: Item, reason: string): void {
+    const { dead, lettersMax, suspends } = this.#state
+    dead.push({ ...item, id: ++this.#state.died, reason })
+    if (!suspends && dead.length > lettersMax) {
+      dead.shift()
+      this.#state.discarded++
+    }
+  }
+
+  #exhume(letter: Argument | undefined): Argument {
+    const { dead } = this.#state
+    return dead.splice(dead.findIndex(({ id }) => id === letter), 1)[0]!.value
+  }
+
+  /** Letters while they fit, at least one; without its value one that does not fit alone. */
+  #page([after, to, bytesMax]: ReadonlyArray<number>): Reply {
+    const { dead, died } = this.#state
+    const newest = Math.min(to!, died)
+    const rows = dead.filter(({ id }) => id > after! && id <= newest).map(({ attempts, id, reason, value }) => [
+      id,
+      attempts,
+      reason,
+      bytesMaxOf(reason) + bytesMaxOf(value) > bytesMax! ? null : value
+    ])
+    const sizes = rows.map((row) => row.reduce<number>((sum, part) => sum + bytesMaxOf(part), 0))
+    let fitting = 0
+    for (let bytes = 0; fitting < rows.length; fitting++) {
+      bytes += sizes[fitting]!
+      if (bytes > bytesMax! && fitting > 0) break
+    }
+    return [newest, fitting < rows.length ? 1 : 0, ...rows.slice(0, fitting).flat()]
   }
 }
 
 /** An empty queue. */
-const makeQueue: MakeModel = ({ attempts, capacity }) =>
+const makeQueue: MakeModel = ({ attempts, capacity, deadLetterCapacity = Infinity, deadLetterStrategy }) =>
   new QueueModel({
     capacity: Number(capacity),
     attemptsMax: Number(attempts),
+    lettersMax: Number(deadLetterCapacity),
+    suspends: deadLetterStrategy === "suspend",
     closed: false,
     offered: 0,
     waiting: [],
     dead: [],
+    died: 0,
+    discarded: 0,
     leased: new Map(),
     delivered: new Map(),
     grants: new Map()
@@ -215,6 +287,16 @@ const makeQueue: MakeModel = ({ attempts, capacity }) =>
 /** Takes an item for good. */
 const take = (jobs: SharedQueue.SharedQueue<number>, { client, ledger }: Actor) =>
   Effect.map(jobs.take, (item) => ledger.took(item, client))
+
+/** Refuses an item if the queue is not closed, and then retries or drops some dead letters. */
+const tidy = <A>(queue: SharedQueue.SharedQueue<A>, item: A, { impatiently, random }: Actor) =>
+  Effect.gen(function*() {
+    yield* Effect.ignore(queue.offerIfRoom(item))
+    yield* Effect.ignore(impatiently(Effect.scoped(Effect.flatMap(queue.takeLease, ({ nack }) => nack("no")))))
+    for (const { drop, retry } of yield* queue.deadLetters) {
+      yield* random.pick<Effect.Effect<unknown, unknown>>([drop, impatiently(retry), Effect.void])
+    }
+  })
 
 /** The specimen of `Queue`. */
 export const queue = specimen({
@@ -226,10 +308,18 @@ export const queue = specimen({
   },
   samples: {
     /** So small that putters wait, and soon full of dead letters. */
-    jobs: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2, attempts: 2 }),
+    jobs: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2, attempts: 2, deadLetterCapacity: 2 }),
     /** Closed in the middle of everything. */
-    brief: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 1 }),
-    mail: (name) => SharedQueue.make({ name, item: Handle, capacity: 2, attempts: 2 })
+    brief: (name) =>
+      SharedQueue.make({
+        name,
+        item: Schema.Int,
+        capacity: 1,
+        attempts: 1,
+        deadLetterCapacity: 1,
+        deadLetterStrategy: "suspend"
+      }),
+    mail: (name) => SharedQueue.make({ name, item: Handle, capacity: 2, attempts: 1, deadLetterCapacity: 1 })
   },
   actions: {
     offer: ({ jobs }, { impatiently, ledger }) => impatiently(jobs.offer(ledger.item())),
@@ -248,11 +338,12 @@ export const queue = specimen({
       ),
     processSoon: ({ jobs }, { impatiently, work }) => impatiently(jobs.process(work)),
     processAndFail: ({ jobs }, { work }) => jobs.process(() => Effect.andThen(work(), Effect.fail("no"))),
-    lease: ({ jobs }, { client, impatiently, ledger, random, work }) =>
+    lease: ({ jobs }, { client, impatiently, ledger, random, sleep, work }) =>
       impatiently(
         Effect.gen(function*() {
           const lease = yield* jobs.takeLease
-          yield* work()
+          // Now and then so slowly that the worker may well die meanwhile.
+          yield* random.chance(1 / 4) ? sleep(500) : work()
           if (random.chance(1 / 3)) return
           if (random.chance(1 / 3)) return yield* lease.nack("not this one")
           yield* lease.ack
@@ -266,9 +357,27 @@ export const queue = specimen({
       impatiently(random.chance(1 / 2) ? jobs.untilEmpty : brief.untilEmpty),
     untilSettled: ({ brief, jobs }, { impatiently, random }) =>
       impatiently(random.chance(1 / 2) ? jobs.untilSettled : brief.untilSettled),
-    deadLetters: ({ jobs }) => jobs.deadLetters,
-    brief: ({ brief }, { ledger, random }) =>
-      random.chance(1 / 2) ? brief.take : brief.offerAll([ledger.item(), ledger.item()]),
+    deadLetters: ({ jobs }) => Effect.andThen(jobs.deadLetters, jobs.deadLetterCounts),
+    /** So slowly that others drop what is still to be read. */
+    readLetters: ({ jobs }, { work }) => Stream.runForEach(letters(remoteOf(jobs, kind), 1), work),
+    /** One that may have been there, or may never be. */
+    anyLetter: ({ jobs }, { impatiently, random }) => {
+      const remote = remoteOf(jobs, kind)
+      const id = 1 + random.below(6)
+      return random.chance(1 / 2)
+        ? remote.call("deadLetter", [id], () => Exit.void)
+        : impatiently(remote.call("retry", [id], () => Exit.void))
+    },
+    tidy: ({ jobs }, actor) => tidy(jobs, actor.ledger.item(), actor),
+    tidyBrief: ({ brief }, actor) => tidy(brief, actor.ledger.item(), actor),
+    tidyMail: ({ mail }, actor) => Effect.flatMap(makeHandle, (handle) => tidy(mail, handle, actor)),
+    brief: ({ brief }, { ledger, random, work }) =>
+      random.pick<Effect.Effect<unknown, unknown>>([
+        brief.take,
+        brief.poll,
+        brief.process(() => Effect.andThen(work(), Effect.fail("no"))),
+        brief.offerAll([ledger.item(), ledger.item()])
+      ]),
     close: ({ brief }) => brief.close,
     send: ({ mail }, { impatiently }) => Effect.flatMap(makeHandle, (handle) => impatiently(mail.offer(handle))),
     receive: ({ mail }, { impatiently, random }) =>
