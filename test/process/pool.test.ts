@@ -1,5 +1,5 @@
 /** Pools of real processes: results, crashes, cancellation, ends. */
-import { Manager, Pool, SharedQueue } from "@effect-multiprocessing/core"
+import { Manager, Pool, Shared, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
@@ -115,21 +115,22 @@ describe("a pool", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         // Only the call refers to this queue.
         const passed = yield* Effect.forEach([1, 2, 3, 4, 5, 6], (item) =>
-          Effect.scoped(Effect.flatMap(SharedQueue.make({ item: Schema.Int }), (queue) =>
-            pool.execute(Pass, { queue, item }))), { concurrency: "unbounded" })
+          Shared.acquire(Effect.scoped(Effect.flatMap(SharedQueue.make({ item: Schema.Int }), (queue) =>
+            pool.execute(Pass, { queue, item })))), { concurrency: "unbounded" })
         assert.deepStrictEqual(
           yield* Effect.forEach(passed, (queue) =>
             queue.take),
           [1, 2, 3, 4, 5, 6]
         )
         const queue = yield* SharedQueue.make({ item: Schema.Int })
-        yield* pool.map(Pass, Array.from({ length: 20 }, (_, item) => ({ queue, item })), { chunk: 4 })
+        const payloads = Array.from({ length: 20 }, (_, item) => ({ queue, item }))
+        yield* Shared.acquire(pool.map(Pass, payloads, { chunk: 4 }))
         assert.strictEqual(yield* queue.size, 20)
       }))
-      // The carriers are gone. Handles in results count until this session ends.
+      // The carriers are gone, and the objects with the scope of the results.
       yield* Effect.repeat(manager.inspect, {
         until: ({ counts }) =>
-          counts.objects === before + 7
+          counts.objects === before
       })
     }).pipe(Effect.scoped, Effect.provide(layer)))
 

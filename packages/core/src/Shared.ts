@@ -1,6 +1,14 @@
 /**
- * The types that all shared objects have in common, for programs and libraries whose declarations name them. Each
- * object has a module of its own: `SharedQueue`, `SharedRef`, and so on.
+ * The parts that all shared objects have in common: their types, for programs and libraries whose declarations name
+ * them, and `acquire`, which ties fetched handles to a scope. Each object has a module of its own: `SharedQueue`,
+ * `SharedRef`, and so on.
  */
 export type { Arithmetic, Field, FieldOf, IfNumber, NumberField } from "./proxy/Field.ts"
-export type { HandleSchema, HandleWire, OpenError, ServiceClass, Shared } from "./proxy/Shared.ts"
+export {
+  acquire,
+  type HandleSchema,
+  type HandleWire,
+  type OpenError,
+  type ServiceClass,
+  type Shared
+} from "./proxy/Shared.ts"

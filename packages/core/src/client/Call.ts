@@ -2,8 +2,10 @@
  * A call, from when it is made until it has ended.
  */
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type { CallInput, Outcome } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
+import type { ObjectId } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 
@@ -26,12 +28,16 @@ export class Call {
   readonly complete: Complete<unknown, unknown>
   readonly resume: (exit: Exit.Exit<never, ManagerError>) => void
   readonly role: Role
+  /** The fiber that waits for it. */
+  readonly fiber: Fiber.Fiber<unknown, unknown> | undefined
   /** Given when it is sent: sequences go out in order. */
   sequence = 0
   state: "Waiting" | "Sent" | "Parked" | "Answered" | "Cancelling" = "Waiting"
   /** A reply that came while the call was being cancelled, or that its fiber has not taken yet. */
   late: Outcome | undefined = undefined
   onSettled: (() => void) | undefined = undefined
+  /** The handles in its arguments, once it is sent. Their objects must exist when the manager runs the call. */
+  handles: ReadonlyArray<ReadonlyArray<ObjectId>> | undefined = undefined
   /** The calls that this one stands for: they are one request. */
   joint: ReadonlyArray<CallInput> | undefined = undefined
 
@@ -41,7 +47,8 @@ export class Call {
     guard: ReadonlyArray<GrantId>,
     complete: Complete<unknown, unknown>,
     resume: Call["resume"],
-    role: Role
+    role: Role,
+    fiber: Call["fiber"]
   ) {
     this.target = target
     this.operation = operation
@@ -49,6 +56,7 @@ export class Call {
     this.complete = complete
     this.resume = resume
     this.role = role
+    this.fiber = fiber
   }
 
   answer(outcome: Outcome, index: number): void {

@@ -13,16 +13,17 @@
  * made again (S-6).
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
 import type { OperationTable, Outcome } from "../engine/Inputs.ts"
 import type { GrantId, Reply } from "../engine/Operation.ts"
 import { SequenceMap } from "../engine/SequenceMap.ts"
-import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
+import type { Argument, ObjectId } from "../engine/Value.ts"
 import { type ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
@@ -33,6 +34,7 @@ import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Joint, type JointSender, membership, refuse } from "./Joint.ts"
 import { Receipts } from "./Receipts.ts"
+import { HandleRegistry, listsIn, Received } from "./Received.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 import { type Notification, Watches } from "./Watches.ts"
 
@@ -75,6 +77,7 @@ export class Connection {
   readonly #receipts = new Receipts((from, to) => this.#writer.acknowledge(from, to))
   readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
   readonly #calls = new SequenceMap<Call>()
+  readonly #received: Received
   /** Calls that the window does not admit yet, in order, with their arguments. Arguments of sent calls are not kept. */
   readonly #waiting = new Map<Call, ReadonlyArray<Argument>>()
   /** The locks and permits that fibers of this process hold. */
@@ -99,7 +102,8 @@ export class Connection {
   })
   readonly #jointSender: JointSender = {
     send: (call, args) => void this.#begin(call, args),
-    cancel: (call) => this.#cancel(call)
+    cancel: (call) => this.#cancel(call),
+    own: (parts, fiber) => this.#received.own(parts, fiber)
   }
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
@@ -116,6 +120,7 @@ export class Connection {
     this.#flushBytes = Math.min(flushBytes, agreement.limits.frameBytesMax / 2)
     this.#link = link
     this.#context = context
+    this.#received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id))
     this.#dispatcher = scheduler.makeDispatcher()
     for (const [kind, list] of Object.entries(agreement.operations)) {
       this.#operations.set(
@@ -154,7 +159,7 @@ export class Connection {
     complete: Complete<A, E>
   ): Effect.Effect<A, E | ManagerError> {
     return Effect.callback((resume) => {
-      const call = new Call(target, operation, guardFor(this), complete, resume, "plain")
+      const call = new Call(target, operation, guardFor(this), complete, resume, "plain", Fiber.getCurrent())
       const member = membership()
       if (member !== undefined) return member.joint.add(this.#jointSender, member.position, call, args)
       return this.#begin(call, args) ? this.#cancel(call) : undefined
@@ -191,7 +196,7 @@ export class Connection {
     return Effect.suspend(() => {
       let call: Call | undefined
       const granted = Effect.callback<readonly [Outcome, number], ManagerError>((resume) => {
-        call = new Call(target, operation, guardFor(this), taken, resume, "owned")
+        call = new Call(target, operation, guardFor(this), taken, resume, "owned", Fiber.getCurrent())
         if (membership() !== undefined) {
           return refuse(call, "what must be given back cannot be got together with others")
         }
@@ -216,7 +221,7 @@ export class Connection {
   }
 
   #tell(target: Target, operation: OperationInfo, args: ReadonlyArray<Argument>, done: () => void): void {
-    this.#begin(new Call(target, operation, [], () => Exit.succeed(done()), () => {}, "settling"), args)
+    this.#begin(new Call(target, operation, [], () => Exit.succeed(done()), () => {}, "settling", undefined), args)
   }
 
   /** Whether a call has begun; one that has not has failed. */
@@ -239,6 +244,7 @@ export class Connection {
       return call.answer({ _tag: "Failure", error: "LimitExceeded", details }, 0)
     }
     call.state = "Sent"
+    call.handles = listsIn(args)
     this.#calls.set(call)
     this.#inFlight++
     this.#written()
@@ -336,6 +342,7 @@ export class Connection {
       case "Cancelled":
         return this.#hearCancelled(message.sequence, message.fate === "stands")
       case "Event":
+        this.#received.add(message.parts)
         return this.#watches.tell(message.sequence, message.event, message.parts)
       case "Revoked":
         this.holds.trip(message.grant)
@@ -348,6 +355,7 @@ export class Connection {
 
   #hearReply(sequence: number, outcome: Outcome, index: number): void {
     const call = this.#calls.get(sequence)
+    const bears = outcome._tag === "Success" && this.#received.add(outcome.reply)
     if (call === undefined) {
       if (outcome._tag === "Success") return this.#watches.tell(sequence, "snapshot", outcome.reply)
       const target = this.#watches.target(sequence)
@@ -359,6 +367,7 @@ export class Connection {
       return
     }
     this.#leaveWindow(call)
+    if (bears) this.#received.own(outcome.reply, call.fiber)
     if (call.role === "owned" && outcome._tag === "Success") {
       call.state = "Answered"
       call.late = outcome
@@ -375,7 +384,7 @@ export class Connection {
     const call = this.#calls.get(sequence)
     if (call === undefined) return
     this.#calls.delete(sequence)
-    if (call.late !== undefined) this.#dropOutcome(call.late)
+    if (call.late?._tag === "Success") this.dropHandles(call.late.reply)
     if (stands) this.#acknowledge(sequence)
     call.onSettled?.()
   }
@@ -389,20 +398,15 @@ export class Connection {
   // handles, holds, watches
   // ---------------------------------------------------------------------------------------------------------------
 
-  /** Gives handles back that this session was told (S-24). */
-  drop(id: ObjectId, times: number): void {
+  #drop(id: ObjectId): void {
     if (this.#ended !== undefined) return
-    this.#writer.drop(id, times)
+    this.#writer.drop(id, 1)
     this.#written()
   }
 
-  #dropOutcome(outcome: Outcome): void {
-    if (outcome._tag === "Success") this.dropHandles(outcome.reply)
-  }
-
-  /** Drops the handles in received values. */
+  /** Gives the handles in received values back (S-24). Nothing may use them any more. Once is enough. */
   dropHandles(parts: Reply): void {
-    for (const part of parts) if (isCell(part)) { for (const id of part.handles) this.drop(id, 1) }
+    this.#received.giveBack(parts)
   }
 
   /** Registers a hold and a callback for its loss; returns a function that unregisters them. */

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CallInput, Outcome } from "../engine/Inputs.ts"
+import type { Reply } from "../engine/Operation.ts"
 import type { Argument } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
@@ -21,6 +22,8 @@ export interface JointSender {
   /** Sends a call, or what is gathered in one. */
   readonly send: (call: Call, args: ReadonlyArray<Argument>) => void
   readonly cancel: (call: Call) => Effect.Effect<void>
+  /** Ties the handles in a reply to the scope that a fiber has named for them. */
+  readonly own: (parts: Reply, fiber: Call["fiber"]) => void
 }
 
 /** The place of the running fiber among those whose calls are gathered; absent: its calls are its own. */
@@ -77,7 +80,7 @@ export class Joint {
     const calls = this.#calls.filter((call) => call !== undefined)
     const args = this.#args.filter((_, i) => this.#calls[i] !== undefined)
     if (calls.length === 0) return
-    this.#leader = calls.length === 1 ? calls[0]! : leader(calls, args)
+    this.#leader = calls.length === 1 ? calls[0]! : leader(this.#sender, calls, args)
     this.#sender.send(this.#leader, args[0]!)
   }
 
@@ -99,10 +102,14 @@ export const refuse = (call: Call, issue: string): undefined => {
 }
 
 /** The call that stands for all, and hands the reply on. */
-const leader = (calls: ReadonlyArray<Call>, args: ReadonlyArray<ReadonlyArray<Argument>>): Call => {
+const leader = (
+  sender: JointSender,
+  calls: ReadonlyArray<Call>,
+  args: ReadonlyArray<ReadonlyArray<Argument>>
+): Call => {
   const objects = calls.map(({ target }) => target.description).join(", ")
   const access = calls.every(({ operation }) => operation.access === "read") ? "read" : "change"
-  const complete = (outcome: Outcome, index: number) => Exit.succeed(distribute(calls, outcome, index))
+  const complete = (outcome: Outcome, index: number) => Exit.succeed(distribute(sender, calls, outcome, index))
   const call = new Call(
     { ...calls[0]!.target, description: objects },
     { name: calls.map(({ operation }) => operation.name).join(", "), position: 0, access },
@@ -111,7 +118,8 @@ const leader = (calls: ReadonlyArray<Call>, args: ReadonlyArray<ReadonlyArray<Ar
     (exit) => {
       if (Exit.isFailure(exit)) { for (const member of calls) member.resume(exit) }
     },
-    "plain"
+    "plain",
+    undefined
   )
   call.joint = calls.map(({ operation, target }, i): CallInput => ({
     object: target.id,
@@ -122,9 +130,13 @@ const leader = (calls: ReadonlyArray<Call>, args: ReadonlyArray<ReadonlyArray<Ar
 }
 
 /** If one was refused its member fails, and with it the others are interrupted. */
-const distribute = (calls: ReadonlyArray<Call>, outcome: Outcome, index: number): void => {
+const distribute = (sender: JointSender, calls: ReadonlyArray<Call>, outcome: Outcome, index: number): void => {
   if (outcome._tag === "Success") {
-    for (const [i, result] of resultsOf(outcome.reply).entries()) calls[i]!.answer(result.outcome, result.index)
+    for (const [i, result] of resultsOf(outcome.reply).entries()) {
+      const call = calls[i]!
+      if (result.outcome._tag === "Success") sender.own(result.outcome.reply, call.fiber)
+      call.answer(result.outcome, result.index)
+    }
   } else {
     const refusal = refusalOf(outcome)
     calls[refusal.call]!.answer(refusal.outcome, index)

@@ -1,7 +1,7 @@
 /** A call of a pool: the fiber that waits, and what its worker is sent. The scheduler keeps it with its job. */
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { type Cell, cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { Outcome, Parcel } from "./Message.ts"
@@ -16,6 +16,8 @@ export class Call {
   /** Which run of the task it is, from 1. */
   readonly attempt: number
   readonly parcel: Parcel
+  /** The fiber that waits. */
+  readonly fiber = Fiber.getCurrent()
   /** The last worker that it was sent to. */
   worker: WorkerProcess | undefined = undefined
   /** The outcome of its job, once it has arrived. */

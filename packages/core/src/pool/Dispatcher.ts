@@ -12,6 +12,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
+import { HandleOwner } from "../client/Received.ts"
 import { type Cell, cell, type ObjectId } from "../engine/Value.ts"
 import { ManagerError, ValueNotEncoded } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
@@ -221,9 +222,14 @@ export class Dispatcher {
     }
   }
 
-  /** Fetches a result that a carrier holds. To the scheduler the job finishes after that. */
+  /**
+   * Fetches a result that a carrier holds. To the scheduler the job finishes after that. The handles in it belong to the
+   * scope that the call's fiber has named for them.
+   */
   #fetch(worker: WorkerProcess, job: Job<Call>, micros: number, object: ObjectId): void {
-    this.#fork(HandleCarrier.read(object, `the result of ${job.task}`)).addObserver((encoded) => {
+    const read = HandleCarrier.read(object, `the result of ${job.task}`)
+    const owner = job.call.fiber?.getRef(HandleOwner)
+    this.#fork(Effect.provideService(read, HandleOwner, owner)).addObserver((encoded) => {
       worker.writer.forget(job.id)
       this.#wrote(worker)
       this.#finished(job, micros, encoded)

@@ -16,7 +16,7 @@ import type { Notification } from "../client/Watches.ts"
 import type { kind as DirectoryKind } from "../engine/Directory.ts"
 import type { Outcome } from "../engine/Inputs.ts"
 import type { Kind } from "../engine/Kind.ts"
-import type { Argument, Cell } from "../engine/Value.ts"
+import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, ValueNotDecoded, ValueNotEncoded } from "../ManagerError.ts"
 import type { TextCodec, ValueCodec } from "./ValueCodec.ts"
 
@@ -63,13 +63,22 @@ export class Remote<K> {
   readonly target: Target
   readonly kind: string
   readonly fingerprint: string
+  /** The list of handles that it came in: the session keeps the object while this list is reachable. */
+  readonly origin: ReadonlyArray<ObjectId> | undefined
   readonly #operations: ReadonlyMap<string, OperationInfo>
 
-  constructor(connection: Connection, kind: string, target: Target, fingerprint: string) {
+  constructor(
+    connection: Connection,
+    kind: string,
+    target: Target,
+    fingerprint: string,
+    origin?: ReadonlyArray<ObjectId>
+  ) {
     this.connection = connection
     this.kind = kind
     this.target = target
     this.fingerprint = fingerprint
+    this.origin = origin
     this.#operations = connection.operationsOf(kind)
   }
 

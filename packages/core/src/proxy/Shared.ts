@@ -16,13 +16,14 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
+import { HandleOwner } from "../client/Received.ts"
 import type { OptionParameters, OptionsOf } from "../engine/Parameter.ts"
 import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
 import { fingerprint } from "./fingerprint.ts"
 import { Manager } from "./Manager.ts"
 import * as Remote from "./Remote.ts"
-import { HandleCollector } from "./ValueCodec.ts"
+import { collect, HandleOrigin } from "./ValueCodec.ts"
 
 export { type Shared, TypeId } from "./Remote.ts"
 
@@ -75,19 +76,19 @@ export const open = <A extends Remote.Shared, K extends Named, C, R>(
       (error) => directory.notEncoded("open", error)
     )
     const options = Object.entries<Argument>(creation.options ?? {}).flat()
-    const id = yield* Effect.uninterruptibleMask((restore) =>
+    const { handles } = yield* Effect.uninterruptibleMask((restore) =>
       Effect.tap(
         directory.callOwned(
           restore,
           "open",
           [kind, fingerprintOf(facade), name ?? null, options.length / 2, ...options, ...initial],
-          ([handle]) => Exit.succeed(handle.handles[0]!),
+          ([handle]) => Exit.succeed(handle),
           openRefusals(name ?? "", shown)
         ),
-        (id) => Scope.addFinalizer(scope, Effect.sync(() => connection.drop(id, 1)))
+        (handle) => Scope.addFinalizer(scope, Effect.sync(() => connection.dropHandles([handle])))
       )
-    )
-    return bind(facade, codecs, connection, id, name)
+    ).pipe(Effect.provideService(HandleOwner, undefined))
+    return bind(facade, codecs, connection, handles[0]!, name, handles)
   })
 
 /** Not before it is needed: the schema of a handle may stand in the schemas of its own values. */
@@ -106,10 +107,12 @@ const bind = <A extends Remote.Shared, K extends Named, C, R>(
   codecs: C,
   connection: Connection,
   id: ObjectId,
-  name: string | undefined
+  name: string | undefined,
+  origin: ReadonlyArray<ObjectId> | undefined
 ): A => {
   const target = { id, name, description: describe(facade.kind, name ?? id) }
-  const proxy = facade.proxy(new Remote.Remote<K>(connection, facade.kind, target, fingerprintOf(facade)), codecs)
+  const remote = new Remote.Remote<K>(connection, facade.kind, target, fingerprintOf(facade), origin)
+  const proxy = facade.proxy(remote, codecs)
   const shown = { kind: facade.kind, id, name, manager: connection.agreement.instance }
   return Object.defineProperties(proxy, {
     toJSON: { value: () => shown },
@@ -161,6 +164,14 @@ export const service = <Self>() =>
     schema: handleSchema(facade)
   })
 }
+
+/**
+ * Ties the handles that the calls of an effect return to the scope: `yield* Shared.acquire(queue.take)`. They are given
+ * back when the scope ends; nothing may use them then. Handles that nobody acquires are given back after the garbage
+ * collector has found that nothing refers to them, and so are those of `changes`.
+ */
+export const acquire = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => Effect.provideService(effect, HandleOwner, scope))
 
 /** A handle as a value: decoding needs the manager that it belongs to. */
 export interface HandleSchema<A, R> extends Schema.Codec<A, HandleWire, Manager | R, never> {}
@@ -219,17 +230,19 @@ export const handleSchema = <A extends Remote.Shared, K extends Named, C, R>(
             new SchemaIssue.InvalidValue({ message: foreign })
           )
         }
-        return bind(facade, yield* codecsOf(facade), connection, wire.object, wire.name ?? undefined)
+        const codecs = yield* codecsOf(facade)
+        return bind(facade, codecs, connection, wire.object, wire.name ?? undefined, yield* HandleOrigin)
       })
     ),
     encode: SchemaGetter.transformEffect((object: A) =>
       Effect.contextWith((context: Context.Context<never>) => {
-        const { connection, target } = object[Remote.TypeId]
+        const remote = object[Remote.TypeId]
+        const { connection, target } = remote
         const here = Context.getOption(context as Context.Context<Manager>, Manager)
         if (Option.isSome(here) && here.value.connection.agreement.instance !== connection.agreement.instance) {
           return Effect.fail(new SchemaIssue.InvalidValue({ message: foreign }))
         }
-        Context.get(context, HandleCollector)?.push(target.id)
+        collect(context, target.id, remote)
         return Effect.succeed({
           manager: connection.agreement.instance,
           space,

@@ -19,9 +19,28 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { bytesCell, type Cell, type ObjectId, type TextCell } from "../engine/Value.ts"
 
-/** Where a handle's schema leaves the id of what it encodes. */
-export const HandleCollector = Context.Reference<Array<ObjectId> | undefined>(
+/** Where a handle's schema leaves the id of what it encodes (`collect`). */
+const HandleCollector = Context.Reference<Array<ObjectId> | undefined>(
   "@effect-multiprocessing/core/HandleCollector",
+  { defaultValue: () => undefined }
+)
+
+/** What keeps the objects alive whose handles are in a list. A call may wait long before it is sent. */
+const keepers = new WeakMap<ReadonlyArray<ObjectId>, Array<object>>()
+
+/** Adds a handle to the value that is being encoded. `keeper` stays reachable while the encoded value is. */
+export const collect = (context: Context.Context<never>, id: ObjectId, keeper: object): void => {
+  const handles = Context.get(context, HandleCollector)
+  if (handles === undefined) return
+  handles.push(id)
+  const kept = keepers.get(handles)
+  if (kept === undefined) keepers.set(handles, [keeper])
+  else kept.push(keeper)
+}
+
+/** The list of handles of the value that is being decoded. A decoded handle refers to it (`client/Received.ts`). */
+export const HandleOrigin = Context.Reference<ReadonlyArray<ObjectId> | undefined>(
+  "@effect-multiprocessing/core/HandleOrigin",
   { defaultValue: () => undefined }
 )
 
@@ -69,16 +88,16 @@ const compile = <S extends Schema.Top, C extends Cell>(
     const encode = Schema.encodeUnknownEffect(codec)
     const decode = Schema.decodeUnknownEffect(codec)
     // Plain schemas return an Exit at once. Schemas with services or handles need a run, still in this turn.
-    const run = <A, E>(effect: Effect.Effect<A, E, Services<S>>, collected?: Array<ObjectId>): Exit.Exit<A, E> =>
+    const run = <A, E, T>(effect: Effect.Effect<A, E, Services<S>>, key: Context.Key<never, T>, handles: T) =>
       Exit.isExit(effect)
         // An effect that is an Exit is its own outcome.
         ? effect as Exit.Exit<A, E>
-        : Effect.runSyncExitWith(Context.add(context, HandleCollector, collected))(effect)
+        : Effect.runSyncExitWith(Context.add(context, key, handles))(effect)
     const encodeBy = (write: Form<C>["write"]) => (value: S["Type"]) =>
       orIssue(() => {
         const effect = encode(value)
         const handles = Exit.isExit(effect) ? undefined : []
-        const exit = run(effect, handles)
+        const exit = run(effect, HandleCollector, handles)
         return Exit.isSuccess(exit) ? Exit.succeed(write(exit.value, handles ?? noHandles)) : Exit.failCause(exit.cause)
       }, true)
     return {
@@ -87,7 +106,9 @@ const compile = <S extends Schema.Top, C extends Cell>(
       decode: (cell) =>
         orIssue(() => {
           const encoded = form.read(cell)
-          return Exit.isSuccess(encoded) ? run(decode(encoded.value)) : Exit.failCause(encoded.cause)
+          return Exit.isSuccess(encoded)
+            ? run(decode(encoded.value), HandleOrigin, cell.handles)
+            : Exit.failCause(encoded.cause)
         }, false)
     }
   })

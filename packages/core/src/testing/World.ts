@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as EffectRandom from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import { HandleRegistry } from "../client/Received.ts"
 import { Random } from "./Random.ts"
 
 /** The services of the platform that a simulated process has instead of the real ones. */
@@ -120,6 +121,15 @@ export class World {
   }
 }
 
+/** Collects no handles: when the garbage collector runs differs between two runs of a seed. */
+const neverCollected = () => {
+  const lists = new WeakSet<object>()
+  return {
+    register: (list: object) => void lists.add(list),
+    unregister: (list: object) => lists.delete(list)
+  }
+}
+
 /** A process of the world. It can be paused, and killed: then not even its finalizers run. */
 export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher {
   readonly executionMode = "async"
@@ -140,7 +150,8 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
       Context.add(SecureRandom.SecureRandom, secureRandom(world.random.fork())),
       Context.add(Clock.Clock, clock(world, this)),
       Context.add(EffectRandom.Random, effectRandom(new Random(world.seed + id))),
-      Context.add(Scheduler.Scheduler, this)
+      Context.add(Scheduler.Scheduler, this),
+      Context.add(HandleRegistry, neverCollected)
     )
   }
 

@@ -1,0 +1,78 @@
+/**
+ * The handles that a session has received, until it gives them back (S-24).
+ *
+ * ```text
+ *   reply, event ─► add ─┬─ the scope of a delivery, `make` or `Shared.acquire` ends ─► giveBack ─┐
+ *                        └─ nothing can use them any more: the garbage collector says so ─────────┴─► drop
+ * ```
+ *
+ * The list of handles of a received value stands for them: whatever is decoded from the value refers to that list.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { Reply } from "../engine/Operation.ts"
+import { type Argument, isCell, type ObjectId } from "../engine/Value.ts"
+
+/** The handles of one value: in a received one they stand for what the session owes. */
+type List = ReadonlyArray<ObjectId>
+
+/** The lists of handles in values; absent: there are none. */
+export const listsIn = (parts: ReadonlyArray<Argument>): ReadonlyArray<List> | undefined => {
+  let lists: Array<List> | undefined
+  for (const part of parts) if (isCell(part) && part.handles.length > 0) (lists ??= []).push(part.handles)
+  return lists
+}
+
+/** The part of a `FinalizationRegistry` that is used. */
+export interface Registry {
+  readonly register: (list: List, handles: List, token: List) => void
+  /** Whether it was registered. */
+  readonly unregister: (token: List) => boolean
+}
+
+/** Makes the registry of a connection, which calls `collected` when a list was collected as garbage. */
+export const HandleRegistry = Context.Reference<(collected: (handles: List) => void) => Registry>(
+  "@effect-multiprocessing/core/HandleRegistry",
+  { defaultValue: () => (collected) => new FinalizationRegistry(collected) }
+)
+
+/** The scope to which handles belong that the calls of a fiber return; absent: to the session. */
+export const HandleOwner = Context.Reference<Scope.Scope | undefined>("@effect-multiprocessing/core/HandleOwner", {
+  defaultValue: () => undefined
+})
+
+/** The received handles of one session. */
+export class Received {
+  readonly #registry: Registry
+  readonly #drop: (id: ObjectId) => void
+
+  constructor(make: (collected: (handles: List) => void) => Registry, drop: (id: ObjectId) => void) {
+    this.#drop = drop
+    this.#registry = make((handles) => handles.forEach(drop))
+  }
+
+  /** Keeps the handles in what has arrived; returns whether there are any. */
+  add(parts: Reply): boolean {
+    const lists = listsIn(parts)
+    lists?.forEach((list) => this.#registry.register(list, [...list], list))
+    return lists !== undefined
+  }
+
+  /** Ties the handles in a reply to the scope, if any, that the fiber of the call has named for them. */
+  own(parts: Reply, fiber: Fiber.Fiber<unknown, unknown> | undefined): void {
+    const lists = listsIn(parts)
+    const owner = lists === undefined ? undefined : fiber?.getRef(HandleOwner)
+    if (owner !== undefined) Effect.runSync(Scope.addFinalizer(owner, Effect.sync(() => this.#giveBack(lists))))
+  }
+
+  /** Drops the handles in what has arrived, unless that has been done. */
+  giveBack(parts: Reply): void {
+    this.#giveBack(listsIn(parts))
+  }
+
+  #giveBack(lists: ReadonlyArray<List> | undefined): void {
+    lists?.forEach((list) => this.#registry.unregister(list) && list.forEach(this.#drop))
+  }
+}
