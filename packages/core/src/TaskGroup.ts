@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import type * as Task from "./Task.ts"
 
 /** The second argument of a handler. */
@@ -39,11 +40,13 @@ export interface TaskGroup<in out Id extends string, out Tasks extends ReadonlyA
   /**
    * The layer of the handlers, one for each task; a missing handler does not compile. Without types, it is a defect of
    * the layer. The handlers' services are taken once, when the layer is built in a worker.
+   * The scope of a handler is that of its run: it ends when the result is stored. So a task can return the handle of an
+   * object that it made.
    */
   readonly toLayer: <const H, R>(
     // R is a free type parameter. As `unknown` it would be inferred as services that nothing provides.
     handlers: H & HandlersOf<Tasks, NoInfer<R>>
-  ) => Layer.Layer<Handlers<Id>, never, ServicesOf<H>>
+  ) => Layer.Layer<Handlers<Id>, never, Exclude<ServicesOf<H>, Scope.Scope>>
 }
 
 /**
@@ -58,7 +61,9 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
   toLayer: <H>(handlers: H) =>
     Layer.effect(
       handlersOf<Id>(id),
-      Effect.flatMap(Effect.context<ServicesOf<H>>(), (context) => {
+      Effect.flatMap(Effect.context<ServicesOf<H>>(), (services) => {
+        // The scope of the layer, in which the worker keeps its handlers, is not that of a run.
+        const context = Context.omit(Scope.Scope)(services) as Context.Context<Exclude<ServicesOf<H>, Scope.Scope>>
         const missing = options.tasks.find(({ tag }) => typeof handlers[tag as keyof H] !== "function")
         const issue = issueOf(options.tasks) ??
           (missing === undefined ? undefined : `the task ${missing.tag} has no handler`)
@@ -83,10 +88,10 @@ export const issueOf = (tasks: ReadonlyArray<Task.Any>): string | undefined => {
   return twice === undefined ? undefined : `two tasks of the group have the tag ${twice.tag}`
 }
 
-/** A task and its handler, whose services are provided. */
+/** A task and its handler, whose services are provided, but for the scope of a run. */
 export interface Runnable {
   readonly task: Task.Any
-  readonly run: Handler<Task.Any, never>
+  readonly run: Handler<Task.Any, Scope.Scope>
 }
 
 /** The service key of a group's handlers. */

@@ -120,12 +120,18 @@ export class Runner {
         if (this.#waiting.delete(message.job)) this.#writer.returned(message.job)
         else if (message.interrupt && this.#running?.job === message.job) this.#running.fiber.interruptUnsafe()
         return
-      case "Forget": {
-        const scope = this.#carriers.get(message.job)
-        this.#carriers.delete(message.job)
-        if (scope !== undefined) this.#fork(Scope.close(scope, Exit.void))
-      }
+      case "Forget":
+        if (this.#carriers.has(message.job)) this.#fork(this.#forget(message.job))
     }
+  }
+
+  /** Removes the carrier of a job's result, if it has one. */
+  #forget(job: JobId): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const scope = this.#carriers.get(job)
+      this.#carriers.delete(job)
+      return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+    })
   }
 
   #turn(): void {
@@ -180,7 +186,7 @@ export class Runner {
     return Effect.runForkWith(this.#context)(effect)
   }
 
-  /** Runs a job. Every failure is an outcome. */
+  /** Runs a job in a scope of its own, which ends when its results are packed. Every failure is an outcome. */
   #outcome({ attempt, job, parcel, task }: Run): Effect.Effect<Outcome, never, Manager> {
     const { codecs, run, task: { tag } } = this.#served[task]!
     const perform = (encoded: Cell) =>
@@ -200,10 +206,11 @@ export class Runner {
       )
     const pack = (exit: Exit.Exit<ReadonlyArray<unknown>, unknown>) =>
       Effect.flatMap(encode(codecs, tag, exit), (encoded) => this.#pack(job, encoded))
-    return Effect.exit(values).pipe(
-      Effect.flatMap(pack),
-      // It does not match its schema, or the manager took no carrier. A defect always encodes.
-      Effect.catch((error) => pack(Exit.die(error))),
+    const packDefect = (defect: unknown) => Effect.andThen(this.#forget(job), pack(Exit.die(defect)))
+    return Effect.scoped(Effect.flatMap(Effect.exit(values), pack)).pipe(
+      // It does not match its schema, the manager took no carrier, or a finalizer has failed. A defect always encodes.
+      Effect.catch(packDefect),
+      Effect.catchDefect(packDefect),
       Effect.orDie
     )
   }
