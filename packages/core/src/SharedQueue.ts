@@ -443,7 +443,7 @@ const process = <A, B, E, R, Closed>(
             // After an interrupted or refused `ack` there may be no lease any more: the manager then refuses this call.
             if (Exit.isFailure(exit)) giveBack(remote, id, exit.cause)
             // Handles in an item belong to the scope of its processing (S-24).
-            remote.connection.dropHandles([cell])
+            remote.connection.received.giveBack([cell])
           })
         )
       )
@@ -467,7 +467,7 @@ const takeLease = <A>(
       yield* Scope.addFinalizerExit(scope, (exit) =>
         Effect.sync(() => {
           if (!settled) giveBack(remote, id, Exit.isFailure(exit) ? exit.cause : Cause.interrupt())
-          remote.connection.dropHandles([cell])
+          remote.connection.received.giveBack([cell])
         }))
       return {
         item,

@@ -21,7 +21,7 @@ import * as Result from "effect/Result"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
 import type { OperationTable, Outcome } from "../engine/Inputs.ts"
-import type { GrantId, Reply } from "../engine/Operation.ts"
+import type { GrantId } from "../engine/Operation.ts"
 import { SequenceMap } from "../engine/SequenceMap.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
 import { type ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
@@ -77,7 +77,8 @@ export class Connection {
   readonly #receipts = new Receipts((from, to) => this.#writer.acknowledge(from, to))
   readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
   readonly #calls = new SequenceMap<Call>()
-  readonly #received: Received
+  /** The handles that this process received and has not given back. */
+  readonly received: Received
   /** Calls that the window does not admit yet, in order, with their arguments. Arguments of sent calls are not kept. */
   readonly #waiting = new Map<Call, ReadonlyArray<Argument>>()
   /** The locks and permits that fibers of this process hold. */
@@ -98,12 +99,12 @@ export class Connection {
       this.#writer.unwatch(sequence)
       this.#written()
     },
-    dropHandles: (parts) => this.dropHandles(parts)
+    giveBack: (parts) => this.received.giveBack(parts)
   })
   readonly #jointSender: JointSender = {
     send: (call, args) => void this.#begin(call, args),
     cancel: (call) => this.#cancel(call),
-    own: (parts, fiber) => this.#received.own(parts, fiber)
+    own: (parts, fiber) => this.received.own(parts, fiber)
   }
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
@@ -120,7 +121,7 @@ export class Connection {
     this.#flushBytes = Math.min(flushBytes, agreement.limits.frameBytesMax / 2)
     this.#link = link
     this.#context = context
-    this.#received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id))
+    this.received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id))
     this.#dispatcher = scheduler.makeDispatcher()
     for (const [kind, list] of Object.entries(agreement.operations)) {
       this.#operations.set(
@@ -342,7 +343,7 @@ export class Connection {
       case "Cancelled":
         return this.#hearCancelled(message.sequence, message.fate === "stands")
       case "Event":
-        this.#received.add(message.parts)
+        this.received.add(message.parts)
         return this.#watches.tell(message.sequence, message.event, message.parts)
       case "Revoked":
         this.holds.trip(message.grant)
@@ -355,7 +356,7 @@ export class Connection {
 
   #hearReply(sequence: number, outcome: Outcome, index: number): void {
     const call = this.#calls.get(sequence)
-    const bears = outcome._tag === "Success" && this.#received.add(outcome.reply)
+    const bears = outcome._tag === "Success" && this.received.add(outcome.reply)
     if (call === undefined) {
       if (outcome._tag === "Success") return this.#watches.tell(sequence, "snapshot", outcome.reply)
       const target = this.#watches.target(sequence)
@@ -367,7 +368,7 @@ export class Connection {
       return
     }
     this.#leaveWindow(call)
-    if (bears) this.#received.own(outcome.reply, call.fiber)
+    if (bears) this.received.own(outcome.reply, call.fiber)
     if (call.role === "owned" && outcome._tag === "Success") {
       call.state = "Answered"
       call.late = outcome
@@ -384,7 +385,7 @@ export class Connection {
     const call = this.#calls.get(sequence)
     if (call === undefined) return
     this.#calls.delete(sequence)
-    if (call.late?._tag === "Success") this.dropHandles(call.late.reply)
+    if (call.late?._tag === "Success") this.received.giveBack(call.late.reply)
     if (stands) this.#acknowledge(sequence)
     call.onSettled?.()
   }
@@ -402,11 +403,6 @@ export class Connection {
     if (this.#ended !== undefined) return
     this.#writer.drop(id, 1)
     this.#written()
-  }
-
-  /** Gives the handles in received values back (S-24). Nothing may use them any more. Once is enough. */
-  dropHandles(parts: Reply): void {
-    this.#received.giveBack(parts)
   }
 
   /** Registers a hold and a callback for its loss; returns a function that unregisters them. */

@@ -67,7 +67,7 @@ export class Received {
     if (owner !== undefined) Effect.runSync(Scope.addFinalizer(owner, Effect.sync(() => this.#giveBack(lists))))
   }
 
-  /** Drops the handles in what has arrived, unless that has been done. */
+  /** Drops the handles in what has arrived, unless that has been done. Nothing may use them any more (S-24). */
   giveBack(parts: Reply): void {
     this.#giveBack(listsIn(parts))
   }

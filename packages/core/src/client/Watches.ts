@@ -21,7 +21,7 @@ export interface Wire {
   readonly subscribe: (target: Target) => number | ManagerError
   readonly credit: (sequence: number, more: number) => void
   readonly unsubscribe: (sequence: number) => void
-  readonly dropHandles: (parts: Reply) => void
+  readonly giveBack: (parts: Reply) => void
 }
 
 interface Watch {
@@ -65,7 +65,7 @@ export class Watches {
   /** Hands an event on. The handles in an event without a reader are dropped. */
   tell(sequence: number, event: Notification["event"], parts: Reply): void {
     const watch = this.#watches.get(sequence)
-    if (watch === undefined) return this.#wire.dropHandles(parts)
+    if (watch === undefined) return this.#wire.giveBack(parts)
     if (event !== "ended") Queue.offerUnsafe(watch.queue, { event, parts })
     else {
       const [error = "ObjectDeleted", ...details] = parts
@@ -102,7 +102,7 @@ export class Watches {
       this.#watches.delete(sequence)
       this.#wire.unsubscribe(sequence)
       return Queue.clear(watch.queue).pipe(
-        Effect.map((left) => left.forEach(({ parts }) => this.#wire.dropHandles(parts))),
+        Effect.map((left) => left.forEach(({ parts }) => this.#wire.giveBack(parts))),
         Effect.ignore
       )
     })

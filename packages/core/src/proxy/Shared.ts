@@ -85,7 +85,7 @@ export const open = <A extends Remote.Shared, K extends Named, C, R>(
           ([handle]) => Exit.succeed(handle),
           openRefusals(name ?? "", shown)
         ),
-        (handle) => Scope.addFinalizer(scope, Effect.sync(() => connection.dropHandles([handle])))
+        (handle) => Scope.addFinalizer(scope, Effect.sync(() => connection.received.giveBack([handle])))
       )
     ).pipe(Effect.provideService(HandleOwner, undefined))
     return bind(facade, codecs, connection, handles[0]!, name, handles)
