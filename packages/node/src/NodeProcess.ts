@@ -11,6 +11,7 @@ import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as NodePath from "node:path"
 import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
+import * as Inbox from "./inbox.ts"
 import * as Instructions from "./instructions.ts"
 import * as NodeOptions from "./nodeOptions.ts"
 import { ownFile } from "./ownFile.ts"
@@ -94,8 +95,8 @@ export const layerSpawner = (
               resolved,
               ...process.argv.slice(2)
             ],
-            folder: Instructions.startFolder,
-            environment: { ...environment, ...Instructions.workerEnvironment },
+            folder: Inbox.startFolder,
+            environment: { ...environment, ...Inbox.workerEnvironment },
             instructions: Instructions.encode({ endpoint, name, assignment, folder: process.cwd() }),
             grace,
             linked: true,

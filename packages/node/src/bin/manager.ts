@@ -47,7 +47,7 @@ const openJournal = (path: string) => {
 }
 
 const main = Effect.gen(function*() {
-  const { endpoint, journal: journalPath, limits } = Instructions.receive<Instructions.ManagerInstructions>()
+  const { endpoint, journal: journalPath, limits } = Instructions.receiveInManager()
   const fs = yield* FileSystem.FileSystem
   // An owner that was killed has not removed the folder.
   yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(NodePath.dirname(endpoint.path), { recursive: true })))

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { tmpdir } from "node:os"
 import { isMainThread } from "node:worker_threads"
-import { receiveInWorker } from "../instructions.ts"
+import { receiveInWorker } from "../inbox.ts"
 
 if (isMainThread) {
   receiveInWorker()
