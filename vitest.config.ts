@@ -31,8 +31,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: [condition, "module", "node", "development|production"] } },
   test: {
     pool: "forks",
-    // Hundreds of processes start in the tests: what is resolved and compiled is kept for all that come later.
-    execArgv: [`--conditions=${condition}`, `--import=${inRoot("test/support/resolutions.ts")}`],
+    // Hundreds of processes start in the tests: their programs are bundled, and compiled once.
+    execArgv: [`--conditions=${condition}`, `--import=${inRoot("test/support/bundled.ts")}`],
     env: { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? inRoot("node_modules/.cache/compile") },
     sequence: { concurrent: false, sequencer: LongestFirst },
     // Most of them wait for processes: two at a time, also where there are only two cores.
@@ -43,7 +43,14 @@ export default defineConfig({
     projects: [
       // Its files share their workers, and the modules in them.
       { extends: true, test: { name: "fast", include: fast, exclude: slow, isolate: false } },
-      { extends: true, test: { name: "thorough", include: ["test/!(unit|tidy)/**/*.test.ts", ...slow] } }
+      {
+        extends: true,
+        test: {
+          name: "thorough",
+          include: ["test/!(unit|tidy)/**/*.test.ts", ...slow],
+          globalSetup: "test/support/bundles.ts"
+        }
+      }
     ]
   }
 })

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symli
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeAll, describe, it } from "vitest"
+import { bundle } from "../support/bundles.ts"
 import { additionTo, type Fence, type Page, pathOf, readPages, root } from "./pages.ts"
 
 /**
@@ -42,7 +43,7 @@ const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
 const isTest = ({ text }: Fence): boolean => /from "(?:@effect\/)?vitest"/.test(text)
 
 const examples = pages.flatMap(examplesOf)
-const resolutions = "test/support/resolutions.ts"
+const bundled = "test/support/bundled.ts"
 // The quick start of README.md is run from its own file.
 const quickStart = join(root, "examples/01_quickstart/main.ts")
 const quickStartText = readFileSync(quickStart, "utf8")
@@ -93,13 +94,13 @@ const writeCopy = (): void => {
     }
     symlinkSync(join("..", "..", "packages", name), join(copy, "node_modules", "@effect-multiprocessing", name))
   }
-  // The repository's own, and with it what it keeps.
-  mkdirSync(join(copy, dirname(resolutions)), { recursive: true })
-  symlinkSync(join(root, resolutions), join(copy, resolutions))
+  // The repository's own, and with it its bundles.
+  mkdirSync(join(copy, dirname(bundled)), { recursive: true })
+  symlinkSync(join(root, bundled), join(copy, bundled))
   cpSync(join(root, "tsconfig.base.json"), join(copy, "tsconfig.base.json"))
   for (const { path, text } of examples) write(path, text)
   const config = readFileSync(join(root, "vitest.config.ts"), "utf8")
-  write("vitest.config.ts", config.replaceAll(".test.ts", ".check.ts"))
+  write("vitest.config.ts", config.replaceAll(".test.ts", ".check.ts").replace(/^.*globalSetup.*$/m, ""))
   const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false, types: ["node"] }
   write(
     "tsconfig.json",
@@ -117,8 +118,11 @@ const sourceFiles = (...folders: ReadonlyArray<string>): ReadonlyArray<string> =
 const results = new Map<string, Promise<string>>()
 
 /** Two programs at a time, while the compiler runs. */
-beforeAll(() => {
+beforeAll(async () => {
   writeCopy()
+  await bundle(
+    [...programs.map(({ path }) => path), "packages/node/src/bin/manager.ts"].map((path) => join(copy, path))
+  )
   results.set("types", outputOf(bin("tsc"), ["--pretty", "false"]))
   const jobs: ReadonlyArray<readonly [name: string, run: () => Promise<string>]> = [
     ["tests", () => outputOf(bin("vitest"), ["run", "--reporter=dot"])],
