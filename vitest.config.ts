@@ -33,6 +33,7 @@ export default defineConfig({
     pool: "forks",
     // Hundreds of processes start in the tests: their programs are bundled, and compiled once.
     execArgv: [`--conditions=${condition}`, `--import=${inRoot("test/support/bundled.ts")}`],
+    globalSetup: [inRoot("scripts/bundles.mjs")],
     env: { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? inRoot("node_modules/.cache/compile") },
     sequence: { concurrent: false, sequencer: LongestFirst },
     // Most of them wait for processes: two at a time, also where there are only two cores.
@@ -48,7 +49,7 @@ export default defineConfig({
         test: {
           name: "thorough",
           include: ["test/!(unit|tidy)/**/*.test.ts", ...slow],
-          globalSetup: "test/support/bundles.ts"
+          globalSetup: "test/support/bundlePrograms.ts"
         }
       }
     ]

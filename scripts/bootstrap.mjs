@@ -1,9 +1,11 @@
 // Makes `npm test` and the other scripts work on a bare clone. Installs the dependencies, and with them the Node binary
-// that runs the scripts, when they are missing or differ from package-lock.json. Runs on Node 20 with nothing
-// installed. If there is nothing to do, it takes a few milliseconds and prints nothing.
+// that runs the scripts, when they are missing or differ from package-lock.json, and bundles the programs of
+// packages/node. Runs on Node 20 with nothing installed. If there is nothing to do, it takes a few milliseconds and
+// prints nothing.
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { setup } from "./bundles.mjs"
 
 const root = join(import.meta.dirname, "..")
 const binary = join(root, "node_modules", ".bin", process.platform === "win32" ? "node.cmd" : "node")
@@ -59,3 +61,5 @@ if (!existsSync(binary) && (major < oldestNode[0] || (major === oldestNode[0] &&
   process.stderr.write(`Node ${oldestNode.join(".")} or newer is needed on this platform, this is ${process.version}\n`)
   process.exit(1)
 }
+
+setup()

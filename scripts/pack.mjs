@@ -9,8 +9,12 @@ const root = join(import.meta.dirname, "..")
 
 /** The files of a package besides its sources and their outputs. No other file is allowed. */
 const packages = {
-  core: { peers: ["effect"], examples: false },
-  node: { peers: ["@effect-multiprocessing/core", "@effect/platform-node", "effect"], examples: true }
+  core: { peers: ["effect"], examples: false, programs: [] },
+  node: {
+    peers: ["@effect-multiprocessing/core", "@effect/platform-node", "effect"],
+    examples: true,
+    programs: ["manager", "managerProgram", "watchdog"]
+  }
 }
 
 const run = (command, args, cwd = root) => {
@@ -27,12 +31,13 @@ const filesOf = (folder, pattern) => globSync(pattern, { cwd: folder }).map((pat
 /** All files of a package. Sources are included, because declaration maps and stack traces refer to them. */
 const expectedFiles = (name) => {
   const sources = filesOf(join(root, "packages", name, "src"), "**/*.ts")
-  const outputs = sources.flatMap((path) =>
+  const outputs = sources.filter((path) => !path.startsWith("programs/")).flatMap((path) =>
     ["js", "js.map", "d.ts", "d.ts.map"].map((extension) => `dist/${path.replace(/ts$/, extension)}`)
   )
   const examples = packages[name].examples ? filesOf(root, "examples/**/*.*") : []
   const pages = ["AGENTS.md", "LICENSE", "README.md", "package.json"]
-  return new Set([...pages, ...sources.map((path) => `src/${path}`), ...outputs, ...examples])
+  const bundles = packages[name].programs.map((program) => `dist/programs/${program}.cjs`)
+  return new Set([...pages, ...sources.map((path) => `src/${path}`), ...outputs, ...bundles, ...examples])
 }
 
 const complaints = (name, packed) => {

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symli
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeAll, describe, it } from "vitest"
-import { bundle } from "../support/bundles.ts"
+import { bundle } from "../support/bundlePrograms.ts"
 import { additionTo, type Fence, type Page, pathOf, readPages, root } from "./pages.ts"
 
 /**
@@ -43,7 +43,8 @@ const examplesOf = ({ fences, path }: Page): ReadonlyArray<Example> =>
 const isTest = ({ text }: Fence): boolean => /from "(?:@effect\/)?vitest"/.test(text)
 
 const examples = pages.flatMap(examplesOf)
-const bundled = "test/support/bundled.ts"
+/** What the tests have made of this repository's sources, and by what. */
+const made = ["test/support/bundled.ts", "scripts/bundles.mjs", "packages/node/dist/programs"]
 // The quick start of README.md is run from its own file.
 const quickStart = join(root, "examples/01_quickstart/main.ts")
 const quickStartText = readFileSync(quickStart, "utf8")
@@ -94,13 +95,14 @@ const writeCopy = (): void => {
     }
     symlinkSync(join("..", "..", "packages", name), join(copy, "node_modules", "@effect-multiprocessing", name))
   }
-  // The repository's own, and with it its bundles.
-  mkdirSync(join(copy, dirname(bundled)), { recursive: true })
-  symlinkSync(join(root, bundled), join(copy, bundled))
+  for (const path of made) {
+    mkdirSync(join(copy, dirname(path)), { recursive: true })
+    symlinkSync(join(root, path), join(copy, path))
+  }
   cpSync(join(root, "tsconfig.base.json"), join(copy, "tsconfig.base.json"))
   for (const { path, text } of examples) write(path, text)
   const config = readFileSync(join(root, "vitest.config.ts"), "utf8")
-  write("vitest.config.ts", config.replaceAll(".test.ts", ".check.ts").replace(/^.*globalSetup.*$/m, ""))
+  write("vitest.config.ts", config.replaceAll(".test.ts", ".check.ts").replace(/^.*bundlePrograms.*$/m, ""))
   const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false, types: ["node"] }
   write(
     "tsconfig.json",
@@ -120,9 +122,7 @@ const results = new Map<string, Promise<string>>()
 /** Two programs at a time, while the compiler runs. */
 beforeAll(async () => {
   writeCopy()
-  await bundle(
-    [...programs.map(({ path }) => path), "packages/node/src/bin/manager.ts"].map((path) => join(copy, path))
-  )
+  await bundle(programs.map(({ path }) => join(copy, path)))
   results.set("types", outputOf(bin("tsc"), ["--pretty", "false"]))
   const jobs: ReadonlyArray<readonly [name: string, run: () => Promise<string>]> = [
     ["tests", () => outputOf(bin("vitest"), ["run", "--reporter=dot"])],

@@ -3,15 +3,19 @@ import { Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Gate, Log } from "./fixtures/tasks.ts"
 import { allGone, descendants, fixture, managerOf, start, startWith, waitUntil } from "./harness.ts"
 
 const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeManager.layer)
 
-const socketFolders = () =>
-  readdirSync(process.env["XDG_RUNTIME_DIR"] ?? tmpdir()).filter((name) => name.startsWith("emp-"))
+/** A folder that no other program has its sockets in, for the life of the scope. */
+const runtimeFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "ends-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
 
 describe("a program", () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -74,16 +78,17 @@ describe("a program", () => {
 
   it.live("that is killed leaves nothing: no manager, no busy worker, no child of it, no socket (R-6, R-7)", () =>
     Effect.gen(function*() {
-      const before = socketFolders()
-      const program = yield* start(fixture("family"))
+      const folder = yield* runtimeFolder
+      const program = yield* startWith({ env: { XDG_RUNTIME_DIR: folder } }, fixture("family"))
       yield* waitUntil("the program is ready", () => program.output().includes("ready"))
       const children = descendants(program.pid)
-      const expected = ["bin/manager.ts", "bin/watchdog.ts", "fixtures/family.ts", "sleep 1000"]
+      const expected = ["programs/manager.cjs", "programs/watchdog.cjs", "fixtures/family.ts", "sleep 1000"]
       assert.strictEqual(children.length, expected.length)
       for (const part of expected) assert.isTrue(children.some(({ command }) => command.includes(part)), part)
+      assert.lengthOf(readdirSync(folder), 1)
       program.process.kill("SIGKILL")
       yield* allGone(children)
-      yield* waitUntil("its socket is gone", () => socketFolders().every((name) => before.includes(name)))
+      yield* waitUntil("its socket is gone", () => readdirSync(folder).length === 0)
     }).pipe(Effect.scoped))
 
   for (const mode of ["--busy", "--waiting", "--dying", "--pool"]) {

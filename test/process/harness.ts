@@ -80,7 +80,7 @@ export const descendants = (pid: number, all = processes()): ReadonlyArray<Entry
 
 /** The manager process of this or another process. */
 export const managerOf = (pid: number): number =>
-  descendants(pid).find((entry) => entry.command.includes("bin/manager.ts"))!.pid
+  descendants(pid).find((entry) => entry.command.includes("programs/manager.cjs"))!.pid
 
 /** Whether a process exists. */
 export const isAlive = (pid: number): boolean => processes().some((entry) => entry.pid === pid)

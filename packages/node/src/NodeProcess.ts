@@ -1,10 +1,8 @@
 /**
  * Worker processes on Node: a worker is the running program, started again with an assignment.
  */
-import { type Link, Manager, Process } from "@effect-multiprocessing/core"
-import * as Deferred from "effect/Deferred"
+import { Manager, Process } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
@@ -16,20 +14,6 @@ import * as Instructions from "./instructions.ts"
 import * as NodeOptions from "./nodeOptions.ts"
 import { ownFile } from "./ownFile.ts"
 import * as Recursion from "./recursion.ts"
-
-/** In a worker for one task: tells the owner that the task begins, by a byte on the link. */
-export const begin: Effect.Effect<void> = Effect.scoped(
-  Effect.flatMap(ChildProcess.ownerLink, (link) => Effect.sync(() => link.send(Uint8Array.of(1))))
-)
-
-/** Listens to the link of a worker for one task. Returns the effect that waits for the byte of `begin`. */
-const begun = (link: Link.Link): Effect.Effect<Effect.Effect<void>> =>
-  Effect.gen(function*() {
-    const heard = yield* Deferred.make<void>()
-    const onBytes = () => Deferred.doneUnsafe(heard, Exit.void)
-    yield* Effect.forkDetach(Effect.ignore(link.read({ onBytes, onDrain: () => {} })))
-    return Deferred.await(heard)
-  })
 
 /** What compilers make of a TypeScript file, the most common name first; of another file, what Node looks for. */
 const builtNames = (file: string): ReadonlyArray<string> => {
@@ -111,7 +95,7 @@ export const layerSpawner = (
       return Process.ProcessSpawner.of({
         spawn: (assignment, options) =>
           Effect.flatMap(start(assignment, options), (child) =>
-            Effect.map(begun(child.link), (begun) => ({ ...child, begun }))),
+            Effect.map(ChildProcess.begun(child.link), (begun) => ({ ...child, begun }))),
         spawnLinked: start
       })
     })

@@ -10,6 +10,7 @@ import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
@@ -42,7 +43,7 @@ export interface StartOptions {
 }
 
 /** How a child ended. */
-export interface Exit {
+export interface ExitStatus {
   readonly code: number | null
   readonly signal: string | null
 }
@@ -51,7 +52,7 @@ export interface Exit {
 export interface Child {
   readonly pid: number
   /** Waits until the child has ended and its output has been read. */
-  readonly exit: Effect.Effect<Exit>
+  readonly exit: Effect.Effect<ExitStatus>
   readonly isRunning: Effect.Effect<boolean>
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
   /** The owner's end of the link. Without `linked` it is connected to nothing. */
@@ -74,6 +75,20 @@ const linkFd = 3
 export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.suspend(() =>
   NetLink.fromSocket(new Net.Socket({ fd: linkFd }))
 )
+
+/** In a child that was started with `linked`: tells its owner that its work begins, by a byte on the link. */
+export const begin: Effect.Effect<void> = Effect.scoped(
+  Effect.flatMap(ownerLink, (link) => Effect.sync(() => link.send(Uint8Array.of(1))))
+)
+
+/** Listens to the link of a child. Returns the effect that waits for the byte of `begin`. */
+export const begun = (link: Link.Link): Effect.Effect<Effect.Effect<void>> =>
+  Effect.gen(function*() {
+    const heard = yield* Deferred.make<void>()
+    const onBytes = () => Deferred.doneUnsafe(heard, Exit.void)
+    yield* Effect.forkDetach(Effect.ignore(link.read({ onBytes, onDrain: () => {} })))
+    return Deferred.await(heard)
+  })
 
 /** How long to read on after a child's end. Its own children may hold the pipe open for longer. */
 const drainMs = 1_000
@@ -143,9 +158,9 @@ export const start = (
   })
 
 /** The spawner reports a signal only in the text of an error. */
-const exitOf = (handle: ChildProcessHandle): Effect.Effect<Exit> =>
+const exitOf = (handle: ChildProcessHandle): Effect.Effect<ExitStatus> =>
   handle.exitCode.pipe(
-    Effect.map((code): Exit => ({ code, signal: null })),
+    Effect.map((code): ExitStatus => ({ code, signal: null })),
     Effect.catch((error) =>
       Effect.succeed({ code: null, signal: /SIG[A-Z0-9]+/.exec(String(error.cause))?.[0] ?? null })
     )

@@ -58,10 +58,6 @@ const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 /** Whether a socket's path in this folder stays below the limit: a deep temporary folder has no room. */
 const hasRoom = (folder: string): boolean => bytesOf(folder) <= 60
 
-/** Whether a file exists at a path. */
-export const exists = (path: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.orElseSucceed(fs.exists(path), () => false))
-
 /** Milliseconds between two looks whether the socket's file is still there. */
 const lookMs = 1_000
 

@@ -3,22 +3,17 @@
  */
 import { type Limits, type Manager, ManagerError } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
-import type * as FileSystem from "effect/FileSystem"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
-import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Instructions from "./instructions.ts"
 import * as NodeOptions from "./nodeOptions.ts"
-import { ownFile } from "./ownFile.ts"
+import { program } from "./ownFile.ts"
 import * as Recursion from "./recursion.ts"
 
 /** Milliseconds for the start. Ten seconds were too few on a machine with a load average of thirty. */
 const startMs = 30_000
-
-/** Milliseconds between two checks whether the manager listens. */
-const lookMs = 5
 
 /** Starts a manager and connects to it. The error contains the output of a manager that could not start (R-41). */
 export const start = (options: {
@@ -28,7 +23,7 @@ export const start = (options: {
 }): Effect.Effect<
   Manager.Manager["Service"],
   ManagerError.ManagerError,
-  ChildProcessSpawner | FileSystem.FileSystem | Scope.Scope
+  ChildProcessSpawner | Scope.Scope
 > =>
   Effect.gen(function*() {
     const { path } = options.endpoint
@@ -38,10 +33,11 @@ export const start = (options: {
     const { args, environment } = NodeOptions.ofManager()
     const child = yield* ChildProcess.start({
       name: "manager",
-      args: [...args, fileURLToPath(ownFile("./bin/manager.ts", import.meta.url))],
+      args: [...args, program("manager")],
       environment,
       instructions: Instructions.encode(options),
-      grace: "3 seconds"
+      grace: "3 seconds",
+      linked: true
     }).pipe(Effect.mapError((reason) => failed(`its process cannot be started: ${reason}`)))
 
     const ended = Effect.gen(function*() {
@@ -49,14 +45,11 @@ export const start = (options: {
       const lines = yield* child.lastLines
       return yield* failed(`its process ended with ${signal ?? `code ${code}`} while starting: ${lines.join("\n")}`)
     })
-    const listens = Effect.gen(function*() {
-      while (!(yield* Endpoint.exists(path))) yield* Effect.sleep(lookMs)
-    }).pipe(
-      Effect.timeoutOrElse({
-        duration: startMs,
-        orElse: () => Effect.fail(failed(`its process did not listen within ${startMs} ms`))
-      })
-    )
+    const begun = yield* ChildProcess.begun(child.link)
+    const listens = Effect.timeoutOrElse(begun, {
+      duration: startMs,
+      orElse: () => Effect.fail(failed(`its process did not listen within ${startMs} ms`))
+    })
     yield* Effect.raceFirst(listens, ended)
     return yield* Endpoint.connect(options.endpoint, "main")
   })

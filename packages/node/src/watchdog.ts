@@ -9,8 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as NodeChildProcess from "node:child_process"
 import type { Socket } from "node:net"
-import { fileURLToPath } from "node:url"
-import { ownFile } from "./ownFile.ts"
+import { program } from "./ownFile.ts"
 import { reasonOf } from "./reason.ts"
 
 /** The process groups that have not ended, with the names of their workers. */
@@ -54,7 +53,7 @@ const tell = (sign: "+" | "-", group: number): void => {
 const run = (): NodeChildProcess.ChildProcess => {
   const child = NodeChildProcess.spawn(
     process.execPath,
-    [fileURLToPath(ownFile("./bin/watchdog.ts", import.meta.url))],
+    [program("watchdog")],
     {
       stdio: ["pipe", "ignore", "ignore"],
       // An own process group: what kills the owner's group does not kill the watchdog.

@@ -1,5 +1,5 @@
 /**
- * The program of a manager process. It serves until its lifeline ends.
+ * What a manager process runs: it serves until its lifeline ends.
  *
  * Signals do not end it: a terminal or a service manager sends them to all processes of a program, whose finalizers then
  * still need the manager.
@@ -15,6 +15,7 @@ import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as NodeFs from "node:fs"
 import * as NodePath from "node:path"
+import * as ChildProcess from "../childProcess.ts"
 import * as Endpoint from "../endpoint.ts"
 import * as Instructions from "../instructions.ts"
 import { reasonOf } from "../reason.ts"
@@ -54,6 +55,7 @@ const main = Effect.gen(function*() {
   const journal = journalPath === undefined ? undefined : yield* openJournal(journalPath)
   const server = yield* Manager.makeServer({ key: endpoint.key, limits, journal })
   yield* Endpoint.listen(server, endpoint.path, { isOwnFolder: true })
+  yield* ChildProcess.begin
   yield* Effect.raceFirst(lifelineEnded, server.awaitDefect)
 }).pipe(
   Effect.scoped,

@@ -34,11 +34,8 @@ export const bundle = async (programs: ReadonlyArray<string>): Promise<void> => 
 export const setup = (): Promise<void> => {
   rmSync(folder, { recursive: true, force: true })
   return bundle(
-    globSync([
-      "examples/**/*.ts",
-      "test/process/fixtures/*.ts",
-      "test/{chaos,stress}/*.ts",
-      "packages/node/src/bin/{manager,watchdog}.ts"
-    ], { cwd: root }).map((file) => join(root, file))
+    globSync(["examples/**/*.ts", "test/process/fixtures/*.ts", "test/{chaos,stress}/main.ts"], { cwd: root }).map(
+      (file) => join(root, file)
+    )
   )
 }

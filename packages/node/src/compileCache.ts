@@ -1,0 +1,12 @@
+/** Node's compile cache. The processes of a program load the same modules, so the first one compiles them for all. */
+import { existsSync } from "node:fs"
+import { enableCompileCache } from "node:module"
+import { tmpdir } from "node:os"
+
+/**
+ * Keeps what is compiled from now on, and uses what was kept. Enabling the cache would create a missing folder for
+ * temporary files, which this package must not do.
+ */
+export const enable = (): void => {
+  if (existsSync(tmpdir())) enableCompileCache()
+}
