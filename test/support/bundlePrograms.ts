@@ -34,7 +34,9 @@ export const bundle = async (programs: ReadonlyArray<string>): Promise<void> => 
 export const setup = (): Promise<void> => {
   rmSync(folder, { recursive: true, force: true })
   return bundle(
-    globSync(["examples/**/*.ts", "test/process/fixtures/*.ts", "test/{chaos,stress}/main.ts"], { cwd: root }).map(
+    globSync(["examples/**/*.ts", "test/process/fixtures/*.ts", "test/{chaos,simulation,stress}/main.ts"], {
+      cwd: root
+    }).map(
       (file) => join(root, file)
     )
   )
