@@ -7,8 +7,10 @@ import { Deferred, Effect, Fiber, Layer } from "effect"
 import { untilWaiting } from "../support/untilWaiting.ts"
 import {
   Bell,
+  Board,
   Gate,
   HoldAll,
+  HoldEntry,
   Holders,
   layerShared,
   Listen,
@@ -78,5 +80,16 @@ describe("a process that is killed", () => {
         yield* Fiber.join(next)
         assert.isFalse(yield* bell.isHeld)
       }
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("leaves no entry that it held (S-11)", () =>
+    Effect.gen(function*() {
+      const board = yield* Board
+      const holder = yield* Process.spawn(Holders, HoldEntry, {})
+      assert.strictEqual(yield* board.untilHas("worker"), holder.pid)
+      yield* board.set("main", 0)
+      yield* holder.kill()
+      yield* board.untilRemoved("worker")
+      assert.deepStrictEqual(yield* board.entries, [["main", 0]])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })

@@ -4,16 +4,17 @@
  * The barrier breaks when a waiting or registered party is lost, because the others would wait forever for a party that
  * does not come. The error names the process that broke it.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { barrier, BreakReason } from "./engine/kinds/barrier.ts"
 import type { Argument } from "./engine/Value.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
+import { whileOpen } from "./proxy/whileOpen.ts"
 
 /** The barrier is broken: not every party will come. No party waits at it until `reset` makes it usable again. */
 export class BarrierBroken extends Schema.TaggedError<BarrierBroken>()("BarrierBroken", {
@@ -146,15 +147,8 @@ const whenFull: Refusals<"BarrierFull", BarrierFull> = {
   BarrierFull: ([parties], barrier) => new BarrierFull({ barrier, parties: Number(parties) })
 }
 
-const register = (
-  remote: Remote<typeof barrier>
-): Effect.Effect<void, BarrierFull | ManagerError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const scope = yield* Effect.scope
-      const [party] = yield* remote.callOwned(restore, "register", [], (reply) => Exit.succeed(reply), whenFull)
-      yield* Scope.addFinalizerExit(scope, (exit) =>
-        // Sent without waiting for a reply: a frozen manager delays no scope's end.
-        Effect.sync(() => remote.tell("leave", [party, Exit.isFailure(exit) ? 1 : 0])))
-    })
+const register = (remote: Remote<typeof barrier>): SharedBarrier["register"] =>
+  whileOpen(
+    (restore) => remote.callOwned(restore, "register", [], ([party]) => Exit.succeed(party), whenFull),
+    (party, hasFailed) => remote.tell("leave", [party, hasFailed])
   )

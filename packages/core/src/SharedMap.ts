@@ -48,6 +48,18 @@ export interface SharedMap<in out K, in out V> extends Shared.Shared {
   readonly setAll: (entries: Iterable<readonly [K, V]>) => Effect.Effect<void, ManagerError>
   /** Sets the entry if the key has none, and returns the value that the key has then. */
   readonly getOrSet: (key: K, value: V) => Effect.Effect<V, ManagerError>
+  /**
+   * Sets the value of a key for the life of the scope: the entry is removed when the scope ends, or when the process dies
+   * or is disconnected.
+   *
+   * Other programs may change the value: the entry still ends with the scope. If one removes the entry, or holds the key
+   * after this call, the end of the scope removes nothing: the last holder owns the entry. So a key that only one process
+   * may have needs a lock besides.
+   *
+   * **Fairness** Never waits. **Cancellation** Interruptible; then there is no entry. **On disconnect** `ManagerError`;
+   * the entry is removed if it was set.
+   */
+  readonly hold: (key: K, value: V) => Effect.Effect<void, ManagerError, Scope.Scope>
   /** Removes the entry of a key and returns its value, or `None` if there was none. */
   readonly remove: (key: K) => Effect.Effect<Option.Option<V>, ManagerError>
   /** Removes the entries of these keys in one step, and returns how many entries there were. */
@@ -223,7 +235,7 @@ const proxy = <K, V>(
     cell === null
       ? Exit.succeed(Option.none<V>())
       : Exit.map(remote.decode(operation, codecs.value, cell), Option.some)
-  const keyed = <A, E>(operation: string, key: K, use: (key: string) => Effect.Effect<A, E>) =>
+  const keyed = <A, E, R>(operation: string, key: K, use: (key: string) => Effect.Effect<A, E, R>) =>
     encoded(() => remote.encodeKey(operation, codecs.key, key), use)
   const encode = (operation: string, value: V) => remote.encodeCanonical(operation, codecs.value, value)
   const written = <A, E>(operation: string, key: K, value: V, use: (key: string, cell: Cell) => Effect.Effect<A, E>) =>
@@ -274,6 +286,7 @@ const proxy = <K, V>(
             (there) => Option.getOrElse(there, () => value)
           )
       ),
+    hold: (key, value) => keyed("hold", key, (text) => Field.hold(remote, text, codecs.value, value)),
     remove: (key) => keyed("remove", key, (text) => remote.call("remove", [text], found("remove"))),
     removeAll: (keys) =>
       encoded(

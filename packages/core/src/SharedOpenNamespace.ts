@@ -45,6 +45,12 @@ export interface OpenField<in out A> {
   readonly get: Effect.Effect<A, FieldNotSet | ManagerError>
   /** Sets the value, and creates the name if it is not set. */
   readonly set: (value: A) => Effect.Effect<void, ManagerError>
+  /**
+   * Sets the value for the life of the scope: it is removed when the scope ends, or when the process dies or is
+   * disconnected. Of several holders of a field the last one owns it. **Fairness**, **Cancellation** and
+   * **On disconnect** as `SharedMap.hold`.
+   */
+  readonly hold: (value: A) => Effect.Effect<void, ManagerError, Scope.Scope>
   /** Removes the value (Python's `del`), and returns whether there was one. */
   readonly remove: Effect.Effect<boolean, ManagerError>
   /**
@@ -249,6 +255,7 @@ const field = <A>(
         ? Exit.fail(new FieldNotSet({ namespace: remote.target.description, field: name }))
         : remote.decode("get", codec, cell)),
     set: Field.set(remote, name, codec),
+    hold: (value) => Field.hold(remote, name, codec, value),
     remove: remote.call("remove", [name], ([cell]) => Exit.succeed(cell !== null)),
     modify: (f) => modify(entry, f),
     changes,

@@ -221,6 +221,23 @@ export const mapSuite = suite("SharedMap", (it, runs) => {
       assert.deepStrictEqual(yield* map.entries, [[{ x: 1, y: 0 }, "second"]])
     }).pipe(Effect.scoped))
 
+  it.effect("keeps an entry while its scope lasts, for every reader and watcher", () =>
+    Effect.gen(function*() {
+      const map = yield* make
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* map.hold("a", 1)
+        yield* map.set("a", 2)
+        yield* map.hold("b", 3)
+        yield* map.remove("b")
+        yield* map.set("b", 4)
+        assert.deepStrictEqual(yield* map.entries, [["a", 2], ["b", 4]])
+        yield* Effect.scoped(Effect.andThen(map.hold("c", 5), map.hold("c", 6)))
+        yield* map.untilRemoved("c")
+      }))
+      yield* map.untilRemoved("a")
+      assert.deepStrictEqual(yield* map.entries, [["b", 4]])
+    }).pipe(Effect.scoped))
+
   it.effect("`until` waits for entries", () =>
     Effect.gen(function*() {
       const map = yield* make

@@ -56,7 +56,7 @@ export interface At {
   readonly isBehind: boolean
   /** The grant with this id if this session holds it on this object. */
   readonly held: (id: GrantId) => Grant | undefined
-  /** Ends a grant: what it stood for has been settled by the operation. */
+  /** Ends a grant of this object, of any session: what it stood for has been settled by the operation. */
   readonly settle: (id: GrantId) => void
   /** Revokes the grant of this very step at `now + milliseconds`, unless settled before. */
   readonly expire: (milliseconds: number) => void

@@ -49,7 +49,7 @@ export class Step implements At {
   }
 
   settle(id: GrantId): void {
-    const grant = this.held(id)
+    const grant = this.#object!.grants.get(id)
     if (grant !== undefined) GrantRecords.settle(this.#state, grant)
   }
 

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Found, map, namespace, openNamespace, ref } from "../engine/kinds/record.ts"
 import type { Cell } from "../engine/Value.ts"
@@ -17,6 +18,7 @@ import { first } from "./first.ts"
 import { type Entry, modify } from "./modify.ts"
 import type { Refusals, Remote } from "./Remote.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
+import { whileOpen } from "./whileOpen.ts"
 
 /** A record object as a client knows it, closed or open. */
 export type RecordRemote = Remote<typeof ref | typeof namespace | typeof map | typeof openNamespace>
@@ -220,6 +222,22 @@ export const setAll = <A>(
       )),
     (pairs) =>
       remote.call("setAll", pairs.flat(), () => Exit.void)
+  )
+
+/** Sets an entry of an open record for the life of the scope. */
+export const hold = <A>(
+  remote: Remote<typeof map | typeof openNamespace>,
+  word: string,
+  codec: ValueCodec<A>,
+  value: A
+): Effect.Effect<void, ManagerError, Scope.Scope> =>
+  encoded(
+    () => remote.encodeCanonical("hold", codec, value),
+    (cell) =>
+      whileOpen(
+        (restore) => remote.callOwned(restore, "hold", [word, cell], ([hold]) => Exit.succeed(hold)),
+        (hold) => remote.tell("endHold", [hold])
+      )
   )
 
 /** Waits until an entry has a value. */

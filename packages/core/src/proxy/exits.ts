@@ -20,7 +20,7 @@ export const both = <A, E, B, E2>(
   Exit.isFailure(left) ? Exit.failCause(left.cause) : Exit.map(right(), (value) => [left.value, value] as const)
 
 /** Makes an exit when the effect runs, and goes on with its value: how a call encodes what it sends. */
-export const encoded = <A, E, B, E2>(
+export const encoded = <A, E, B, E2, R>(
   encode: () => Exit.Exit<A, E>,
-  use: (value: A) => Effect.Effect<B, E2>
-): Effect.Effect<B, E | E2> => Effect.suspend(() => Effect.flatMapEager(encode(), use))
+  use: (value: A) => Effect.Effect<B, E2, R>
+): Effect.Effect<B, E | E2, R> => Effect.suspend(() => Effect.flatMapEager(encode(), use))

@@ -105,7 +105,7 @@ export class JournalReplay {
     }
     if (model.grants.has(entry.index)) this.#sessionGrants(entry.session).set(entry.index, entry.object)
     this.#forgetSettled(model, entry)
-    for (const parts of model.told ?? []) replica.changes.push({ index: entry.index, parts })
+    tell(replica, model, entry)
   }
 
   #enter(entry: JournalEntry): void {
@@ -157,7 +157,10 @@ export class JournalReplay {
       return this.violate(`${describe(entry)} revokes grant ${grant}, which the session does not hold`)
     }
     grants.delete(grant)
-    this.objects.get(object)?.model?.revoke(grant, reason)
+    const replica = this.objects.get(object)
+    if (replica?.model === undefined) return
+    replica.model.revoke(grant, reason)
+    tell(replica, replica.model, entry)
   }
 
   /** The grants of a session come back in order of acquisition (S-11). Only received ones may be missing. */
@@ -227,6 +230,11 @@ export class JournalReplay {
     if (existing === undefined || existing.agreement !== agreement) return undefined
     return { reply: [{ text: JSON.stringify(existing.kind), handles: [id!] }, 0] }
   }
+}
+
+/** Keeps what an entry tells watchers. */
+const tell = ({ changes }: Replica, { told = [] }: Model, { index }: JournalEntry): void => {
+  for (const parts of told) changes.push({ index, parts })
 }
 
 /** Kind, fingerprint, name or nothing, the number of options, their names and values, the first values. */

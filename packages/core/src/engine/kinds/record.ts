@@ -9,7 +9,17 @@
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import * as Memory from "../Memory.ts"
-import { answer, type At, type Grant, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
+import {
+  answer,
+  type At,
+  type Grant,
+  type GrantId,
+  operationsOf,
+  ready,
+  type Refusal,
+  refuse,
+  wait
+} from "../Operation.ts"
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
 import { type Argument, type Cell, cell, isEqual } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
@@ -21,10 +31,14 @@ interface Entry {
   version: number
   /** The bounds of sums, for a declared field that is a number. */
   readonly arithmetic: Arithmetic | undefined
+  /** The grant that it ends with; absent: it stays. */
+  hold: GrantId | undefined
   /** The neighbours in order of insertion: a `Map` cannot be read from its end. */
   previous: Entry | undefined
   next: Entry | undefined
 }
+
+type SavedEntry = Omit<Entry, "previous" | "next">
 
 interface Arithmetic {
   readonly integer: boolean
@@ -37,6 +51,8 @@ interface Arithmetic {
 
 interface State extends Reservation.Reservable, Scan.Scans {
   readonly entries: Map<string, Entry>
+  /** The entries that end with a grant. */
+  readonly held: Map<GrantId, Entry>
   last: Entry | undefined
   /** Whether entries come and go. */
   readonly isOpen: boolean
@@ -47,7 +63,7 @@ interface State extends Reservation.Reservable, Scan.Scans {
 /** An entry in a reply: value and version, or nothing and 0. */
 export type Found = readonly [value: Cell | null, version: number]
 
-const { change, read } = operationsOf<State, "conditions">()
+const { change, grant, read } = operationsOf<State, "conditions">()
 
 // ---------------------------------------------------------------------------------------------------------------
 // entries
@@ -58,11 +74,12 @@ const find = (state: State, word: string): Found => {
   return entry === undefined ? [null, 0] : [entry.value, entry.version]
 }
 
-const insert = (state: State, word: string, value: Cell, version: number, arithmetic?: Arithmetic): void => {
-  const entry: Entry = { word, value, version, arithmetic, previous: state.last, next: undefined }
+const insert = (state: State, saved: SavedEntry): void => {
+  const entry: Entry = { ...saved, previous: state.last, next: undefined }
   if (state.last !== undefined) state.last.next = entry
   state.last = entry
-  state.entries.set(word, entry)
+  state.entries.set(entry.word, entry)
+  if (entry.hold !== undefined) state.held.set(entry.hold, entry)
 }
 
 const put = (state: State, word: string, next: Cell, at: At): void => {
@@ -70,7 +87,7 @@ const put = (state: State, word: string, next: Cell, at: At): void => {
   const entry = state.entries.get(word)
   if (entry === undefined) {
     at.grow(Memory.ofKey(word))
-    insert(state, word, next, at.index)
+    insert(state, { word, value: next, version: at.index, arithmetic: undefined, hold: undefined })
   } else {
     at.release(entry.value)
     // In place, because this moves no entry in memory.
@@ -87,6 +104,15 @@ const drop = (state: State, entry: Entry, at: At): void => {
   if (next === undefined) state.last = previous
   else next.previous = previous
   at.release(value)
+  unbind(state, entry, at)
+}
+
+/** The entry stays from now on: nothing is held any more. */
+const unbind = (state: State, entry: Entry, at: At): void => {
+  if (entry.hold === undefined) return
+  at.settle(entry.hold)
+  state.held.delete(entry.hold)
+  entry.hold = undefined
 }
 
 const write = (state: State, word: string, next: Cell, at: At): void => {
@@ -236,6 +262,29 @@ const openOperations = {
       return [null, 0]
     }
   }),
+  /** Sets an entry that ends with this grant. One that ended with another grant now ends with this one. */
+  hold: grant({
+    parameters: [word, value],
+    apply: (state, [word, next], at) => {
+      write(state, word, next, at)
+      const entry = state.entries.get(word)!
+      unbind(state, entry, at)
+      entry.hold = at.index
+      state.held.set(at.index, entry)
+      return [at.index] as const
+    }
+  }),
+  /** Ends a grant, and its entry with it. */
+  endHold: change({
+    parameters: [count],
+    settles: true,
+    decide: (state, [hold], at) =>
+      state.held.has(hold) && at.held(hold) !== undefined ? ready : refuse("NotHeld", hold),
+    apply: (state, [hold], at) => {
+      remove(state, state.held.get(hold)!.word, at)
+      return []
+    }
+  }),
   /** Removes an entry and replies with it; with nothing and 0 if it is absent. */
   remove: change({
     parameters: [word],
@@ -278,9 +327,10 @@ const openOperations = {
     parameters: [],
     decide: (state) => state.last === undefined ? answer() : ready,
     apply: (state, [], at) => {
-      for (const { value, word } of state.entries.values()) {
-        at.release(value)
-        at.grow(-Memory.ofKey(word))
+      for (const entry of state.entries.values()) {
+        at.release(entry.value)
+        at.grow(-Memory.ofKey(entry.word))
+        unbind(state, entry, at)
       }
       state.entries.clear()
       state.last = undefined
@@ -325,14 +375,14 @@ const arithmetic = Format.struct<Arithmetic>({
   below: Format.number
 })
 
-type SavedEntry = Pick<Entry, "arithmetic" | "value" | "version" | "word">
-
 const kind = {
   lanes: ["conditions", "reservations"],
   pristine: (state: State) => state.last === undefined && state.reservation === undefined,
   revoke: (state: State, grant: Grant, _: unknown, at: At) => {
     Reservation.revoke(state, grant)
     Scan.revoke(state, grant, at)
+    const entry = state.held.get(grant.id)
+    if (entry !== undefined) remove(state, entry.word, at)
   },
   snapshot: (state: State) => [...parts(state)],
   values: function*(state: State) {
@@ -344,7 +394,7 @@ const kind = {
     for (const word of entries.keys()) bytes += Memory.ofKey(word)
     return bytes
   },
-  version: 1,
+  version: 2,
   format: Format.convert(
     Format.struct({
       isOpen: Format.boolean,
@@ -353,20 +403,27 @@ const kind = {
         word: Format.word,
         value: Format.cell,
         version: Format.count,
-        arithmetic: Format.optional(arithmetic)
+        arithmetic: Format.optional(arithmetic),
+        hold: Format.optional(Format.count)
       })),
       ...Reservation.fields,
       ...Scan.fields
     }),
     (state: State) => ({ ...state, entries: [...state.entries.values()] }),
     ({ entries, ...saved }) => {
-      const state: State = { ...saved, entries: new Map(), last: undefined }
-      for (const { arithmetic, value, version, word } of entries) insert(state, word, value, version, arithmetic)
+      const state: State = { ...saved, entries: new Map(), held: new Map(), last: undefined }
+      for (const entry of entries) insert(state, entry)
       return state.entries.size === entries.length ? state : new Format.Malformed("has a word twice").at("entries")
     }
   ),
   check: (state: State, grants: ReadonlyArray<Grant>) => {
-    const broken = [...Reservation.check(state, Scan.others(state, grants)), ...Scan.check(state, grants)]
+    const others = Scan.others(state, grants).filter(({ id }) => !state.held.has(id))
+    const broken = [...Reservation.check(state, others), ...Scan.check(state, grants)]
+    const held = [...state.entries.values()].filter(({ hold }) => hold !== undefined)
+    if (
+      held.length !== state.held.size ||
+      held.some((entry) => state.held.get(entry.hold!) !== entry || !grants.some(({ id }) => id === entry.hold))
+    ) broken.push(`I3: ${held.length} entries end with a grant, and ${state.held.size} grants with an entry`)
     let last = state.last
     for (const entry of [...state.entries.values()].reverse()) {
       if (last !== entry) return [...broken, "I2: the links between entries are not their order"]
@@ -378,6 +435,7 @@ const kind = {
 
 const make = (isOpen: boolean, arithmetic?: Arithmetic): State => ({
   entries: new Map(),
+  held: new Map(),
   last: undefined,
   isOpen,
   arithmetic,
@@ -392,7 +450,10 @@ const closed = (options: Options, values: ReadonlyArray<Cell>): State | Refusal<
     return refuse("InvalidOptions", `${names.length} fields with ${values.length} initial values`)
   }
   const state = make(false)
-  for (const [i, name] of names.entries()) insert(state, name, values[i]!, 0, arithmeticOf(String(options[name])))
+  for (const [i, word] of names.entries()) {
+    const arithmetic = arithmeticOf(String(options[word]))
+    insert(state, { word, value: values[i]!, version: 0, arithmetic, hold: undefined })
+  }
   return state
 }
 

@@ -54,7 +54,7 @@ export interface Model {
   readonly revoke: (grant: number, reason: Withdrawal) => void
   /** All a watcher needs to know; absent: the kind cannot be watched. */
   readonly snapshot?: () => Reply
-  /** What the last change tells watchers. */
+  /** What the last change or revocation tells watchers. */
   readonly told?: ReadonlyArray<Reply>
   /** As good as new, so that the manager may have forgotten it. */
   readonly isPristine: () => boolean

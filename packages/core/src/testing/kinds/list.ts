@@ -107,6 +107,7 @@ class ListModel implements Model {
   }
 
   revoke(grant: number): void {
+    this.told = []
     this.#reservations.end(grant)
     this.#scans.end(grant)
   }

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { map as kind } from "../../engine/kinds/record.ts"
 import * as SharedMap from "../../SharedMap.ts"
 import { Handle, makeHandle } from "./handle.ts"
-import { holdReservationOf, makeOpen } from "./record.ts"
+import { holdEntry, holdReservationOf, makeOpen } from "./record.ts"
 import { scan } from "./scan.ts"
 import { remoteOf, specimen } from "./Specimen.ts"
 
@@ -32,6 +32,10 @@ export const map = specimen({
         return [next, next > 3 ? Option.none() : Option.some(next)]
       })),
     holdReservation: ({ scores }, actor) => holdReservationOf(actor, remoteOf(scores, kind), "\"a\""),
+    hold: ({ scores }, actor) => {
+      const key = actor.random.pick(keys)
+      return holdEntry(actor, scores.hold(key, actor.random.below(10)), scores.remove(key))
+    },
     remove: ({ scores }, { random }) => scores.remove(random.pick(keys)),
     removeAll: ({ scores }, { random }) => scores.removeAll([random.pick(keys), random.pick(keys)]),
     removeLast: ({ scores }) => scores.removeLast,
@@ -57,6 +61,8 @@ export const map = specimen({
         desk.get(random.below(2)),
         Option.match({ onNone: () => Effect.void, onSome: (handle) => handle.increment })
       ),
+    lend: ({ desk }, actor) =>
+      Effect.flatMap(makeHandle, (handle) => holdEntry(actor, desk.hold(0, handle), desk.remove(0))),
     takeAway: ({ desk }, { random }) => random.chance(1 / 4) ? desk.clear : desk.remove(random.below(2)),
     watchDesk: ({ desk }, { watch }) => watch(desk.changes),
     scanDesk: ({ desk }, actor) => scan(actor, remoteOf(desk, kind))

@@ -7,7 +7,7 @@ import { openNamespace as kind } from "../../engine/kinds/record.ts"
 import { cell } from "../../engine/Value.ts"
 import * as SharedOpenNamespace from "../../SharedOpenNamespace.ts"
 import { Handle, makeHandle } from "./handle.ts"
-import { holdReservationOf, makeOpen } from "./record.ts"
+import { holdEntry, holdReservationOf, makeOpen } from "./record.ts"
 import { scan } from "./scan.ts"
 import { remoteOf, specimen } from "./Specimen.ts"
 
@@ -30,6 +30,10 @@ export const openNamespace = specimen({
     modify: ({ notes }, { impatiently, random }) =>
       impatiently(notes.field(random.pick(names)).modify((n) => [n, Option.map(n, (n) => n + 1)])),
     holdReservation: ({ notes }, actor) => holdReservationOf(actor, remoteOf(notes, kind), "a"),
+    hold: ({ notes }, actor) => {
+      const note = notes.field(actor.random.pick(names))
+      return holdEntry(actor, note.hold(actor.random.below(10)), note.remove)
+    },
     remove: ({ notes }, { random }) => notes.field(random.pick(names)).remove,
     clear: ({ notes }) => notes.clear,
     untilSet: ({ notes }, { impatiently, random }) => impatiently(notes.field(random.pick(names)).untilSet),
@@ -68,6 +72,11 @@ export const openNamespace = specimen({
     point: ({ pointers }, { random }) => Effect.flatMap(makeHandle, pointers.field(random.pick(names)).set),
     follow: ({ pointers }, { random }) =>
       Effect.flatMap(pointers.field(random.pick(names)).get, (handle) => handle.increment),
+    lend: ({ pointers }, actor) =>
+      Effect.flatMap(makeHandle, (handle) => {
+        const pointer = pointers.field(actor.random.pick(names))
+        return holdEntry(actor, pointer.hold(handle), pointer.remove)
+      }),
     unpoint: ({ pointers }, { random }) =>
       random.chance(1 / 4) ? pointers.clear : pointers.field(random.pick(names)).remove,
     scanPointers: ({ pointers }, actor) => scan(actor, remoteOf(pointers, kind))

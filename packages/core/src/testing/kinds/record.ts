@@ -2,17 +2,21 @@
  * Values by word, in order of first insertion, each with the index of the change that wrote it: `Ref` and `Namespace`,
  * whose fields are declared, `Map` and `OpenNamespace`, whose entries come and go.
  */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import { type Argument, type Cell, cell, isCell, isEqual } from "../../engine/Value.ts"
 import type { RecordRemote } from "../../proxy/Field.ts"
 import type { Actor } from "../Workload.ts"
-import { type Answer, type Call, type MakeModel, type Model, type Reply } from "./Model.ts"
+import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
 import { type Entry as Reservable, holdReservation, ReservationModel } from "./reservation.ts"
 import { ScanModel } from "./scan.ts"
 
 interface Entry {
   readonly value: Argument
   readonly version: number
+  /** The grant that it ends with. */
+  readonly hold?: number | undefined
 }
 
 interface Rules {
@@ -25,7 +29,7 @@ interface Rules {
 const absent: Entry = { value: null, version: 0 }
 
 class RecordModel implements Model {
-  readonly unguarded = new Set(["endReservation", "endScan"])
+  readonly unguarded = new Set(["endReservation", "endScan", "endHold"])
   told: Array<Reply> = []
   readonly #rules: Rules
   readonly #entries: Map<string, Entry>
@@ -98,6 +102,8 @@ class RecordModel implements Model {
         return this.#entries.size > 0 ? undefined : { reply: [] }
       case "untilRemoved":
         return has ? undefined : { reply: [] }
+      case "endHold":
+        return this.#wordOf(args[0]) !== undefined && holds(this, call.session, args[0]) ? undefined : notHeld
     }
     return this.#lookEntry(call)
   }
@@ -154,8 +160,18 @@ class RecordModel implements Model {
         return [last, entry.value]
       }
       case "clear":
+        for (const { hold } of this.#entries.values()) this.#unbind(hold)
         this.#entries.clear()
         this.told.push([])
+        return []
+      case "hold":
+        this.#unbind(this.#at(args).hold)
+        this.#write(index, [word, args[1]!])
+        this.#entries.set(word, { ...this.#at(args), hold: index })
+        this.grants.set(index, { session: call.session, byReceipt: false })
+        return [index]
+      case "endHold":
+        this.#endHold(index, args[0])
         return []
       case "add": {
         const result = sum(value, args[1]!)
@@ -170,8 +186,10 @@ class RecordModel implements Model {
   }
 
   revoke(grant: number): void {
+    this.told = []
     this.#reservations.end(grant)
     this.#scans.end(grant)
+    this.#endHold(NaN, grant)
   }
 
   snapshot(): Reply {
@@ -214,12 +232,27 @@ class RecordModel implements Model {
     return !this.#rules.isOpen && !this.#entries.has(String(word))
   }
 
+  #wordOf(hold: Argument | undefined): string | undefined {
+    return [...this.#entries].find(([, entry]) => entry.hold !== undefined && entry.hold === hold)?.[0]
+  }
+
+  /** The entry that ends with a grant is gone, if there is one. */
+  #endHold(index: number, hold: Argument | undefined): void {
+    const word = this.#wordOf(hold)
+    if (word !== undefined) this.#write(index, [word, null])
+  }
+
+  #unbind(hold: number | undefined): void {
+    if (hold !== undefined) this.grants.delete(hold)
+  }
+
   /** Words and values in turn, told as one; `null` removes the entry. */
   #write(version: number, parts: Reply): void {
     for (let i = 0; i < parts.length; i += 2) {
       const [word, value] = [String(parts[i]), parts[i + 1]!]
-      if (value === null) this.#entries.delete(word)
-      else this.#entries.set(word, { value, version })
+      const { hold } = this.#at([word])
+      if (value !== null) this.#entries.set(word, { value, version, hold })
+      else if (this.#entries.delete(word)) this.#unbind(hold)
     }
     this.told.push(parts)
   }
@@ -252,6 +285,13 @@ export const makeClosed: MakeModel = (options, values) =>
 /** An open record, empty. */
 export const makeOpen: MakeModel = ({ values }) =>
   new RecordModel({ isOpen: true, option: () => String(values ?? "") }, new Map())
+
+/** Holds an entry until it is removed, or for a while, or until the client dies. */
+export const holdEntry = <E>(
+  { impatiently, random, sleep, work }: Actor,
+  hold: Effect.Effect<void, E, Scope.Scope>,
+  remove: Effect.Effect<unknown, E>
+) => impatiently(Effect.scoped(Effect.andThen(hold, random.pick([sleep(500), work(), work(), remove]))))
 
 /** Holds the reservation of a record. */
 export const holdReservationOf = (actor: Actor, remote: RecordRemote, word: string) =>
