@@ -3,7 +3,7 @@ import { Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { untilWaiting } from "../support/untilWaiting.ts"
 import {
   Bell,
@@ -15,6 +15,7 @@ import {
   layerShared,
   Listen,
   Log,
+  Produce,
   Slots,
   TakeLock,
   TakePermits
@@ -91,5 +92,16 @@ describe("a process that is killed", () => {
       yield* holder.kill()
       yield* board.untilRemoved("worker")
       assert.deepStrictEqual(yield* board.entries, [["main", 0]])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("while it fills a queue fails the readers, once they have read what it had offered (S-19)", () =>
+    Effect.gen(function*() {
+      const log = yield* Log
+      const producer = yield* Process.spawn(Holders, Produce, {})
+      assert.strictEqual(yield* log.take, "holding")
+      const reader = yield* Effect.forkChild(Effect.flip(Stream.runDrain(log.stream)))
+      yield* untilWaiting(log, 1)
+      yield* producer.kill()
+      assert.strictEqual((yield* Fiber.join(reader)).reason._tag, "ProducerLost")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })

@@ -81,6 +81,14 @@ export class ObjectDeleted extends Schema.TaggedError<ObjectDeleted>()("ObjectDe
   }
 }
 
+/** The last producer of a queue (`SharedQueue.producer`) was lost, and every item that it had offered is taken. */
+export class ProducerLost extends Schema.TaggedError<ProducerLost>()("ProducerLost", call) {
+  override get message(): string {
+    return `${this.operation} on ${this.object}: a producer was lost before it was done, and no producer is left. All ` +
+      "items that were offered have been taken; those that it did not offer are missing"
+  }
+}
+
 /** The call would exceed a bound of `Limits`. The call had no effect. */
 export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExceeded", {
   ...call,
@@ -140,6 +148,7 @@ export const ManagerErrorReason = Schema.Union([
   OutcomeUnknown,
   ObjectNotFound,
   ObjectDeleted,
+  ProducerLost,
   LimitExceeded,
   ValueNotEncoded,
   ValueNotDecoded,

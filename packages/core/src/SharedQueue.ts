@@ -13,24 +13,18 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
-import { bytesMaxOf, type Cell } from "./engine/Value.ts"
-import { ManagerError } from "./ManagerError.ts"
-import { all, encoded } from "./proxy/exits.ts"
+import type { Cell } from "./engine/Value.ts"
+import type { ManagerError } from "./ManagerError.ts"
+import { encoded } from "./proxy/exits.ts"
 import { type Letter, letters } from "./proxy/letters.ts"
 import type { Manager } from "./proxy/Manager.ts"
-import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
+import { offer, offerAll, type OfferedInPart, type QueueClosed, type QueueRemote, whenClosed } from "./proxy/offers.ts"
+import type { Refusals, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
+import { whileOpen } from "./proxy/whileOpen.ts"
 
-/**
- * The queue is closed. An offer fails with it at once, and had no effect. A taker fails with it only when the queue is
- * empty and no delivery may still come back.
- */
-export class QueueClosed extends Schema.TaggedError<QueueClosed>()("QueueClosed", { queue: Schema.String }) {
-  override get message(): string {
-    return `${this.queue} is closed`
-  }
-}
+export { OfferedInPart, QueueClosed } from "./proxy/offers.ts"
 
 /** The lease ended before the work was acknowledged. The item may be delivered again, or already was. */
 export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
@@ -90,20 +84,6 @@ export interface DeadLetterCounts {
   readonly discarded: number
 }
 
-/** An `offerAll` failed after some of its items were added. The added items stay; the other items were not added. */
-export class OfferedInPart extends Schema.TaggedError<OfferedInPart>()("OfferedInPart", {
-  queue: Schema.String,
-  /** How many items were added. If the connection was lost, the manager may have added more. */
-  added: Schema.Number,
-  /** How many items the call had. */
-  values: Schema.Number,
-  cause: ManagerError
-}) {
-  override get message(): string {
-    return `${this.added} of ${this.values} items were added to ${this.queue}, then the call failed: ${this.cause.message}`
-  }
-}
-
 /**
  * A shared queue.
  *
@@ -161,7 +141,7 @@ export interface SharedQueue<in out A> extends Shared.Shared {
   readonly poll: Effect.Effect<Option.Option<A>, ManagerError>
   /**
    * Streams items by repeated `take`, one for each that is pulled. The stream ends when the queue is closed and
-   * drained.
+   * drained, and fails with `ManagerError` of reason `ProducerLost` if a `producer` was lost.
    *
    * **Fairness**, **Cancellation** and **On disconnect** as `take`.
    */
@@ -173,6 +153,22 @@ export interface SharedQueue<in out A> extends Shared.Shared {
    * **Fairness**, **Cancellation** and **On disconnect** as `process`.
    */
   readonly takeLease: Effect.Effect<Lease<A>, QueueClosed | ManagerError, Scope.Scope>
+  /**
+   * Makes this process a producer for the life of the scope. When the last producer has ended, the queue is closed, as by
+   * `close`. So a reader does not wait for items that nobody will offer (Go's `close(ch)`, the drop of the last `Sender`
+   * of Tokio's channel).
+   *
+   * A producer is lost when its process dies or is disconnected, or its scope ends with a failure or an interruption. If
+   * one is lost, and no later one has taken its place when the last producer ends, takers still drain the queue, and then
+   * fail with `ManagerError` of reason `ProducerLost` instead of `QueueClosed`: so a reader never takes a part of the
+   * items for all of them. A program that starts lost producers again is a producer itself, so that one is always left.
+   *
+   * Other processes may offer, too: the queue does not wait for them.
+   *
+   * **Fairness** Never waits. **Cancellation** Interruptible; then this process was no producer. **On disconnect**
+   * `ManagerError`; the producer is lost.
+   */
+  readonly producer: Effect.Effect<void, QueueClosed | ManagerError, Scope.Scope>
   /** Closes the queue: waiting and later offers fail with `QueueClosed`, and takers drain the remaining items. */
   readonly close: Effect.Effect<void, ManagerError>
   /** Drops all queued items, and returns how many there were. Items that are leased are not queued. */
@@ -193,8 +189,9 @@ export interface SharedQueue<in out A> extends Shared.Shared {
   readonly untilEmpty: Effect.Effect<void, ManagerError>
   /**
    * Waits until every accepted item is settled: removed by `take`, processed with success, dropped by `clear`, or a
-   * dead letter that is not retried (Python's `join`). **Fairness**, **Cancellation** and **On disconnect** as
-   * `untilEmpty`.
+   * dead letter that is not retried (Python's `join`). An item of a dead worker comes back, so if no other process takes
+   * it, this waits for ever. It says nothing about items that are still to be offered: those are over when a stream of a
+   * queue with a `producer` ends. **Fairness**, **Cancellation** and **On disconnect** as `untilEmpty`.
    */
   readonly untilSettled: Effect.Effect<void, ManagerError>
   /**
@@ -236,8 +233,6 @@ const kind = "Queue"
 
 type Services<S extends Schema.Top> = S["DecodingServices"] | S["EncodingServices"]
 
-type QueueRemote = Remote<typeof queue>
-
 const facade = <S extends Schema.Top>(
   item: S
 ): Shared.Facade<SharedQueue<S["Type"]>, typeof queue, ValueCodec.ValueCodec<S["Type"]>, Services<S>> => ({
@@ -270,8 +265,6 @@ export const schema = <S extends Schema.Top>(item: S): Shared.HandleSchema<Share
 export const isSharedQueue = (u: unknown): u is SharedQueue<unknown> => Shared.isShared(kind)(u)
 
 // internals
-
-const whenClosed: Refusals<"QueueClosed", QueueClosed> = { QueueClosed: (_, queue) => new QueueClosed({ queue }) }
 
 /** Ends `processAll`. Not `QueueClosed`, with which `f` may fail because of another queue. */
 class Drained {
@@ -320,6 +313,10 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
     ),
     takeLease: takeLease(remote, codec),
     clear: remote.call("clear", [], ([dropped]) => Exit.succeed(dropped)),
+    producer: whileOpen(
+      (restore) => remote.callOwned(restore, "addProducer", [], ([producer]) => Exit.succeed(producer), whenClosed),
+      (producer, isLost) => remote.tell("endProducer", [producer, isLost])
+    ),
     close: remote.call("close", [], () => Exit.void),
     size: remote.call("size", [], ([queued]) => Exit.succeed(queued)),
     isEmpty: remote.call("size", [], ([queued]) => Exit.succeed(queued === 0)),
@@ -330,66 +327,6 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
     deadLetterStream,
     deadLetterCounts: remote.call("deadLetterCounts", [], ([kept, discarded]) => Exit.succeed({ kept, discarded }))
   }
-}
-
-const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
-
-/** Offers of one `offerAll` that wait at a time: a small part of `waitersPerObjectMax`, which all callers share. */
-const waitingMax = 1_000
-
-/** Bytes of items in one call, at most. */
-const batchBytes = 768 * 1024
-
-/** The cells from a position on that fit into one call; at least one. */
-const batch = (cells: ReadonlyArray<Cell>, start: number, bytesMax: number): ReadonlyArray<Cell> => {
-  let end = start
-  for (let bytes = 0; end < cells.length; end++) {
-    bytes += bytesMaxOf(cells[end]!)
-    if (bytes > bytesMax && end > start) break
-  }
-  return cells.slice(start, end)
-}
-
-const offerAll = <A>(
-  remote: QueueRemote,
-  codec: ValueCodec.ValueCodec<A>,
-  values: ReadonlyArray<A>
-): Effect.Effect<Array<A>, OfferedInPart | ManagerError> => {
-  const bytesMax = Math.min(batchBytes, remote.connection.argumentBytesMax)
-  return Effect.flatMapEager(all(values.map((value) => remote.encode("offerAll", codec, value))), (cells) => {
-    const failed = (added: number, cause: ManagerError) =>
-      Effect.fail(
-        added === 0
-          ? cause
-          : new OfferedInPart({ queue: remote.target.description, added, values: values.length, cause })
-      )
-    const from = (start: number): Effect.Effect<Array<A>, OfferedInPart | ManagerError> => {
-      if (start === cells.length) return Effect.succeed([])
-      const some = batch(cells, start, bytesMax)
-      return Effect.matchEffect(remote.call("offerAll", some, ([accepted]) => Exit.succeed(accepted), whenClosed), {
-        onFailure: (error) => error._tag === "QueueClosed" ? Effect.succeed(values.slice(start)) : failed(start, error),
-        onSuccess: (accepted) => accepted === some.length ? from(start + accepted) : oneByOne(start + accepted)
-      })
-    }
-    // Concurrently, so that the offers share a frame. They wait in the order of the items. A failed offer interrupts no
-    // other one, so the result of each is known.
-    const oneByOne = (start: number): Effect.Effect<Array<A>, OfferedInPart | ManagerError> =>
-      Effect.flatMap(
-        Effect.forEach(cells.slice(start, start + waitingMax), (cell) => Effect.exit(offer(remote, cell)), {
-          concurrency: "unbounded"
-        }),
-        (exits) => {
-          const added = exits.filter(Exit.isSuccess).length
-          if (added === exits.length) return from(start + added)
-          const failures = exits.flatMap((exit) => Exit.isFailure(exit) ? [Cause.squash(exit.cause)] : [])
-          const cause = failures.find((failure) => failure instanceof ManagerError)
-          if (cause !== undefined) return failed(start + added, cause)
-          const rejected = values.slice(start, start + waitingMax).filter((_, i) => Exit.isFailure(exits[i]!))
-          return Effect.succeed([...rejected, ...values.slice(start + waitingMax)])
-        }
-      )
-    return from(0)
-  })
 }
 
 /** A delivery that must be settled. */

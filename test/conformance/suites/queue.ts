@@ -1,6 +1,6 @@
 import { SharedQueue } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { type Cause, Effect, Fiber, Option, Queue, Schema, Stream } from "effect"
+import { type Cause, Effect, Exit, Fiber, Option, Queue, Schema, Stream } from "effect"
 import { programs, suite } from "../suite.ts"
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
@@ -220,6 +220,26 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       const error = yield* Effect.flip(other.processAll(out.offer))
       assert.strictEqual(error._tag, "QueueClosed")
       assert.deepStrictEqual([yield* other.size, yield* other.take], [1, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("ends with its last producer, and fails a reader if one was lost", () =>
+    Effect.gen(function*() {
+      const produce = (queue: SharedQueue.SharedQueue<number>, items: ReadonlyArray<number>) =>
+        Effect.scoped(Effect.andThen(queue.producer, queue.offerAll(items)))
+      for (const end of [Effect.void, Effect.fail("no more")]) {
+        const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 3 })
+        const seen: Array<number> = []
+        const read = yield* Effect.forkChild(Stream.runForEach(queue.stream, (n) => Effect.sync(() => seen.push(n))))
+        yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
+          yield* queue.producer
+          yield* Effect.all([produce(queue, [1, 2, 3, 4, 5]), produce(queue, [6, 7])], { concurrency: "unbounded" })
+          yield* end
+        })))
+        const exit = yield* Fiber.await(read)
+        assert.deepStrictEqual(seen.toSorted((a, b) => a - b), numbers(7))
+        if (end === Effect.void) assert.isTrue(Exit.isSuccess(exit))
+        else assert.include(String(exit), "a producer was lost before it was done")
+      }
     }).pipe(Effect.scoped))
 
   it.effect("keeps the reason of a dead letter, and the number of its attempts (S-19)", () =>

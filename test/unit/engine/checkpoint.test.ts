@@ -147,7 +147,7 @@ describe("data that is not of this manager", () => {
     assert.strictEqual(reason((data) => void (data.version = 2)), "saved.version must be 1, not 2")
     assert.strictEqual(
       reason((data) => void (data.objects[0].version = 1)),
-      "saved.objects[0].version is 1, and this manager knows version 2 of Queue"
+      "saved.objects[0].version is 1, and this manager knows version 3 of Queue"
     )
   })
 

@@ -1,6 +1,6 @@
 import { cell } from "#core/engine/Value.ts"
 import { assert, describe, it } from "@effect/vitest"
-import { EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
+import { type Client, EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 interface Options {
   readonly capacity?: number
@@ -364,5 +364,93 @@ describe("who waits until there is nothing to do", () => {
     harness.step({ _tag: "End", session: 3 })
     assert.strictEqual(letters()[3], "3")
     assert.isFalse(main.waits(settled))
+  })
+})
+
+describe("producers", () => {
+  /** Adds a producer. */
+  const add = (client: Client, queue: number) => Number(client.get(queue, "addProducer")[0])
+
+  it("close the queue when the last one is done; takers drain it first", () => {
+    const { harness, main, offer, queue } = setUp()
+    const worker = harness.open()
+    const [one, other] = [add(main, queue), add(worker, queue)]
+    offer(1)
+    main.get(queue, "endProducer", [one, 0])
+    assert.strictEqual(worker.get(queue, "endProducer", [one, 0]), `NotHeld ${one}`)
+    offer(2)
+    const waiting = main.call(queue, "offer", [value(3)])
+    worker.get(queue, "endProducer", [other, 0])
+    worker.end()
+    assert.deepStrictEqual(main.answer(waiting), [])
+    assert.strictEqual(main.answer(offer(4)[0]!), "QueueClosed")
+    assert.strictEqual(main.get(queue, "addProducer"), "QueueClosed")
+    for (const n of [1, 2, 3]) {
+      const take = main.call(queue, "take")
+      assert.strictEqual(texts(main.answer(take))[0], String(n))
+      main.acknowledge(take)
+    }
+    assert.strictEqual(main.get(queue, "take"), "QueueClosed")
+  })
+
+  it("fail its takers when the last one was lost, by its death or by its own word, once the queue is drained", () => {
+    for (const isToldOf of [false, true]) {
+      const { harness, main, offer, queue } = setUp()
+      const worker = harness.open()
+      const producer = add(worker, queue)
+      offer(1)
+      const lease = Number(main.get(queue, "takeLease")[0])
+      const waiting = [main.call(queue, "take"), main.call(queue, "takeLease")]
+      if (isToldOf) worker.get(queue, "endProducer", [producer, 1])
+      worker.end()
+      assert.deepStrictEqual(waiting.map((call) => main.waits(call)), [true, true])
+      main.get(queue, "ack", [lease])
+      assert.deepStrictEqual(waiting.map((call) => main.answer(call)), ["ProducerLost", "ProducerLost"])
+      assert.deepStrictEqual(main.get(queue, "poll"), [])
+      assert.strictEqual(main.answer(offer(2)[0]!), "QueueClosed")
+    }
+  })
+
+  it("do not close the queue while one is left, and a later one takes the place of a lost one", () => {
+    for (const isReplaced of [false, true]) {
+      const { harness, main, queue } = setUp()
+      const worker = harness.open()
+      const left = add(main, queue)
+      add(worker, queue)
+      const waiting = main.call(queue, "take")
+      worker.end()
+      assert.isTrue(main.waits(waiting))
+      if (isReplaced) main.get(queue, "endProducer", [add(main, queue), 0])
+      assert.isTrue(main.waits(waiting))
+      main.get(queue, "endProducer", [left, 0])
+      assert.strictEqual(main.answer(waiting), isReplaced ? "QueueClosed" : "ProducerLost")
+    }
+  })
+
+  it("have not been there if their call is cancelled", () => {
+    const { harness, main, queue } = setUp()
+    const worker = harness.open()
+    const waiting = main.call(queue, "take")
+    const cancelled = () => worker.cancel(worker.call(queue, "addProducer"))
+    assert.strictEqual(cancelled(), "compensated")
+    assert.isTrue(main.waits(waiting))
+    // The place of a lost one is empty again.
+    const [dying, left] = [harness.open(), add(main, queue)]
+    add(dying, queue)
+    dying.end()
+    cancelled()
+    main.get(queue, "endProducer", [left, 0])
+    assert.strictEqual(main.answer(waiting), "ProducerLost")
+  })
+
+  it("are over when the queue is closed, lost or not", () => {
+    const { harness, main, queue } = setUp()
+    const worker = harness.open()
+    add(worker, queue)
+    main.get(queue, "close")
+    worker.end()
+    assert.strictEqual(main.get(queue, "take"), "QueueClosed")
+    const replayed = harness.replay(() => true)
+    assert.deepStrictEqual([replayed.hash, replayed.outputs], [harness.hash, harness.outputs])
   })
 })

@@ -10,7 +10,8 @@ import {
   type NotExecuted,
   ObjectDeleted,
   ObjectNotFound,
-  type OutcomeUnknown
+  type OutcomeUnknown,
+  ProducerLost
 } from "../ManagerError.ts"
 
 /** The error of a call whose connection has ended. */
@@ -43,6 +44,8 @@ const reason = (
       return new ObjectNotFound({ ...call, object: `the object whose handle stands in the value (#${details[0]})` })
     case "ObjectDeleted":
       return new ObjectDeleted(call)
+    case "ProducerLost":
+      return new ProducerLost(call)
     case "LimitExceeded":
       return new LimitExceeded({ ...call, limit: String(details[0]), max: Number(details[1]) })
     default:

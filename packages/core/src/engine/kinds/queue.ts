@@ -13,6 +13,7 @@ import { OrderedMap } from "../OrderedMap.ts"
 import { firstPage } from "../Page.ts"
 import { atLeastOne, count, oneOf, optional, value, word } from "../Parameter.ts"
 import { type Argument, bytesMaxOf, type Cell } from "../Value.ts"
+import * as Producers from "./producers.ts"
 
 interface Item {
   /** The number of items that were accepted before it. */
@@ -39,7 +40,7 @@ interface Letter {
 /** *sliding* discards the oldest dead letter for one too many; *suspend* delivers no item while there is no room. */
 const strategies = ["sliding", "suspend"] as const
 
-interface State {
+interface State extends Producers.Produced {
   readonly capacity: number
   /** After this number of failed deliveries an item is a dead letter. */
   readonly attemptsMax: number
@@ -57,7 +58,6 @@ interface State {
   died: number
   /** The number of dead letters that were dropped or retried. Others that are gone were discarded: there were too many. */
   ended: number
-  closed: boolean
   accepted: number
   settled: number
 }
@@ -70,16 +70,19 @@ const size = (state: State): number => state.items.length - state.head
 
 const closed = refuse("QueueClosed")
 
-const ifHeld = (_: State, [lease]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
-  at.held(lease) === undefined ? refuse("NotHeld", lease) : ready
+const ifHeld = ({ out }: State, [lease]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
+  out.has(lease) && at.held(lease) !== undefined ? ready : refuse("NotHeld", lease)
 
 /** Whether an item can be delivered now. */
 const canDeliver = (state: State): boolean =>
   size(state) > 0 && (state.deadLetterStrategy !== "suspend" || state.dead.size < state.deadLetterCapacity)
 
 /** Items may come back to a closed queue while some are out. */
-const decideTake = (state: State) =>
-  canDeliver(state) ? ready : state.closed && size(state) === 0 && state.out.size === 0 ? closed : wait
+const decideTake = (state: State) => {
+  if (canDeliver(state)) return ready
+  if (!state.closed || size(state) > 0 || state.out.size > 0) return wait
+  return state.failed ? refuse("ProducerLost") : closed
+}
 
 const room = (state: State): number => state.capacity - size(state) - state.leased
 
@@ -168,6 +171,7 @@ function* letters({ dead }: State, after: number, last: number, bytesMax: number
 }
 
 const operations = {
+  ...Producers.operations,
   /** Waits while the queue is full. */
   offer: change({
     parameters: [value],
@@ -360,13 +364,15 @@ export const queue = kindOf<State>()({
     dead: new OrderedMap(),
     died: 0,
     ended: 0,
-    closed: false,
+    ...Producers.none(),
     accepted: 0,
     settled: 0
   }),
-  pristine: (state) => size(state) === 0 && state.out.size === 0 && state.dead.size === 0 && !state.closed,
-  revoke: (state, { id }: Grant, reason, at) => {
-    const item = takeBack(state, id)
+  pristine: (state) =>
+    size(state) === 0 && state.out.size === 0 && state.dead.size === 0 && !state.closed && state.producers.size === 0,
+  revoke: (state, grant: Grant, reason, at) => {
+    if (state.producers.has(grant.id)) return Producers.revoke(state, grant, reason)
+    const item = takeBack(state, grant.id)
     if (reason === "session ended") failed(state, item, "the worker's session ended", at)
     else putBack(state, item)
   },
@@ -381,7 +387,7 @@ export const queue = kindOf<State>()({
     for (const { reason } of dead.values()) bytes += Memory.ofKey(reason)
     return bytes
   },
-  version: 2,
+  version: 3,
   format: Format.convert(
     Format.struct({
       capacity: Format.number,
@@ -394,7 +400,7 @@ export const queue = kindOf<State>()({
       dead: Format.list(Format.struct<Letter>({ id: Format.count, item, reason: Format.word })),
       died: Format.count,
       ended: Format.count,
-      closed: Format.boolean,
+      ...Producers.fields,
       accepted: Format.count,
       settled: Format.count
     }),
@@ -402,7 +408,8 @@ export const queue = kindOf<State>()({
     ({ dead, queued, ...state }) => ({ ...state, items: queued, head: 0, dead: byId(dead) })
   ),
   check: (state, grants) => {
-    const broken: Array<string> = []
+    const broken = [...Producers.check(state, grants)]
+    const deliveries = Producers.others(state, grants)
     const items = queued(state)
     const { dead, died, out, settled } = state
     if (items.length + out.size + settled + died !== state.accepted) {
@@ -416,8 +423,8 @@ export const queue = kindOf<State>()({
     if (items.some((item, i) => i > 0 && items[i - 1]!.place >= item.place)) {
       broken.push("I2: queued items are out of order")
     }
-    if (grants.length !== state.out.size || grants.some(({ id }) => !state.out.has(id))) {
-      broken.push(`I2: ${state.out.size} items are out, granted to ${grants.length} calls`)
+    if (deliveries.length !== state.out.size || deliveries.some(({ id }) => !state.out.has(id))) {
+      broken.push(`I2: ${state.out.size} items are out, granted to ${deliveries.length} calls`)
     }
     if ([...state.out.values()].filter(({ leased }) => leased).length !== state.leased) {
       broken.push(`I2: ${state.leased} leases counted`)

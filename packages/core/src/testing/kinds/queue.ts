@@ -55,11 +55,19 @@ interface State {
   /** By grant: work in progress, which still fills the queue, and what is the client's once received. */
   readonly leased: Map<number, Item>
   readonly delivered: Map<number, Item>
+  /** By grant: whether it has the place of a lost one. */
+  readonly producers: Map<number, boolean>
+  /** Places that lost producers have left. */
+  emptyPlaces: number
+  /** Whether a producer was done. */
+  finished: boolean
+  /** Closed although items of lost producers are missing. */
+  failed: boolean
   readonly grants: Map<number, Granted>
 }
 
 class QueueModel implements Model {
-  readonly unguarded = new Set(["ack", "giveBack", "reject"])
+  readonly unguarded = new Set(["ack", "giveBack", "reject", "endProducer"])
   readonly #state: State
 
   constructor(state: State) {
@@ -91,7 +99,13 @@ class QueueModel implements Model {
         return closed ? { error: "QueueClosed" } : undefined
       case "take":
       case "takeLease":
-        return closed && waiting.length === 0 && leased.size === 0 ? { error: "QueueClosed" } : undefined
+        return closed && waiting.length === 0 && leased.size === 0
+          ? { error: this.#state.failed ? "ProducerLost" : "QueueClosed" }
+          : undefined
+      case "addProducer":
+        return closed ? { error: "QueueClosed" } : undefined
+      case "endProducer":
+        return this.#state.producers.has(Number(args[0])) && holds(this, session, args[0]) ? undefined : notHeld
       case "ack":
       case "giveBack":
       case "reject":
@@ -160,11 +174,22 @@ class QueueModel implements Model {
       case "close":
         state.closed = true
         return []
+      case "addProducer": {
+        const replaces = state.emptyPlaces > 0
+        if (replaces) state.emptyPlaces--
+        state.producers.set(index, replaces)
+        state.grants.set(index, { session: call.session, byReceipt: false })
+        return [index]
+      }
+      case "endProducer":
+        this.#endProducer(Number(args[0]), args[1] === 1 ? "lost" : "done")
+        return []
     }
     return undefined
   }
 
   revoke(grant: number, reason: Withdrawal): void {
+    if (this.#state.producers.has(grant)) return this.#endProducer(grant, reason === "cancelled" ? "never" : "lost")
     const item = this.#takeBack(grant)
     if (reason === "session ended") this.#failed(item, "the worker's session ended")
     else this.#putBack(item)
@@ -173,22 +198,25 @@ class QueueModel implements Model {
   isPristine(): boolean {
     // Whether what was delivered has been received, nobody tells.
     const { closed, dead, leased, waiting } = this.#state
-    return !closed && waiting.length === 0 && leased.size === 0 && dead.length === 0
+    return !closed && this.#state.producers.size === 0 && waiting.length === 0 && leased.size === 0 && dead.length === 0
   }
 
   state(): unknown {
-    const { closed, dead, delivered, discarded, leased, waiting } = this.#state
-    return [closed, waiting, dead, discarded, [...leased], [...delivered]]
+    const { closed, dead, delivered, discarded, emptyPlaces, failed, finished, leased, producers, waiting } =
+      this.#state
+    const ends = [closed, failed, finished, emptyPlaces, [...producers]]
+    return [ends, waiting, dead, discarded, [...leased], [...delivered]]
   }
 
   copy(): QueueModel {
-    const { dead, delivered, grants, leased, waiting } = this.#state
+    const { dead, delivered, grants, leased, producers, waiting } = this.#state
     return new QueueModel({
       ...this.#state,
       waiting: [...waiting],
       dead: [...dead],
       leased: new Map(leased),
       delivered: new Map(delivered),
+      producers: new Map(producers),
       grants: new Map(grants)
     })
   }
@@ -210,6 +238,18 @@ class QueueModel implements Model {
     to.set(index, item)
     this.#state.grants.set(index, { session, byReceipt: to === this.#state.delivered })
     return item
+  }
+
+  #endProducer(producer: number, how: "done" | "lost" | "never"): void {
+    const state = this.#state
+    const replaces = state.producers.get(producer)!
+    state.producers.delete(producer)
+    state.grants.delete(producer)
+    if (how === "done") state.finished = true
+    else if (how === "lost" || replaces) state.emptyPlaces++
+    if (state.closed || state.producers.size > 0 || !state.finished && state.emptyPlaces === 0) return
+    state.closed = true
+    state.failed = state.emptyPlaces > 0
   }
 
   #takeBack(grant: number): Item {
@@ -281,6 +321,10 @@ const makeQueue: MakeModel = ({ attempts, capacity, deadLetterCapacity = Infinit
     discarded: 0,
     leased: new Map(),
     delivered: new Map(),
+    producers: new Map(),
+    emptyPlaces: 0,
+    finished: false,
+    failed: false,
     grants: new Map()
   })
 
@@ -319,6 +363,8 @@ export const queue = specimen({
         deadLetterCapacity: 1,
         deadLetterStrategy: "suspend"
       }),
+    /** Closed when its producers have ended. */
+    feed: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2 }),
     mail: (name) => SharedQueue.make({ name, item: Handle, capacity: 2, attempts: 1, deadLetterCapacity: 1 })
   },
   actions: {
@@ -379,6 +425,17 @@ export const queue = specimen({
         brief.offerAll([ledger.item(), ledger.item()])
       ]),
     close: ({ brief }) => brief.close,
+    /** Sometimes until it dies; sometimes its scope fails. */
+    produce: ({ feed }, { impatiently, ledger, random, sleep, work }) =>
+      impatiently(
+        Effect.scoped(Effect.gen(function*() {
+          yield* feed.producer
+          yield* feed.offerIfRoom(ledger.item())
+          yield* random.chance(1 / 3) ? sleep(500) : work()
+          if (random.chance(1 / 4)) return yield* Effect.fail("no more")
+        }))
+      ),
+    readFeed: ({ feed }, { impatiently }) => impatiently(Stream.runDrain(feed.stream)),
     send: ({ mail }, { impatiently }) => Effect.flatMap(makeHandle, (handle) => impatiently(mail.offer(handle))),
     receive: ({ mail }, { impatiently, random }) =>
       impatiently(
@@ -391,13 +448,14 @@ export const queue = specimen({
         ])
       )
   },
-  help: ({ brief, jobs, mail }, actor, round) => [
+  help: ({ brief, feed, jobs, mail }, actor, round) => [
     Effect.suspend(() => jobs.offer(actor.ledger.item())),
     take(jobs, actor),
     mail.take,
     Effect.flatMap(makeHandle, mail.offer),
     brief.clear,
     brief.close,
+    feed.close,
     ...round < lateRound ? [] : [jobs.close, jobs.clear, mail.close, mail.clear]
   ]
 })
