@@ -89,6 +89,15 @@ export class ProducerLost extends Schema.TaggedError<ProducerLost>()("ProducerLo
   }
 }
 
+/** The call waits for itself: it offers to a full queue, for an item of that queue. Nothing was added. */
+export class Deadlock extends Schema.TaggedError<Deadlock>()("Deadlock", { ...call, capacity: Schema.Number }) {
+  override get message(): string {
+    return `${this.operation} on ${this.object} waits for itself: the queue is full (capacity ${this.capacity}), and each ` +
+      "item that is being processed waits until it can offer another one. Nothing was added. Make the queue with a larger " +
+      "capacity, or without one (Infinity)"
+  }
+}
+
 /** The call would exceed a bound of `Limits`. The call had no effect. */
 export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExceeded", {
   ...call,
@@ -149,6 +158,7 @@ export const ManagerErrorReason = Schema.Union([
   ObjectNotFound,
   ObjectDeleted,
   ProducerLost,
+  Deadlock,
   LimitExceeded,
   ValueNotEncoded,
   ValueNotDecoded,

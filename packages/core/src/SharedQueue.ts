@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { under } from "./client/Leases.ts"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
 import type { Cell } from "./engine/Value.ts"
@@ -94,6 +95,10 @@ export interface DeadLetterCounts {
 export interface SharedQueue<in out A> extends Shared.Shared {
   /**
    * Adds an item at the end; waits while the queue is full.
+   *
+   * Work that offers to its own queue (`process`, `processAll`) may fill it. When each item that is being processed waits
+   * in `offer`, nothing makes room: the offer then fails with `ManagerError` of reason `Deadlock`, at once, or after two
+   * seconds without a change if items are queued that another process might take.
    *
    * **Fairness** FIFO. **Cancellation** Interruptible while it waits; nothing was added then. **On disconnect**
    * `ManagerError`, whose reason says whether the item was added.
@@ -372,7 +377,12 @@ const process = <A, B, E, R, Closed>(
 ): Effect.Effect<B, E | Closed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(lease(remote, codec, restore, refusals), ({ attempt, cell, id, item }) => {
-      const work = Effect.scoped(Effect.suspend(() => f(item, { attempt })))
+      const work = under(
+        Effect.scoped(Effect.suspend(() => f(item, { attempt }))),
+        remote.connection,
+        remote.target,
+        id
+      )
       const done = remote.call("ack", [id], () => Exit.void, whenNotHeld)
       return restore(Effect.tap(work, () => done)).pipe(
         Effect.onExit((exit) =>

@@ -3,6 +3,7 @@
  */
 import type { Outcome } from "../engine/Inputs.ts"
 import {
+  Deadlock,
   InvalidRequest,
   LimitExceeded,
   ManagerError,
@@ -46,6 +47,8 @@ const reason = (
       return new ObjectDeleted(call)
     case "ProducerLost":
       return new ProducerLost(call)
+    case "Deadlock":
+      return new Deadlock({ ...call, capacity: Number(details[0]) })
     case "LimitExceeded":
       return new LimitExceeded({ ...call, limit: String(details[0]), max: Number(details[1]) })
     default:

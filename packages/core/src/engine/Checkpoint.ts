@@ -25,7 +25,7 @@ import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** Grows whenever `manager` below changes: data of another version are not loaded. */
-const version = 1
+const version = 2
 
 /**
  * Saves the state of a manager between two steps. Its outputs must have been taken, because they are not saved: otherwise
@@ -75,7 +75,7 @@ type SavedSession = Pick<Session, "id" | "label" | "lastSequence" | "imports" | 
   readonly answered: ReadonlyArray<Answered>
 }
 
-type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint" | "keep"> & {
+type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint" | "keep" | "changedAt"> & {
   readonly kind: string
   readonly version: number
   readonly state: Format.Json
@@ -101,6 +101,7 @@ const parked = struct<SavedParked>({
   calls: list(struct<SavedCall>({ object: count, operation: word, args: list(argument) })),
   arrival: count,
   since: count,
+  deadline: optional(finite),
   places: list(struct({ call: count, lane: word }))
 })
 
@@ -134,6 +135,7 @@ const object = struct<SavedObject>({
   agreement: word,
   fingerprint: word,
   keep: boolean,
+  changedAt: finite,
   state: Format.json,
   watchers
 })
@@ -304,6 +306,7 @@ interface Waiter {
   readonly session: Session
   readonly parked: Parked
   readonly places: SavedParked["places"]
+  readonly deadline: Parked["deadline"]
 }
 
 /** Puts a waiting request among the others of its session. It joins its lanes when all waiting requests are known. */
@@ -313,7 +316,7 @@ const restoreParked = (
   saved: SavedParked,
   waiting: Array<Waiter>
 ): Refused => {
-  const { arrival, guard, places, sequence, since } = saved
+  const { arrival, deadline, guard, places, sequence, since } = saved
   const objects = saved.calls.map(({ object }) => state.objects.get(object))
   const calls = saved.calls.map(({ args, object, operation }, i): CallInput => ({
     object,
@@ -337,18 +340,28 @@ const restoreParked = (
   const stands = places.length > 0 && new Set(places.map(({ call }) => call)).size === places.length &&
     places.every(({ call, lane }) => objects[call]?.lanes.has(lane))
   if (!stands) return refused("must be a lane for one of its calls or more").at("places")
-  const parked: Parked = { session: session.id, sequence, guard, calls, arrival, since, places: [] }
+  const parked: Parked = {
+    session: session.id,
+    sequence,
+    guard,
+    calls,
+    arrival,
+    since,
+    deadline: undefined,
+    places: []
+  }
   session.parked.set(sequence, parked)
-  waiting.push({ session, parked, places })
+  waiting.push({ session, parked, places, deadline })
   return undefined
 }
 
 const restoreLanes = (state: EngineState, waiting: Array<Waiter>): Refused => {
   let last = 0
-  for (const { parked, places, session } of waiting.sort((a, b) => a.parked.arrival - b.parked.arrival)) {
+  for (const { deadline, parked, places, session } of waiting.sort((a, b) => a.parked.arrival - b.parked.arrival)) {
     if (parked.arrival <= last || parked.arrival > state.arrivals) return refused("have requests out of order")
     last = parked.arrival
     Waiting.park(state, session, parked)
+    Waiting.examineAt(state, parked, deadline)
     for (const { call, lane } of places) {
       const { object: id, operation } = parked.calls[call]!
       const object = state.objects.get(id)!

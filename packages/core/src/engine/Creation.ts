@@ -6,12 +6,14 @@ import * as Memory from "./Memory.ts"
 import type { EngineState, SharedObject } from "./State.ts"
 
 /** The properties of an object that its creator decides; the others begin empty. */
-export type Creation = Pick<SharedObject, "id" | "kind" | "name" | "agreement" | "fingerprint" | "keep" | "state">
+export type Creation =
+  & Pick<SharedObject, "id" | "kind" | "name" | "agreement" | "fingerprint" | "keep" | "state">
+  & Partial<Pick<SharedObject, "changedAt">>
 
 /** Adds an object without references. The values of its state are not retained yet. */
 export const create = (
   state: EngineState,
-  { agreement, fingerprint, id, keep, kind, name, state: initial }: Creation
+  { agreement, changedAt = state.now, fingerprint, id, keep, kind, name, state: initial }: Creation
 ): SharedObject => {
   const object: SharedObject = {
     id,
@@ -27,6 +29,7 @@ export const create = (
     grants: new Map(),
     references: 0,
     watchers: new Map(),
+    changedAt,
     isTouched: false
   }
   state.objects.set(id, object)

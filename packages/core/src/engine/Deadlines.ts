@@ -1,32 +1,41 @@
 /**
- * Grants that end by themselves, by deadline, and by age where deadlines are equal.
+ * What is due at a time: grants that end by themselves, and waiting requests that are examined again. By deadline, and by
+ * age where deadlines are equal.
  *
- * A sorted array: its first element says whether a grant is due. A new grant mostly ends after all others, and so is
+ * A sorted array: its first element says whether anything is due. A new element is mostly due after all others, and so is
  * added at the end.
  */
 import type { Grant } from "./Operation.ts"
+import type { Parked } from "./State.ts"
 
-/** Adds a grant that has a deadline. */
-export const add = (deadlines: Array<Grant>, grant: Grant): void => {
-  deadlines.splice(positionOf(deadlines, grant), 0, grant)
-}
+/** Whether one element is due before another. */
+type IsBefore<A> = (a: A, b: A) => boolean
 
-/** Removes a grant that was added. */
-export const remove = (deadlines: Array<Grant>, grant: Grant): void => {
-  deadlines.splice(positionOf(deadlines, grant), 1)
-}
-
-/** Whether a grant ends before another. */
-export const isBefore = (a: Grant, b: Grant): boolean =>
+/** The order of grants. */
+export const grantIsBefore: IsBefore<Grant> = (a, b) =>
   a.deadline! < b.deadline! || (a.deadline === b.deadline && a.id < b.id)
 
-/** The number of grants that end before this one. */
-const positionOf = (deadlines: ReadonlyArray<Grant>, grant: Grant): number => {
+/** The order of waiting requests. */
+export const parkedIsBefore: IsBefore<Parked> = (a, b) =>
+  a.deadline! < b.deadline! || (a.deadline === b.deadline && a.arrival < b.arrival)
+
+/** Adds an element that has a deadline. */
+export const add = <A>(deadlines: Array<A>, element: A, isBefore: IsBefore<A>): void => {
+  deadlines.splice(positionOf(deadlines, element, isBefore), 0, element)
+}
+
+/** Removes an element that was added. */
+export const remove = <A>(deadlines: Array<A>, element: A, isBefore: IsBefore<A>): void => {
+  deadlines.splice(positionOf(deadlines, element, isBefore), 1)
+}
+
+/** The number of elements that are due before this one. */
+const positionOf = <A>(deadlines: ReadonlyArray<A>, element: A, isBefore: IsBefore<A>): number => {
   let low = 0
   let high = deadlines.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (isBefore(deadlines[middle]!, grant)) low = middle + 1
+    if (isBefore(deadlines[middle]!, element)) low = middle + 1
     else high = middle
   }
   return low

@@ -32,7 +32,6 @@
  * counts and forgetting an unused object take none: their order cannot be observed.
  */
 import * as Directory from "./Directory.ts"
-import * as GrantRecords from "./GrantRecords.ts"
 import type { Input, OperationTable, Output, RequestInput } from "./Inputs.ts"
 import type { Journal } from "./Journal.ts"
 import type { AnyKind } from "./Kind.ts"
@@ -79,6 +78,7 @@ export class Engine {
       counts: { waiters: 0, holders: 0 },
       bytes: 0,
       deadlines: [],
+      examinations: [],
       unreferenced: new Set(),
       suspects: new Set(),
       dropsSinceTrace: 0,
@@ -109,7 +109,10 @@ export class Engine {
 
   /** When the host should bring the time next, if at all. */
   get nextDeadline(): number | undefined {
-    return GrantRecords.nextDeadline(this.state)
+    const { deadlines: [grant], examinations: [parked] } = this.state
+    return grant === undefined || parked !== undefined && parked.deadline! < grant.deadline!
+      ? parked?.deadline
+      : grant.deadline
   }
 
   /** Applies one input. A throw is a bug of a kind: the host must stop, because the state is unknown (S-2). */
@@ -150,6 +153,7 @@ export class Engine {
       }
     }
     for (let object = this.state.touched.take(); object !== undefined; object = this.state.touched.take()) {
+      object.changedAt = this.state.now
       this.#requests.serve(object)
     }
     References.collect(this.state, this.#tellGone)

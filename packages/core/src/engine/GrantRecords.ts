@@ -32,7 +32,7 @@ export const bind = (state: EngineState, session: Session, object: SharedObject,
   session.grants.set(grant.id, grant)
   object.grants.set(grant.id, grant)
   state.counts.holders++
-  if (grant.deadline !== undefined) Deadlines.add(state.deadlines, grant)
+  if (grant.deadline !== undefined) Deadlines.add(state.deadlines, grant, Deadlines.grantIsBefore)
 }
 
 /** Ends a grant without undoing anything. */
@@ -41,12 +41,9 @@ export const settle = (state: EngineState, grant: Grant): void => {
   state.sessions.get(grant.session)?.grants.delete(grant.id)
   object.grants.delete(grant.id)
   state.counts.holders--
-  if (grant.deadline !== undefined) Deadlines.remove(state.deadlines, grant)
+  if (grant.deadline !== undefined) Deadlines.remove(state.deadlines, grant, Deadlines.grantIsBefore)
   References.released(state, object)
 }
-
-/** When the next grant ends by itself. */
-export const nextDeadline = ({ deadlines }: EngineState): number | undefined => deadlines[0]?.deadline
 
 /** The first of the grants whose time is over. */
 export const due = ({ deadlines, now }: EngineState): Grant | undefined =>

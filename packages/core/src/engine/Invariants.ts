@@ -73,18 +73,28 @@ const owner = ({ state }: Engine, object: SharedObject, grant: Grant): ReadonlyA
 
 /** I3: sessions and objects have the same grants, as many as are counted; those with a deadline are in its order. */
 const granted = ({ state }: Engine): ReadonlyArray<string> => {
-  const { counts, deadlines, objects, sessions } = state
+  const { counts, deadlines, examinations, objects, sessions } = state
   const grants = [...objects.values()].flatMap((object) => [...object.grants.values()])
   const bound = [...sessions.values()].reduce((sum, session) => sum + session.grants.size, 0)
+  const waiting = [...sessions.values()].flatMap(({ parked }) => [...parked.values()])
+  const examined = new Set(waiting.filter(({ deadline }) => deadline !== undefined))
   const ending = new Set(grants.filter(({ deadline }) => deadline !== undefined))
   return [
     ...grants.length === counts.holders && grants.length === bound
       ? []
       : [`I3: ${counts.holders} grants are counted, objects have ${grants.length} and sessions ${bound}`],
     ...deadlines.length === ending.size &&
-        deadlines.every((grant, i) => ending.has(grant) && (i === 0 || Deadlines.isBefore(deadlines[i - 1]!, grant)))
+        deadlines.every((grant, i) =>
+          ending.has(grant) && (i === 0 || Deadlines.grantIsBefore(deadlines[i - 1]!, grant))
+        )
       ? []
-      : ["I3: the grants that end by themselves are not those with a deadline, in its order"]
+      : ["I3: the grants that end by themselves are not those with a deadline, in its order"],
+    ...examinations.length === examined.size &&
+        examinations.every((parked, i) =>
+          examined.has(parked) && (i === 0 || Deadlines.parkedIsBefore(examinations[i - 1]!, parked))
+        )
+      ? []
+      : ["I3: the requests that are examined again are not those with a deadline, in its order"]
   ]
 }
 

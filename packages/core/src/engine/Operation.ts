@@ -70,6 +70,14 @@ export interface At {
   readonly changed: (change: ReadonlyArray<Argument>) => void
 }
 
+/** What is around a call that may wait in vain. */
+export interface Surroundings {
+  /** The arguments of the calls that wait in its lane, itself included, from the head. */
+  readonly waiting: Iterable<ReadonlyArray<Argument>>
+  /** Milliseconds since the last change of the object, or since the last waiter left. */
+  readonly unchanged: number
+}
+
 /** The result of `decide`. */
 export type Decision<Error extends string = string> =
   | { readonly _tag: "Ready" }
@@ -145,6 +153,13 @@ export interface Operation<
    * an index, which is the call's `at.since` from then on. `withdraw` undoes it.
    */
   readonly enter: ((state: State, args: ReadonlyArray<Argument>, at: At) => void) | undefined
+  /**
+   * Refuses a waiting call that can never go on. Asked when the call has begun to wait, alone in its request, and again
+   * after the milliseconds that it returns.
+   */
+  readonly stuck:
+    | ((state: State, args: ReadonlyArray<Argument>, around: Surroundings) => Refusal | number | undefined)
+    | undefined
   /** The call leaves its lane without being served (S-14): undoes `enter`. */
   readonly withdraw: ((state: State, args: ReadonlyArray<Argument>, reason: Withdrawal, at: At) => void) | undefined
   /** Types only: the arguments that a proxy sends, the reply, and the possible refusals. */
@@ -169,6 +184,11 @@ interface Definition<
   readonly decide?: (state: State, args: AllArguments<P, Rest>, at: At) => Decision<Error>
   readonly apply: (state: State, args: AllArguments<P, Rest>, at: At) => R
   readonly enter?: (state: State, args: AllArguments<P, Rest>, at: At) => void
+  readonly stuck?: (
+    state: State,
+    args: AllArguments<P, Rest>,
+    around: Surroundings
+  ) => Refusal<Error> | number | undefined
   readonly withdraw?: (state: State, args: AllArguments<P, Rest>, reason: Withdrawal, at: At) => void
 }
 
@@ -178,8 +198,8 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
   byReceipt = false
 ): Operation<State, AllArguments<P, Rest>, R, Error> => {
   // The loop calls these only with arguments that the parameters have recognised, so the tuple type holds.
-  const { apply, decide, enter, withdraw } = definition as unknown as
-    & Pick<Operation<State>, "apply" | "enter" | "withdraw">
+  const { apply, decide, enter, stuck, withdraw } = definition as unknown as
+    & Pick<Operation<State>, "apply" | "enter" | "stuck" | "withdraw">
     & { readonly decide?: Operation<State>["decide"] }
   return {
     access,
@@ -192,6 +212,7 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
     decide: decide ?? (() => ready),
     apply,
     enter,
+    stuck,
     withdraw
   }
 }

@@ -18,7 +18,16 @@ import type { CallInput, Outcome, RequestInput } from "./Inputs.ts"
 import { type Journal, record } from "./Journal.ts"
 import * as Lane from "./Lane.ts"
 import * as Memory from "./Memory.ts"
-import { type Decision, type Operation, type Refusal, refuse, type Reply, wait, type Withdrawal } from "./Operation.ts"
+import {
+  type Decision,
+  isRefusal,
+  type Operation,
+  type Refusal,
+  refuse,
+  type Reply,
+  wait,
+  type Withdrawal
+} from "./Operation.ts"
 import * as References from "./References.ts"
 import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
 import type { Step } from "./Step.ts"
@@ -191,12 +200,31 @@ export class Requests {
       calls,
       arrival: ++this.#state.arrivals,
       since: this.#state.index,
+      deadline: undefined,
       places: []
     }
     Waiting.park(this.#state, session, parked)
     this.#joinLanes(parked)
     this.#state.outputs.push({ _tag: "Parked", session: session.id, sequence })
-    if (calls.length === 1) this.#enter(session, parked)
+    if (calls.length > 1) return
+    this.#enter(session, parked)
+    this.examine(parked)
+  }
+
+  /** Fails a waiting request of one call that can never go on, or sets the time at which it is examined again. */
+  examine(parked: Parked): void {
+    this.#find(parked.calls)
+    const object = this.#objects[0]!
+    const { lane, stuck } = this.#operation(parked, 0)
+    if (stuck === undefined) return
+    const { args } = parked.calls[0]!
+    const waiting = Lane.args(object.lanes.get(lane!)!)
+    const verdict = stuck(object.state, args, { waiting, unchanged: this.#state.now - object.changedAt })
+    if (!isRefusal(verdict)) return Waiting.examineAt(this.#state, parked, verdict && this.#state.now + verdict)
+    const session = this.#state.sessions.get(parked.session)!
+    Waiting.unpark(this.#state, session, parked)
+    this.#refused = 0
+    this.#fail(session, parked, verdict)
   }
 
   /** Takes a place for each call that must wait and has none. */

@@ -106,13 +106,17 @@ export class Sessions {
     this.#state.sessions.delete(session.id)
   }
 
-  /** Brings the time, and revokes the grants whose deadline has passed. */
+  /** Brings the time, revokes the grants whose deadline has passed, and examines the requests that are due. */
   advance(now: number): void {
     this.#state.now = Math.max(this.#state.now, now)
     for (let grant = GrantRecords.due(this.#state); grant !== undefined; grant = GrantRecords.due(this.#state)) {
       this.#state.index++
       this.#record("revoked", grant, this.#state.objects.get(grant.object)!, [grant.id, "deadline"])
       this.#revoke(grant, "deadline")
+    }
+    const { examinations } = this.#state
+    while (examinations.length > 0 && examinations[0]!.deadline! <= this.#state.now) {
+      this.#requests.examine(examinations[0]!)
     }
   }
 

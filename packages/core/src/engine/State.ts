@@ -21,6 +21,8 @@ export interface Parked {
   arrival: number
   /** The index at which it began to wait, its own if that was a change (`Operation.enter`). */
   since: number
+  /** Engine time at which it is examined again (`Operation.stuck`). */
+  deadline: number | undefined
   /** Where it stands: one place for each call that had to wait when the request was last tried, or before. */
   readonly places: Array<Place>
 }
@@ -111,6 +113,8 @@ export interface SharedObject {
   /** Handles: imports of sessions, and values in states and parked calls. */
   references: number
   readonly watchers: Map<string, Watcher>
+  /** Engine time of its last change, or of the last waiter that left. */
+  changedAt: number
   /** Whether it is among those that this step has changed. */
   isTouched: boolean
 }
@@ -151,6 +155,8 @@ export interface EngineState {
   bytes: number
   /** Grants that end by themselves, the first to end first (`Deadlines.ts`). */
   readonly deadlines: Array<Grant>
+  /** Waiting requests that are examined again, the first to be due first. */
+  readonly examinations: Array<Parked>
   /** Objects that lost their last reference, waiter or grant in this step. */
   readonly unreferenced: Set<ObjectId>
   /** Objects that lost a reference but not the last one: perhaps only a cycle holds them (S-23). */

@@ -1,6 +1,7 @@
 /**
  * Parking: the bookkeeping when a request begins to wait and when it stops waiting (S-14).
  */
+import * as Deadlines from "./Deadlines.ts"
 import * as Lane from "./Lane.ts"
 import * as References from "./References.ts"
 import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
@@ -23,6 +24,13 @@ export const join = (object: SharedObject, parked: Parked, call: number, lane: s
   Lane.enter(object, place)
 }
 
+/** Sets the time at which a waiting request is examined again. */
+export const examineAt = ({ examinations }: EngineState, parked: Parked, time: number | undefined): void => {
+  if (parked.deadline !== undefined) Deadlines.remove(examinations, parked, Deadlines.parkedIsBefore)
+  parked.deadline = time
+  if (time !== undefined) Deadlines.add(examinations, parked, Deadlines.parkedIsBefore)
+}
+
 /** A request stops waiting and leaves all its lanes. Requests behind a change may go then, so its object is touched. */
 export const unpark = (state: EngineState, session: Session, parked: Parked): void => {
   for (const place of parked.places) {
@@ -31,6 +39,7 @@ export const unpark = (state: EngineState, session: Session, parked: Parked): vo
     if (!place.isRead) state.touched.add(object)
   }
   parked.places.length = 0
+  examineAt(state, parked, undefined)
   session.parked.delete(parked.sequence)
   state.counts.waiters -= parked.calls.length
   state.joint.delete(parked)

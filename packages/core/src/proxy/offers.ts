@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { leasesOf } from "../client/Leases.ts"
 import type { queue } from "../engine/kinds/queue.ts"
 import { bytesMaxOf, type Cell } from "../engine/Value.ts"
 import { ManagerError } from "../ManagerError.ts"
@@ -42,8 +43,9 @@ export const whenClosed: Refusals<"QueueClosed", QueueClosed> = {
   QueueClosed: (_, queue) => new QueueClosed({ queue })
 }
 
-/** Adds an item; waits for room. */
-export const offer = (remote: QueueRemote, cell: Cell) => remote.call("offer", [cell], () => Exit.void, whenClosed)
+/** Adds an item; waits for room. Call it where a fiber runs: the offer is made for the items that this one works on. */
+export const offer = (remote: QueueRemote, cell: Cell) =>
+  remote.call("offer", [cell, ...leasesOf(remote.connection, remote.target)], () => Exit.void, whenClosed)
 
 /** Offers of one `offerAll` that wait at a time: a small part of `waitersPerObjectMax`, which all callers share. */
 const waitingMax = 1_000

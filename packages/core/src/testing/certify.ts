@@ -150,7 +150,7 @@ const checkCommit = (replay: JournalReplay, entry: JournalEntry, record: CallRec
     replay.violate(`I5: ${describe(entry)} under hold ${hold}, which was not current`)
   }
   const answer = replay.look(entry.object, entry)
-  if (record.hasWaited === true && answer !== undefined && "ifOthersWait" in answer) {
+  if (record.hasWaited === true && answer !== undefined && "reply" in answer && "ifOthersWait" in answer) {
     replay.violate(`S-13: ${describe(entry)}, but it waited, where it should reply ${show(answer.reply)}`)
   }
   const { index, outcome } = record

@@ -8,11 +8,22 @@
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import * as Memory from "../Memory.ts"
-import { answer, type At, type Grant, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
+import {
+  answer,
+  type At,
+  type Grant,
+  type GrantId,
+  operationsOf,
+  ready,
+  type Refusal,
+  refuse,
+  type Surroundings,
+  wait
+} from "../Operation.ts"
 import { OrderedMap } from "../OrderedMap.ts"
 import { firstPage } from "../Page.ts"
 import { atLeastOne, count, oneOf, optional, value, word } from "../Parameter.ts"
-import { type Argument, bytesMaxOf, type Cell } from "../Value.ts"
+import { type Argument, bytesMaxOf, type Cell, isCell } from "../Value.ts"
 import * as Producers from "./producers.ts"
 
 interface Item {
@@ -87,6 +98,22 @@ const decideTake = (state: State) => {
 const room = (state: State): number => state.capacity - size(state) - state.leased
 
 const decideOffer = (state: State) => state.closed ? closed : room(state) > 0 ? ready : wait
+
+/**
+ * How long a queue may stand still, in milliseconds, while all its leases wait for it, before that is a deadlock: a process
+ * may be about to take a queued item.
+ */
+const patience = 2_000
+
+/** Whether the queue is full, and nothing makes room: each lease is of an item for which an offer waits. */
+const isDeadlocked = (state: State, { unchanged, waiting }: Surroundings): boolean => {
+  if (room(state) > 0 || state.leased === 0 || size(state) > 0 && unchanged < patience) return false
+  const leases = new Set<Argument>()
+  // All that waits in this lane is an offer or the retry of a dead letter, which is made for no item.
+  for (const [item, ...made] of waiting) if (isCell(item)) { for (const lease of made) leases.add(lease) }
+  for (const [id, { leased }] of state.out) if (leased && !leases.has(id)) return false
+  return true
+}
 
 const enqueue = (state: State, item: Cell): void => {
   state.items.push({ place: state.accepted++, value: item, attempts: 0 })
@@ -172,11 +199,14 @@ function* letters({ dead }: State, after: number, last: number, bytesMax: number
 
 const operations = {
   ...Producers.operations,
-  /** Waits while the queue is full. */
+  /** Waits while the queue is full. The leases may follow for whose items the offer is made. */
   offer: change({
     parameters: [value],
+    rest: [count],
     lane: "putters",
     decide: decideOffer,
+    stuck: (state, [, ...leases], around): Refusal<"Deadlock"> | number | undefined =>
+      leases.length === 0 ? undefined : isDeadlocked(state, around) ? refuse("Deadlock", state.capacity) : patience,
     apply: (state, [item], at) => {
       accept(state, item, at)
       return []

@@ -28,7 +28,11 @@ export type Answer =
     /** Only if others wait, of whom a model does not know; if none does, the call is carried out. */
     readonly ifOthersWait?: true
   }
-  | { readonly error: string }
+  | {
+    readonly error: string
+    /** Only if others wait in a way that a model does not know; else the call is carried out. */
+    readonly ifOthersWait?: true
+  }
 
 /** Something granted and not settled. */
 export interface Granted {

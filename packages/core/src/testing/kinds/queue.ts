@@ -96,7 +96,10 @@ class QueueModel implements Model {
         // Whether what was delivered has been received, nobody tells.
         return waiting.length === 0 && leased.size === 0 ? { reply: [] } : undefined
       case "offer":
-        return closed ? { error: "QueueClosed" } : undefined
+        if (closed) return { error: "QueueClosed" }
+        return this.#room <= 0 && args.slice(1).some((lease) => holds(this, session, lease))
+          ? { error: "Deadlock", ifOthersWait: true }
+          : undefined
       case "take":
       case "takeLease":
         return closed && waiting.length === 0 && leased.size === 0
@@ -396,6 +399,12 @@ export const queue = specimen({
           ledger.took(lease.item, client)
         }).pipe(Effect.scoped)
       ),
+    /** Waits now and then for room that only its own end makes. */
+    feedItself: ({ jobs }, { client, impatiently, ledger }) =>
+      impatiently(Effect.map(
+        jobs.process((item) => Effect.as(jobs.offer(ledger.item()), item)),
+        (item) => ledger.took(item, client)
+      )),
     clear: ({ brief, jobs }, { random }) => random.chance(1 / 4) ? jobs.clear : brief.clear,
     size: ({ jobs }) => jobs.size,
     isFull: ({ brief }) => Effect.andThen(brief.isFull, brief.isEmpty),
