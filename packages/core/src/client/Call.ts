@@ -36,6 +36,8 @@ export class Call {
   /** A reply that came while the call was being cancelled, or that its fiber has not taken yet. */
   late: Outcome | undefined = undefined
   onSettled: (() => void) | undefined = undefined
+  /** When it began to wait in the manager, in milliseconds, if a long wait is to be logged (`LongWaits`). */
+  waitsSince: number | undefined = undefined
   /** The handles in its arguments, once it is sent. Their objects must exist when the manager runs the call. */
   handles: ReadonlyArray<ReadonlyArray<ObjectId>> | undefined = undefined
   /** The calls that this one stands for: they are one request. */

@@ -33,8 +33,10 @@ import { failure, lost } from "./Failure.ts"
 import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Joint, type JointSender, membership, refuse } from "./Joint.ts"
+import { LongWaits } from "./LongWaits.ts"
 import { Receipts } from "./Receipts.ts"
 import { HandleRegistry, listsIn, Received } from "./Received.ts"
+import { settled } from "./settled.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 import { type Notification, Watches } from "./Watches.ts"
 
@@ -47,9 +49,6 @@ export interface Agreement {
   readonly limits: { readonly frameBytesMax: number; readonly inFlightMax: number; readonly watchCredit: number }
 }
 
-/** How long an interrupted fiber waits for the fate of its call (S-10). */
-export const settleTimeoutMs = 1_000
-
 /** A value that was sent must fit into a reply, which may have that many bytes more than its request. */
 const replyBytes = 64
 
@@ -61,6 +60,9 @@ const reasonLength = 500
 
 /** A frame is sent at this size, or half of its bound, within a turn: the manager works while more is written. */
 const flushBytes = 8 * 1024
+
+/** The directory of the manager. */
+const directory: Target = { id: 0, name: undefined, description: "the manager" }
 
 const noOperations: ReadonlyMap<string, OperationInfo> = new Map()
 
@@ -106,6 +108,7 @@ export class Connection {
     cancel: (call) => this.#cancel(call),
     own: (parts, fiber) => this.received.own(parts, fiber)
   }
+  readonly #longWaits: LongWaits
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
   #inFlight = 0
@@ -122,6 +125,11 @@ export class Connection {
     this.#link = link
     this.#context = context
     this.received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id))
+    this.#longWaits = new LongWaits(
+      context,
+      () => this.#calls.values(),
+      (args, complete) => this.call(directory, this.operationsOf("Directory").get("holders")!, args, complete)
+    )
     this.#dispatcher = scheduler.makeDispatcher()
     for (const [kind, list] of Object.entries(agreement.operations)) {
       this.#operations.set(
@@ -283,19 +291,7 @@ export class Connection {
       call.state = "Cancelling"
       this.#writer.cancel(call.sequence)
       this.#written()
-      return this.#settled(call)
-    })
-  }
-
-  /** Waits for the fate of a cancelled call, at most `settleTimeoutMs`. */
-  #settled(call: Call): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      const timer = Effect.runForkWith(this.#context)(Effect.sleep(settleTimeoutMs))
-      timer.addObserver(() => resume(Effect.void))
-      call.onSettled = () => {
-        timer.interruptUnsafe()
-        resume(Effect.void)
-      }
+      return settled(call, this.#context)
     })
   }
 
@@ -338,7 +334,7 @@ export class Connection {
         if (call?.state !== "Sent") return
         this.#leaveWindow(call)
         call.state = "Parked"
-        return
+        return this.#longWaits.begin(call)
       }
       case "Cancelled":
         return this.#hearCancelled(message.sequence, message.fate === "stands")
@@ -449,6 +445,7 @@ export class Connection {
     const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
     this.holds.tripAll()
+    this.#longWaits.stop()
     for (const call of calls) {
       if (call.state === "Cancelling") call.onSettled?.()
       else call.fail(lost(call.target, call.operation.name, OutcomeUnknown, why))
