@@ -16,8 +16,8 @@ import { Console, Effect, Random, Schema } from "effect"
 
 const fields = { main: Schema.Int, task1: Schema.Number, task2: Schema.Number }
 
-const Task1 = Task.make("Task1", { payload: { namespace: SharedNamespace.schema(fields) } })
-const Task2 = Task.make("Task2", { payload: { namespace: SharedNamespace.schema(fields) } })
+const Task1 = Task.make("Task1", { payload: { namespace: SharedNamespace.schema({ fields }) } })
+const Task2 = Task.make("Task2", { payload: { namespace: SharedNamespace.schema({ fields }) } })
 const Tasks = TaskGroup.make("tutorial", { tasks: [Task1, Task2] })
 
 const tasks = Tasks.toLayer({
@@ -26,14 +26,14 @@ const tasks = Tasks.toLayer({
     yield* Effect.sleep(value * 1_000)
     yield* fields.task1.set(value)
     yield* Console.log(`Task1 sees ${yield* fields.main.get} got ${value}`)
-  }, Effect.orDie),
+  }),
 
   Task2: Effect.fn(function*({ namespace: { fields } }) {
     const value = yield* Random.next
     yield* Effect.sleep(value * 1_000)
     yield* Console.log(`Task2 sees ${yield* fields.task1.get} got ${value}`)
     yield* fields.task2.set(value)
-  }, Effect.orDie)
+  })
 })
 
 const main = Effect.gen(function*() {
@@ -42,6 +42,6 @@ const main = Effect.gen(function*() {
   yield* Process.run(Tasks, Task1, { namespace })
   yield* Process.run(Tasks, Task2, { namespace })
   yield* Console.log("Main sees:", yield* namespace.get)
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

@@ -53,7 +53,7 @@ const Tasks = TaskGroup.make("tutorial", { tasks: [Show] })
 const tasks = Tasks.toLayer({
   Show: Effect.fn(function*({ board }) {
     yield* Console.log(yield* board.get)
-  }, Effect.orDie)
+  })
 })
 
 const main = Effect.gen(function*() {

@@ -45,6 +45,6 @@ const main = Effect.gen(function*() {
     const sum = yield* counter.get
     yield* Console.log(`${how}: ${sum} of 2000, exact: ${sum === 2_000}`)
   }
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

@@ -26,7 +26,7 @@ const tasks = Tasks.toLayer({
     yield* Effect.sleep(value * 1_000)
     yield* list.append([number, value])
     ordinary.push(number)
-  }, Effect.orDie)
+  })
 })
 
 const main = Effect.gen(function*() {
@@ -38,6 +38,6 @@ const main = Effect.gen(function*() {
   const numbers = (yield* list.toArray).map(([number]) => number).sort((a, b) => a - b)
   yield* Console.log("each number once:", numbers.join() === [...processes.keys()].join())
   yield* Console.log("an ordinary list:", ordinary.length)
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

@@ -95,6 +95,6 @@ const main = Effect.gen(function*() {
   yield* Console.log(`the condition is met: ${yield* done.get} are done`)
   yield* Console.log(`each arrived in its own place: ${(yield* Fiber.join(places)).sort().join(", ")}`)
   yield* Console.log(`at most two at a time were at the gate: ${(yield* most.get) <= 2}`)
-}).pipe(Effect.provide(layerShared), Effect.scoped)
+}).pipe(Effect.provide(layerShared))
 
 NodeManager.runMain(main, { tasks })

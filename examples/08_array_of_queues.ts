@@ -78,6 +78,6 @@ const main = Effect.gen(function*() {
   const own = numbers.filter((number) => contents[number]!.length === 1 && contents[number]![0]![0] === number)
   yield* Console.log(`hold their own pair alone: ${ranges(own)}`)
   yield* Console.log(`are empty: ${ranges(numbers.filter((number) => contents[number]!.length === 0))}`)
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

@@ -30,7 +30,7 @@ const tasks = Tasks.toLayer({
   Consume: Effect.fn(function*() {
     const messages = yield* Messages
     return yield* Stream.runCollect(messages.stream)
-  }, Effect.orDie)
+  })
 }).pipe(Layer.provide(Messages.layer))
 
 const main = Effect.gen(function*() {
@@ -49,6 +49,6 @@ const main = Effect.gen(function*() {
     messages.every(({ from, number }, i) => messages.slice(0, i).every((m) => m.from !== from || m.number < number))
   )
   yield* Console.log(`in order per producer: ${inOrder}`)
-}).pipe(Effect.provide(Messages.layer), Effect.scoped)
+}).pipe(Effect.provide(Messages.layer))
 
 NodeManager.runMain(main, { tasks })

@@ -76,6 +76,6 @@ const main = Effect.gen(function*() {
     yield* Fiber.joinAll(workers)
     yield* Console.log(`All ${task.tag.toLowerCase()}s joined.`)
   }
-}).pipe(Effect.provide(Flags.layer), Effect.scoped)
+}).pipe(Effect.provide(Flags.layer))
 
 NodeManager.runMain(main, { tasks })

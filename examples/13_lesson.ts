@@ -27,12 +27,12 @@ const tasks = Tasks.toLayer({
     const { item } = (yield* SharedVars).fields
     yield* Console.log(yield* item.get)
     yield* item.set("educative")
-  }, Effect.orDie),
+  }),
   Process2: Effect.fn(function*() {
     const { item } = (yield* SharedVars).fields
     yield* Console.log(yield* item.get)
     yield* item.set("educative is awesome !")
-  }, Effect.orDie)
+  })
 }).pipe(Layer.provide(SharedVars.layer))
 
 const main = Effect.gen(function*() {

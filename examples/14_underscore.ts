@@ -14,20 +14,20 @@ import { Console, Effect, Schema } from "effect"
 
 const fields = { _item: Schema.String, item: Schema.String }
 
-const Show = Task.make("Show", { payload: { namespace: SharedNamespace.schema(fields) } })
+const Show = Task.make("Show", { payload: { namespace: SharedNamespace.schema({ fields }) } })
 const Tasks = TaskGroup.make("lesson", { tasks: [Show] })
 
 const tasks = Tasks.toLayer({
   Show: Effect.fn(function*({ namespace }) {
     yield* Console.log(yield* namespace.get)
     yield* Console.log("_item:", yield* namespace.fields._item.get)
-  }, Effect.orDie)
+  })
 })
 
 const main = Effect.gen(function*() {
   const namespace = yield* SharedNamespace.make({ fields, initial: { _item: "empty", item: "empty" } })
   yield* namespace.set({ _item: "shared", item: "shared too" })
   yield* Process.run(Tasks, Show, { namespace })
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

@@ -13,7 +13,7 @@ const Append = Task.make("Append", { payload: { list: SharedList.schema(Schema.I
 const Tasks = TaskGroup.make("overview", { tasks: [Append] })
 
 const tasks = Tasks.toLayer({
-  Append: ({ item, list }) => Effect.orDie(Effect.asVoid(list.append(item)))
+  Append: ({ item, list }) => Effect.asVoid(list.append(item))
 })
 
 const main = Effect.gen(function*() {
@@ -24,6 +24,6 @@ const main = Effect.gen(function*() {
   const items = yield* list.toArray
   yield* Console.log(items)
   yield* Console.log("in order:", items.toSorted())
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

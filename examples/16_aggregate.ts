@@ -30,7 +30,7 @@ const tasks = Tasks.toLayer({
   Count: Effect.fn(function*({ from, to }) {
     const counts = yield* Counts
     yield* counts.set(from, primes(from, to))
-  }, Effect.orDie)
+  })
 }).pipe(Layer.provide(Counts.layer))
 
 const main = Effect.gen(function*() {

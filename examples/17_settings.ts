@@ -33,7 +33,7 @@ const tasks = Tasks.toLayer({
       Stream.runDrain
     )
     yield* status.set("stopped")
-  }, Effect.orDie)
+  })
 }).pipe(Layer.provide(Board.layer))
 
 const main = Effect.gen(function*() {
@@ -46,6 +46,6 @@ const main = Effect.gen(function*() {
   yield* rate.set(-1)
   yield* work.result
   yield* Console.log("status:", yield* status.get)
-}).pipe(Effect.provide(Board.layer), Effect.scoped)
+}).pipe(Effect.provide(Board.layer))
 
 NodeManager.runMain(main, { tasks })

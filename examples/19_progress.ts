@@ -27,7 +27,7 @@ const tasks = Tasks.toLayer({
       yield* Effect.sleep("1 millis")
       yield* progress.set(name, step)
     }
-  }, Effect.orDie)
+  })
 }).pipe(Layer.provide(Progress.layer))
 
 const main = Effect.gen(function*() {
@@ -42,6 +42,6 @@ const main = Effect.gen(function*() {
   }
   yield* Effect.forEach(workers, (worker) => worker.result)
   yield* Console.log((yield* progress.entries).map(([name, steps]) => `${name}: ${steps}`).sort())
-}).pipe(Effect.provide(Progress.layer), Effect.scoped)
+}).pipe(Effect.provide(Progress.layer))
 
 NodeManager.runMain(main, { tasks })

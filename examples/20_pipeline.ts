@@ -45,6 +45,6 @@ const main = Effect.gen(function*() {
   const sorted = all.toSorted((a, b) => parseInt(a) - parseInt(b))
   yield* Console.log(`${new Set(all).size} lines, of 20 numbers`)
   yield* Console.log(`${sorted[0]} … ${sorted.at(-1)}`)
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

@@ -26,7 +26,7 @@ class Players extends SharedMap.Service<Players>()("nested/Players", { key: Sche
 /** Scores by number; each is a shared object of its own. */
 class Scores extends SharedMap.Service<Scores>()("nested/Scores", {
   key: Schema.Int,
-  value: SharedNamespace.schema(score)
+  value: SharedNamespace.schema({ fields: score })
 }) {}
 
 const Win = Task.make("Win", { payload: { number: Schema.Int } })
@@ -64,6 +64,6 @@ const main = Effect.gen(function*() {
   yield* Console.log(Option.getOrThrow(yield* players.get(1)))
   yield* Console.log("a value's copy:", before.score)
   yield* Console.log("a shared object:", yield* live.get)
-}).pipe(Effect.provide(layerShared), Effect.scoped)
+}).pipe(Effect.provide(layerShared))
 
 NodeManager.runMain(main, { tasks })

@@ -42,6 +42,6 @@ const main = Effect.gen(function*() {
   const pool = yield* Pool.make(Tasks, { size: 2 })
   yield* pool.map(Add, Array.from({ length: 100 }, () => ({ counter })))
   yield* Console.log(`after a hundred calls of a pool it is ${yield* counter.get}`)
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main, { tasks })

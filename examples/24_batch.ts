@@ -35,6 +35,6 @@ const main = Effect.gen(function*() {
   const pair = yield* SharedNamespace.make({ fields, initial: { left: 0, right: 0 } })
   yield* pair.set({ left: 1, right: 2 })
   yield* Console.log("set at once:", yield* pair.get)
-}).pipe(Effect.scoped)
+})
 
 NodeManager.runMain(main)

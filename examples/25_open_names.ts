@@ -22,7 +22,7 @@ const tasks = Tasks.toLayer({
   Post: Effect.fn(function*({ values }) {
     const open = yield* Open
     yield* open.set(values)
-  }, Effect.orDie)
+  })
 }).pipe(Layer.provide(Open.layer))
 
 const main = Effect.gen(function*() {

@@ -32,7 +32,7 @@ const main = Effect.gen(function*() {
   const done = yield* Effect.forEach(workers, (worker) => worker.result)
   yield* Console.log(`${done.length} processes did ${done.reduce((a, b) => a + b)} jobs`)
   yield* Console.log(`the squares add up to ${(yield* results.entries).reduce((sum, [, square]) => sum + square, 0)}`)
-}).pipe(Effect.provide(layerShared), Effect.scoped)
+}).pipe(Effect.provide(layerShared))
 
 // One file is enough: it is the main program, and the workers run the same file.
 NodeManager.runMain(main, { tasks })

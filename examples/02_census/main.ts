@@ -1,7 +1,7 @@
 /**
  * An identifier census of a source tree, by a pool of processes, verified against a single-process count.
  *
- *     npm run demo [-- FOLDER] [--workers N] [--kill] [--sabotage]
+ *     npm run demo [-- [FOLDER] [--workers N] [--kill] [--sabotage] [--help]]
  */
 import { Pool } from "@effect-multiprocessing/core"
 import { NodeManager, NodeProgress } from "@effect-multiprocessing/node"
@@ -19,14 +19,30 @@ class BadUsage extends Data.TaggedError("BadUsage")<{ readonly message: string }
 /** The exit code when the program has run and its counts are wrong. */
 const exitNotVerified = 2
 
-const usage = "usage: npm run demo [-- FOLDER] [--workers N] [--kill] [--sabotage]"
+const usage = "usage: npm run demo [-- [FOLDER] [--workers N] [--kill] [--sabotage] [--help]]"
+
+const help = `${usage}
+
+Counts the identifiers in the files of FOLDER (default: the sources of effect) with a pool of processes, and verifies
+the result against a count by this process alone.
+
+  --workers N  the number of processes, from 1 to 64 (default: one for each processor, at least 2)
+  --kill       kills a worker in the middle of its work
+  --sabotage   drops one result, to show that the verification can fail: the exit code is then ${exitNotVerified}
+  --help       prints this text`
 
 const options = Effect.try({
   try: () => {
     const { positionals: [folder, ...rest], values } = parseArgs({
       allowPositionals: true,
-      options: { workers: { type: "string" }, kill: { type: "boolean" }, sabotage: { type: "boolean" } }
+      options: {
+        workers: { type: "string" },
+        kill: { type: "boolean" },
+        sabotage: { type: "boolean" },
+        help: { type: "boolean" }
+      }
     })
+    if (values.help === true) return undefined
     const workers = Number(values.workers ?? Math.max(2, availableParallelism()))
     if (rest.length > 0 || !Number.isInteger(workers) || workers < 1 || workers > 64) throw new Error(usage)
     if (values.kill === true && workers < 2) throw new Error("--kill needs at least 2 workers")
@@ -109,7 +125,9 @@ const verify = Effect.fnUntraced(
 )
 
 const main = Effect.gen(function*() {
-  const { folder, kill, sabotage, workers } = yield* options
+  const given = yield* options
+  if (given === undefined) return yield* Console.log(help)
+  const { folder, kill, sabotage, workers } = given
   const files = yield* filesBelow(folder)
   yield* Console.log(`counting identifiers in ${files.length} files of ${folder} with ${workers} workers`)
   const started = performance.now()

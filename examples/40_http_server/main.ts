@@ -1,18 +1,12 @@
 import { Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { createServer } from "node:http"
 import { Sum, Tasks, Visits } from "./shared.ts"
 
 // One for the program, not one for each request: it holds the manager, the connection and the shared objects.
-const runtime = ManagedRuntime.make(
-  Visits.layer.pipe(
-    Layer.provideMerge(NodeManager.layer),
-    Layer.provideMerge(NodeManager.layerSpawner(new URL("./worker.ts", import.meta.url))),
-    Layer.provideMerge(NodeServices.layer)
-  )
-)
+const program = NodeManager.layerProgram({ entry: new URL("./worker.ts", import.meta.url) })
+const runtime = ManagedRuntime.make(Layer.provideMerge(Visits.layer, program))
 
 const page = Effect.gen(function*() {
   const visit = yield* (yield* Visits).increment

@@ -52,6 +52,15 @@ describe("the demo", () => {
       assert.include(output, "NOT verified")
     }).pipe(Effect.scoped))
 
+  it.live("explains its options, and counts nothing then", () =>
+    Effect.gen(function*() {
+      const { code, output } = yield* demo("--help")
+      assert.strictEqual(code, 0, output)
+      assert.match(output, /^usage: npm run demo/)
+      for (const option of ["--workers N", "--kill", "--sabotage", "--help"]) assert.include(output, `\n  ${option} `)
+      assert.notInclude(output, "counting")
+    }).pipe(Effect.scoped))
+
   it.live("reports wrong arguments in one line", () =>
     Effect.gen(function*() {
       for (const args of [["/nonexistent/folder"], ["--workers", "0"], ["--workers", "1", "--kill"], ["--bogus"]]) {

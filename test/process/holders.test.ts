@@ -1,7 +1,6 @@
 /** Processes that are killed while they hold an object, or wait for it. Python's Manager keeps it for them for ever. */
 import { Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { untilWaiting } from "../support/untilWaiting.ts"
@@ -22,9 +21,7 @@ import {
 } from "./fixtures/holders.ts"
 import { fixture } from "./harness.ts"
 
-const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("holdersWorker")), NodeServices.layer)
-
-const layer = layerShared.pipe(Layer.provideMerge(Layer.merge(NodeManager.layer, platform)))
+const layer = Layer.provideMerge(layerShared, NodeManager.layerProgram({ entry: fixture("holdersWorker") }))
 
 describe("a process that is killed", () => {
   it.live("leaves its locks, permits and conditions to the processes that wait (F-8.1.6, R-1)", () =>

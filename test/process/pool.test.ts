@@ -1,9 +1,8 @@
 /** Pools of real processes: results, crashes, cancellation, ends. */
 import { Manager, Pool, Shared, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schedule, Schema, Stream } from "effect"
+import { Effect, Exit, Fiber, Schedule, Schema, Stream } from "effect"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,8 +11,7 @@ import { allGone, descendants, fixture, isAlive, start, waitUntil } from "./harn
 
 const { Crash, Long, Pass, Spin, Square, Stubborn, Tasks, Wait, Work } = Fixture
 
-const platform = Layer.provideMerge(NodeManager.layerSpawner(fixture("poolWorker")), NodeServices.layer)
-const layer = Layer.merge(NodeManager.layer, platform)
+const layer = NodeManager.layerProgram({ entry: fixture("poolWorker") })
 
 /** A file for the traces of this test's workers, and its lines so far. */
 const traces = Effect.acquireRelease(
@@ -154,13 +152,7 @@ describe("a pool", () => {
       assert.include(error.message, "does not serve the task test/pool/Square")
     }).pipe(
       Effect.scoped,
-      Effect.provide(Layer.merge(
-        NodeManager.layer,
-        Layer.provideMerge(
-          NodeManager.layerSpawner(fixture("worker")),
-          NodeServices.layer
-        )
-      ))
+      Effect.provide(NodeManager.layerProgram({ entry: fixture("worker") }))
     ))
 })
 

@@ -1,7 +1,6 @@
 /** Processes that cannot be started, or are never ready, and output that is too much. */
 import { Pool, Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect, Layer } from "effect"
 import { spawnSync } from "node:child_process"
@@ -10,13 +9,7 @@ import * as Tasks from "./fixtures/tasks.ts"
 import { fixture, waitUntil } from "./harness.ts"
 
 const layer = (entry: string) =>
-  Layer.provideMerge(
-    Tasks.Log.layer,
-    Layer.mergeAll(
-      NodeManager.layer,
-      NodeManager.layerSpawner(fixture(entry)).pipe(Layer.provideMerge(NodeServices.layer))
-    )
-  )
+  Layer.provideMerge(Tasks.Log.layer, NodeManager.layerProgram({ entry: fixture(entry) }))
 
 /** Runs the program that cannot start processes in a shell. */
 const failures = (what: string, prefix = "") =>

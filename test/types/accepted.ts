@@ -2,10 +2,16 @@
 import {
   Manager,
   type ManagerError,
+  Pool,
   Process,
+  SharedArray,
+  SharedList,
   type SharedLock,
+  SharedMap,
+  SharedNamespace,
+  SharedOpenNamespace,
   SharedQueue,
-  type SharedRef,
+  SharedRef,
   type TaskGroup
 } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
@@ -65,13 +71,14 @@ const asGenerators = Tasks.toLayer({
   Drain: ({ jobs }) =>
     Effect.gen(function*() {
       yield* Effect.orDie(jobs.take)
-      yield* Effect.orDie((yield* Results).clear)
+      // A `ManagerError` is an error of every task.
+      yield* (yield* Results).clear
     })
 })
 expectTypeOf(asGenerators).toEqualTypeOf<Layer.Layer<TaskGroup.Handlers<"types">, never, Count | Results>>()
 const dataFirst = Tasks.toLayer({
   Square: ({ n }) => Effect.orDie(Effect.flatMap(Count, (count) => Effect.as(count.get, n))),
-  Drain: ({ jobs }) => Effect.asVoid(Effect.catchTags(jobs.take, { ManagerError: Effect.die, QueueClosed: Effect.die }))
+  Drain: ({ jobs }) => Effect.asVoid(Effect.catchTags(jobs.take, { QueueClosed: Effect.die }))
 })
 expectTypeOf(dataFirst).toEqualTypeOf<Layer.Layer<TaskGroup.Handlers<"types">, never, Count>>()
 const withoutServices = Tasks.toLayer({
@@ -98,8 +105,27 @@ expectTypeOf(Process.run(Tasks, Drain, { jobs })).branded.toEqualTypeOf<
   >
 >()
 
-// A whole program, and the layers of its deployments.
-const main = Effect.provide(Effect.scoped(result), Layer.merge(Jobs.layer, Count.layer))
+// The schema of a handle takes the options of `make`, or the schema of the values.
+const item = Schema.Array(Schema.Int)
+const queueHandle = SharedQueue.schema(item)
+expectTypeOf<typeof queueHandle.Type>().toEqualTypeOf<SharedQueue.SharedQueue<ReadonlyArray<number>>>()
+expectTypeOf(SharedQueue.schema({ name: "jobs", item, capacity: 3 })).toEqualTypeOf(queueHandle)
+expectTypeOf(SharedList.schema({ item, initial: [[1]] })).toEqualTypeOf(SharedList.schema(item))
+expectTypeOf(SharedRef.schema({ schema: item, initial: [1] })).toEqualTypeOf(SharedRef.schema(item))
+expectTypeOf(SharedOpenNamespace.schema({ value: item })).toEqualTypeOf(SharedOpenNamespace.schema(item))
+const mapHandle = SharedMap.schema({ name: "ages", key: Schema.String, value: item })
+expectTypeOf<typeof mapHandle.Type>().toEqualTypeOf<SharedMap.SharedMap<string, ReadonlyArray<number>>>()
+const arrayHandle = SharedArray.schema({ type: "float64", length: 8 })
+expectTypeOf<typeof arrayHandle.Type>().toEqualTypeOf<SharedArray.SharedArray<"float64">>()
+const fields = { done: Schema.Int }
+const namespaceHandle = SharedNamespace.schema({ fields, initial: { done: 1 } })
+expectTypeOf<typeof namespaceHandle.Type>().toEqualTypeOf<SharedNamespace.SharedNamespace<typeof fields>>()
+expectTypeOf(SharedNamespace.schema({ fields })).toEqualTypeOf(namespaceHandle)
+
+// A whole program, and the layers of its deployments. It may use the scope in which it runs.
+const main = Effect.provide(Effect.andThen(Pool.make(Tasks), result), Layer.merge(Jobs.layer, Count.layer))
 NodeManager.runMain(main, { tasks: Layer.provide(asGenerators, Layer.merge(Count.layer, Results.layer)) })
 NodeManager.runMain(main, { tasks: withoutServices, manager: NodeManager.layerServer() })
 void Effect.runPromise(Effect.provide(Effect.asVoid(Jobs), Layer.provide(Jobs.layer, Manager.layerMemory)))
+const program = NodeManager.layerProgram({ entry: new URL("./worker.ts", import.meta.url) })
+void Effect.runPromise(Effect.provide(Effect.scoped(main), program))

@@ -82,8 +82,13 @@ export const wrongResult = Tasks.toLayer({
 })
 export const undeclaredError = Tasks.toLayer({
   Square: ({ n }) => Effect.succeed(n),
-  // @ts-expect-error TS2375 'string' is not assignable to type 'never'
+  // @ts-expect-error TS2375 'string' is not assignable to type 'ManagerError'
   Drain: () => Effect.fail("full")
+})
+export const undeclaredClosed = Tasks.toLayer({
+  Square: ({ n }) => Effect.succeed(n),
+  // @ts-expect-error TS2322 'ManagerError | QueueClosed' is not assignable to type 'ManagerError'
+  Drain: ({ jobs }) => Effect.asVoid(jobs.take)
 })
 export const wrongPayloadField = Tasks.toLayer({
   // @ts-expect-error TS2339 'size' does not exist

@@ -25,7 +25,7 @@ import { type PoolStopped, type TooLarge, WorkerCrashed } from "./pool/PoolError
 import { type PoolEvent, PoolStats, type Progress } from "./pool/PoolStats.ts"
 import { Runner, type Served } from "./pool/Runner.ts"
 import * as Supervisor from "./pool/Supervisor.ts"
-import { type ProcessSpawner, SpawnError, UnknownTask } from "./Process.ts"
+import { ProcessSpawner, SpawnError, UnknownTask } from "./Process.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type * as Task from "./Task.ts"
 import * as TaskGroup from "./TaskGroup.ts"
@@ -123,8 +123,11 @@ export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
 
 /** Options of a pool. */
 export interface Options {
-  /** Number of workers, from 1 to 1024. */
-  readonly size: number
+  /**
+   * Number of workers, from 1 to 1024. Default: the number of processors that this program may use (`os` calls it
+   * `availableParallelism`). None is kept for the main program and the manager, which mostly wait.
+   */
+  readonly size?: number | undefined
   /** Shown in its workers' output and names, in `inspect` and in errors. Default: the id of the group. */
   readonly name?: string | undefined
   /**
@@ -153,14 +156,16 @@ const chunksPerWorker = 4
  */
 export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
   group: TaskGroup.TaskGroup<Id, Tasks>,
-  options: Options
+  options: Options = {}
 ): Effect.Effect<
   Pool<Tasks>,
   SpawnError | ManagerError,
   Manager | ProcessSpawner | Scope.Scope | Task.CallerServices<Tasks[number]>
 > =>
   Effect.gen(function*() {
-    const { execArgv = [], grace = "5 seconds", name = group.id, retry, size, startTimeout = "30 seconds" } = options
+    const spawner = yield* ProcessSpawner
+    const { execArgv = [], grace = "5 seconds", name = group.id, retry, startTimeout = spawner.startTimeout } = options
+    const { size = Math.min(spawner.parallelism, sizeMax) } = options
     const issue = !Number.isInteger(size) || size < 1 || size > sizeMax
       ? `size must be a whole number from 1 to ${sizeMax}, it is ${size}`
       : TaskGroup.issueOf(group.tasks)

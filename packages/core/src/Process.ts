@@ -139,6 +139,10 @@ export interface Linked extends Spawned {
 
 /** Starts worker processes of the running program. `NodeManager.runMain` and `NodeManager.layerSpawner` provide it. */
 export class ProcessSpawner extends Context.Service<ProcessSpawner, {
+  /** The number of workers that can run at the same time: the default size of a pool. */
+  readonly parallelism: number
+  /** The default of `startTimeout`. */
+  readonly startTimeout: Duration.Input
   /** Starts a worker for an assignment. When the scope ends, its finalizers run; after the grace it is killed. */
   readonly spawn: (
     assignment: string,
@@ -197,7 +201,7 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         T["success"]["Type"],
         T["error"]["Type"] | ProcessExited | SpawnError | ManagerError
       >()
-      yield* resultOf(task, name, process, output, startTimeoutOf(options)).pipe(
+      yield* resultOf(task, name, process, output, startTimeoutOf(spawner, options)).pipe(
         Effect.onExit((exit) => Deferred.done(result, exit)),
         Effect.exit,
         Effect.andThen(process.exit),
@@ -278,8 +282,8 @@ export const serve = (
 /** Stores how a task ended. What cannot be stored is told as a defect, as a pool does. */
 const store = <T extends Task.Any>(
   task: T,
-  output: SharedRef.SharedRef<Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"]>>>,
-  exit: Exit.Exit<T["success"]["Type"], T["error"]["Type"]>
+  output: SharedRef.SharedRef<Outcome<T>>,
+  exit: Exit.Exit<T["success"]["Type"], T["error"]["Type"] | ManagerError>
 ): Effect.Effect<void, ManagerError, Task.CallerServices<T>> => {
   const die = (defect: Error) => output.set(Option.some(Exit.die(defect)))
   return output.set(Option.some(exit)).pipe(
@@ -305,13 +309,17 @@ const numberOf = (spawner: ProcessSpawner["Service"]): number => {
   return number
 }
 
-const startTimeoutOf = ({ execArgv = [], startTimeout }: SpawnOptions): Duration.Input => {
+const startTimeoutOf = (spawner: ProcessSpawner["Service"], options: SpawnOptions): Duration.Input => {
+  const { execArgv = [], startTimeout } = options
   const waitsForDebugger = execArgv.some((option) => /^--inspect-(?:brk|wait)/.test(option))
-  return startTimeout ?? (waitsForDebugger ? Duration.infinity : "30 seconds")
+  return startTimeout ?? (waitsForDebugger ? Duration.infinity : spawner.startTimeout)
 }
 
+/** How the run of a task ended, once it has. */
+type Outcome<T extends Task.Any> = Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"] | ManagerError>>
+
 const outcome = <T extends Task.Any>(task: T) =>
-  Schema.Option(Schema.Exit(task.success, task.error, Schema.Defect({ includeStack: true })))
+  Schema.Option(Schema.Exit(task.success, Codecs.failureOf(task), Schema.Defect({ includeStack: true })))
 
 /** The two shared objects of an assignment, as handles. */
 const assignmentOf = <T extends Task.Any>(task: T) =>
@@ -321,7 +329,7 @@ const resultOf = <T extends Task.Any>(
   task: T,
   name: string,
   process: Started,
-  output: SharedRef.SharedRef<Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"]>>>,
+  output: SharedRef.SharedRef<Outcome<T>>,
   startTimeout: Duration.Input
 ): Effect.Effect<T["success"]["Type"], T["error"]["Type"] | ProcessExited | SpawnError | ManagerError> =>
   Effect.gen(function*() {

@@ -129,9 +129,10 @@ export const make = <const T extends ElementType>(
 ): Effect.Effect<SharedArray<T>, Shared.OpenError, Manager | Scope.Scope> =>
   Shared.open(facade(options.type), creation(options), options.name)
 
-/** The schema of an array's handle, for arrays inside payloads, items and values. */
-export const schema = <const T extends ElementType>(type: T): Shared.HandleSchema<SharedArray<T>, never> =>
-  Shared.handleSchema(facade(type))
+/** The schema of an array's handle, for arrays inside payloads, items and values. Takes the options of `make`. */
+export const schema = <const T extends ElementType>(
+  options: Shared.SchemaOptions<Options<T>, "type">
+): Shared.HandleSchema<SharedArray<T>, never> => Shared.handleSchema(facade(options.type))
 
 /** Whether a value is a `SharedArray`. */
 export const isSharedArray = (u: unknown): u is SharedArray<ElementType> => Shared.isShared(kind)(u)

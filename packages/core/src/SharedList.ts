@@ -183,9 +183,17 @@ export const make = <S extends Schema.Top>(
 ): Effect.Effect<ListOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.item), creation(options), options.name)
 
-/** The schema of a list's handle, for lists inside payloads, items and values. */
-export const schema = <S extends Schema.Top>(item: S): Shared.HandleSchema<ListOf<S>, Services<S>> =>
-  Shared.handleSchema(facade(item))
+/**
+ * The schema of a list's handle, for lists inside payloads, items and values. Takes the options of `make`,
+ * or the schema in them.
+ */
+export const schema: {
+  <S extends Schema.Top>(item: S): Shared.HandleSchema<ListOf<S>, Services<S>>
+  <S extends Schema.Top>(
+    options: Shared.SchemaOptions<Options<S>, "item">
+  ): Shared.HandleSchema<ListOf<S>, Services<S>>
+} = <S extends Schema.Top>(given: S | Shared.SchemaOptions<Options<S>, "item">) =>
+  Shared.handleSchema(facade(Schema.isSchema(given) ? given : given.item))
 
 /** Whether a value is a `SharedList`. */
 export const isSharedList = (u: unknown): u is SharedList<unknown> => Shared.isShared(kind)(u)

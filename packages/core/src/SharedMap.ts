@@ -214,9 +214,9 @@ export const make = <K extends Schema.Top, V extends Schema.Top>(
 ): Effect.Effect<MapOf<K, V>, Shared.OpenError, Manager | Scope.Scope | Services<K, V>> =>
   Shared.open(facade(options), creation(options), options.name)
 
-/** The schema of a map's handle, for maps inside payloads, items and values. */
+/** The schema of a map's handle, for maps inside payloads, items and values. Takes the options of `make`. */
 export const schema = <K extends Schema.Top, V extends Schema.Top>(
-  options: Options<K, V>
+  options: Shared.SchemaOptions<Options<K, V>, "key" | "value">
 ): Shared.HandleSchema<MapOf<K, V>, Services<K, V>> => Shared.handleSchema(facade(options))
 
 /** Whether a value is a `SharedMap`. */

@@ -111,9 +111,10 @@ export const make = <const F extends Fields>(
 ): Effect.Effect<SharedNamespace<F>, Shared.OpenError, Manager | Scope.Scope | Services<F>> =>
   Shared.open(facade(options.fields), creation(options), options.name)
 
-/** The schema of a namespace's handle, for namespaces inside payloads, items and values. */
-export const schema = <const F extends Fields>(fields: F): Shared.HandleSchema<SharedNamespace<F>, Services<F>> =>
-  Shared.handleSchema(facade(fields))
+/** The schema of a namespace's handle, for namespaces inside payloads, items and values. Takes the options of `make`. */
+export const schema = <const F extends Fields>(
+  options: Shared.SchemaOptions<Options<F>, "fields">
+): Shared.HandleSchema<SharedNamespace<F>, Services<F>> => Shared.handleSchema(facade(options.fields))
 
 /** Whether a value is a `SharedNamespace`. */
 export const isSharedNamespace = (u: unknown): u is SharedNamespace<Fields> => Shared.isShared(kind)(u)

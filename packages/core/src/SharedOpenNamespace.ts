@@ -186,9 +186,17 @@ export const make = <S extends Schema.Top>(
 ): Effect.Effect<OpenNamespaceOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.value), creation(options), options.name)
 
-/** The schema of an open namespace's handle, for open namespaces inside payloads, items and values. */
-export const schema = <S extends Schema.Top>(value: S): Shared.HandleSchema<OpenNamespaceOf<S>, Services<S>> =>
-  Shared.handleSchema(facade(value))
+/**
+ * The schema of an open namespace's handle, for open namespaces inside payloads, items and values. Takes the options of `make`,
+ * or the schema in them.
+ */
+export const schema: {
+  <S extends Schema.Top>(value: S): Shared.HandleSchema<OpenNamespaceOf<S>, Services<S>>
+  <S extends Schema.Top>(
+    options: Shared.SchemaOptions<Options<S>, "value">
+  ): Shared.HandleSchema<OpenNamespaceOf<S>, Services<S>>
+} = <S extends Schema.Top>(given: S | Shared.SchemaOptions<Options<S>, "value">) =>
+  Shared.handleSchema(facade(Schema.isSchema(given) ? given : given.value))
 
 /** Whether a value is a `SharedOpenNamespace`. */
 export const isSharedOpenNamespace = (u: unknown): u is SharedOpenNamespace<unknown> => Shared.isShared(kind)(u)

@@ -262,9 +262,17 @@ export const make = <S extends Schema.Top>(
 ): Effect.Effect<SharedQueue<S["Type"]>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.item), creation(options), options.name)
 
-/** The schema of a queue's handle, for queues inside payloads, items and values. */
-export const schema = <S extends Schema.Top>(item: S): Shared.HandleSchema<SharedQueue<S["Type"]>, Services<S>> =>
-  Shared.handleSchema(facade(item))
+/**
+ * The schema of a queue's handle, for queues inside payloads, items and values. Takes the options of `make`,
+ * or the schema in them.
+ */
+export const schema: {
+  <S extends Schema.Top>(item: S): Shared.HandleSchema<SharedQueue<S["Type"]>, Services<S>>
+  <S extends Schema.Top>(
+    options: Shared.SchemaOptions<Options<S>, "item">
+  ): Shared.HandleSchema<SharedQueue<S["Type"]>, Services<S>>
+} = <S extends Schema.Top>(given: S | Shared.SchemaOptions<Options<S>, "item">) =>
+  Shared.handleSchema(facade(Schema.isSchema(given) ? given : given.item))
 
 /** Whether a value is a `SharedQueue`. */
 export const isSharedQueue = (u: unknown): u is SharedQueue<unknown> => Shared.isShared(kind)(u)

@@ -3,7 +3,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { ref } from "./engine/kinds/record.ts"
 import * as Field from "./proxy/Field.ts"
@@ -63,9 +63,17 @@ export const make = <S extends Schema.Top>(
 ): Effect.Effect<RefOf<S>, Shared.OpenError, Manager | Scope.Scope | Services<S>> =>
   Shared.open(facade(options.schema), creation(options), options.name)
 
-/** The schema of a ref's handle, for refs inside payloads, items and values. */
-export const schema = <S extends Schema.Top>(value: S): Shared.HandleSchema<RefOf<S>, Services<S>> =>
-  Shared.handleSchema(facade(value))
+/**
+ * The schema of a ref's handle, for refs inside payloads, items and values. Takes the options of `make`,
+ * or the schema in them.
+ */
+export const schema: {
+  <S extends Schema.Top>(schema: S): Shared.HandleSchema<RefOf<S>, Services<S>>
+  <S extends Schema.Top>(
+    options: Shared.SchemaOptions<Options<S>, "schema">
+  ): Shared.HandleSchema<RefOf<S>, Services<S>>
+} = <S extends Schema.Top>(given: S | Shared.SchemaOptions<Options<S>, "schema">) =>
+  Shared.handleSchema(facade(Schema.isSchema(given) ? given : given.schema))
 
 /** Whether a value is a `SharedRef`. */
 export const isSharedRef = (u: unknown): u is SharedRef<unknown> => Shared.isShared(kind)(u)

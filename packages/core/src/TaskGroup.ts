@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import type { ManagerError } from "./ManagerError.ts"
 import type * as Task from "./Task.ts"
 
 /** The second argument of a handler. */
@@ -18,11 +19,14 @@ export interface Handlers<in out Id extends string> {
   readonly "~@effect-multiprocessing/core/Handlers": Id
 }
 
-/** The implementation of a task: runs in the worker. */
+/**
+ * The implementation of a task: runs in the worker. It fails with the errors that the task declares, and with
+ * `ManagerError`, which its caller then gets as if the caller's own call had failed.
+ */
 export type Handler<T extends Task.Any, R> = (
   payload: T["payload"]["Type"],
   context: TaskContext
-) => Effect.Effect<T["success"]["Type"], T["error"]["Type"], R>
+) => Effect.Effect<T["success"]["Type"], T["error"]["Type"] | ManagerError, R>
 
 /** A handler for every task of a group. */
 export type HandlersOf<Tasks extends ReadonlyArray<Task.Any>, R> = {

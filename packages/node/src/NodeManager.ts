@@ -16,6 +16,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
 import * as NodePath from "node:path"
 import { begin, ownerLink } from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
@@ -115,23 +116,38 @@ export const layerWorker: Layer.Layer<Manager.Manager, ManagerError.ManagerError
   return Layer.effect(Manager.Manager, Effect.fail(new ManagerError.ManagerError({ reason })))
 })
 
+/** Options of `layerProgram`. */
+export interface ProgramOptions {
+  /** The file that workers run; it must call `runMain` with the tasks. Default: the file of this program. */
+  readonly entry?: URL | undefined
+  /** The manager of the program. Default: `layer`, a child process. */
+  readonly manager?: Layer.Layer<Manager.Manager, ManagerError.ManagerError> | undefined
+}
+
+/**
+ * All that `runMain` provides, for a program that does not call it, such as one of promises: the manager, the spawner of
+ * its workers, and Node's services. The workers need a file of their own.
+ *
+ * **Fairness**, **Cancellation** and **On disconnect** as `layer`, or as the manager that is given.
+ */
+export const layerProgram = (
+  options: ProgramOptions & { readonly entry: URL }
+): Layer.Layer<Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices, ManagerError.ManagerError> =>
+  layerServices(options)
+
 /** Options of `runMain`. */
-export interface RunOptions<ROut, E> {
+export interface RunOptions<ROut, E> extends ProgramOptions {
   /** The handlers of every task that workers of this program run: the merged layers of `TaskGroup.toLayer`. */
   readonly tasks?:
     | Layer.Layer<ROut, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices>
     | undefined
-  /** The manager of the main program. Default: `layer`, a child process. */
-  readonly manager?: Layer.Layer<Manager.Manager, ManagerError.ManagerError> | undefined
-  /** The file that workers run; it must call `runMain` with the same tasks. Default: the file of this program. */
-  readonly entry?: URL | undefined
 }
 
 /**
  * Runs a program. In a process that a person started it runs `main`; in a worker it runs the task that the worker was
  * started for. One file is therefore both the main program and its workers.
  *
- * A failure of `main` is printed, and the exit code is 1.
+ * The scope of `main` ends before its manager. A failure of `main` is printed, and the exit code is 1.
  *
  * **Cancellation** Ctrl-C, SIGTERM and SIGHUP interrupt `main` once. Its scopes then end in order: the workers first,
  * the manager last. A second after a Ctrl-C one line on standard error says what is still waited for. A second Ctrl-C at
@@ -139,14 +155,12 @@ export interface RunOptions<ROut, E> {
  * to the manager fail with `ManagerError`; `main` goes on.
  */
 export const runMain = <A, E, ROut = never, ET = never>(
-  main: Effect.Effect<A, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices>,
+  main: Effect.Effect<A, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices | Scope.Scope>,
   options: RunOptions<ROut, ET> = {}
 ): void => {
-  const platform = Layer.provideMerge(layerSpawner(options.entry), NodeServices.layer)
   const worker = Instructions.take()
   if (worker === undefined) {
-    const manager = options.manager ?? layer
-    const patient = Effect.provide(main, Layer.merge(manager, platform))
+    const patient = Effect.provide(Effect.scoped(main), layerServices(options))
     return NodeRuntime.runMain(Effect.scoped(Effect.andThen(handleSignals, patient)))
   }
   const tasks = options.tasks ?? Layer.empty
@@ -155,7 +169,7 @@ export const runMain = <A, E, ROut = never, ET = never>(
     ? Effect.scoped(Effect.flatMap(ownerLink, (link) => Pool.serve(assignment, link)))
     : Process.serve(assignment, begin)
   const served = serve.pipe(
-    Effect.provide(Layer.provideMerge(tasks, Layer.merge(layerWorker, platform))),
+    Effect.provide(Layer.provideMerge(tasks, layerServices({ ...options, manager: layerWorker }))),
     // On standard error: the owner keeps its last lines for `ProcessExited`.
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
@@ -164,6 +178,9 @@ export const runMain = <A, E, ROut = never, ET = never>(
 }
 
 // internals
+
+const layerServices = ({ entry, manager = layer }: ProgramOptions) =>
+  Layer.merge(manager, Layer.provideMerge(layerSpawner(entry), NodeServices.layer))
 
 const handleSignals = Effect.acquireRelease(
   Effect.sync(() => Signals.handle(Watchdog.workers)),

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { availableParallelism } from "node:os"
 import * as NodePath from "node:path"
 import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
@@ -93,6 +94,8 @@ export const layerSpawner = (
       )
 
       return Process.ProcessSpawner.of({
+        parallelism: availableParallelism(),
+        startTimeout: "30 seconds",
         spawn: (assignment, options) =>
           Effect.flatMap(start(assignment, options), (child) =>
             Effect.map(ChildProcess.begun(child.link), (begun) => ({ ...child, begun }))),

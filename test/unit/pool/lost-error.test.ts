@@ -5,7 +5,7 @@ import { type FromWorker, MessageWriter, readFromWorker } from "#core/pool/Messa
 import { Runner } from "#core/pool/Runner.ts"
 import { Reader } from "#core/protocol/Bytes.ts"
 import { FrameSplitter } from "#core/protocol/Frame.ts"
-import { Manager, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Manager, ManagerError, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { simulate } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Scheduler, Schema } from "effect"
@@ -18,7 +18,7 @@ const Query = Task.make("Query", { payload: Schema.Int, success: Schema.Number, 
 const Tasks = TaskGroup.make("tasks", { tasks: [Query] })
 
 interface Case {
-  readonly handler: Effect.Effect<number, QueryFailed>
+  readonly handler: Effect.Effect<number, QueryFailed | ManagerError.ManagerError>
   /** What is told of it. */
   readonly told: ReadonlyArray<string>
 }
@@ -39,7 +39,7 @@ const cases: Readonly<Record<string, Case>> = {
 }
 
 /** The cause of which a worker of a pool tells its program. */
-const inPool = ({ handler }: Case) =>
+const inPool = ({ handler }: Pick<Case, "handler">) =>
   Effect.gen(function*() {
     const codecs = yield* Codecs.make(Query)
     const messages: Array<FromWorker> = []
@@ -72,7 +72,7 @@ const inPool = ({ handler }: Case) =>
   }).pipe(Effect.provide(Manager.layerMemory))
 
 /** The cause with which `Process.run` fails. */
-const inProcess = ({ handler }: Case) =>
+const inProcess = ({ handler }: Pick<Case, "handler">) =>
   Effect.gen(function*() {
     let cause: Cause.Cause<unknown> = Cause.empty
     const program = Effect.map(Effect.exit(Process.run(Tasks, Query, 1)), (exit) => {
@@ -98,3 +98,14 @@ describe("the program is told of", () => {
       }))
   }
 })
+
+it.live("a ManagerError ends a task as such, which does not declare it", () =>
+  Effect.gen(function*() {
+    const reason = new ManagerError.LimitExceeded({ object: "Ref", operation: "set", limit: "frameBytesMax", max: 1 })
+    const handler = Effect.fail(new ManagerError.ManagerError({ reason }))
+    for (const cause of [yield* inPool({ handler }), yield* inProcess({ handler })]) {
+      const error = cause.reasons.find(Cause.isFailReason)?.error
+      assert.instanceOf(error, ManagerError.ManagerError)
+      assert.deepStrictEqual(error.reason, reason)
+    }
+  }))

@@ -14,6 +14,8 @@ const inMemory = Layer.effect(
   Effect.gen(function*() {
     const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
     return {
+      parallelism: 1,
+      startTimeout: 1,
       spawn: () => Effect.never,
       spawnLinked: (assignment) =>
         Effect.gen(function*() {

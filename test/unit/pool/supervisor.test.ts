@@ -42,6 +42,8 @@ const spawner = () => {
       } satisfies Process.Linked
     })
   const layer = Layer.succeed(Process.ProcessSpawner, {
+    parallelism: 1,
+    startTimeout: "30 seconds",
     spawn: () => Effect.die("not in this test"),
     spawnLinked
   })

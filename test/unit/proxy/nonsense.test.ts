@@ -196,7 +196,12 @@ describe("nonsense is refused by", () => {
     Effect.gen(function*() {
       const one = Task.make("One", { payload: {} })
       const twice = TaskGroup.make("twice", { tasks: [one, one] })
-      const noProcesses = { spawn: () => Effect.never, spawnLinked: () => Effect.never }
+      const noProcesses = {
+        parallelism: 1,
+        startTimeout: 1,
+        spawn: () => Effect.never,
+        spawnLinked: () => Effect.never
+      }
       const error = yield* Effect.flip(Pool.make(twice, { size: 1 })).pipe(
         Effect.provideService(Process.ProcessSpawner, noProcesses)
       )

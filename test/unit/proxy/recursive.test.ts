@@ -45,7 +45,7 @@ const Node = recursive<Node>((self) =>
 type Both = SharedNamespace.SharedNamespace<{ other: typeof Other }>
 type Other = SharedList.SharedList<Both>
 const Both: Recursive<Both> = Schema.suspend(() =>
-  SharedNamespace.schema({ other: Other }) as unknown as Recursive<Both>
+  SharedNamespace.schema({ fields: { other: Other } }) as unknown as Recursive<Both>
 )
 const Other = recursive<Other>(() => SharedList.schema(Both))
 

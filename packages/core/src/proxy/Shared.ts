@@ -200,6 +200,12 @@ const isHandleWire = Schema.is(Schema.Struct({
   items: Schema.String
 }))
 
+/** The options of `make` of which a handle's schema needs only some. The others may be there, and are ignored. */
+export type SchemaOptions<Options, Needed extends keyof Options> =
+  & Pick<Options, Needed>
+  & Partial<Options>
+  & { readonly name?: string | undefined }
+
 /** The schema of the handles of a kind of object with these items. */
 export const handleSchema = <A extends Remote.Shared, K extends Named, C, R>(
   facade: Facade<A, K, C, R>

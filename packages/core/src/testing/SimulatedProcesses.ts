@@ -33,6 +33,8 @@ export const programWith = (tasks: SimulatedTasks) => {
     )
   const spawner = (client: Client) =>
     ProcessSpawner.of({
+      parallelism: 2,
+      startTimeout: "30 seconds",
       spawn: (assignment, { grace, name }) =>
         Effect.map(
           client.start({ name, grace, program: programOf(Effect.provide(serve(assignment), tasks)) }),
