@@ -1,6 +1,7 @@
 /** `simulate`: programs of users, with the bugs that users write. */
 import {
   type ManagerError,
+  Pool,
   Process,
   SharedLock,
   SharedMap,
@@ -18,7 +19,7 @@ import {
   Simulator
 } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Fiber, Layer, Random, Schema } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer, Random, Schedule, Schema } from "effect"
 
 class Stock extends SharedRef.Service<Stock>()("app/Stock", { schema: Schema.Int, initial: 10 }) {}
 class Gate extends SharedLock.Service<Gate>()("app/Gate") {}
@@ -237,6 +238,40 @@ describe("simulate", () => {
         assert.strictEqual(yield* (yield* Stock).get, 9)
       }).pipe(Effect.scoped, Effect.provide(layerShared))
       yield* simulate(program, { tasks: shop(atomic), seeds: 5, faults: [] })
+    }))
+
+  it.live("runs pools, whose calls survive killed workers when they are repeated", () =>
+    Effect.gen(function*() {
+      const Square = Task.make("Square", { payload: Schema.Int, success: Schema.Int })
+      const Squares = TaskGroup.make("squares", { tasks: [Square] })
+      // Simulated time, in which a kill is likely.
+      const tasks = Squares.toLayer({ Square: (n) => Effect.as(Effect.sleep("20 millis"), n * n) })
+      const numbers = Array.from({ length: 8 }, (_, n) => n)
+      let crashes = 0
+      const program = Effect.gen(function*() {
+        // A worker may be killed before the pool is there.
+        const pool = yield* Effect.retry(Pool.make(Squares), { times: 5 })
+        const retry = Schedule.tap(Schedule.forever, () => Effect.sync(() => crashes++))
+        const squares = yield* pool.map(Square, numbers, { chunk: 1, retry })
+        assert.deepStrictEqual(squares, numbers.map((n) => n * n))
+      }).pipe(Effect.scoped)
+      const { faults } = yield* simulate(program, { tasks, seeds: 60, faults: everyFault })
+      assert.isAbove(faults.kill, 0)
+      assert.isAbove(crashes, 0)
+    }))
+
+  it.live("finds that a task of a pool runs twice when its worker is killed and it is repeated", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const pool = yield* Effect.retry(Pool.make(Tasks), { times: 5 })
+        yield* pool.map(Sell, [{}, {}, {}], { chunk: 1, retry: Schedule.forever })
+        assert.strictEqual(yield* (yield* Stock).get, 7)
+      }).pipe(Effect.scoped, Effect.provide(layerShared))
+      yield* simulate(program, { tasks: shop(atomic), seeds: 20 })
+      const { violations } = yield* Effect.flip(
+        simulate(program, { tasks: shop(atomic), seeds: 300, faults: ["delay", "kill"] })
+      )
+      assert.match(violations.join(), /^main failed: AssertionError: expected \d to equal 7$/)
     }))
 
   it.live("refuses numbers of seeds that would test nothing", () =>

@@ -64,7 +64,8 @@ export const layerSpawner = (
         function*(assignment: string, { execArgv, grace, name, task }: Process.StartOptions) {
           const { endpoint } = yield* Manager.Manager
           if (endpoint === undefined) {
-            const issue = "workers cannot reach a manager in memory. Use NodeManager.layer"
+            const issue =
+              "processes cannot reach a manager in memory. Use NodeManager.layer, or in a test layerProgram of core/testing"
             return yield* new Process.SpawnError({ task, issue })
           }
           yield* Recursion.refuse

@@ -1,44 +1,12 @@
 /** A pool takes payloads from their source as its workers get free, and no further. */
-import * as MemoryLink from "#core/transport/MemoryLink.ts"
-import { Manager, Pool, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Pool, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { layerProgram } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Layer, Scheduler, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Schema, Stream } from "effect"
 
 const Square = Task.make("Square", { payload: Schema.Int, success: Schema.Int })
 const Tasks = TaskGroup.make("tasks", { tasks: [Square] })
 const tasks = Tasks.toLayer({ Square: (n) => Effect.succeed(n * n) })
-
-/** Workers that are fibers of this process. */
-const inMemory = Layer.effect(
-  Process.ProcessSpawner,
-  Effect.gen(function*() {
-    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
-    return {
-      parallelism: 1,
-      startTimeout: 1,
-      spawn: () => Effect.never,
-      spawnLinked: (assignment) =>
-        Effect.gen(function*() {
-          const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
-          const serve = Pool.serve(assignment, pair.server).pipe(Effect.provide(tasks), Effect.orDie)
-          yield* Effect.forkScoped(serve)
-          const ended = yield* Deferred.make<{ readonly code: number; readonly signal: null }>()
-          yield* Effect.addFinalizer(() => {
-            pair.cut("the worker has ended")
-            return Deferred.succeed(ended, { code: 0, signal: null })
-          })
-          return {
-            pid: 1,
-            link: pair.client,
-            exit: Deferred.await(ended),
-            isRunning: Effect.succeed(true),
-            lastLines: Effect.succeed([]),
-            kill: () => Effect.void
-          }
-        })
-    }
-  })
-)
 
 const size = 2
 
@@ -46,10 +14,7 @@ const size = 2
 const aheadMax = size * 4 + 1
 
 const withPool = <A, E>(use: (pool: Pool.Pool<typeof Tasks.tasks>) => Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const pool = yield* Effect.provide(Pool.make(Tasks, { size }), inMemory)
-    return yield* use(pool)
-  })
+  Effect.flatMap(Pool.make(Tasks, { size }), use).pipe(Effect.scoped, Effect.provide(layerProgram({ tasks })))
 
 describe("payloads are pulled as workers get free by", () => {
   for (const way of ["mapUnordered", "stream"] as const) {
@@ -72,7 +37,7 @@ describe("payloads are pulled as workers get free by", () => {
           )
           assert.strictEqual(results, 50)
         })
-      ).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+      ))
 
     it.live(`${way}: a source that throws at an item loses no result before it`, () =>
       withPool((pool) =>
@@ -89,6 +54,6 @@ describe("payloads are pulled as workers get free by", () => {
           assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "no more")
           assert.deepStrictEqual(results.sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i * i))
         })
-      ).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+      ))
   }
 })

@@ -2,7 +2,6 @@
  * The client processes of a simulation. Each has its own link to the server, a recorder on the link, and its faults.
  */
 import * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,12 +11,14 @@ import type { Connection } from "../client/Connection.ts"
 import type { Engine } from "../engine/Engine.ts"
 import type { Limits } from "../Limits.ts"
 import { makeConnected, Manager } from "../Manager.ts"
-import type { Signal } from "../Process.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
 import type { Server } from "../server/Server.ts"
+import type { Link } from "../transport/Link.ts"
 import * as MemoryLink from "../transport/MemoryLink.ts"
 import { type Fault, type FaultCounts, faultNames, noFaults } from "./Faults.ts"
 import type { CallRecord, WatchRecord } from "./History.ts"
+import { type Ended, MemoryProcess, startScoped } from "./MemoryProcess.ts"
+import type { Worker } from "./MemorySpawner.ts"
 import type { Random } from "./Random.ts"
 import { Recorder } from "./Recorder.ts"
 import type { Process, World } from "./World.ts"
@@ -40,29 +41,17 @@ export interface Client {
    * Starts another process, with a connection and a unique number of its own. When the scope ends, the process is
    * interrupted, and killed after the grace. It also ends with this process.
    */
-  readonly start: (options: StartOptions) => Effect.Effect<Started, never, Scope.Scope>
+  readonly start: (options: StartOptions) => Effect.Effect<Worker, never, Scope.Scope>
 }
 
 /** The options of a process that another one starts. */
 export interface StartOptions {
   readonly name: string
-  readonly program: Program
+  /** Its program. `owner` is the link to this process. */
+  readonly program: (owner: Link) => Program
   /** The simulated time that its finalizers may take before it is killed. */
   readonly grace: Duration.Input
 }
-
-/** A process that another one has started. */
-export interface Started {
-  readonly number: number
-  readonly isRunning: () => boolean
-  /** Waits for its end. */
-  readonly ended: Effect.Effect<Ended>
-  /** Kills it, interrupts its program, or lets it run nothing until it is continued. */
-  readonly signal: (signal: Signal) => void
-}
-
-/** The end of a process: the exit of its program, or "killed". */
-export type Ended = Exit.Exit<unknown, unknown> | "killed"
 
 /** The program of a client process. The process has a connection of its own, and a scope that ends with it. */
 export type Program = (client: Client) => Effect.Effect<unknown, unknown, Manager | Scope.Scope>
@@ -92,22 +81,19 @@ interface Start {
   readonly name: string
   readonly program: Program
   /** Present if another process has started it. */
-  readonly ended?: Deferred.Deferred<Ended> | undefined
+  readonly owned?: { readonly by: Running; readonly link: MemoryLink.MemoryLinkPair } | undefined
 }
 
 /** One process, its link and its faults. */
 interface Running extends Client {
   readonly process: Process
-  readonly ended: Deferred.Deferred<Ended> | undefined
-  /** Processes that this one has started. */
-  readonly children: Set<Running>
+  readonly life: MemoryProcess
+  readonly owned: Start["owned"]
   /** The step from which the steps of its faults are counted: the first call of a process that another one started. */
   faultsFrom: number
   readonly pair: MemoryLink.MemoryLinkPair
   readonly recorder: Recorder
   readonly fibers: Set<Fiber.Fiber<unknown, unknown>>
-  /** The fiber of its program. */
-  main: Fiber.Fiber<unknown, unknown> | undefined
   readonly delayedUntil: { client: number; server: number }
   /** Deliveries to the server under way. */
   deliveries: number
@@ -118,7 +104,6 @@ interface Running extends Client {
   splits: number
   isConnected: boolean
   isCut: boolean
-  hasEnded: boolean
 }
 
 /** The number of deliveries that one *split* takes apart. */
@@ -148,7 +133,7 @@ export class Clients {
     this.#start({ number, program, name: incarnation === 0 ? name : `${name}, process ${incarnation + 1}` })
   }
 
-  #start({ ended, name, number, program }: Start): Running {
+  #start({ name, number, owned, program }: Start): Running {
     const { key, limits, onConnection, random, server, serverProcess, world, yields } = this.#options
     const process = world.process(yields)
     const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
@@ -156,9 +141,14 @@ export class Clients {
       number,
       name,
       process,
-      ended,
-      children: new Set(),
-      faultsFrom: ended === undefined ? 0 : Infinity,
+      life: new MemoryProcess({
+        number,
+        executor: process,
+        owner: owned?.by.life,
+        onEnd: (ended) => this.#ended(client, ended)
+      }),
+      owned,
+      faultsFrom: owned === undefined ? 0 : Infinity,
       fibers,
       random: random.fork(),
       recorder: new Recorder({
@@ -169,17 +159,15 @@ export class Clients {
       }),
       pair: MemoryLink.makePair({
         schedule: (task, end) => this.#deliver(client, end, task),
-        deliverBytes: (available) => client.splits > 0 && client.splits-- > 0 ? 1 + random.below(available) : available
+        deliverBytes: (available) => this.#deliverBytes(client, available)
       }),
       delayedUntil: { client: 0, server: 0 },
       deliveries: 0,
       answeredAt: -1,
       heardAt: -1,
       splits: 0,
-      main: undefined,
       isConnected: false,
       isCut: false,
-      hasEnded: false,
       isLost: () => client.isCut || process.isKilled,
       others: () => this.#running.filter((other) => other !== client && isAlive(other)).length,
       cancellable: (effect) =>
@@ -199,66 +187,28 @@ export class Clients {
       const label = { name, pid: number }
       const manager = yield* makeConnected(Effect.succeed(link), { address: "the simulation", key, label, limits })
       client.isConnected = true
-      if (ended !== undefined) client.faultsFrom = world.steps
+      if (owned !== undefined) client.faultsFrom = world.steps
       onConnection(manager.connection)
       yield* Effect.provideService(program(client), Manager, manager)
     })
-    client.main = Effect.runForkWith(process.context)(Effect.scoped(main))
-    client.main.addObserver((exit) => this.#ended(client, exit))
+    client.life.run(Effect.scoped(main), process.context)
     return client
   }
 
-  #startFor(parent: Running, { grace, name, program }: StartOptions): Effect.Effect<Started, never, Scope.Scope> {
-    const signal = (child: Running) => (signal: Signal) => this.#signal(child, signal)
-    return Effect.acquireRelease(
-      Effect.sync(() => {
-        const ended = Deferred.makeUnsafe<Ended>()
-        const child = this.#start({ number: this.#running.length, name, program, ended })
-        parent.children.add(child)
-        return { child, ended: Deferred.await(ended) }
-      }),
-      ({ child, ended }) =>
-        Effect.sync(() => this.#signal(child, "SIGTERM")).pipe(
-          Effect.andThen(Effect.timeoutOption(ended, grace)),
-          Effect.andThen(Effect.sync(() => this.#signal(child, "SIGKILL")))
-        )
-    ).pipe(
-      Effect.map(({ child, ended }) => ({
-        number: child.number,
-        ended,
-        isRunning: () => isAlive(child),
-        signal: signal(child)
-      }))
-    )
-  }
-
-  #signal(client: Running, signal: Signal): void {
-    if (!isAlive(client)) return
-    const { main, process } = client
-    switch (signal) {
-      case "SIGKILL":
-        return this.#kill(client)
-      case "SIGSTOP":
-        return process.pause(Infinity)
-      case "SIGCONT":
-        return process.pause(0)
-      case "SIGINT":
-      case "SIGTERM":
-        return process.scheduleTask(() => main?.interruptUnsafe())
-    }
-  }
-
-  /** No finalizer of it runs, and the processes that it has started are killed with it. */
-  #kill(client: Running): void {
-    client.process.kill()
-    // A task, so that messages under way may arrive or be lost.
-    this.#options.serverProcess.scheduleTask(() => client.pair.cut("the client was killed"))
-    this.#tell(client, "killed")
-    for (const child of client.children) if (isAlive(child)) this.#kill(child)
-  }
-
-  #tell({ ended }: Running, how: Ended): void {
-    if (ended !== undefined) Deferred.doneUnsafe(ended, Effect.succeed(how))
+  #startFor(owner: Running, { grace, name, program }: StartOptions): Effect.Effect<Worker, never, Scope.Scope> {
+    return startScoped(() => {
+      // Its faults are those of the link to the server.
+      const link = MemoryLink.makePair({
+        schedule: (task, end) =>
+          end === "client"
+            ? this.#later(owner.process, child.delayedUntil.server, task)
+            : this.#later(child.process, child.delayedUntil.client, task),
+        deliverBytes: (available) => this.#deliverBytes(child, available)
+      })
+      const owned = { by: owner, link }
+      const child = this.#start({ number: this.#running.length, name, program: program(link.server), owned })
+      return { process: child.life, link: link.client }
+    }, grace)
   }
 
   /** Lets a fault happen. Returns false if it cannot happen yet, and true if its client has ended. */
@@ -301,7 +251,7 @@ export class Clients {
     const { random, serverProcess, world } = this.#options
     switch (fault) {
       case "kill":
-        this.#kill(client)
+        client.life.signal("SIGKILL")
         this.#restart(client)
         return true
       case "cut":
@@ -332,7 +282,6 @@ export class Clients {
   #deliver(client: Running, end: "client" | "server", deliver: () => void): void {
     const { serverProcess, world } = this.#options
     const process = end === "server" ? serverProcess : client.process
-    const milliseconds = client.delayedUntil[end] - world.now
     if (end === "server") client.deliveries++
     else client.answeredAt = world.steps
     const task = () => {
@@ -341,20 +290,35 @@ export class Clients {
       else client.heardAt = world.steps
       this.#close(client)
     }
-    if (milliseconds > 0) world.sleep(process, milliseconds, task)
+    this.#later(process, client.delayedUntil[end], task)
+  }
+
+  /** Runs a task of a process in a later turn, and not before a time. */
+  #later(process: Process, time: number, task: () => void): void {
+    const { world } = this.#options
+    if (time > world.now) world.sleep(process, time - world.now, task)
     else process.scheduleTask(task)
   }
 
-  /** The client's end closes the link after all that was sent has been delivered. */
-  #close({ deliveries, hasEnded, pair }: Running): void {
-    if (hasEnded && deliveries === 0) pair.cut("the client has closed it")
+  /** The number of available bytes that a link of a process delivers now. */
+  #deliverBytes(client: Running, available: number): number {
+    return client.splits > 0 && client.splits-- > 0 ? 1 + this.#options.random.below(available) : available
   }
 
-  #ended(client: Running, exit: Exit.Exit<unknown, unknown>): void {
-    client.hasEnded = true
+  /** The client's end closes the link after all that was sent has been delivered. */
+  #close({ deliveries, life, pair, process }: Running): void {
+    if (!life.isAlive && !process.isKilled && deliveries === 0) pair.cut("the client has closed it")
+  }
+
+  #ended(client: Running, exit: Ended): void {
+    client.owned?.link.end("server", "the process has ended")
+    // A task, so that messages under way may arrive or be lost.
+    if (exit === "killed") {
+      return this.#options.serverProcess.scheduleTask(() => client.pair.cut("the client was killed"))
+    }
     this.#close(client)
     // The process that started it judges its end.
-    if (client.ended !== undefined) return this.#tell(client, exit)
+    if (client.owned !== undefined) return
     if (Exit.isFailure(exit)) {
       const isHarmless = !Cause.hasDies(exit.cause) && Object.values(this.struck).some((times) => times > 0)
       if (!isHarmless) this.#options.violate(`${client.name} failed: ${Cause.pretty(exit.cause)}`)
@@ -363,12 +327,12 @@ export class Clients {
     if (client.isCut) this.#restart(client)
   }
 
-  #restart({ ended, number }: Running): void {
-    if (ended === undefined && this.#restarts-- > 0) this.start(number)
+  #restart({ number, owned }: Running): void {
+    if (owned === undefined && this.#restarts-- > 0) this.start(number)
   }
 }
 
-const isAlive = ({ hasEnded, process }: Running): boolean => !hasEnded && !process.isKilled
+const isAlive = ({ life }: Running): boolean => life.isAlive
 
 /** A shared object as text: its kind and name, or its id if it has no name or is gone. */
 export const describe = ({ state }: Engine, id: number): string => {

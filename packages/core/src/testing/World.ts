@@ -19,6 +19,7 @@ import type * as Fiber from "effect/Fiber"
 import * as EffectRandom from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import { HandleRegistry } from "../client/Received.ts"
+import type { Executor } from "./MemoryProcess.ts"
 import { Random } from "./Random.ts"
 
 /** The services of the platform that a simulated process has instead of the real ones. */
@@ -131,7 +132,7 @@ const neverCollected = () => {
 }
 
 /** A process of the world. It can be paused, and killed: then not even its finalizers run. */
-export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher {
+export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, Executor {
   readonly executionMode = "async"
   /** Its scheduler, clock, randomness and cryptography. */
   readonly context: Context.Context<Platform>
@@ -174,9 +175,13 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     task()
   }
 
-  /** Runs nothing for some milliseconds. Infinity: until the next call. 0: continues. */
+  /** Runs nothing for some milliseconds. 0: continues. */
   pause(milliseconds: number): void {
     this.pausedUntil = this.#world.now + milliseconds
+  }
+
+  freeze(isFrozen: boolean): void {
+    this.pause(isFrozen ? Infinity : 0)
   }
 
   /** Never runs anything again. */

@@ -34,7 +34,7 @@ import { rerun } from "./rerun.ts"
 import { Clients, describe, type Program } from "./SimulatedClients.ts"
 import { type Process, World } from "./World.ts"
 
-export type { Client, Ended, Program, Started } from "./SimulatedClients.ts"
+export type { Client, Program } from "./SimulatedClients.ts"
 
 /** The options of a run. */
 export interface SimulationOptions {

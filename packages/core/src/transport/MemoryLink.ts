@@ -22,6 +22,8 @@ export interface MemoryLinkPair {
   readonly server: Link
   /** Closes both ends. Bytes on their way are lost. */
   readonly cut: (reason: string) => void
+  /** Closes an end whose process has ended: it reads nothing more, and the bytes that it has sent arrive. */
+  readonly end: (end: "client" | "server", reason: string) => void
 }
 
 /** Connects two ends. */
@@ -34,6 +36,11 @@ export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
     cut: (reason) => {
       toServer.cut(reason)
       toClient.cut(reason)
+    },
+    end: (end, reason) => {
+      const [to, from] = end === "client" ? [toClient, toServer] : [toServer, toClient]
+      to.cut(reason)
+      from.finish(reason)
     }
   }
 }
@@ -43,6 +50,8 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
   const schedule = (task: () => void) => scheduleAt(task, end)
   const chunks: Array<Uint8Array> = []
   let closed: LinkClosed | undefined
+  /** Why nothing more will be sent. */
+  let finished: string | undefined
   let onBytes: ((bytes: Uint8Array) => void) | undefined
   let onClosed: ((error: LinkClosed) => void) | undefined
 
@@ -58,12 +67,23 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
       if (allowed === 0 || onBytes === undefined) break
     }
     if (chunks.length > 0) schedule(deliver)
+    else if (finished !== undefined) cut(finished)
+  }
+
+  const cut = (reason: string) => {
+    if (closed !== undefined) return
+    closed = new LinkClosed({ reason })
+    chunks.length = 0
+    const tell = onClosed
+    onBytes = undefined
+    onClosed = undefined
+    if (tell !== undefined) schedule(() => tell(closed!))
   }
 
   return {
     sender: {
       send: (bytes: Uint8Array) => {
-        if (closed !== undefined || bytes.length === 0) return
+        if (closed !== undefined || finished !== undefined || bytes.length === 0) return
         chunks.push(bytes)
         schedule(deliver)
       },
@@ -78,20 +98,17 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
           const handed = Result.try(() => reader.onBytes(bytes))
           if (Result.isFailure(handed)) resume(Effect.die(handed.failure))
         }
-        if (chunks.length > 0) schedule(deliver)
+        if (chunks.length > 0 || finished !== undefined) schedule(deliver)
         return Effect.sync(() => {
           onBytes = undefined
           onClosed = undefined
         })
       }),
-    cut: (reason: string) => {
-      if (closed !== undefined) return
-      closed = new LinkClosed({ reason })
-      chunks.length = 0
-      const tell = onClosed
-      onBytes = undefined
-      onClosed = undefined
-      if (tell !== undefined) schedule(() => tell(closed!))
+    cut,
+    /** Cuts it once all is delivered. */
+    finish: (reason: string) => {
+      finished = reason
+      schedule(deliver)
     }
   }
 }
