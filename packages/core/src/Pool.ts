@@ -137,7 +137,7 @@ export interface Options {
   readonly grace?: Duration.Input | undefined
   /** Options of the runtime, as for `Process.spawn`: for Node, `--max-old-space-size=512`. Default: none. */
   readonly execArgv?: ReadonlyArray<string> | undefined
-  /** How long a worker may take to build its layers. Default 30 seconds. */
+  /** How long a worker may take to build its layers. Default: that of the spawner, on Node 30 seconds. */
   readonly startTimeout?: Duration.Input | undefined
   /** When a task is run again after its worker crashed. Default: never. */
   readonly retry?: Retry | undefined

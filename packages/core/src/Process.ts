@@ -94,8 +94,8 @@ export interface SpawnOptions {
   /** How long its finalizers may take before it is killed. Default 5 seconds. */
   readonly grace?: Duration.Input | undefined
   /**
-   * How long it may take to build the layers of its tasks before it is killed. Default 30 seconds, or no limit if
-   * `execArgv` lets it wait for a debugger.
+   * How long it may take to build the layers of its tasks before it is killed. Default: that of the spawner, on Node 30
+   * seconds, or no limit if `execArgv` lets it wait for a debugger.
    */
   readonly startTimeout?: Duration.Input | undefined
   /**

@@ -49,7 +49,7 @@ export class MemoryWorkers extends Context.Service<MemoryWorkers, {
  * system. Only code that Effect does not run is not the worker's own: a busy loop stops the test, a promise of a killed
  * worker goes on, and `process.exit` ends the test.
  *
- * **Cancellation** The workers that are left are killed. **On disconnect** When a worker is killed, its session ends.
+ * **Fairness** Building does not wait. **Cancellation** The workers that are left are killed. **On disconnect** When a worker is killed, its session ends.
  */
 export const layerProgram = <ROut, E, R>(
   { limits, tasks }: MemoryProgramOptions<ROut, E, R>
