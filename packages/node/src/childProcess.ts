@@ -1,6 +1,6 @@
 /**
  * Child processes of this package: the same Node with the same conditions, each in its own process group, none
- * outliving its owner. The only file that imports Effect's unstable process modules.
+ * outliving its owner. The only file that starts processes with Effect's unstable process modules.
  *
  * The child's standard input is its lifeline. After its instructions nothing is written to it; it ends when the owner
  * ends, however that ends (R-6). The manager's process follows it. A worker need not: the watchdog kills its group.
@@ -13,10 +13,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as ChildProcess from "effect/process/ChildProcess"
-import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
+import { exitOf, type ExitStatus } from "./childExit.ts"
 import { forEachLine } from "./lines.ts"
 import * as NetLink from "./netLink.ts"
 import * as PipeLink from "./pipeLink.ts"
@@ -40,12 +41,6 @@ export interface StartOptions {
   readonly linked?: boolean | undefined
   /** Whether the watchdog kills the child's process group when the owner has ended. */
   readonly guarded?: boolean | undefined
-}
-
-/** How a child ended. */
-export interface ExitStatus {
-  readonly code: number | null
-  readonly signal: string | null
 }
 
 /** A running child. */
@@ -156,12 +151,3 @@ export const start = (
       kill: (signal = "SIGKILL") => Effect.ignore(Effect.try(() => process.kill(handle.pid, signal)))
     }
   })
-
-/** The spawner reports a signal only in the text of an error. */
-const exitOf = (handle: ChildProcessHandle): Effect.Effect<ExitStatus> =>
-  handle.exitCode.pipe(
-    Effect.map((code): ExitStatus => ({ code, signal: null })),
-    Effect.catch((error) =>
-      Effect.succeed({ code: null, signal: /SIG[A-Z0-9]+/.exec(String(error.cause))?.[0] ?? null })
-    )
-  )
