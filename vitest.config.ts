@@ -48,6 +48,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "thorough",
+          isolate: false,
           include: ["test/!(unit|tidy)/**/*.test.ts", ...slow],
           globalSetup: "test/support/bundlePrograms.ts"
         }
