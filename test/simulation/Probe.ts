@@ -133,6 +133,10 @@ export class Probe {
         note("grow")
         at.grow(bytes)
       },
+      wakes: (entry, text) => {
+        note("wakes")
+        at.wakes(entry, text)
+      },
       changed: (change) => {
         note("changed")
         at.changed(change)

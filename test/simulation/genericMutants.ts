@@ -146,6 +146,11 @@ const operationBugs: Readonly<Record<string, OperationBug>> = {
     isIn: (_, has) => has("grow"),
     change: sees({ grow: nothing })
   },
+  "not-woken": {
+    bug: "does not say which calls it may satisfy (I4)",
+    isIn: (_, has) => has("wakes"),
+    change: sees({ wakes: nothing })
+  },
   "untold": {
     bug: "does not tell watchers (S-29)",
     isIn: (_, has) => has("changed"),

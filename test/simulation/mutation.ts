@@ -71,6 +71,7 @@ export const changed = (at: At, change: Partial<At>): At => ({
   retain: (cell) => at.retain(cell),
   release: (cell) => at.release(cell),
   grow: (bytes) => at.grow(bytes),
+  wakes: (entry, text) => at.wakes(entry, text),
   changed: (change) => at.changed(change),
   ...change
 })

@@ -89,7 +89,11 @@ export class RandomProgram {
   #call(client: Client, random: Random): void {
     const id = this.#object(random)
     const { kind } = this.harness.engine.state.objects.get(id) ?? this.harness.object(0)
-    const names = Object.keys(kind.operations)
+    const all = Object.keys(kind.operations)
+    const { grants } = this.harness.engine.state.sessions.get(client.session)!
+    // Who has something gives it back more often than one call of so many does.
+    const gives = [...grants.values()].some(({ object }) => object === id) && random.chance(0.2)
+    const names = gives ? all.filter((name) => kind.operations[name].settles) : all
     const operation = random.chance(0.02) ? "nonsense" : random.pick(names)!
     if (id === 0 && operation === "open") return this.#make(client, random)
     // An inspection of the manager is large, and deletions would empty it.
@@ -157,7 +161,7 @@ export class RandomProgram {
     const held = [...session.grants.values()].filter((grant) => grant.object === id).map((grant) => grant.id)
     return id === 0
       ? this.#object(random)
-      : random.pick([...held, ...held, ...held, 0, 1, this.harness.engine.state.index, random.below(50)])!
+      : random.pick([...held, ...held, 0, 1, 1, this.harness.engine.state.index, random.below(50)])!
   }
 
   #value(random: Random) {

@@ -82,7 +82,7 @@ describe("a kind that forgets a field when it is loaded", () => {
     const unused = ["Namespace", "Ref"].flatMap((kind) =>
       ["arithmetic", "isOpen", "scans"].map((field) => `${kind}.${field}`)
     )
-    for (let times = 0; times < 300 && (found.size === 0 || missed().length > unused.length); times++) {
+    for (let times = 0; times < 900 && (found.size === 0 || missed().length > unused.length); times++) {
       const program = new RandomProgram()
       const { harness } = program
       for (let steps = 0; steps < 300; steps++) {

@@ -365,7 +365,7 @@ const restoreLanes = (state: EngineState, waiting: Array<Waiter>): Refused => {
     for (const { call, lane } of places) {
       const { object: id, operation } = parked.calls[call]!
       const object = state.objects.get(id)!
-      Waiting.join(object, parked, call, lane, object.operations[operation]![1].access === "read")
+      Waiting.join(object, parked, call, lane, object.operations[operation]![1])
     }
   }
   return undefined

@@ -25,6 +25,7 @@ export const create = (
     keep,
     state: initial,
     lanes: Lane.make(kind.lanes),
+    conditions: undefined,
     waiting: 0,
     grants: new Map(),
     references: 0,

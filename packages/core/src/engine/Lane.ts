@@ -5,6 +5,7 @@
  * costs its successors nothing. A request of several calls may stand in several lanes; because all lanes are in the
  * order of arrival, two such requests never wait for one another.
  */
+import * as Conditions from "./Conditions.ts"
 import type { CallInput } from "./Inputs.ts"
 import * as Linked from "./Linked.ts"
 import type { Lane, Parked, Place, SharedObject } from "./State.ts"
@@ -20,6 +21,7 @@ export const enter = (object: SharedObject, place: Place): void => {
   while (before !== undefined && before.parked.arrival > place.parked.arrival) before = before.previous
   Linked.addAfter(lane, before, place)
   if (!place.isRead) lane.changes++
+  if (place.condition !== undefined) Conditions.add(object, place, place.condition)
 }
 
 /** Takes a place out of its lane, wherever it stands. */
@@ -27,6 +29,7 @@ export const leave = (object: SharedObject, place: Place): void => {
   const lane = object.lanes.get(place.lane)!
   Linked.remove(lane, place)
   if (!place.isRead) lane.changes--
+  if (place.condition !== undefined) Conditions.remove(object, place, place.condition)
 }
 
 /** Whether a change that arrived before a request stands in a lane. A request that is not parked arrives now. */

@@ -12,6 +12,7 @@
  * - `enter` changes something already by beginning to wait; `withdraw` undoes it (S-14). These two halves are the
  *   reservation and the follow-up of dual data structures (Scherer and Scott, 2004).
  */
+import type { Condition } from "./Conditions.ts"
 import type { AllArguments, Parameters } from "./Parameter.ts"
 import type { Argument, Cell } from "./Value.ts"
 
@@ -66,6 +67,11 @@ export interface At {
   readonly release: (cell: Cell) => void
   /** The state has so many bytes more besides its values (`Kind.bytes`). */
   readonly grow: (bytes: number) => void
+  /**
+   * An entry was written with this text, or, with `""`, was written or removed in another way: tries the calls that wait
+   * for it (`Operation.condition`).
+   */
+  readonly wakes: (entry: string | null, text: string) => void
   /** Tells the watchers of this object (S-29). */
   readonly changed: (change: ReadonlyArray<Argument>) => void
 }
@@ -141,6 +147,11 @@ export interface Operation<
   readonly rest: Parameters
   /** The one of `Kind.lanes` where it waits; absent: it never waits. */
   readonly lane: string | undefined
+  /**
+   * What a read waits for, which changes then name (`At.wakes`); absent: it is tried after every change. All operations
+   * that wait in one lane have a condition, or none has.
+   */
+  readonly condition: ((args: ReadonlyArray<Argument>) => Condition) | undefined
   /** Whether holds in the caller's guard must be current (S-21). */
   readonly guarded: boolean
   /** Gives back a grant. Never rate-limited, may overtake, idempotent (S-8). */
@@ -178,6 +189,7 @@ interface Definition<
   readonly parameters: P
   readonly rest?: Rest
   readonly lane?: Lane
+  readonly condition?: (args: AllArguments<P, Rest>) => Condition
   readonly guarded?: boolean
   /** Implies that it is not guarded (S-21). */
   readonly settles?: boolean
@@ -198,14 +210,15 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
   byReceipt = false
 ): Operation<State, AllArguments<P, Rest>, R, Error> => {
   // The loop calls these only with arguments that the parameters have recognised, so the tuple type holds.
-  const { apply, decide, enter, stuck, withdraw } = definition as unknown as
-    & Pick<Operation<State>, "apply" | "enter" | "stuck" | "withdraw">
+  const { apply, condition, decide, enter, stuck, withdraw } = definition as unknown as
+    & Pick<Operation<State>, "apply" | "condition" | "enter" | "stuck" | "withdraw">
     & { readonly decide?: Operation<State>["decide"] }
   return {
     access,
     parameters: definition.parameters,
     rest: definition.rest ?? [],
     lane: definition.lane,
+    condition,
     guarded: definition.guarded ?? definition.settles !== true,
     settles: definition.settles ?? false,
     byReceipt,
@@ -228,7 +241,7 @@ export const operationsOf = <State, Lane extends string = never>() => ({
   >(
     parameters: P,
     apply: (state: State, args: AllArguments<P, Rest>, at: At) => R,
-    more?: Pick<Definition<State, P, Rest, R, Error, Lane>, "decide" | "lane" | "rest">
+    more?: Pick<Definition<State, P, Rest, R, Error, Lane>, "condition" | "decide" | "lane" | "rest">
   ) => operation<State, P, Rest, R, Error>("read", { ...more, parameters, apply }),
   /** Changes the state. */
   change: <

@@ -13,6 +13,7 @@
  * does not change what was decided for another.
  */
 import * as Admission from "./Admission.ts"
+import * as Conditions from "./Conditions.ts"
 import * as GrantRecords from "./GrantRecords.ts"
 import type { CallInput, Outcome, RequestInput } from "./Inputs.ts"
 import { type Journal, record } from "./Journal.ts"
@@ -231,9 +232,9 @@ export class Requests {
   #joinLanes(parked: Parked): void {
     for (let i = 0; i < parked.calls.length; i++) {
       if (this.#decisions[i]!._tag !== "Wait" || parked.places.some(({ call }) => call === i)) continue
-      const { access, lane } = this.#operation(parked, i)
+      const operation = this.#operation(parked, i)
       // An operation that can wait names its lane.
-      Waiting.join(this.#objects[i]!, parked, i, lane!, access === "read")
+      Waiting.join(this.#objects[i]!, parked, i, operation.lane!, operation)
     }
   }
 
@@ -249,8 +250,11 @@ export class Requests {
 
   /** Whether a change went on: waiting reads see each change before the next one is made (S-29). */
   #serveOne(object: SharedObject): boolean {
+    for (const place of Conditions.take(object)) if (place.parked.places.includes(place)) this.#try(object, place)
     for (const lane of object.lanes.values()) {
       for (let place = lane.head, next; place !== undefined; place = next) {
+        // All that wait in this lane name their conditions.
+        if (place.condition !== undefined) break
         next = place.next
         const went = this.#try(object, place)
         if (!place.isRead && went) return true

@@ -3,6 +3,7 @@
  *
  * No closures, promises or clocks: two engines that were given the same inputs hold equal states (I1).
  */
+import type { Condition, Conditions } from "./Conditions.ts"
 import type { CallInput, Outcome, Output, SessionId } from "./Inputs.ts"
 import type { AnyKind } from "./Kind.ts"
 import type { Client, Grant, GrantId, Operation } from "./Operation.ts"
@@ -34,6 +35,8 @@ export interface Place {
   readonly call: number
   lane: string
   readonly isRead: boolean
+  /** What it waits for, if a change tells which places it may satisfy; else it is tried after every change. */
+  readonly condition: Condition | undefined
   previous: Place | undefined
   next: Place | undefined
 }
@@ -106,6 +109,8 @@ export interface SharedObject {
   // oxlint-disable-next-line typescript/no-explicit-any -- only `kind` ever reads it, see AnyKind
   readonly state: any
   readonly lanes: ReadonlyMap<string, Lane>
+  /** Places that wait for a condition, once there is one. */
+  conditions: Conditions<Place> | undefined
   /** Waiting requests with a call to this object, whether or not that call has a place in a lane. */
   waiting: number
   /** In order of acquisition. */

@@ -1,6 +1,7 @@
 /**
  * The step in progress, as kinds see it.
  */
+import * as Conditions from "./Conditions.ts"
 import * as GrantRecords from "./GrantRecords.ts"
 import type { SessionId } from "./Inputs.ts"
 import type { At, Client, Grant, GrantId, Reply } from "./Operation.ts"
@@ -67,6 +68,10 @@ export class Step implements At {
 
   grow(bytes: number): void {
     this.#state.bytes += bytes
+  }
+
+  wakes(entry: string | null, text: string): void {
+    Conditions.wake(this.#object!, entry, text)
   }
 
   changed(change: Reply): void {

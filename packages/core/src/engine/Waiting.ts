@@ -3,6 +3,7 @@
  */
 import * as Deadlines from "./Deadlines.ts"
 import * as Lane from "./Lane.ts"
+import type { Operation } from "./Operation.ts"
 import * as References from "./References.ts"
 import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
 
@@ -17,9 +18,23 @@ export const park = (state: EngineState, session: Session, parked: Parked): void
   }
 }
 
-/** Takes a place in a lane for a call of a parked request. */
-export const join = (object: SharedObject, parked: Parked, call: number, lane: string, isRead: boolean): void => {
-  const place: Place = { parked, call, lane, isRead, previous: undefined, next: undefined }
+/** Takes a place in a lane for a call of a parked request, by its operation. */
+export const join = (
+  object: SharedObject,
+  parked: Parked,
+  call: number,
+  lane: string,
+  { access, condition }: Operation<unknown>
+): void => {
+  const place: Place = {
+    parked,
+    call,
+    lane,
+    isRead: access === "read",
+    condition: condition?.(parked.calls[call]!.args),
+    previous: undefined,
+    next: undefined
+  }
   parked.places.push(place)
   Lane.enter(object, place)
 }

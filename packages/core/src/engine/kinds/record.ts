@@ -6,6 +6,7 @@
  * The version of an entry is the index of the change that wrote it, 0 for an initial value: equal versions mean an
  * unchanged entry. An absent entry has version 0, too.
  */
+import type { Condition } from "../Conditions.ts"
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import * as Memory from "../Memory.ts"
@@ -21,7 +22,7 @@ import {
   wait
 } from "../Operation.ts"
 import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
-import { type Argument, type Cell, cell, isEqual } from "../Value.ts"
+import { type Argument, type Cell, cell, isEqual, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
 
@@ -88,12 +89,14 @@ const put = (state: State, word: string, next: Cell, at: At): void => {
   if (entry === undefined) {
     at.grow(Memory.ofKey(word))
     insert(state, { word, value: next, version: at.index, arithmetic: undefined, hold: undefined })
+    at.wakes(null, "")
   } else {
     at.release(entry.value)
     // In place, because this moves no entry in memory.
     entry.value = next
     entry.version = at.index
   }
+  at.wakes(word, textOf(next))
 }
 
 const drop = (state: State, entry: Entry, at: At): void => {
@@ -105,6 +108,8 @@ const drop = (state: State, entry: Entry, at: At): void => {
   else next.previous = previous
   at.release(value)
   unbind(state, entry, at)
+  at.wakes(word, "")
+  at.wakes(null, "")
 }
 
 /** The entry stays from now on: nothing is held any more. */
@@ -160,6 +165,9 @@ const sum = (
 
 /** The number that a value is; NaN for other values. Numbers that are not finite are text in JSON. */
 const numberOf = ({ value: { text } }: Entry): number => Number(text?.startsWith("\"") ? text.slice(1, -1) : text)
+
+/** The condition of a call that waits for an entry, whatever the text that it must have. */
+const ofEntry = ([word]: readonly [word: string, ...ReadonlyArray<Argument>]): Condition => [word, ""]
 
 /** Waits until the entry exists and meets a condition (S-29). */
 const entryMeets = (state: State, word: string, meets: (entry: Entry) => boolean) => {
@@ -232,16 +240,19 @@ const operations = {
   /** Waits until the entry has this value. Equal values are equal canonical text (S-25). */
   untilEquals: read([word, value], (state, [word]) => find(state, word), {
     lane: "conditions",
+    condition: ([word, value]) => [word, textOf(value)],
     decide: (state, [word, value]) => entryMeets(state, word, (entry) => isEqual(entry.value, value))
   }),
   /** Waits until the entry is a number of at least this minimum; replies with the entry. */
   untilAtLeast: read([word, number], (state, [word]) => find(state, word), {
     lane: "conditions",
+    condition: ofEntry,
     decide: (state, [word, minimum]) => entryMeets(state, word, (entry) => numberOf(entry) >= minimum)
   }),
   /** Waits until the entry is a number of at most this maximum; replies with the entry. */
   untilAtMost: read([word, number], (state, [word]) => find(state, word), {
     lane: "conditions",
+    condition: ofEntry,
     decide: (state, [word, maximum]) => entryMeets(state, word, (entry) => numberOf(entry) <= maximum)
   })
 }
@@ -331,7 +342,9 @@ const openOperations = {
         at.release(entry.value)
         at.grow(-Memory.ofKey(entry.word))
         unbind(state, entry, at)
+        at.wakes(entry.word, "")
       }
+      at.wakes(null, "")
       state.entries.clear()
       state.last = undefined
       at.changed([])
@@ -342,16 +355,19 @@ const openOperations = {
   /** Waits until the entry exists, and replies with it. */
   untilHas: read([word], (state, [word]) => find(state, word), {
     lane: "conditions",
+    condition: ofEntry,
     decide: (state, [word]) => entryMeets(state, word, () => true)
   }),
   /** Waits until the entry is absent. */
   untilRemoved: read([word], () => [], {
     lane: "conditions",
+    condition: ofEntry,
     decide: (state, [word]) => state.entries.has(word) ? wait : ready
   }),
   /** Waits until the number of entries is between a minimum and a maximum; replies with the number. */
   untilSize: read([count, count], (state) => [state.entries.size] as const, {
     lane: "conditions",
+    condition: () => [null, ""],
     decide: ({ entries }, [minimum, maximum]) => entries.size >= minimum && entries.size <= maximum ? ready : wait
   })
 }
