@@ -14,6 +14,7 @@ import { settleTimeoutMs } from "./client/settled.ts"
 import type { condition } from "./engine/kinds/condition.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { type Held, heldOf } from "./proxy/hold.ts"
+import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
 import { type Hold, holdOf, type Locking, locking } from "./proxy/locking.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
@@ -98,13 +99,18 @@ const facade: Shared.Facade<SharedCondition, typeof condition> = {
   }
 }
 
+/** Options of a condition. All programs that open a name must agree on them. */
+export interface Options extends HoldFor {}
+
 /** Declares a named condition as a service: `class Ready extends SharedCondition.Service<Ready>()("app/Ready") {}`. */
-export const Service = <Self>() => <const Id extends string>(id: Id) => Shared.service<Self>()(id, facade, {})
+export const Service = <Self>() => <const Id extends string>(id: Id, options: Options = {}) =>
+  Shared.service<Self>()(id, facade, { options: holdForOption(options) })
 
 /** Opens a named condition, or makes an unnamed one, for the life of the scope. */
 export const make = (
-  options?: { readonly name?: string | undefined }
-): Effect.Effect<SharedCondition, Shared.OpenError, Manager | Scope.Scope> => Shared.open(facade, {}, options?.name)
+  { name, ...options }: Options & { readonly name?: string | undefined } = {}
+): Effect.Effect<SharedCondition, Shared.OpenError, Manager | Scope.Scope> =>
+  Shared.open(facade, { options: holdForOption(options) }, name)
 
 /** The schema of a condition's handle, for conditions inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)

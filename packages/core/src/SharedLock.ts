@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Guard } from "./client/Guard.ts"
 import type { lock } from "./engine/kinds/lock.ts"
+import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
 import { type Locking, locking } from "./proxy/locking.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as Shared from "./proxy/Shared.ts"
@@ -24,13 +25,18 @@ const facade: Shared.Facade<SharedLock, typeof lock> = {
   proxy: (remote) => ({ ...locking(remote), [Shared.TypeId]: remote })
 }
 
+/** Options of a lock. All programs that open a name must agree on them. */
+export interface Options extends HoldFor {}
+
 /** Declares a named lock as a service: `class Gate extends SharedLock.Service<Gate>()("app/Gate") {}`. */
-export const Service = <Self>() => <const Id extends string>(id: Id) => Shared.service<Self>()(id, facade, {})
+export const Service = <Self>() => <const Id extends string>(id: Id, options: Options = {}) =>
+  Shared.service<Self>()(id, facade, { options: holdForOption(options) })
 
 /** Opens a named lock, or makes an unnamed one, for the life of the scope. */
 export const make = (
-  options?: { readonly name?: string | undefined }
-): Effect.Effect<SharedLock, Shared.OpenError, Manager | Scope.Scope> => Shared.open(facade, {}, options?.name)
+  { name, ...options }: Options & { readonly name?: string | undefined } = {}
+): Effect.Effect<SharedLock, Shared.OpenError, Manager | Scope.Scope> =>
+  Shared.open(facade, { options: holdForOption(options) }, name)
 
 /** The schema of a lock's handle, for locks inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)

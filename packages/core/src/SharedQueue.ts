@@ -17,6 +17,7 @@ import type { GrantId } from "./engine/Operation.ts"
 import type { Cell } from "./engine/Value.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { encoded } from "./proxy/exits.ts"
+import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
 import { type Letter, letters } from "./proxy/letters.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { offer, offerAll, type OfferedInPart, type QueueClosed, type QueueRemote, whenClosed } from "./proxy/offers.ts"
@@ -33,7 +34,7 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
   lease: Schema.Number
 }) {
   override get message(): string {
-    return `lease ${this.lease} of ${this.queue} is not held: it was already settled, or belongs to another session. ` +
+    return `lease ${this.lease} of ${this.queue} is not held: it was settled, its time (holdFor) is over, or it belongs to another session. ` +
       "Unless this process settled it, the item may be delivered again"
   }
 }
@@ -117,7 +118,8 @@ export interface SharedQueue<in out A> extends Shared.Shared {
   readonly offerIfRoom: (value: A) => Effect.Effect<boolean, QueueClosed | ManagerError>
   /**
    * Waits for the first item and runs `f` on it. The item is removed when `f` has succeeded. It returns to its old
-   * place with one more attempt when `f` fails or the process dies, and with the same attempt when `f` is interrupted.
+   * place with one more attempt when `f` fails or the process dies, and with the same attempt when `f` is interrupted. If
+   * `f` takes longer than the queue's `holdFor`, it is interrupted, and this fails with `LeaseLost`.
    *
    * **Fairness** FIFO. **Cancellation** Interruptible at any point; the item returns to its old place.
    * **On disconnect** `ManagerError`; the manager puts the item back.
@@ -217,7 +219,7 @@ export interface SharedQueue<in out A> extends Shared.Shared {
 }
 
 /** Options of a queue. All programs that open a name must agree on them. */
-export interface Options<S extends Schema.Top> {
+export interface Options<S extends Schema.Top> extends HoldFor {
   /** The schema of the items. */
   readonly item: S
   /** How many items may be queued or leased before `offer` waits. Default 1024; `Infinity` for no bound. */
@@ -247,8 +249,8 @@ const facade = <S extends Schema.Top>(
 })
 
 const creation = <S extends Schema.Top>(
-  { attempts = 5, capacity = 1_024, deadLetterCapacity = 10_000, deadLetterStrategy = "sliding" }: Options<S>
-) => ({ options: { capacity, attempts, deadLetterCapacity, deadLetterStrategy } })
+  { attempts = 5, capacity = 1_024, deadLetterCapacity = 10_000, deadLetterStrategy = "sliding", holdFor }: Options<S>
+) => ({ options: { capacity, attempts, deadLetterCapacity, deadLetterStrategy, ...holdForOption({ holdFor }) } })
 
 /**
  * Declares a named queue as a service: `class Jobs extends SharedQueue.Service<Jobs>()("app/Jobs", { item: Job }) {}`.
@@ -347,6 +349,8 @@ interface Leased<A> extends Delivery {
   readonly id: GrantId
   readonly item: A
   readonly cell: Cell
+  /** Whether the queue has a `holdFor`. */
+  readonly isBounded: boolean
 }
 
 const lease = <A, E>(
@@ -359,8 +363,11 @@ const lease = <A, E>(
     restore,
     "takeLease",
     [],
-    ([id, attempt, cell]) =>
-      Exit.map(remote.decode("takeLease", codec, cell), (item): Leased<A> => ({ id, attempt, item, cell })),
+    ([id, attempt, cell, isBounded]) =>
+      Exit.map(
+        remote.decode("takeLease", codec, cell),
+        (item): Leased<A> => ({ id, attempt, item, cell, isBounded: isBounded === 1 })
+      ),
     refusals,
     "reject"
   )
@@ -377,6 +384,19 @@ const reasonLength = 500
 /** The first characters of a reason; without half of a character, which no call can carry. */
 const kept = (reason: string): string => reason.slice(0, reasonLength).toWellFormed()
 
+/** Fails when the lease is lost. */
+const lost = ({ connection, target }: QueueRemote, lease: GrantId): Effect.Effect<never, LeaseLost> =>
+  Effect.suspend(() => {
+    let unregister = () => {}
+    const loss = Effect.fail(new LeaseLost({ queue: target.description, lease }))
+    return Effect.ensuring(
+      Effect.callback<never, LeaseLost>((resume) => {
+        unregister = connection.onLost(lease, () => resume(loss))
+      }),
+      Effect.sync(() => unregister())
+    )
+  })
+
 const process = <A, B, E, R, Closed>(
   remote: QueueRemote,
   codec: ValueCodec.ValueCodec<A>,
@@ -384,7 +404,7 @@ const process = <A, B, E, R, Closed>(
   refusals: Refusals<"QueueClosed", Closed>
 ): Effect.Effect<B, E | Closed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(lease(remote, codec, restore, refusals), ({ attempt, cell, id, item }) => {
+    Effect.flatMap(lease(remote, codec, restore, refusals), ({ attempt, cell, id, isBounded, item }) => {
       const work = under(
         Effect.scoped(Effect.suspend(() => f(item, { attempt }))),
         remote.connection,
@@ -392,7 +412,8 @@ const process = <A, B, E, R, Closed>(
         id
       )
       const done = remote.call("ack", [id], () => Exit.void, whenNotHeld)
-      return restore(Effect.tap(work, () => done)).pipe(
+      const bounded = isBounded ? Effect.raceFirst(work, lost(remote, id)) : work
+      return restore(Effect.tap(bounded, () => done)).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
             // After an interrupted or refused `ack` there may be no lease any more: the manager then refuses this call.

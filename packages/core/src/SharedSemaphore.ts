@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { semaphore } from "./engine/kinds/semaphore.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { Held, under } from "./proxy/hold.ts"
+import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type { Refusals, Remote, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
@@ -27,7 +28,10 @@ export class TooManyPermits extends Schema.TaggedError<TooManyPermits>()("TooMan
   }
 }
 
-/** The permits were lost while the body ran: the semaphore was removed, or the connection ended. */
+/**
+ * The permits were lost while the body ran: the semaphore was removed, the connection ended, or they were held longer than
+ * `holdFor`.
+ */
 export class PermitsLost extends Schema.TaggedError<PermitsLost>()("PermitsLost", {
   semaphore: Schema.String,
   permits: Schema.Number
@@ -72,7 +76,7 @@ export interface SharedSemaphore extends Shared.Shared {
 }
 
 /** Options of a semaphore. All programs that open a name must agree on them. */
-export interface Options {
+export interface Options extends HoldFor {
   /** How many permits there are in all: a whole number of at least 1. */
   readonly permits: number
 }
@@ -110,14 +114,14 @@ const facade: Shared.Facade<SharedSemaphore, typeof semaphore> = {
  * Declares a named semaphore as a service:
  * `class Slots extends SharedSemaphore.Service<Slots>()("app/Slots", { permits: 3 }) {}`.
  */
-export const Service = <Self>() => <const Id extends string>(id: Id, { permits }: Options) =>
-  Shared.service<Self>()(id, facade, { options: { permits } })
+export const Service = <Self>() => <const Id extends string>(id: Id, options: Options) =>
+  Shared.service<Self>()(id, facade, { options: optionsOf(options) })
 
 /** Opens a named semaphore, or makes an unnamed one, for the life of the scope. */
 export const make = (
-  { name, permits }: Options & { readonly name?: string | undefined }
+  { name, ...options }: Options & { readonly name?: string | undefined }
 ): Effect.Effect<SharedSemaphore, Shared.OpenError, Manager | Scope.Scope> =>
-  Shared.open(facade, { options: { permits } }, name)
+  Shared.open(facade, { options: optionsOf(options) }, name)
 
 /** The schema of a semaphore's handle, for semaphores inside payloads, items and values. */
 export const schema = Shared.handleSchema(facade)
@@ -126,6 +130,8 @@ export const schema = Shared.handleSchema(facade)
 export const isSharedSemaphore = (u: unknown): u is SharedSemaphore => Shared.isShared(kind)(u)
 
 // internals
+
+const optionsOf = ({ permits, ...options }: Options) => ({ permits, ...holdForOption(options) })
 
 const whenTooMany: Refusals<"TooManyPermits", TooManyPermits> = {
   TooManyPermits: ([permits], semaphore) => new TooManyPermits({ semaphore, permits: Number(permits) })

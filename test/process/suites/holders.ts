@@ -10,6 +10,7 @@ import {
   HoldAll,
   HoldEntry,
   Holders,
+  HoldFrozen,
   layerShared,
   Listen,
   Log,
@@ -17,9 +18,10 @@ import {
   Slots,
   TakeLock,
   TakePermits,
-  tasks
+  tasks,
+  Turnstile
 } from "../fixtures/holders.ts"
-import type { Deployment } from "./deployment.ts"
+import { type Deployment, Signals } from "./deployment.ts"
 
 /** Killed holders and waiters. */
 export const holders = (deployment: Deployment): void => {
@@ -102,6 +104,20 @@ export const holders = (deployment: Deployment): void => {
         yield* untilWaiting(log, 1)
         yield* producer.kill()
         assert.strictEqual((yield* Fiber.join(reader)).reason._tag, "ProducerLost")
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+  })
+  describe(`a process that is frozen, ${deployment.name}`, () => {
+    it.live("loses a lock after `holdFor`, and has lost it when it goes on", () =>
+      Effect.gen(function*() {
+        const [log, turnstile, board] = yield* Effect.all([Log, Turnstile, Board])
+        const { signal } = yield* Signals
+        const holder = yield* Process.spawn(Holders, HoldFrozen, {})
+        yield* log.take
+        yield* signal(holder.pid, "SIGSTOP")
+        assert.isTrue(yield* turnstile.withHold(({ abandoned }) => Effect.succeed(abandoned)))
+        yield* signal(holder.pid, "SIGCONT")
+        assert.strictEqual(yield* holder.result, "LockLost")
+        assert.isFalse(yield* board.has("worker"))
       }).pipe(Effect.scoped, Effect.provide(layer)))
   })
 }

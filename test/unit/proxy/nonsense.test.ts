@@ -76,6 +76,8 @@ const calls: Readonly<Record<string, (n: number, text: string) => Use>> = {
         map.set(text, 1),
         map.set("a", n),
         map.get(text),
+        map.hold(text, 1),
+        map.hold("a", n),
         map.add("a", n),
         map.add(text, 1),
         map.untilAtLeast("a", n),
@@ -99,6 +101,7 @@ const calls: Readonly<Record<string, (n: number, text: string) => Use>> = {
         board.set({ [text]: n }),
         board.field(text).set(1),
         board.field(text).get,
+        board.field(text).hold(n),
         board.field("a").set(n),
         board.field("a").add(n)
       ])),
@@ -124,6 +127,10 @@ const calls: Readonly<Record<string, (n: number, text: string) => Use>> = {
       SharedLock.make({ name: text }),
       SharedQueue.make({ item: Schema.Int, capacity: n }),
       SharedQueue.make({ item: Schema.Int, attempts: n }),
+      SharedQueue.make({ item: Schema.Int, holdFor: n }),
+      SharedLock.make({ holdFor: n }),
+      SharedLock.make({ holdFor: text as "1 second" }),
+      SharedSemaphore.make({ permits: 1, holdFor: n }),
       SharedQueue.make({ item: Schema.Int, name: text }),
       SharedRef.make({ schema: Schema.Int, initial: n }),
       SharedSemaphore.make({ permits: n })

@@ -9,6 +9,11 @@ export interface Parameter<A extends Argument> {
   readonly is: (argument: Argument | undefined) => argument is A
 }
 
+/** How an option that may be absent is recognised. */
+export interface OptionalParameter<A extends Argument> extends Parameter<A> {
+  readonly isOptional: true
+}
+
 const parameter = <A extends Argument>(
   expected: string,
   is: (argument: Argument | undefined) => boolean
@@ -55,8 +60,10 @@ export const atLeastOne: Parameter<number> = parameter("a number of at least 1",
 export const oneOf = <const A extends string>(...words: ReadonlyArray<A>): Parameter<A> =>
   parameter(words.join(" or "), (u) => words.some((word) => word === u))
 /** An option that may be absent: `Kind.initial` has its default. */
-export const optional = <A extends Argument>({ expected, is }: Parameter<A>): Parameter<A> =>
-  parameter(expected, (u) => u === undefined || is(u))
+export const optional = <A extends Argument>({ expected, is }: Parameter<A>): OptionalParameter<A> => ({
+  ...parameter<A>(expected, (u) => u === undefined || is(u)),
+  isOptional: true
+})
 
 /** The parameters of an operation, in order. */
 export type Parameters = ReadonlyArray<Parameter<Argument>>
@@ -77,6 +84,8 @@ export type Options = Readonly<Record<string, Argument>>
 export type OptionParameters = Readonly<Record<string, Parameter<Argument>>>
 
 /** The options that match their parameters. */
-export type OptionsOf<P extends OptionParameters> = {
-  readonly [Name in keyof P]: P[Name] extends Parameter<infer A> ? A : never
-}
+export type OptionsOf<P extends OptionParameters> =
+  & { readonly [Name in keyof P as P[Name] extends OptionalParameter<Argument> ? never : Name]: OptionOf<P[Name]> }
+  & { readonly [Name in keyof P as P[Name] extends OptionalParameter<Argument> ? Name : never]?: OptionOf<P[Name]> }
+
+type OptionOf<P> = P extends Parameter<infer A> ? A : never

@@ -113,6 +113,8 @@ export class Sessions {
       this.#state.index++
       this.#record("revoked", grant, this.#state.objects.get(grant.object)!, [grant.id, "deadline"])
       this.#revoke(grant, "deadline")
+      // It may not know: its process may be frozen. When that goes on, its body is interrupted.
+      this.#state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
     }
     const { examinations } = this.#state
     while (examinations.length > 0 && examinations[0]!.deadline! <= this.#state.now) {

@@ -23,8 +23,8 @@ export class AlreadyHeld extends Schema.TaggedError<AlreadyHeld>()("AlreadyHeld"
 }
 
 /**
- * The lock was lost while the body ran: it was removed, the connection ended, or a condition's `wait` could not acquire
- * it again. The body's writes before the loss stand; later ones are refused.
+ * The lock was lost while the body ran: it was removed, held longer than `holdFor`, the connection ended, or a condition's
+ * `wait` could not acquire it again. The body's writes before the loss stand; later ones are refused.
  */
 export class LockLost extends Schema.TaggedError<LockLost>()("LockLost", {
   lock: Schema.String,
@@ -43,7 +43,7 @@ export interface Hold {
   /** The start time of the manager, in milliseconds. Compare tokens of two managers by epoch first. */
   readonly epoch: number
   /**
-   * Whether a holder's session ended while it held the lock: the objects that it protects may be half changed (R-1).
+   * Whether a holder lost the lock, by its death or by `holdFor`: the objects that it protects may be half changed (R-1).
    */
   readonly abandoned: boolean
 }

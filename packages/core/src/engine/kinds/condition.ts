@@ -16,6 +16,7 @@ import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, refuse, wait, waitIn } from "../Operation.ts"
 import { count } from "../Parameter.ts"
+import * as HoldFor from "./holdFor.ts"
 import * as Lock from "./lock.ts"
 
 interface State extends Lock.Locked {
@@ -132,10 +133,10 @@ export const condition = kindOf<State>()({
   name: "Condition",
   // In this order: a waiter that wakes up stands behind the calls that already wait for the lock.
   lanes: ["waiting", "asleep"],
-  options: {},
+  options: HoldFor.options,
   operations,
   fences: true,
-  initial: () => ({ ...Lock.free(), asleep: new Set(), notified: new Map(), wokenBy: undefined }),
+  initial: (options) => ({ ...Lock.free(options), asleep: new Set(), notified: new Map(), wokenBy: undefined }),
   pristine: (state) => Lock.pristine(state) && state.asleep.size === 0 && state.notified.size === 0,
   revoke: (state, grant: Grant, reason) => {
     Lock.revoke(state, grant, reason)
@@ -143,7 +144,7 @@ export const condition = kindOf<State>()({
     declined(state)
   },
   values: () => [],
-  version: 1,
+  version: 2,
   format: Format.struct({
     ...Lock.fields,
     asleep: Format.set(Format.count),

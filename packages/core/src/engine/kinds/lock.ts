@@ -19,23 +19,29 @@ import {
   type Withdrawal
 } from "../Operation.ts"
 import { count } from "../Parameter.ts"
+import * as HoldFor from "./holdFor.ts"
 
 /** The state of a lock, or the part of a state that makes an object a lock. */
-export interface Locked {
+export interface Locked extends HoldFor.Bounded {
   holder: GrantId | undefined
-  /** A holder's session ended, and no holder has released the lock since: the guarded state may be half written. */
+  /** A holder's session or time ended, and no holder has released the lock since: the guarded state may be half written. */
   abandoned: boolean
 }
 
 const { change, grant, read } = operationsOf<Locked, "waiting">()
 
 /** A free lock. */
-export const free = (): Locked => ({ holder: undefined, abandoned: false })
+export const free = ({ holdFor }: Partial<HoldFor.Bounded> = {}): Locked => ({
+  holder: undefined,
+  abandoned: false,
+  holdFor
+})
 
 /** Grants the lock to the operation that is being applied. */
-export const hold = (state: Locked, { index }: At): readonly [token: GrantId, abandoned: number] => {
-  state.holder = index
-  return [index, state.abandoned ? 1 : 0]
+export const hold = (state: Locked, at: At): readonly [token: GrantId, abandoned: number] => {
+  HoldFor.bound(state, at)
+  state.holder = at.index
+  return [at.index, state.abandoned ? 1 : 0]
 }
 
 /** Frees the lock for its holder, so that it is not abandoned. */
@@ -81,14 +87,14 @@ export const operations = {
 /** For `Kind.revoke`. */
 export const revoke = (state: Locked, _: Grant, reason: Withdrawal): void => {
   state.holder = undefined
-  if (reason === "session ended") state.abandoned = true
+  if (reason !== "cancelled") state.abandoned = true
 }
 
 /** For `Kind.pristine`. */
 export const pristine = (state: Locked): boolean => state.holder === undefined && !state.abandoned
 
 /** For `Kind.format`. */
-export const fields = { holder: Format.optional(Format.count), abandoned: Format.boolean }
+export const fields = { holder: Format.optional(Format.count), abandoned: Format.boolean, ...HoldFor.fields }
 
 /** For `Kind.check`. */
 export const check = (state: Locked, grants: ReadonlyArray<Grant>): ReadonlyArray<string> =>
@@ -100,14 +106,14 @@ export const check = (state: Locked, grants: ReadonlyArray<Grant>): ReadonlyArra
 export const lock = kindOf<Locked>()({
   name: "Lock",
   lanes: ["waiting"],
-  options: {},
+  options: HoldFor.options,
   operations,
   fences: true,
   initial: free,
   pristine,
   revoke,
   values: () => [],
-  version: 1,
+  version: 2,
   format: Format.struct(fields),
   check
 })

@@ -24,6 +24,7 @@ import { OrderedMap } from "../OrderedMap.ts"
 import { firstPage } from "../Page.ts"
 import { atLeastOne, count, oneOf, optional, value, word } from "../Parameter.ts"
 import { type Argument, bytesMaxOf, type Cell, isCell } from "../Value.ts"
+import * as HoldFor from "./holdFor.ts"
 import * as Producers from "./producers.ts"
 
 interface Item {
@@ -51,7 +52,7 @@ interface Letter {
 /** *sliding* discards the oldest dead letter for one too many; *suspend* delivers no item while there is no room. */
 const strategies = ["sliding", "suspend"] as const
 
-interface State extends Producers.Produced {
+interface State extends Producers.Produced, HoldFor.Bounded {
   readonly capacity: number
   /** After this number of failed deliveries an item is a dead letter. */
   readonly attemptsMax: number
@@ -243,15 +244,21 @@ const operations = {
   }),
   /**
    * Waits for the first item and leases it, until `ack`, `giveBack` or `reject` settles the lease. Replies with lease,
-   * attempt and value.
+   * attempt and value, and with 1 if the lease may be lost because it has a deadline.
    */
   takeLease: grant({
     parameters: [],
     lane: "takers",
     decide: decideTake,
-    apply: (state, [], at) => {
+    apply: (
+      state,
+      [],
+      at
+    ): readonly [lease: GrantId, attempt: number, item: Cell, ...isBounded: ReadonlyArray<number>] => {
+      HoldFor.bound(state, at)
       const { attempts, value } = deliver(state, at, true)
-      return [at.index, attempts + 1, value] as const
+      const lease = [at.index, attempts + 1, value] as const
+      return state.holdFor === undefined ? lease : [...lease, 1]
     }
   }),
   /** Settles a lease: the work is done, and the item is gone. */
@@ -380,10 +387,12 @@ export const queue = kindOf<State>()({
     capacity: atLeastOne,
     attempts: atLeastOne,
     deadLetterCapacity: optional(atLeastOne),
-    deadLetterStrategy: optional(oneOf(...strategies))
+    deadLetterStrategy: optional(oneOf(...strategies)),
+    ...HoldFor.options
   },
-  initial: ({ attempts, capacity, deadLetterCapacity = Infinity, deadLetterStrategy = "sliding" }) => ({
+  initial: ({ attempts, capacity, deadLetterCapacity = Infinity, deadLetterStrategy = "sliding", holdFor }) => ({
     capacity,
+    holdFor,
     attemptsMax: attempts,
     items: [],
     head: 0,
@@ -403,8 +412,8 @@ export const queue = kindOf<State>()({
   revoke: (state, grant: Grant, reason, at) => {
     if (state.producers.has(grant.id)) return Producers.revoke(state, grant, reason)
     const item = takeBack(state, grant.id)
-    if (reason === "session ended") failed(state, item, "the worker's session ended", at)
-    else putBack(state, item)
+    if (reason === "cancelled") putBack(state, item)
+    else failed(state, item, reason === "deadline" ? "the worker had it too long" : "the worker's session ended", at)
   },
   received: (state, { id }, at) => settle(state, id, at),
   values: function*(state) {
@@ -431,6 +440,7 @@ export const queue = kindOf<State>()({
       died: Format.count,
       ended: Format.count,
       ...Producers.fields,
+      ...HoldFor.fields,
       accepted: Format.count,
       settled: Format.count
     }),

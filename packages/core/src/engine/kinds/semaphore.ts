@@ -8,8 +8,9 @@ import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
 import { count } from "../Parameter.ts"
+import * as HoldFor from "./holdFor.ts"
 
-interface State {
+interface State extends HoldFor.Bounded {
   readonly permits: number
   free: number
   readonly holds: Map<GrantId, number>
@@ -17,10 +18,11 @@ interface State {
 
 const { change, grant, read } = operationsOf<State, "waiting">()
 
-const take = (state: State, permits: number, { index }: At): readonly [token: GrantId] => {
+const take = (state: State, permits: number, at: At): readonly [token: GrantId] => {
+  HoldFor.bound(state, at)
   state.free -= permits
-  state.holds.set(index, permits)
-  return [index]
+  state.holds.set(at.index, permits)
+  return [at.index]
 }
 
 const giveBack = (state: State, id: GrantId): void => {
@@ -70,21 +72,22 @@ const operations = {
 export const semaphore = kindOf<State>()({
   name: "Semaphore",
   lanes: ["waiting"],
-  options: { permits: count },
+  options: { permits: count, ...HoldFor.options },
   operations,
   fences: true,
-  initial: ({ permits }) =>
+  initial: ({ holdFor, permits }) =>
     permits === 0
       ? refuse("InvalidOptions", "permits must be at least 1")
-      : { permits, free: permits, holds: new Map() },
+      : { permits, free: permits, holds: new Map(), holdFor },
   pristine: (state) => state.holds.size === 0,
   revoke: (state, { id }) => giveBack(state, id),
   values: () => [],
-  version: 1,
+  version: 2,
   format: Format.struct({
     permits: Format.count,
     free: Format.count,
-    holds: Format.map(Format.count, Format.count)
+    holds: Format.map(Format.count, Format.count),
+    ...HoldFor.fields
   }),
   check: ({ free, holds, permits }, grants) => {
     const held = [...holds.values()].reduce((sum, n) => sum + n, 0)

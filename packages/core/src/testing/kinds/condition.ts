@@ -137,7 +137,7 @@ class ConditionModel implements Model {
 export const condition = specimen({
   kind,
   model: () => new ConditionModel(),
-  samples: { bell: (name) => SharedCondition.make({ name }) },
+  samples: { bell: (name) => SharedCondition.make({ name, holdFor: "4 minutes" }) },
   actions: {
     /** Waits for whatever comes, perhaps more than once. */
     listen: ({ bell }, { impatiently, random }) =>
@@ -153,6 +153,13 @@ export const condition = specimen({
         Effect.forEach([1, random.below(3), 1], (most) => Effect.andThen(bell.notify(most), Effect.sleep(soon())))
       ),
     ringIfAvailable: ({ bell }) => bell.withLockIfAvailable(bell.notifyAll),
+    /** Until the lock is lost. */
+    keep: ({ bell }, { random }) =>
+      random.pick<Effect.Effect<unknown, unknown>>([
+        bell.withLock(Effect.never),
+        bell.withLockIfAvailable(Effect.never),
+        bell.withLock(Effect.andThen(bell.wait, Effect.never))
+      ]),
     isHeld: ({ bell }) => bell.isHeld,
     waitWithoutLock: ({ bell }) => Effect.flip(bell.wait)
   },

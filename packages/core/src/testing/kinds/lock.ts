@@ -50,7 +50,7 @@ export class LockModel implements Model {
 
   revoke(grant: number, reason: Withdrawal): void {
     this.grants.delete(grant)
-    if (reason === "session ended") this.#abandoned = true
+    if (reason !== "cancelled") this.#abandoned = true
   }
 
   isPristine(): boolean {
@@ -76,14 +76,16 @@ export const lock = specimen({
   model: () => new LockModel(),
   samples: {
     gate: (name) => SharedLock.make({ name }),
-    hatch: (name) => SharedLock.make({ name })
+    hatch: (name) => SharedLock.make({ name, holdFor: "4 minutes" })
   },
   actions: {
     lock: ({ gate }, actor) => actor.impatiently(gate.withLock(occupy(gate, actor))),
     lockIfAvailable: ({ gate }, actor) => gate.withLockIfAvailable(occupy(gate, actor)),
     nest: ({ gate, hatch }, actor) => gate.withLock(hatch.withHold(() => occupy(hatch, actor))),
-    /** So long that the lock may be deleted meanwhile. */
-    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), actor.sleep(300_000))),
+    /** So long that the lock may be deleted meanwhile, and until it is lost. */
+    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), Effect.never)),
+    holdIfAvailable: ({ hatch }, actor) =>
+      hatch.withLockIfAvailable(Effect.andThen(occupy(hatch, actor), Effect.never)),
     reenter: ({ gate }) => Effect.flip(gate.withLock(Effect.flip(gate.withLock(Effect.void)))),
     isHeld: ({ gate }) => gate.isHeld
   }

@@ -41,6 +41,8 @@ interface State {
   readonly capacity: number
   readonly attemptsMax: number
   readonly lettersMax: number
+  /** Whether a lease has a deadline. */
+  readonly isBounded: boolean
   /** Nothing is delivered while there are as many letters; otherwise the oldest makes room. */
   readonly suspends: boolean
   closed: boolean
@@ -151,7 +153,7 @@ class QueueModel implements Model {
       }
       case "takeLease": {
         const item = this.#deliver(state.leased, call)
-        return item && [index, item.attempts + 1, item.value]
+        return item && [index, item.attempts + 1, item.value, ...this.#state.isBounded ? [1] : []]
       }
       case "ack":
         this.#takeBack(Number(args[0]))
@@ -195,6 +197,7 @@ class QueueModel implements Model {
     if (this.#state.producers.has(grant)) return this.#endProducer(grant, reason === "cancelled" ? "never" : "lost")
     const item = this.#takeBack(grant)
     if (reason === "session ended") this.#failed(item, "the worker's session ended")
+    else if (reason === "deadline") this.#failed(item, "the worker had it too long")
     else this.#putBack(item)
   }
 
@@ -310,11 +313,14 @@ class QueueModel implements Model {
 }
 
 /** An empty queue. */
-const makeQueue: MakeModel = ({ attempts, capacity, deadLetterCapacity = Infinity, deadLetterStrategy }) =>
+const makeQueue: MakeModel = (
+  { attempts, capacity, deadLetterCapacity = Infinity, deadLetterStrategy, holdFor }
+) =>
   new QueueModel({
     capacity: Number(capacity),
     attemptsMax: Number(attempts),
     lettersMax: Number(deadLetterCapacity),
+    isBounded: holdFor !== undefined,
     suspends: deadLetterStrategy === "suspend",
     closed: false,
     offered: 0,
@@ -366,8 +372,8 @@ export const queue = specimen({
         deadLetterCapacity: 1,
         deadLetterStrategy: "suspend"
       }),
-    /** Closed when its producers have ended. */
-    feed: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2 }),
+    /** Closed when its producers have ended. Nobody may have an item for long. */
+    feed: (name) => SharedQueue.make({ name, item: Schema.Int, capacity: 2, holdFor: "4 minutes" }),
     mail: (name) => SharedQueue.make({ name, item: Handle, capacity: 2, attempts: 1, deadLetterCapacity: 1 })
   },
   actions: {
@@ -445,6 +451,10 @@ export const queue = specimen({
         }))
       ),
     readFeed: ({ feed }, { impatiently }) => impatiently(Stream.runDrain(feed.stream)),
+    /** Until the item is lost. */
+    ponder: ({ feed }) => feed.process(() => Effect.never),
+    /** Longer than it may, and gives it back when it is lost. */
+    keep: ({ feed }) => Effect.scoped(Effect.andThen(feed.takeLease, Effect.sleep("5 minutes"))),
     send: ({ mail }, { impatiently }) => Effect.flatMap(makeHandle, (handle) => impatiently(mail.offer(handle))),
     receive: ({ mail }, { impatiently, random }) =>
       impatiently(

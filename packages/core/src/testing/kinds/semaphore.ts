@@ -92,7 +92,11 @@ const occupy = (slots: SharedSemaphore.SharedSemaphore, { client, ledger, work }
 export const semaphore = specimen({
   kind,
   model: ({ permits }) => new SemaphoreModel(Number(permits)),
-  samples: { slots: (name) => SharedSemaphore.make({ name, permits }) },
+  samples: {
+    slots: (name) => SharedSemaphore.make({ name, permits }),
+    /** Kept until they are lost. */
+    loans: (name) => SharedSemaphore.make({ name, permits, holdFor: "4 minutes" })
+  },
   actions: {
     permits: ({ slots }, actor) => {
       const number = 1 + actor.random.below(permits)
@@ -102,6 +106,8 @@ export const semaphore = specimen({
       const number = actor.random.below(permits)
       return slots.withPermitsIfAvailable(number)(occupy(slots, actor, number))
     },
+    keep: ({ loans }) => loans.withPermits(2)(Effect.never),
+    keepIfAvailable: ({ loans }) => loans.withPermitsIfAvailable(1)(Effect.never),
     tooMany: ({ slots }) => Effect.flip(slots.withPermits(permits + 1)(Effect.void)),
     available: ({ slots }) => slots.available
   }
