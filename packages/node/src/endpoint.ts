@@ -1,10 +1,8 @@
 /**
- * Unix sockets: listening and connecting. The only file that imports Effect's unstable socket modules.
+ * Unix sockets: listening and connecting.
  */
 import { Manager, type ManagerError } from "@effect-multiprocessing/core"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
-import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Clock from "effect/Clock"
 import type * as Mac from "effect/crypto/Mac"
 import type * as SecureRandom from "effect/crypto/SecureRandom"
@@ -93,19 +91,10 @@ const listenOnce = (server: Serving, path: string): Effect.Effect<void, string, 
       )
     }
     // Exclusive: the workers of a `node:cluster` would share one socket.
-    const listener = yield* Effect.mapError(
-      NodeSocketServer.make({ path: own, backlog: 1_024, exclusive: true }),
-      reasonOf
-    )
+    const options = { path: own, backlog: 1_024, exclusive: true }
+    yield* Effect.mapError(NetLink.listen(options, server.serve), reasonOf)
     const file = SocketFile.look(own)
     yield* Effect.ensuring(SocketFile.link(own, path), Effect.sync(() => rmSync(own, { force: true })))
-    // The listener provides each handler with its own socket; the type of `run` does not say so.
-    const serve = listener.run(() =>
-      Effect.scoped(
-        NodeSocket.NetSocket.use((socket) => Effect.flatMap(NetLink.fromSocket(socket), server.serve))
-      ) as Effect.Effect<void>
-    )
-    yield* Effect.forkScoped(serve)
     yield* Effect.addFinalizer(() => Effect.sync(() => file === undefined || SocketFile.unlink(path, file)))
   })
 

@@ -5,7 +5,9 @@
  */
 import { Link } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import * as Net from "node:net"
 
 /** Hands over the bytes that a socket reads, from now on; returns a function that stops that. */
@@ -66,6 +68,28 @@ const close = (socket: Net.Socket): void => {
   const timer = setTimeout(() => socket.destroy(), lastBytesMs)
   socket.once("close", () => clearTimeout(timer)).destroySoon()
 }
+
+/**
+ * Listens, and serves each connection in a fiber of its own, for the life of the scope. Fails with Node's error.
+ */
+export const listen = (
+  options: Net.ListenOptions,
+  serve: (link: Link.Link) => Effect.Effect<void, never, Scope.Scope>
+): Effect.Effect<void, Error, Scope.Scope> =>
+  Effect.gen(function*() {
+    const fork = Effect.runForkWith(yield* Effect.context())
+    const server = Net.createServer({ pauseOnConnect: true })
+    // Waits for the connections, which end before, because their scope is the later one.
+    yield* Effect.addFinalizer(() => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void))))
+    const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+    server.on("connection", (socket) => {
+      fork(Effect.scoped(Effect.flatMap(fromSocket(socket), serve))).pipe(Fiber.runIn(connections))
+    })
+    yield* Effect.callback<void, Error>((resume) => {
+      // Also later: one connection that cannot be accepted is not the end of the others.
+      server.on("error", (error) => resume(Effect.fail(error))).listen(options, () => resume(Effect.void))
+    })
+  })
 
 /** The most bytes that are read at once. */
 const readBytes = 64 * 1024

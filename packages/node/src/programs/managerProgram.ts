@@ -5,12 +5,9 @@
  * still need the manager.
  */
 import { Manager } from "@effect-multiprocessing/core"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as NodeFs from "node:fs"
@@ -49,9 +46,9 @@ const openJournal = (path: string) => {
 
 const main = Effect.gen(function*() {
   const { endpoint, journal: journalPath, limits } = Instructions.receiveInManager()
-  const fs = yield* FileSystem.FileSystem
   // An owner that was killed has not removed the folder.
-  yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(NodePath.dirname(endpoint.path), { recursive: true })))
+  const removed = Effect.try(() => NodeFs.rmSync(NodePath.dirname(endpoint.path), { recursive: true, force: true }))
+  yield* Effect.addFinalizer(() => Effect.ignore(removed))
   const journal = journalPath === undefined ? undefined : yield* openJournal(journalPath)
   const server = yield* Manager.makeServer({ key: endpoint.key, limits, journal })
   yield* Endpoint.listen(server, endpoint.path, { isOwnFolder: true })
@@ -59,7 +56,7 @@ const main = Effect.gen(function*() {
   yield* Effect.raceFirst(lifelineEnded, server.awaitDefect)
 }).pipe(
   Effect.scoped,
-  Effect.provide(Layer.mergeAll(Endpoint.layerCrypto, NodeFileSystem.layer)),
+  Effect.provide(Endpoint.layerCrypto),
   // On standard error: the owner keeps its last lines for `StartFailed`.
   Effect.tapCause((cause) => Console.error(Cause.pretty(cause)))
 )
