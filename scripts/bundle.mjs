@@ -42,6 +42,8 @@ const write = (path, text) => {
 
 const output = (await Promise.all(programs.map(bundle))).flat()
 for (const { code, fileName } of output) write(join(outputFolder, fileName), code)
+const files = Object.fromEntries(output.map(({ code, fileName }) => [fileName, code]))
+write(join(outputFolder, "../embedded.js"), `export const files = ${JSON.stringify(files)}\n`)
 const modules = output.flatMap(({ moduleIds }) => moduleIds).filter((path) => existsSync(path))
 const sources = [...inputs, ...modules.map((path) => relative(root, path))]
 const times = sources.map((path) => [path, statSync(join(root, path)).mtimeMs])

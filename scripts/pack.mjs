@@ -34,10 +34,11 @@ const expectedFiles = (name) => {
   const outputs = sources.filter((path) => !path.startsWith("programs/")).flatMap((path) =>
     ["js", "js.map", "d.ts", "d.ts.map"].map((extension) => `dist/${path.replace(/ts$/, extension)}`)
   )
-  const examples = packages[name].examples ? filesOf(root, "examples/**/*.*") : []
+  const folders = packages[name].examples ? "{docs,examples}" : "docs"
+  const copied = filesOf(root, `${folders}/**/*.*`)
   const pages = ["AGENTS.md", "LICENSE", "README.md", "package.json"]
   const bundles = packages[name].programs.map((program) => `dist/programs/${program}.cjs`)
-  return new Set([...pages, ...sources.map((path) => `src/${path}`), ...outputs, ...bundles, ...examples])
+  return new Set([...pages, ...sources.map((path) => `src/${path}`), ...outputs, ...bundles, ...copied])
 }
 
 const complaints = (name, packed) => {

@@ -225,3 +225,17 @@ describe("links", () => {
     assert.deepStrictEqual(broken, [])
   })
 })
+
+describe("docs/pool.md", () => {
+  it("has every event of a pool, with its fields", () => {
+    const page = readFileSync(join(root, "docs/pool.md"), "utf8")
+    const source = readFileSync(join(root, "packages/core/src/pool/PoolStats.ts"), "utf8")
+    const union = /export type PoolEvent =\n([^]*?)\n\n/.exec(source)![1]!
+    const rows = union.split("readonly _tag: ").slice(1).map((event) => {
+      const fields = [...event.matchAll(/readonly (\w+):/g)].map(([, field]) => `\`${field}\``)
+      return { tag: /^"(\w+)"/.exec(event)![1]!, fields: fields.join(", ") }
+    })
+    assert.isAbove(rows.length, 4)
+    for (const { fields, tag } of rows) assert.match(page, new RegExp(`^\\| \`${tag}\` +\\| ${fields} +\\|`, "m"))
+  })
+})

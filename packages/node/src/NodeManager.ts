@@ -23,6 +23,7 @@ import * as Endpoint from "./endpoint.ts"
 import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
 import { layerSpawner } from "./NodeProcess.ts"
+import { complaintHere } from "./nodeVersion.ts"
 import * as Recursion from "./recursion.ts"
 import * as Signals from "./signals.ts"
 import * as Watchdog from "./watchdog.ts"
@@ -158,6 +159,10 @@ export const runMain = <A, E, ROut = never, ET = never>(
   main: Effect.Effect<A, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices | Scope.Scope>,
   options: RunOptions<ROut, ET> = {}
 ): void => {
+  if (complaintHere !== undefined) {
+    process.stderr.write(`${complaintHere}\n`, () => process.exit(1))
+    return
+  }
   const worker = Instructions.take()
   if (worker === undefined) {
     const patient = Effect.provide(Effect.scoped(main), layerServices(options))
@@ -210,6 +215,7 @@ const makeEndpoint = (
   key: Manager.Endpoint["key"] | undefined
 ) =>
   Effect.gen(function*() {
+    if (complaintHere !== undefined) return yield* cannotStart(path ?? "a socket of its own", complaintHere)
     return {
       // Absolute, also for workers that change their folder.
       path: path !== undefined

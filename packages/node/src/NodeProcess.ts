@@ -13,7 +13,7 @@ import * as ChildProcess from "./childProcess.ts"
 import * as Inbox from "./inbox.ts"
 import * as Instructions from "./instructions.ts"
 import * as NodeOptions from "./nodeOptions.ts"
-import { ownFile } from "./ownFile.ts"
+import { preload } from "./ownFile.ts"
 import * as Recursion from "./recursion.ts"
 
 /** What compilers make of a TypeScript file, the most common name first; of another file, what Node looks for. */
@@ -44,7 +44,6 @@ export const layerSpawner = (
       const spawner = yield* ChildProcessSpawner
       const fs = yield* FileSystem.FileSystem
       const file = typeof entry === "string" ? NodePath.resolve(entry) : fileURLToPath(entry)
-      const preload = ownFile("./bin/preload.ts", import.meta.url).href
 
       const resolve = Effect.fnUntraced(function*(task: string) {
         if (entry === "") {
@@ -77,7 +76,7 @@ export const layerSpawner = (
             args: [
               ...args,
               ...execArgv,
-              ...args.includes(preload) ? [] : ["--import", preload],
+              ...preload === undefined || args.includes(preload.href) ? [] : ["--import", preload.href],
               resolved,
               ...process.argv.slice(2)
             ],

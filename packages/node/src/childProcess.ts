@@ -67,9 +67,12 @@ const isAddress = (line: string): boolean => /^ *\d+: 0x[0-9a-f]+ /.test(line)
 const linkFd = 3
 
 /** In a child that was started with `linked`: the link to its owner. */
-export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.suspend(() =>
-  NetLink.fromSocket(new Net.Socket({ fd: linkFd }))
-)
+export const ownerLink: Effect.Effect<Link.Link, never, Scope.Scope> = Effect.suspend(() => {
+  // Bun takes a descriptor only to connect. Its types are not Node's.
+  const isBun = "Bun" in globalThis
+  const socket = isBun ? Net.connect({ fd: linkFd } as unknown as Net.NetConnectOpts) : new Net.Socket({ fd: linkFd })
+  return NetLink.fromSocket(socket)
+})
 
 /** In a child that was started with `linked`: tells its owner that its work begins, by a byte on the link. */
 export const begin: Effect.Effect<void> = Effect.scoped(

@@ -1,10 +1,12 @@
 /**
- * The line of instructions that an owner writes to a process that it starts, as this process receives it. The preload of
- * a worker reads it before user code runs, so no process that the worker starts can take itself for a worker. Nothing
- * else is loaded here: the program of a worker may have a copy of every module of its own.
+ * The line of instructions that an owner writes to a process that it starts, as this process receives it. A worker reads
+ * it when it loads this file, before user code runs, so no process that the worker starts can take itself for a worker.
+ * On Node the preload loads this file first; in a bundle and on Deno, which have no preload, the program's first import of
+ * the package does. Nothing else is loaded here: the program of a worker may have a copy of every module of its own.
  */
 import { readSync } from "node:fs"
 import { TextDecoder } from "node:util"
+import { isMainThread } from "node:worker_threads"
 
 /** Reads the line from standard input. Blocks until the owner has written it, which it does at once. */
 export const receiveLine = (): string => {
@@ -20,7 +22,7 @@ export const receiveLine = (): string => {
   return line
 }
 
-/** The environment variable that tells the preload of a worker that it has instructions. */
+/** The environment variable that tells a worker that it has instructions. */
 const mark = "EFFECT_MULTIPROCESSING"
 
 /** The environment of a worker. */
@@ -39,11 +41,8 @@ const place = Symbol.for("@effect-multiprocessing/node/instructions")
 /** Global, because the preload and the program may have loaded two copies of this file. Only they know the symbol. */
 const received = globalThis as { [place]?: Received }
 
-/**
- * In the preload of a worker: receives its line, and enters its owner's folder. A process that is no worker has no line.
- */
-export const receiveInWorker = (): void => {
-  if (process.env[mark] === undefined) return
+// Receives a worker's line, and enters its owner's folder. A process that is no worker has no line.
+if (isMainThread && process.env[mark] !== undefined) {
   delete process.env[mark]
   const line = receiveLine()
   received[place] = { line, startFolder: process.cwd(), isTaken: false }

@@ -10,6 +10,7 @@ import * as Endpoint from "./endpoint.ts"
 import * as Instructions from "./instructions.ts"
 import * as NodeOptions from "./nodeOptions.ts"
 import { program } from "./ownFile.ts"
+import { reasonOf } from "./reason.ts"
 import * as Recursion from "./recursion.ts"
 
 /** Milliseconds for the start. Ten seconds were too few on a machine with a load average of thirty. */
@@ -31,9 +32,14 @@ export const start = (options: {
       new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address: path, issue }) })
     yield* Recursion.refuse
     const { args, environment } = NodeOptions.ofManager()
+    const find = yield* program("manager")
+    const file = yield* Effect.try({
+      try: find,
+      catch: (error) => failed(`its program is missing: ${reasonOf(error)}`)
+    })
     const child = yield* ChildProcess.start({
       name: "manager",
-      args: [...args, program("manager")],
+      args: [...args, file],
       environment,
       instructions: Instructions.encode(options),
       grace: "3 seconds",

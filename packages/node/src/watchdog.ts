@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as NodeChildProcess from "node:child_process"
 import type { Socket } from "node:net"
+import { complaintHere } from "./nodeVersion.ts"
 import { program } from "./ownFile.ts"
 import { reasonOf } from "./reason.ts"
 
@@ -17,18 +18,22 @@ const groups = new Map<number, string>()
 
 let watchdog: NodeChildProcess.ChildProcess | undefined
 
-/** Starts the watchdog unless it runs. Fails with the system's reason. */
-export const start: Effect.Effect<void, string> = Effect.suspend(() => {
+/** Starts the watchdog unless it runs. Fails with the reason, as text for people. */
+export const start: Effect.Effect<void, string> = Effect.flatMap(program("watchdog"), (find) => {
+  if (complaintHere !== undefined) return Effect.fail(complaintHere)
   if (watchdog !== undefined) return Effect.void
-  return Effect.flatMap(Effect.try({ try: run, catch: reasonOf }), (started) =>
-    started.pid === undefined
-      ? Effect.callback<void, string>((resume) => {
-        started.once("error", (error) => resume(Effect.fail(reasonOf(error))))
-      })
-      : Effect.sync(() => {
-        watchdog = started
-        for (const group of groups.keys()) tell("+", group)
-      }))
+  return Effect.flatMap(
+    Effect.try({ try: () => spawn(find()), catch: reasonOf }),
+    (started) =>
+      started.pid === undefined
+        ? Effect.callback<void, string>((resume) => {
+          started.once("error", (error) => resume(Effect.fail(reasonOf(error))))
+        })
+        : Effect.sync(() => {
+          watchdog = started
+          for (const group of groups.keys()) tell("+", group)
+        })
+  )
 })
 
 /** The names of the workers that have not ended. */
@@ -50,23 +55,19 @@ const tell = (sign: "+" | "-", group: number): void => {
   watchdog?.stdin?.write(`${sign}${group}\n`)
 }
 
-const run = (): NodeChildProcess.ChildProcess => {
-  const child = NodeChildProcess.spawn(
-    process.execPath,
-    [program("watchdog")],
-    {
-      stdio: ["pipe", "ignore", "ignore"],
-      // An own process group: what kills the owner's group does not kill the watchdog.
-      detached: true,
-      // It holds no folder of the program and runs no code of it.
-      cwd: "/",
-      env: { ...process.env, NODE_OPTIONS: "" }
-    }
-  )
+const spawn = (file: string): NodeChildProcess.ChildProcess => {
+  const child = NodeChildProcess.spawn(process.execPath, [file], {
+    stdio: ["pipe", "ignore", "ignore"],
+    // An own process group: what kills the owner's group does not kill the watchdog.
+    detached: true,
+    // It holds no folder of the program and runs no code of it.
+    cwd: "/",
+    env: { ...process.env, NODE_OPTIONS: "" }
+  })
   child.on("error", () => {}).once("exit", () => watchdog = undefined)
   child.stdin.on("error", () => {})
-  // It keeps no program running. The type of `stdin` does not say that it is a socket.
+  // It keeps no program running. The type of `stdin` does not say that it is a socket; on Bun it is none.
   child.unref()
-  ;(child.stdin as unknown as Socket).unref()
+  ;(child.stdin as unknown as Partial<Socket>).unref?.()
   return child
 }

@@ -18,9 +18,9 @@ import * as Instructions from "../instructions.ts"
 import { reasonOf } from "../reason.ts"
 import * as Signals from "../signals.ts"
 
-/** Waits until the owner has ended the lifeline, or has itself ended. */
+/** Waits until the owner has ended the lifeline, or has itself ended. On Deno there is no event "close". */
 const lifelineEnded = Effect.callback<void>((resume) => {
-  process.stdin.once("close", () => resume(Effect.void)).once("error", () => resume(Effect.void)).resume()
+  process.stdin.once("end", () => resume(Effect.void)).once("error", () => resume(Effect.void)).resume()
 })
 
 /**

@@ -15,6 +15,11 @@ Signals.ignore()
 /** A group whose processes have all ended cannot be killed. */
 process.on("uncaughtException", () => {})
 
+const killAll = (): void => {
+  // A timer for each: an error ends only its own.
+  for (const group of groups) setTimeout(() => process.kill(-group, "SIGKILL"), graceMs)
+}
+
 let unfinished = ""
 process.stdin.setEncoding("utf8").on("data", (text) => {
   const lines = (unfinished + text).split("\n")
@@ -24,7 +29,4 @@ process.stdin.setEncoding("utf8").on("data", (text) => {
     if (line.startsWith("+")) groups.add(group)
     else groups.delete(group)
   }
-}).on("close", () => {
-  // A timer for each: an error ends only its own.
-  for (const group of groups) setTimeout(() => process.kill(-group, "SIGKILL"), graceMs)
-})
+}).on("end", killAll).on("error", killAll)
