@@ -161,13 +161,12 @@ const binaryOf = (version) =>
 
 /** A Node that is too old says so, and nothing else. */
 const refuse = (node) => {
-  const { status, stderr, stdout } = spawnSync(node, ["built/main.js"], {
-    cwd: consumer,
-    env: environment,
-    encoding: "utf8"
-  })
-  const sentence = `this is Node ${tooOld}, but @effect-multiprocessing/node needs Node 22.19 or newer\n`
-  expect("what it says", `${stdout}${stderr}exit ${status}`, `${sentence}exit 1`)
+  const sentence = `this is Node ${tooOld}, but @effect-multiprocessing/node needs Node 22.19 or newer`
+  const options = { cwd: consumer, env: environment, encoding: "utf8" }
+  const { status, stderr, stdout } = spawnSync(node, ["built/main.js"], options)
+  expect("runMain", `${stdout}${stderr}exit ${status}`, `${sentence}\nexit 1`)
+  const starts = run(node, ["built/starts.js"], consumer).trim().split("\n")
+  expect("starts that name the sentence", starts.filter((line) => line.includes(sentence)).length, 3)
 }
 
 /** The commands of docs/bundlers.md, by the tools that they run. */
