@@ -9,6 +9,7 @@ export {
   type HandleSchema,
   type HandleWire,
   type OpenError,
+  type SchemaOptions,
   type ServiceClass,
   type Shared
 } from "./proxy/Shared.ts"
