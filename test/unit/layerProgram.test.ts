@@ -51,6 +51,37 @@ describe("workers in memory", () => {
       }).pipe(Effect.provide(yield* program))
     }).pipe(Effect.scoped))
 
+  for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+    it.live(`run nothing after a ${signal}, though what they wait for happens`, () =>
+      Effect.gen(function*() {
+        const happens = Promise.withResolvers<number>()
+        const events: Array<string> = []
+        const note = (event: string) => Effect.sync(() => events.push(event))
+        const waiter = Tasks.toLayer({
+          Sleep: () =>
+            note("waits").pipe(
+              Effect.andThen(Effect.promise(() => happens.promise)),
+              Effect.tap(note("goes on")),
+              Effect.ensuring(note("finalizer"))
+            )
+        })
+        yield* Effect.gen(function*() {
+          const process = yield* Process.spawn(Tasks, Sleep, {})
+          yield* Effect.repeat(Effect.sync(() => events.length), { until: (length) => length === 1 })
+          yield* process.kill(signal)
+          happens.resolve(7)
+          yield* Effect.promise(() => happens.promise)
+          // The worker would have run by now, if it could: main is served in turn.
+          yield* Effect.repeat(Effect.yieldNow, { times: 10 })
+          assert.deepStrictEqual(events, ["waits"])
+          if (signal === "SIGKILL") return
+          yield* process.kill("SIGCONT")
+          assert.strictEqual(yield* process.result, 7)
+          assert.deepStrictEqual(events, ["waits", "goes on", "finalizer"])
+        }).pipe(Effect.scoped, Effect.provide(layerProgram({ tasks: waiter })))
+      }))
+  }
+
   it.live("build their layers anew, with the services of the test", () =>
     Effect.gen(function*() {
       let built = 0
