@@ -49,7 +49,7 @@ const messageOf = (cause: Cause.Cause<Schema.SchemaError>): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The schema of what a run of a task can fail with: the task's own errors, and those of the manager. */
+/** The schema of the errors of a task's run: those of the task, and those of the manager. */
 export const failureOf = <T extends Task.Any>(task: T) =>
   // First, because the errors of a task may be of any type.
   Schema.Union([ManagerError, task.error as T["error"]])

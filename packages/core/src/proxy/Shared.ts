@@ -200,7 +200,7 @@ const isHandleWire = Schema.is(Schema.Struct({
   items: Schema.String
 }))
 
-/** The options of `make` of which a handle's schema needs only some. The others may be there, and are ignored. */
+/** The options of `make`, of which a handle's schema needs only some. It ignores the others. */
 export type SchemaOptions<Options, Needed extends keyof Options> =
   & Pick<Options, Needed>
   & Partial<Options>

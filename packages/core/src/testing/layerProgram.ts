@@ -46,7 +46,7 @@ export class MemoryWorkers extends Context.Service<MemoryWorkers, {
 /**
  * A manager and workers in memory, for tests of a program with tasks: all that `NodeManager.layerProgram` provides but
  * Node's services, with no process and no file for workers. `Process` and `Pool` do the same as with processes of the
- * system. Only code that Effect does not run is not the worker's own: a busy loop stops the test, a promise of a killed
+ * system. But a signal stops only code that Effect runs: a busy loop of a worker stops the test, a promise of a killed
  * worker goes on, and `process.exit` ends the test.
  *
  * **Fairness** Building does not wait. **Cancellation** The workers that are left are killed. **On disconnect** When a worker is killed, its session ends.
@@ -81,7 +81,7 @@ const make = Effect.fnUntraced(function*(
   )
 })
 
-/** What workers are made of. */
+/** The parts of which workers are made. */
 interface WorkersOptions {
   readonly server: Server
   readonly key: ManagerKey
