@@ -18,6 +18,7 @@ import * as NodePath from "node:path"
 import * as NetLink from "./netLink.ts"
 import { reasonOf } from "./reason.ts"
 import * as SocketFile from "./socketFile.ts"
+import { temporaryFolders } from "./temporaryFolders.ts"
 
 /** The server whose links come from a listener. */
 type Serving = Effect.Success<ReturnType<typeof Manager.makeServer>>
@@ -29,16 +30,13 @@ export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Lay
 )
 
 /**
- * A path for a socket, in a new folder that only this user can enter, for the life of the scope. The folder of the user's
- * session comes first, because no cleaner of temporary files looks there. `/dev/shm` comes last: it is writable in a
- * container whose file system is read-only. Fails with the reason, as text for people.
+ * A path for a socket, in a new folder that only this user can enter, for the life of the scope. Fails with the reason,
+ * as text for people.
  */
 export const makePath: Effect.Effect<string, string, FileSystem.FileSystem | Scope.Scope> = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
-  const named = [process.env["XDG_RUNTIME_DIR"], process.env["TMPDIR"]].filter((folder) => folder)
-  const parents = [...new Set([...named, "/tmp", "/dev/shm"].map((folder) => NodePath.resolve(folder!)))]
   const issues: Array<string> = []
-  for (const directory of parents.filter(hasRoom)) {
+  for (const directory of temporaryFolders().filter(hasRoom)) {
     const made = yield* Effect.result(fs.makeTempDirectoryScoped({ prefix: "emp-", directory }))
     if (Result.isSuccess(made)) return `${made.success}/manager`
     issues.push(`in ${directory} (${reasonOf(made.failure)})`)

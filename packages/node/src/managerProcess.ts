@@ -32,10 +32,10 @@ export const start = (options: {
       new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address: path, issue }) })
     yield* Recursion.refuse
     const { args, environment } = NodeOptions.ofManager()
-    const find = yield* program("manager")
+    const findFile = yield* program("manager")
     const file = yield* Effect.try({
-      try: find,
-      catch: (error) => failed(`its program is missing: ${reasonOf(error)}`)
+      try: findFile,
+      catch: (error) => failed(`its program cannot be loaded: ${reasonOf(error)}`)
     })
     const child = yield* ChildProcess.start({
       name: "manager",

@@ -3,10 +3,11 @@
  * bundler has put this file into a bundle: a bundle brings the texts of the programs, and needs no preload.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { temporaryFolders } from "./temporaryFolders.ts"
 
 /** The URL of a file, relative to this one; absent if there is none. A bundle of CommonJS does not know its own URL. */
 const find = (path: string): URL | undefined => {
@@ -33,10 +34,19 @@ export const program = (name: "manager" | "watchdog"): Effect.Effect<() => strin
 /** Added to a program that was unpacked: it removes its folder once it has been loaded. */
 const removal = "setImmediate(() => require('node:fs').rmSync(__dirname, { recursive: true, force: true }))"
 
-/** Makes the files of a program in a new folder. */
+/** Makes the files of a program in a new folder, where there can be one. */
 const unpack = (name: string, files: Readonly<Record<string, string>>): string => {
   if (files[name] === undefined) throw new Error(`neither a file nor a bundle has ${name}. Build the package`)
-  const folder = mkdtempSync(join(tmpdir(), "emp-"))
+  let failure: unknown
+  for (const parent of temporaryFolders()) {
+    const made = Result.try(() => mkdtempSync(join(parent, "emp-")))
+    if (Result.isSuccess(made)) return write(made.success, name, files)
+    failure ??= made.failure
+  }
+  throw failure
+}
+
+const write = (folder: string, name: string, files: Readonly<Record<string, string>>): string => {
   for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
   writeFileSync(join(folder, name), removal, { flag: "a" })
   return join(folder, name)
