@@ -445,6 +445,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "grant-kept-on-cancel": {
     bug: "a grant that met its cancellation is not given back (5)",
+    actions: ["Lock.lock", "Semaphore.permits", "Queue.offer", "Queue.take", "Queue.lease"],
     options: inStep((engine, step) => (input) => {
       const call = input._tag === "Cancel"
         ? engine.state.sessions.get(input.session)?.answered.get(input.sequence)

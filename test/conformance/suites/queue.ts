@@ -237,6 +237,20 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       assert.strictEqual(yield* queue.process((n) => Effect.succeed(n)), 8)
     }).pipe(Effect.scoped))
 
+  it.effect("fails work that offers to its own full queue, when nothing else makes room", () =>
+    Effect.gen(function*() {
+      for (const capacity of [1, 2]) {
+        const queue = yield* SharedQueue.make({ item: Schema.Int, capacity })
+        yield* queue.offer(0)
+        const error = yield* Effect.flip(
+          queue.processAll((n) => Effect.andThen(queue.offer(n + 1), queue.offer(n + 2)))
+        )
+        assert.include(error.message, `waits for itself: the queue is full (capacity ${capacity})`)
+        // The item is back, and what was offered for it is there.
+        assert.strictEqual(yield* queue.size, capacity)
+      }
+    }).pipe(Effect.scoped))
+
   it.effect("ends with its last producer, and fails a reader if one was lost", () =>
     Effect.gen(function*() {
       const produce = (queue: SharedQueue.SharedQueue<number>, items: ReadonlyArray<number>) =>
