@@ -14,7 +14,7 @@ import { draw, findingSeed, run } from "./Plan.ts"
 const plain = 100
 
 /** One of these seeds finds each mutant; most are found by the first three. */
-const perMutant = 100
+const perMutant = 200
 
 /** Kinds of which no earlier one has the same operations: `Ref` is a record like `Map`. */
 const distinct = kinds.filter(({ operations }, i) =>

@@ -147,6 +147,9 @@ const makeArray: MakeModel = ({ length, type }, [value]) => {
 export const array = specimen({
   kind,
   model: makeArray,
+  harmless: {
+    "endReservation/refused-and-done": "a client ends no reservation of another one, and its own only once"
+  },
   samples: {
     gauges: (name) => SharedArray.make({ name, type: "uint8", length: 3 }),
     levels: (name) => SharedArray.make({ name, type: "float32", length: 2, initial: [0.5, 1] })
