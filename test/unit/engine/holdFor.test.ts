@@ -85,6 +85,15 @@ describe("what is held for longer than `holdFor`", () => {
     assert.deepStrictEqual(other.get(queue, "poll"), [])
   })
 
+  it("is told as lost when its object is removed: a lease, too", () => {
+    const { frozen, other, revoked } = setUp()
+    const queue = frozen.make("Queue", "queue", { capacity: 9, attempts: 2, holdFor: 1_000 })
+    frozen.get(queue, "offer", [value(7)])
+    const [lease] = frozen.get(queue, "takeLease") as ReadonlyArray<number>
+    other.get(0, "delete", [queue])
+    assert.deepStrictEqual(revoked(), [{ _tag: "Revoked", session: frozen.session, grant: lease! }])
+  })
+
   it("is not held for ever by an option that makes no sense", () => {
     const { frozen } = setUp()
     for (const holdFor of [0, -1, 0.5, NaN, "long"]) {

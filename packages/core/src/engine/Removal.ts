@@ -7,7 +7,7 @@ import type { EngineState, Parked, SharedObject } from "./State.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
-/** Removes an object. Waiting calls fail with `ObjectDeleted`; holds that may stand in a guard are told as revoked. */
+/** Removes an object. Waiting calls fail with `ObjectDeleted`; the holders are told of their grants. */
 export const remove = (state: EngineState, object: SharedObject): void => {
   for (const lane of object.lanes.values()) {
     for (let place = lane.head; place !== undefined; place = lane.head) fail(state, object, place.parked)
@@ -20,7 +20,7 @@ export const remove = (state: EngineState, object: SharedObject): void => {
   }
   for (const grant of object.grants.values()) {
     GrantRecords.settle(state, grant)
-    if (object.kind.fences === true) state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
+    state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
   }
   Watchers.tellGone(state, object)
   References.destroy(state, object)
