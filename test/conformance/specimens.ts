@@ -3,6 +3,7 @@
  * of a manager. What they saw is certified (S-31).
  */
 import { specimens } from "#core/testing/kinds/index.ts"
+import { Ledger } from "#core/testing/Ledger.ts"
 import { Manager } from "@effect-multiprocessing/core"
 import { certify, Recorder } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -25,9 +26,14 @@ const performer = (number: number): Performer => ({
 })
 
 /** Performs a plan: each client has a connection of its own, and one more helps those that wait. */
-const performAll = (plan: Plan, { connect }: Recorded, recorderOf: (client: string) => Recorder) =>
+const performAll = (
+  plan: Plan,
+  ledger: Ledger,
+  { connect }: Recorded,
+  recorderOf: (client: string) => Recorder
+) =>
   Effect.gen(function*() {
-    const stages = stagesOf(plan, sleepMaxMs)
+    const stages = stagesOf(plan, ledger, sleepMaxMs)
     const as = ({ name }: Performer) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.scoped(
         Effect.flatMap(
@@ -62,7 +68,11 @@ export const specimenSuite: Suite = ({ name, recorded }) =>
           recorders.push(recorder)
           return recorder
         }
-        for (const seed of seeds) yield* performAll(draw(seed, { actions: actionsOf(kind) }), manager, recorderOf)
+        // What one program leaves in a queue, the next one takes.
+        const ledger = new Ledger()
+        for (const seed of seeds) {
+          yield* performAll(draw(seed, { actions: actionsOf(kind) }), ledger, manager, recorderOf)
+        }
         const verdict = certify({
           journal: yield* manager.journal,
           records: recorders.flatMap(({ records }) => records),

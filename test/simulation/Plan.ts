@@ -112,9 +112,8 @@ const fibers = [0, 1, 2]
 /** A client that performs steps of a plan. */
 export type Performer = Pick<Client, "number" | "name" | "isLost" | "cancellable">
 
-/** The workloads of a plan, for one run. */
-export const stagesOf = (plan: Plan, sleepMaxMs?: number): ReadonlyArray<Stage> => {
-  const ledger = new Ledger()
+/** The workloads of a plan, for one run. Plans that meet the same objects have the same ledger. */
+export const stagesOf = (plan: Plan, ledger = new Ledger(), sleepMaxMs?: number): ReadonlyArray<Stage> => {
   const names = [...new Set(plan.steps.map(({ action }) => action.split(".")[0]!))]
   return names.map((name) => new Stage(name, workloads[name]!, ledger, sleepMaxMs))
 }

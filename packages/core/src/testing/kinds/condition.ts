@@ -154,11 +154,11 @@ export const condition = specimen({
       ),
     ringIfAvailable: ({ bell }) => bell.withLockIfAvailable(bell.notifyAll),
     /** Until the lock is lost. */
-    keep: ({ bell }, { random }) =>
+    keep: ({ bell }, { overstay, random }) =>
       random.pick<Effect.Effect<unknown, unknown>>([
-        bell.withLock(Effect.never),
-        bell.withLockIfAvailable(Effect.never),
-        bell.withLock(Effect.andThen(bell.wait, Effect.never))
+        bell.withLock(overstay()),
+        bell.withLockIfAvailable(overstay()),
+        bell.withLock(Effect.andThen(bell.wait, overstay()))
       ]),
     isHeld: ({ bell }) => bell.isHeld,
     waitWithoutLock: ({ bell }) => Effect.flip(bell.wait)

@@ -83,9 +83,9 @@ export const lock = specimen({
     lockIfAvailable: ({ gate }, actor) => gate.withLockIfAvailable(occupy(gate, actor)),
     nest: ({ gate, hatch }, actor) => gate.withLock(hatch.withHold(() => occupy(hatch, actor))),
     /** So long that the lock may be deleted meanwhile, and until it is lost. */
-    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), Effect.never)),
+    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), actor.overstay())),
     holdIfAvailable: ({ hatch }, actor) =>
-      hatch.withLockIfAvailable(Effect.andThen(occupy(hatch, actor), Effect.never)),
+      hatch.withLockIfAvailable(Effect.andThen(occupy(hatch, actor), actor.overstay())),
     reenter: ({ gate }) => Effect.flip(gate.withLock(Effect.flip(gate.withLock(Effect.void)))),
     isHeld: ({ gate }) => gate.isHeld
   }

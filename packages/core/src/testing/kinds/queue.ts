@@ -452,9 +452,9 @@ export const queue = specimen({
       ),
     readFeed: ({ feed }, { impatiently }) => impatiently(Stream.runDrain(feed.stream)),
     /** Until the item is lost. */
-    ponder: ({ feed }) => feed.process(() => Effect.never),
+    ponder: ({ feed }, { overstay }) => feed.process(overstay),
     /** Longer than it may, and gives it back when it is lost. */
-    keep: ({ feed }) => Effect.scoped(Effect.andThen(feed.takeLease, Effect.sleep("5 minutes"))),
+    keep: ({ feed }, { overstay }) => Effect.scoped(Effect.andThen(feed.takeLease, overstay())),
     send: ({ mail }, { impatiently }) => Effect.flatMap(makeHandle, (handle) => impatiently(mail.offer(handle))),
     receive: ({ mail }, { impatiently, random }) =>
       impatiently(

@@ -106,8 +106,8 @@ export const semaphore = specimen({
       const number = actor.random.below(permits)
       return slots.withPermitsIfAvailable(number)(occupy(slots, actor, number))
     },
-    keep: ({ loans }) => loans.withPermits(2)(Effect.never),
-    keepIfAvailable: ({ loans }) => loans.withPermitsIfAvailable(1)(Effect.never),
+    keep: ({ loans }, { overstay }) => loans.withPermits(2)(overstay()),
+    keepIfAvailable: ({ loans }, { overstay }) => loans.withPermitsIfAvailable(1)(overstay()),
     tooMany: ({ slots }) => Effect.flip(slots.withPermits(permits + 1)(Effect.void)),
     available: ({ slots }) => slots.available
   }
