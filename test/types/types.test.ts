@@ -18,7 +18,7 @@ const run = promisify(execFile)
 
 /** The output of the compiler for files. */
 const compile = async (config: string, files: ReadonlyArray<string>): Promise<string> => {
-  const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false }
+  const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false, types: ["node"] }
   writeFileSync(
     join(generated, config),
     JSON.stringify({ extends: "../../../../tsconfig.base.json", compilerOptions, files })

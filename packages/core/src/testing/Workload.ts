@@ -74,8 +74,8 @@ export class Actor {
   /** Some work, during which other fibers run. */
   readonly work = (): Effect.Effect<void> => this.random.chance(1 / 2) ? Effect.yieldNow : Effect.sleep(this.soon())
 
-  /** Work that takes longer than a specimen's `holdFor`, in runs in simulated time. */
-  readonly overstay = (): Effect.Effect<void> => this.sleep(600_000)
+  /** Work that does not end before its hold is lost; in real time it ends by itself. */
+  readonly overstay = (): Effect.Effect<void> => this.sleep(Infinity)
 
   /** Waits for an effect until it ends, for a moment, or for some steps of the scheduler. */
   readonly impatiently = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<unknown, E, R> =>
