@@ -7,4 +7,4 @@ const root = join(import.meta.dirname, "../..")
 export const folder = join(root, "node_modules/.cache/bundles")
 
 /** The file of a program's bundle. */
-export const bundleOf = (program: string): string => join(folder, relative(root, program).replace(/\.ts$/, ".js"))
+export const bundleOf = (program: string): string => join(folder, relative(root, program).replace(/\.ts$/, ".mjs"))

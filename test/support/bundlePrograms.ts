@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, "../..")
 /** Bundles programs, by their paths. In a bundle each module still has its own URL. */
 export const bundle = async (programs: ReadonlyArray<string>): Promise<void> => {
   const input = Object.fromEntries(
-    programs.map((program) => [relative(folder, bundleOf(program)).replace(/\.js$/, ""), program])
+    programs.map((program) => [relative(folder, bundleOf(program)).replace(/\.mjs$/, ""), program])
   )
   const bundled = await rolldown({
     input,
@@ -27,7 +27,7 @@ export const bundle = async (programs: ReadonlyArray<string>): Promise<void> => 
       }
     }]
   })
-  await bundled.write({ dir: folder })
+  await bundled.write({ dir: folder, entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" })
 }
 
 /** Before the tests: bundles the programs of the repository. */
