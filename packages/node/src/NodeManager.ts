@@ -215,7 +215,8 @@ const makeEndpoint = (
   key: Manager.Endpoint["key"] | undefined
 ) =>
   Effect.gen(function*() {
-    if (complaintHere !== undefined) return yield* cannotStart(path ?? "a socket of its own", complaintHere)
+    const issue = complaintHere ?? (path === undefined ? undefined : Endpoint.issueOf(path))
+    if (issue !== undefined) return yield* cannotStart(path ?? "a socket of its own", issue)
     return {
       // Absolute, also for workers that change their folder.
       path: path !== undefined

@@ -1,7 +1,7 @@
 /**
  * Unix sockets: listening and connecting.
  */
-import { Manager, type ManagerError } from "@effect-multiprocessing/core"
+import { Link, Manager, type ManagerError } from "@effect-multiprocessing/core"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as Clock from "effect/Clock"
 import type * as Mac from "effect/crypto/Mac"
@@ -51,6 +51,15 @@ const pathBytesMax = process.platform === "linux" ? 107 : 103
 
 const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
+/** Why there can be no socket at a path; absent: there can be one. Node takes an empty path for a port of TCP. */
+export const issueOf = (path: string): string | undefined => {
+  if (path === "") return "the path of a Unix socket is empty"
+  if (path.includes("\0")) return "the path of a Unix socket has a NUL in it"
+  const bytes = bytesOf(path)
+  if (bytes <= pathBytesMax) return undefined
+  return `the path of a Unix socket may have ${pathBytesMax} bytes, this one has ${bytes}. Use a shorter path`
+}
+
 /** Whether a socket's path in this folder stays below the limit: a deep temporary folder has no room (R-20). */
 const hasRoom = (folder: string): boolean => bytesOf(folder) <= 60
 
@@ -82,12 +91,8 @@ export const listen = (
 const listenOnce = (server: Serving, path: string): Effect.Effect<void, string, Scope.Scope> =>
   Effect.gen(function*() {
     const own = NodePath.join(NodePath.dirname(path), `.${randomUUID().slice(0, 8)}`)
-    const bytes = Math.max(bytesOf(path), bytesOf(own))
-    if (bytes > pathBytesMax) {
-      return yield* Effect.fail(
-        `the path of a Unix socket may have ${pathBytesMax} bytes, this one has ${bytes}. Use a shorter path`
-      )
-    }
+    const issue = issueOf(path) ?? issueOf(own)
+    if (issue !== undefined) return yield* Effect.fail(issue)
     // Exclusive: the workers of a `node:cluster` would share one socket.
     const options = { path: own, backlog: 1_024, exclusive: true }
     yield* Effect.mapError(NetLink.listen(options, server.serve), reasonOf)
@@ -109,7 +114,10 @@ export const connect = (
   // When many clients start together, the listener's queue may be full for a moment (R-17).
   const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: isExpected ? "5 seconds" : "2 seconds" }))
   const again = isExpected ? /EAGAIN|ECONNREFUSED|ENOENT/ : /EAGAIN|ECONNREFUSED/
-  const open = Effect.retry(NetLink.connect(path), { schedule, while: ({ reason }) => again.test(reason) })
+  const issue = issueOf(path)
+  const open = issue === undefined
+    ? Effect.retry(NetLink.connect(path), { schedule, while: ({ reason }) => again.test(reason) })
+    : Effect.fail(new Link.LinkClosed({ reason: issue }))
   return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(
     Effect.provide(layerCrypto)
   )
