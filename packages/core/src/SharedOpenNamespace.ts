@@ -187,8 +187,8 @@ export const make = <S extends Schema.Top>(
   Shared.open(facade(options.value), creation(options), options.name)
 
 /**
- * The schema of an open namespace's handle, for open namespaces inside payloads, items and values. Takes the options of `make`,
- * or the schema in them.
+ * The schema of an open namespace's handle, for open namespaces inside payloads, items and values. Takes the options of
+ * `make`, or the schema in them.
  */
 export const schema: {
   <S extends Schema.Top>(value: S): Shared.HandleSchema<OpenNamespaceOf<S>, Services<S>>

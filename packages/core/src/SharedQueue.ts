@@ -17,6 +17,7 @@ import type { GrantId } from "./engine/Operation.ts"
 import type { Cell } from "./engine/Value.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { encoded } from "./proxy/exits.ts"
+import { Held } from "./proxy/hold.ts"
 import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
 import { type Letter, letters } from "./proxy/letters.ts"
 import type { Manager } from "./proxy/Manager.ts"
@@ -384,19 +385,6 @@ const reasonLength = 500
 /** The first characters of a reason; without half of a character, which no call can carry. */
 const kept = (reason: string): string => reason.slice(0, reasonLength).toWellFormed()
 
-/** Fails when the lease is lost. */
-const lost = ({ connection, target }: QueueRemote, lease: GrantId): Effect.Effect<never, LeaseLost> =>
-  Effect.suspend(() => {
-    let unregister = () => {}
-    const loss = Effect.fail(new LeaseLost({ queue: target.description, lease }))
-    return Effect.ensuring(
-      Effect.callback<never, LeaseLost>((resume) => {
-        unregister = connection.onLost(lease, () => resume(loss))
-      }),
-      Effect.sync(() => unregister())
-    )
-  })
-
 const process = <A, B, E, R, Closed>(
   remote: QueueRemote,
   codec: ValueCodec.ValueCodec<A>,
@@ -412,10 +400,13 @@ const process = <A, B, E, R, Closed>(
         id
       )
       const done = remote.call("ack", [id], () => Exit.void, whenNotHeld)
-      const bounded = isBounded ? Effect.raceFirst(work, lost(remote, id)) : work
+      const lost = (lease: GrantId) => new LeaseLost({ queue: remote.target.description, lease })
+      const held = isBounded ? new Held(remote, id, lost) : undefined
+      const bounded = held === undefined ? work : Effect.raceFirst(work, held.lost)
       return restore(Effect.tap(bounded, () => done)).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
+            held?.end()
             // After an interrupted or refused `ack` there may be no lease any more: the manager then refuses this call.
             if (Exit.isFailure(exit)) giveBack(remote, id, exit.cause)
             // Handles in an item belong to the scope of its processing (S-24).

@@ -59,6 +59,7 @@ export const atLeastOne: Parameter<number> = parameter("a number of at least 1",
 /** One of these words. */
 export const oneOf = <const A extends string>(...words: ReadonlyArray<A>): Parameter<A> =>
   parameter(words.join(" or "), (u) => words.some((word) => word === u))
+
 /** An option that may be absent: `Kind.initial` has its default. */
 export const optional = <A extends Argument>({ expected, is }: Parameter<A>): OptionalParameter<A> => ({
   ...parameter<A>(expected, (u) => u === undefined || is(u)),
