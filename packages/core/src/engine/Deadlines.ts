@@ -19,6 +19,10 @@ export const grantIsBefore: IsBefore<Grant> = (a, b) =>
 export const parkedIsBefore: IsBefore<Parked> = (a, b) =>
   a.deadline! < b.deadline! || (a.deadline === b.deadline && a.arrival < b.arrival)
 
+/** The first element whose time is over. */
+export const due = <A extends Pick<Parked, "deadline">>(deadlines: ReadonlyArray<A>, now: number): A | undefined =>
+  deadlines.length > 0 && deadlines[0]!.deadline! <= now ? deadlines[0] : undefined
+
 /** Adds an element that has a deadline. */
 export const add = <A>(deadlines: Array<A>, element: A, isBefore: IsBefore<A>): void => {
   deadlines.splice(positionOf(deadlines, element, isBefore), 0, element)

@@ -44,7 +44,3 @@ export const settle = (state: EngineState, grant: Grant): void => {
   if (grant.deadline !== undefined) Deadlines.remove(state.deadlines, grant, Deadlines.grantIsBefore)
   References.released(state, object)
 }
-
-/** The first of the grants whose time is over. */
-export const due = ({ deadlines, now }: EngineState): Grant | undefined =>
-  deadlines.length > 0 && deadlines[0]!.deadline! <= now ? deadlines[0] : undefined

@@ -2,6 +2,7 @@
  * The life of a session: opened, told what its client has received, its requests cancelled, ended. What ends gives back
  * what was granted: with a cancelled request, with its session, or at its deadline.
  */
+import * as Deadlines from "./Deadlines.ts"
 import * as GrantRecords from "./GrantRecords.ts"
 import type { CancelFate, JournalEntry, SessionId } from "./Inputs.ts"
 import { type Journal, record, type Subject } from "./Journal.ts"
@@ -108,17 +109,17 @@ export class Sessions {
 
   /** Brings the time, revokes the grants whose deadline has passed, and examines the requests that are due. */
   advance(now: number): void {
+    const { deadlines, examinations } = this.#state
     this.#state.now = Math.max(this.#state.now, now)
-    for (let grant = GrantRecords.due(this.#state); grant !== undefined; grant = GrantRecords.due(this.#state)) {
+    for (let grant; (grant = Deadlines.due(deadlines, this.#state.now)) !== undefined;) {
       this.#state.index++
       this.#record("revoked", grant, this.#state.objects.get(grant.object)!, [grant.id, "deadline"])
       this.#revoke(grant, "deadline")
       // It may not know: its process may be frozen. When that goes on, its body is interrupted.
       this.#state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
     }
-    const { examinations } = this.#state
-    while (examinations.length > 0 && examinations[0]!.deadline! <= this.#state.now) {
-      this.#requests.examine(examinations[0]!)
+    for (let parked; (parked = Deadlines.due(examinations, this.#state.now)) !== undefined;) {
+      this.#requests.examine(parked)
     }
   }
 
