@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { under } from "./client/Leases.ts"
+import { kept } from "./client/reason.ts"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
 import type { Cell } from "./engine/Value.ts"
@@ -378,12 +379,6 @@ const giveBack = (remote: QueueRemote, id: GrantId, cause: Cause.Cause<unknown>)
   Cause.hasInterrupts(cause)
     ? remote.tell("giveBack", [id, 0, ""])
     : remote.tell("giveBack", [id, 1, kept(Cause.pretty(cause))])
-
-/** Characters of a failure that are kept with an item. */
-const reasonLength = 500
-
-/** The first characters of a reason; without half of a character, which no call can carry. */
-const kept = (reason: string): string => reason.slice(0, reasonLength).toWellFormed()
 
 const process = <A, B, E, R, Closed>(
   remote: QueueRemote,

@@ -34,6 +34,7 @@ import { guardFor } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Joint, type JointSender, membership, refuse } from "./Joint.ts"
 import { LongWaits } from "./LongWaits.ts"
+import { kept } from "./reason.ts"
 import { Receipts } from "./Receipts.ts"
 import { HandleRegistry, listsIn, Received } from "./Received.ts"
 import { settled } from "./settled.ts"
@@ -54,9 +55,6 @@ const replyBytes = 64
 
 /** The share of a frame that arguments may fill; the rest is for what stands around them in a request or a reply. */
 const argumentShare = 3 / 4
-
-/** Characters of the reason that a `reject` carries, at most. */
-const reasonLength = 500
 
 /** A frame is sent at this size, or half of its bound, within a turn: the manager works while more is written. */
 const flushBytes = 8 * 1024
@@ -216,8 +214,7 @@ export class Connection {
         this.#calls.delete(sequence)
         const exit = complete(outcome, index)
         if (outcome._tag === "Success" && Exit.isFailure(exit) && reject !== undefined) {
-          const reason = Cause.pretty(exit.cause).slice(0, reasonLength)
-          this.#tell(target, reject, [index, reason], () => this.#acknowledge(sequence))
+          this.#tell(target, reject, [index, kept(Cause.pretty(exit.cause))], () => this.#acknowledge(sequence))
         } else this.#acknowledge(sequence)
         return exit
       })
