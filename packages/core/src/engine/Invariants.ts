@@ -4,32 +4,82 @@
  */
 import * as Deadlines from "./Deadlines.ts"
 import type { Engine } from "./Engine.ts"
-import type { CallInput, Output } from "./Inputs.ts"
+import type { Output } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
 import * as Memory from "./Memory.ts"
 import type { Grant } from "./Operation.ts"
-import type { Session, SharedObject } from "./State.ts"
-import { isCell } from "./Value.ts"
+import type { EngineState, Parked, Session, SharedObject } from "./State.ts"
+import { type Cell, isCell, type ObjectId } from "./Value.ts"
 
 /** What does not hold, as sentences that begin with the invariant's number. Empty: all is well. */
 export const violations = (engine: Engine): ReadonlyArray<string> => {
   const broken: Array<string> = []
+  const census = new Census(engine.state)
   for (const object of engine.state.objects.values()) {
     const grants = [...object.grants.values()]
-    broken.push(...object.kind.check(object.state, grants).map((line) => `${line} (${object.kind.name} ${object.id})`))
-    broken.push(...lanes(engine, object))
-    for (const grant of grants) broken.push(...owner(engine, object, grant))
+    for (const line of object.kind.check(object.state, grants)) {
+      broken.push(`${line} (${object.kind.name} ${object.id})`)
+    }
+    lanes(engine, object, broken)
+    for (const grant of grants) owner(engine, object, grant, broken)
+    counted(object, census, broken)
   }
-  broken.push(...granted(engine))
-  broken.push(...waiting(engine))
-  broken.push(...references(engine))
-  broken.push(...memory(engine))
+  totals(engine.state, census, broken)
+  timed(engine.state, census, broken)
   return broken
 }
 
+/** What there is, counted in one walk over the state. */
+class Census {
+  grants = 0
+  /** Grants that sessions have. */
+  bound = 0
+  waiters = 0
+  bytes = 0
+  readonly references = new Map<ObjectId, number>([[0, 1]])
+  /** Waiting calls, by their objects. */
+  readonly waiting = new Map<ObjectId, number>()
+  /** Grants, and requests, with a deadline. */
+  readonly ending = new Set<Grant>()
+  readonly examined = new Set<Parked>()
+
+  constructor({ objects, sessions }: EngineState) {
+    for (const object of objects.values()) this.#object(object)
+    for (const session of sessions.values()) this.#session(session)
+  }
+
+  #object(object: SharedObject): void {
+    this.bytes += Memory.ofObject(object)
+    for (const cell of object.kind.values(object.state)) this.#value(cell)
+    this.grants += object.grants.size
+    for (const grant of object.grants.values()) if (grant.deadline !== undefined) this.ending.add(grant)
+  }
+
+  #session({ grants, imports, parked }: Session): void {
+    this.bound += grants.size
+    for (const [id, times] of imports) count(this.references, id, times)
+    for (const request of parked.values()) {
+      if (request.deadline !== undefined) this.examined.add(request)
+      for (const { args, object } of request.calls) {
+        this.waiters++
+        count(this.waiting, object, 1)
+        for (const argument of args) if (isCell(argument)) this.#value(argument)
+      }
+    }
+  }
+
+  #value(cell: Cell): void {
+    this.bytes += Memory.ofCell(cell)
+    for (const id of cell.handles) count(this.references, id, 1)
+  }
+}
+
+const count = (counts: Map<ObjectId, number>, id: ObjectId, times: number): void => {
+  counts.set(id, (counts.get(id) ?? 0) + times)
+}
+
 /** I3 and I4 for the lanes of one object. */
-const lanes = (engine: Engine, object: SharedObject): ReadonlyArray<string> => {
-  const broken: Array<string> = []
+const lanes = (engine: Engine, object: SharedObject, broken: Array<string>): void => {
   for (const lane of object.lanes.values()) {
     let arrival = 0
     /** By a change before it. */
@@ -46,89 +96,48 @@ const lanes = (engine: Engine, object: SharedObject): ReadonlyArray<string> => {
       held ||= !isRead
     }
   }
-  return broken
 }
 
-/** The calls of all requests of a session that wait. */
-const parkedCalls = (session: Session): ReadonlyArray<CallInput> =>
-  [...session.parked.values()].flatMap(({ calls }) => calls)
-
-/** I3: each object counts the waiting calls to it. */
-const waiting = ({ state }: Engine): ReadonlyArray<string> => {
-  const calls = Map.groupBy([...state.sessions.values()].flatMap(parkedCalls), ({ object }) => object)
-  const objects = [...state.objects.values()].filter(({ id, waiting }) => waiting !== (calls.get(id)?.length ?? 0))
-  const all = [...calls.values()].flat().length
-  return [
-    ...all === state.counts.waiters ? [] : [`I3: ${state.counts.waiters} waiters are counted, not ${all}`],
-    ...objects.map(({ id, waiting }) => `I3: object ${id} counts ${waiting} waiters`)
-  ]
-}
-
-const owner = ({ state }: Engine, object: SharedObject, grant: Grant): ReadonlyArray<string> => {
+/** I3: a grant belongs to a live session. */
+const owner = ({ state }: Engine, object: SharedObject, grant: Grant, broken: Array<string>): void => {
   const session = state.sessions.get(grant.session)
-  return session?.grants.get(grant.id) === grant && grant.object === object.id && grant.id <= state.index
-    ? []
-    : [`I3: grant ${grant.id} of object ${object.id} belongs to no live session`]
+  if (session?.grants.get(grant.id) === grant && grant.object === object.id && grant.id <= state.index) return
+  broken.push(`I3: grant ${grant.id} of object ${object.id} belongs to no live session`)
 }
 
-/** I3: sessions and objects have the same grants, as many as are counted; those with a deadline are in its order. */
-const granted = ({ state }: Engine): ReadonlyArray<string> => {
-  const { counts, deadlines, examinations, objects, sessions } = state
-  const grants = [...objects.values()].flatMap((object) => [...object.grants.values()])
-  const bound = [...sessions.values()].reduce((sum, session) => sum + session.grants.size, 0)
-  const waiting = [...sessions.values()].flatMap(({ parked }) => [...parked.values()])
-  const examined = new Set(waiting.filter(({ deadline }) => deadline !== undefined))
-  const ending = new Set(grants.filter(({ deadline }) => deadline !== undefined))
-  return [
-    ...grants.length === counts.holders && grants.length === bound
-      ? []
-      : [`I3: ${counts.holders} grants are counted, objects have ${grants.length} and sessions ${bound}`],
-    ...deadlines.length === ending.size &&
-        deadlines.every((grant, i) =>
-          ending.has(grant) && (i === 0 || Deadlines.grantIsBefore(deadlines[i - 1]!, grant))
-        )
-      ? []
-      : ["I3: the grants that end by themselves are not those with a deadline, in its order"],
-    ...examinations.length === examined.size &&
-        examinations.every((parked, i) =>
-          examined.has(parked) && (i === 0 || Deadlines.parkedIsBefore(examinations[i - 1]!, parked))
-        )
-      ? []
-      : ["I3: the requests that are examined again are not those with a deadline, in its order"]
-  ]
+/** I2 and I3: an object counts what refers to it, and the calls that wait for it. */
+const counted = ({ id, references, waiting }: SharedObject, census: Census, broken: Array<string>): void => {
+  const held = census.references.get(id) ?? 0
+  if (references !== held) broken.push(`I2: object ${id} counts ${references} references, not ${held}`)
+  if (waiting !== (census.waiting.get(id) ?? 0)) broken.push(`I3: object ${id} counts ${waiting} waiters`)
 }
 
-/** I2: the bytes that are counted are those of the objects, their values, and the values of waiting calls. */
-const memory = ({ state }: Engine): ReadonlyArray<string> => {
-  let bytes = 0
-  for (const object of state.objects.values()) {
-    bytes += Memory.ofObject(object) + Memory.ofValues(object.kind.values(object.state))
+/** I2 and I3: what the manager counts. Sessions and objects have the same number of grants. */
+const totals = ({ bytes, counts }: EngineState, census: Census, broken: Array<string>): void => {
+  const { bound, grants, waiters } = census
+  if (bytes !== census.bytes) broken.push(`I2: ${bytes} bytes are counted, not ${census.bytes}`)
+  if (waiters !== counts.waiters) broken.push(`I3: ${counts.waiters} waiters are counted, not ${waiters}`)
+  if (grants !== counts.holders || grants !== bound) {
+    broken.push(`I3: ${counts.holders} grants are counted, objects have ${grants} and sessions ${bound}`)
   }
-  for (const session of state.sessions.values()) {
-    for (const { args } of parkedCalls(session)) bytes += Memory.ofValues(args)
-  }
-  return bytes === state.bytes ? [] : [`I2: ${state.bytes} bytes are counted, not ${bytes}`]
 }
 
-/** Reference counts equal what the roots and states hold. */
-const references = (engine: Engine): ReadonlyArray<string> => {
-  const counted = new Map<number, number>([[0, 1]])
-  const add = (id: number, times: number) => counted.set(id, (counted.get(id) ?? 0) + times)
-  for (const session of engine.state.sessions.values()) {
-    for (const [id, times] of session.imports) add(id, times)
-    for (const { args } of parkedCalls(session)) {
-      for (const argument of args) if (isCell(argument)) { for (const id of argument.handles) add(id, 1) }
-    }
+/** I3: what ends or is examined by time is all that has a deadline, in its order. */
+const timed = (
+  { deadlines, examinations }: EngineState,
+  { ending, examined }: Census,
+  broken: Array<string>
+): void => {
+  if (!isOrder(deadlines, ending, Deadlines.grantIsBefore)) {
+    broken.push("I3: the grants that end by themselves are not those with a deadline, in its order")
   }
-  for (const object of engine.state.objects.values()) {
-    for (const cell of object.kind.values(object.state)) for (const id of cell.handles) add(id, 1)
+  if (!isOrder(examinations, examined, Deadlines.parkedIsBefore)) {
+    broken.push("I3: the requests that are examined again are not those with a deadline, in its order")
   }
-  return [...engine.state.objects.values()]
-    .filter((object) => object.references !== (counted.get(object.id) ?? 0))
-    .map((object) =>
-      `I2: object ${object.id} counts ${object.references} references, not ${counted.get(object.id) ?? 0}`
-    )
 }
+
+const isOrder = <A>(list: ReadonlyArray<A>, all: ReadonlySet<A>, isBefore: (a: A, b: A) => boolean): boolean =>
+  list.length === all.size && list.every((item, i) => all.has(item) && (i === 0 || isBefore(list[i - 1]!, item)))
 
 /** Watches a run of steps for what a single state cannot show: dense indexes, growing tokens, one fate per call. */
 export class Monitor {
