@@ -194,6 +194,15 @@ describe("data that is not of this manager", () => {
       reason((data) => void (data.grants[0].object = 99)),
       "saved.grants[0] names an object that is not there"
     )
+    // The directory is there, but is never held or removed.
+    assert.strictEqual(
+      reason((data) => void data.suspects.push(0)),
+      "saved.suspects[0] names an object that is not there"
+    )
+    assert.strictEqual(
+      reason((data) => void (data.grants[0].object = 0)),
+      "saved.grants[0] names an object that is not there"
+    )
     assert.strictEqual(
       reason((data) => void (data.grants[0].session = 99)),
       "saved.grants[0] names a session that is not there"

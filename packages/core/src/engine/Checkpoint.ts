@@ -219,9 +219,13 @@ const restore = (engine: Engine, saved: Saved): Refused => {
     each("grants", grants, (grant, i) => restoreGrant(state, grant, grants[i - 1]?.id ?? 0)) ??
     each("suspects", [...suspects], (id) => {
       state.suspects.add(id)
-      return state.objects.has(id) ? undefined : notThere
+      return sharedObject(state, id) === undefined ? notThere : undefined
     })
 }
+
+/** An object that can be held and removed, as the directory cannot. */
+const sharedObject = ({ objects }: EngineState, id: ObjectId): SharedObject | undefined =>
+  id === directory ? undefined : objects.get(id)
 
 const notThere = refused("names an object that is not there")
 const noSession = refused("names a session that is not there")
@@ -373,7 +377,7 @@ const restoreLanes = (state: EngineState, waiting: Array<Waiter>): Refused => {
 
 const restoreGrant = (state: EngineState, grant: Grant, previous: number): Refused => {
   const session = state.sessions.get(grant.session)
-  const object = state.objects.get(grant.object)
+  const object = sharedObject(state, grant.object)
   if (grant.id <= previous || grant.id > state.index) return refused("is out of order").at("id")
   if (session === undefined) return noSession
   if (object === undefined) return notThere
