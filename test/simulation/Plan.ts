@@ -73,7 +73,9 @@ export const draw = (seed: number, mutant: Pick<Mutant, "actions" | "focus" | "w
 /** Runs a plan, with a bug in the manager or without. */
 export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation => {
   const stages = stagesOf(plan)
-  return simulateSeed((client) => client.number === 0 ? steward(client, stages) : perform(client, stages, plan.steps), {
+  const program = (client: Client) =>
+    client.number === 0 ? steward(client, stages, roundsOf(plan)) : perform(client, stages, plan.steps)
+  return simulateSeed(program, {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,
@@ -145,14 +147,20 @@ export const perform = (client: Performer, stages: ReadonlyArray<Stage>, steps: 
       ), { concurrency: "unbounded", discard: true })
   })
 
-/** Rounds of help after which a client that still waits will wait for ever: a fiber may need one for each of its steps. */
-const rounds = 100
+/**
+ * Rounds of help after which a client that still waits will wait for ever: a fiber may need one for each of its steps, and
+ * a few for one that waits for several things or for time. 19 of the latter is the most of 600 seeds.
+ */
+const roundsOf = ({ steps }: Plan): number => {
+  const fibers = Object.values(Object.groupBy(steps, ({ client, fiber }) => `${client}.${fiber}`))
+  return 30 + Math.max(0, ...fibers.map((steps) => steps!.length))
+}
 
 /** Longer than any client sleeps for a while of work. */
 const pause = 120_000
 
 /** The client that meets no faults: whenever all the others wait for something, it gives them what they wait for. */
-const steward = (client: Client, stages: ReadonlyArray<Stage>) =>
+const steward = (client: Client, stages: ReadonlyArray<Stage>, rounds: number) =>
   Effect.gen(function*() {
     for (let round = 0; client.others() > 0 && round < rounds; round++) {
       yield* Effect.sleep(pause)

@@ -453,8 +453,8 @@ export const queue = specimen({
     readFeed: ({ feed }, { impatiently }) => impatiently(Stream.runDrain(feed.stream)),
     /** Until the item is lost. */
     ponder: ({ feed }, { overstay }) => feed.process(overstay),
-    /** Longer than it may, and gives it back when it is lost. */
-    keep: ({ feed }, { overstay }) => Effect.scoped(Effect.andThen(feed.takeLease, overstay())),
+    /** Longer than it may: the lease is given back after it was lost, which interrupts nothing. */
+    keep: ({ feed }, { sleep }) => Effect.scoped(Effect.andThen(feed.takeLease, sleep(300_000))),
     send: ({ mail }, { impatiently }) => Effect.flatMap(makeHandle, (handle) => impatiently(mail.offer(handle))),
     receive: ({ mail }, { impatiently, random }) =>
       impatiently(
