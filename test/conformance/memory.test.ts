@@ -1,13 +1,14 @@
 import { Manager } from "@effect-multiprocessing/core"
 import type { JournalEntry } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
+import { budget } from "../support/budget.ts"
 import * as Memory from "../support/Memory.ts"
 import { conformance } from "./index.ts"
 
 conformance({
   name: "in memory",
   layer: Manager.layerMemory,
-  programs: 1_000,
+  programs: budget(250),
   recorded: Effect.suspend(() => {
     const journal: Array<JournalEntry> = []
     return Effect.map(Memory.make({ journal: (entry) => journal.push(entry) }), ({ connect }) => ({

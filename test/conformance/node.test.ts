@@ -5,6 +5,7 @@ import { Context, Effect, Layer } from "effect"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { budget } from "../support/budget.ts"
 import { conformance } from "./index.ts"
 import type { Recorded } from "./suite.ts"
 
@@ -28,4 +29,4 @@ const recorded = Effect.gen(function*() {
   return { connect, journal }
 })
 
-conformance({ name: "in a child process", layer: NodeManager.layer, programs: 200, recorded })
+conformance({ name: "in a child process", layer: NodeManager.layer, programs: budget(50), recorded })

@@ -73,9 +73,7 @@ export const draw = (seed: number, mutant: Pick<Mutant, "actions" | "focus" | "w
 /** Runs a plan, with a bug in the manager or without. */
 export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation => {
   const stages = stagesOf(plan)
-  const program = (client: Client) =>
-    client.number === 0 ? steward(client, stages, roundsOf(plan)) : perform(client, stages, plan.steps)
-  return simulateSeed(program, {
+  return simulateSeed((client) => client.number === 0 ? steward(client, stages) : perform(client, stages, plan.steps), {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,
@@ -147,23 +145,21 @@ export const perform = (client: Performer, stages: ReadonlyArray<Stage>, steps: 
       ), { concurrency: "unbounded", discard: true })
   })
 
-/**
- * Rounds of help after which a client that still waits will wait for ever: a fiber may need one for each of its steps, and
- * a few for one that waits for several things or for time. 19 of the latter is the most of 600 seeds.
- */
-const roundsOf = ({ steps }: Plan): number => {
-  const fibers = Object.values(Object.groupBy(steps, ({ client, fiber }) => `${client}.${fiber}`))
-  return 30 + Math.max(0, ...fibers.map((steps) => steps!.length))
-}
+/** Rounds of help in which no action ends, after which a client that still waits will wait for ever. */
+const idleRounds = 20
 
 /** Longer than any client sleeps for a while of work. */
 const pause = 120_000
 
 /** The client that meets no faults: whenever all the others wait for something, it gives them what they wait for. */
-const steward = (client: Client, stages: ReadonlyArray<Stage>, rounds: number) =>
+const steward = (client: Client, stages: ReadonlyArray<Stage>) =>
   Effect.gen(function*() {
-    for (let round = 0; client.others() > 0 && round < rounds; round++) {
+    const ended = () => stages.reduce((sum, stage) => sum + stage.ended, 0)
+    let last = 0
+    for (let round = 0; client.others() > 0 && round - last <= idleRounds; round++) {
+      const before = ended()
       yield* Effect.sleep(pause)
       yield* Effect.forEach(stages, (stage) => stage.help(client, round), { discard: true })
+      if (ended() > before) last = round
     }
   })

@@ -37,6 +37,8 @@ export class Stage {
   readonly #workload: AnyWorkload
   readonly #ledger: Ledger
   readonly #sleepMaxMs: number | undefined
+  /** How many actions have ended. */
+  ended = 0
 
   constructor(name: string, workload: AnyWorkload, ledger: Ledger, sleepMaxMs?: number) {
     this.name = name
@@ -53,7 +55,10 @@ export class Stage {
       return (action: string, way: Way, random: Random): Deed => {
         const actor = new Actor(client, this.#ledger, random, this.#sleepMaxMs)
         const act = (objects: ObjectsOf<Openers>): Deed =>
-          Effect.suspend(() => this.#workload.actions[action]!(objects, actor))
+          Effect.ensuring(
+            Effect.suspend(() => this.#workload.actions[action]!(objects, actor)),
+            Effect.sync(() => this.ended++)
+          )
         const underFence = (deed: Deed): Deed => Effect.flatMap(fence, ({ withLock }) => withLock(deed))
         switch (way) {
           case "kept":

@@ -3,10 +3,11 @@
  * acknowledge, drop, watch; time passes. `EngineHarness` judges every step by the five invariants.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { budget } from "../../support/budget.ts"
 import { commands, run } from "../../support/RandomProgram.ts"
 import { reachable } from "../../support/reachable.ts"
 
-const arbitrary = { runs: 500, size: 600 }
+const arbitrary = { runs: budget(125), size: 600 }
 
 describe("any sequence of inputs", () => {
   it.prop("keeps I1 to I5 at every step, and nobody overtakes a waiter (S-13)", [commands], ([list]) => {
@@ -18,7 +19,7 @@ describe("any sequence of inputs", () => {
     const { hash, outputs } = harness.replay()
     assert.strictEqual(hash, harness.hash)
     assert.deepStrictEqual(outputs, harness.outputs)
-  }, { arbitrary: { ...arbitrary, runs: 50 } })
+  }, { arbitrary: { ...arbitrary, runs: budget(15) } })
 
   it.prop(
     "throws nowhere when a session uses its sequences twice, and the state stays sound (I3)",

@@ -13,6 +13,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema, Scope } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { budget } from "../../support/budget.ts"
 import { Holdable } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
 
@@ -67,10 +68,10 @@ const offer = (locks: SharedQueue.SharedQueue<SharedLock.SharedLock>, count: num
     locks.offerAll
   ))
 
-const rounds = 100_000
+const rounds = budget(25_000)
 const roundsAtOnce = 500
 
-it.live("100,000 rounds of offer and take end with one object, taken in a scope or collected as garbage", () =>
+it.live(`${rounds} rounds of offer and take end with one object, taken in a scope or collected as garbage`, () =>
   Effect.gen(function*() {
     const { as, left, registry } = yield* setUp
     yield* Effect.scoped(Effect.gen(function*() {
