@@ -13,14 +13,6 @@
  *     44 queues, 3 processes
  *     hold their own pair alone: 1 to 43
  *     are empty: 0
- *     $ npm run example examples/08_array_of_queues.ts 50 3
- *     50 queues, 3 processes
- *     hold their own pair alone: 1 to 48
- *     are empty: 0, 49
- *     $ npm run example examples/08_array_of_queues.ts 100 3
- *     100 queues, 3 processes
- *     hold their own pair alone: 1 to 48
- *     are empty: 0, 49 to 99
  *     $ npm run example examples/08_array_of_queues.ts 300 3
  *     300 queues, 3 processes
  *     hold their own pair alone: 1 to 48

@@ -20,6 +20,7 @@ import {
 } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, Random, Schedule, Schema } from "effect"
+import { budget } from "../support/budget.ts"
 
 class Stock extends SharedRef.Service<Stock>()("app/Stock", { schema: Schema.Int, initial: 10 }) {}
 class Gate extends SharedLock.Service<Gate>()("app/Gate") {}
@@ -68,8 +69,8 @@ describe("simulate", () => {
   for (const [name, sell] of Object.entries({ "under a lock": locked, "with an atomic operation": atomic })) {
     it.live(`finds nothing in an update ${name}`, () =>
       Effect.gen(function*() {
-        const { different, faults, seeds } = yield* simulate(sale, { tasks: shop(sell), seeds: 60 })
-        assert.deepStrictEqual([seeds, different], [60, 60])
+        const { different, faults, seeds } = yield* simulate(sale, { tasks: shop(sell), seeds: budget(20) })
+        assert.deepStrictEqual([seeds, different], [budget(20), budget(20)])
         for (const fault of ["delay", "split", "pause", "rush"] as const) assert.isAbove(faults[fault], 0, fault)
         assert.deepStrictEqual([faults.kill, faults.cut], [0, 0])
       }))
@@ -132,7 +133,7 @@ describe("simulate", () => {
         assert.isAtMost(left, 10 - done)
         assert.isAtLeast(left, 7)
       }).pipe(Effect.provide(layerShared))
-      const { faults } = yield* simulate(program, { tasks: shop(locked), seeds: 60, faults: everyFault })
+      const { faults } = yield* simulate(program, { tasks: shop(locked), seeds: budget(20), faults: everyFault })
       assert.isAbove(faults.kill, 0)
       assert.isAbove(faults.cut, 0)
       assert.deepStrictEqual([...ends].sort(), ["by SIGKILL", "done", "with code 1"])
@@ -158,7 +159,7 @@ describe("simulate", () => {
       const finish = (job: number) =>
         Effect.andThen(Effect.sleep("20 millis"), Effect.flatMap(Done, (done) => done.set(job, true)))
       const given = tasks((jobs) => jobs.process(finish))
-      const { faults } = yield* simulate(program, { tasks: given, seeds: 60, faults: ["kill"] })
+      const { faults } = yield* simulate(program, { tasks: given, seeds: budget(20), faults: ["kill"] })
       assert.isAbove(faults.kill, 0)
       const taken = tasks((jobs) => Effect.flatMap(jobs.take, finish))
       const { violations } = yield* Effect.flip(simulate(program, { tasks: taken, seeds: 300, faults: ["kill"] }))
@@ -175,7 +176,7 @@ describe("simulate", () => {
         const left = yield* (yield* Stock).get
         assert.isTrue(left === 8 || (left === 9 && Exit.isFailure(exit)), String(left))
       }).pipe(Effect.provide(layerShared))
-      const { faults } = yield* simulate(program, { seeds: 200 })
+      const { faults } = yield* simulate(program, { seeds: budget(50) })
       assert.isAbove(faults.cancel, 0)
       assert.isAbove(interrupted, 0)
     }))

@@ -6,6 +6,7 @@ import { specimens } from "#core/testing/kinds/index.ts"
 import { assert, describe, it } from "vitest"
 import { run } from "../../simulation/Plan.ts"
 import { actionsOf } from "../../simulation/workloads.ts"
+import { budget } from "../../support/budget.ts"
 
 const interruptedAt = (action: string, at: number) =>
   run({
@@ -17,7 +18,7 @@ const interruptedAt = (action: string, at: number) =>
   }, { options: { yields: 1 / 3 } })
 
 /** The next age at which an action is interrupted, in steps: all of the first ages, then fewer and fewer. */
-const next = (age: number): number => age + Math.max(1, Math.floor(age / 2))
+const next = (age: number): number => age + Math.max(1, Math.floor(age / budget(1)))
 
 describe.each(specimens.map(({ kind: { name } }) => name))("%s", (kind) => {
   it.each(actionsOf(kind))("%s leaves nothing behind where it is interrupted", (action) => {
