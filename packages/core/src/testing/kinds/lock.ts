@@ -81,11 +81,10 @@ export const lock = specimen({
   actions: {
     lock: ({ gate }, actor) => actor.impatiently(gate.withLock(occupy(gate, actor))),
     lockIfAvailable: ({ gate }, actor) => gate.withLockIfAvailable(occupy(gate, actor)),
-    nest: ({ gate, hatch }, actor) => gate.withLock(hatch.withHold(() => occupy(hatch, actor))),
-    /** So long that the lock may be deleted meanwhile, and until it is lost. */
-    hold: ({ hatch }, actor) => hatch.withLock(Effect.andThen(occupy(hatch, actor), actor.overstay())),
-    holdIfAvailable: ({ hatch }, actor) =>
-      hatch.withLockIfAvailable(Effect.andThen(occupy(hatch, actor), actor.overstay())),
+    nest: ({ gate, hatch }, actor) => gate.withLock(hatch.withHold(() => occupy(gate, actor))),
+    /** Until it is lost. Then the next client may hold it before this one has heard of its loss: it occupies no place. */
+    hold: ({ hatch }, { overstay }) => hatch.withLock(overstay()),
+    holdIfAvailable: ({ hatch }, { overstay }) => hatch.withLockIfAvailable(overstay()),
     reenter: ({ gate }) => Effect.flip(gate.withLock(Effect.flip(gate.withLock(Effect.void)))),
     isHeld: ({ gate }) => gate.isHeld
   }
