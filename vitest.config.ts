@@ -36,8 +36,8 @@ export default defineConfig({
     globalSetup: [inRoot("scripts/bundles.mjs")],
     env: { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? inRoot("node_modules/.cache/compile") },
     sequence: { concurrent: false, sequencer: LongestFirst },
-    // Most of them wait for processes: two at a time, also where there are only two cores.
-    maxWorkers: 2,
+    // Many of them wait for processes: three at a time, also where there are only two cores.
+    maxWorkers: 3,
     // Only a test that hangs may meet these: how fast the machine is, and what else it runs, decides nothing.
     testTimeout: 600_000,
     hookTimeout: 600_000,
