@@ -18,7 +18,7 @@ const Message = Schema.Struct({ from: Schema.Int, number: Schema.Int })
 class Messages extends SharedQueue.Service<Messages>()("tagged/Messages", { item: Message, capacity: 10 }) {}
 
 const Produce = Task.make("Produce", { payload: { from: Schema.Int, size: Schema.Int } })
-const Consume = Task.make("Consume", { payload: {}, success: Schema.Array(Message) })
+const Consume = Task.make("Consume", { success: Schema.Array(Message) })
 const Tasks = TaskGroup.make("tagged", { tasks: [Produce, Consume] })
 
 const tasks = Tasks.toLayer({
@@ -35,7 +35,7 @@ const tasks = Tasks.toLayer({
 
 const main = Effect.gen(function*() {
   const messages = yield* Messages
-  const consumers = yield* Effect.replicateEffect(Process.spawn(Tasks, Consume, {}), 2)
+  const consumers = yield* Effect.replicateEffect(Process.spawn(Tasks, Consume), 2)
   yield* Effect.forEach([0, 1, 2], (from) => Process.run(Tasks, Produce, { from, size: 100 }), {
     concurrency: "unbounded"
   })

@@ -42,8 +42,8 @@ class Flags extends SharedNamespace.Service<Flags>()("post/Flags", {
   initial: { isRunning: true, started: 0 }
 }) {}
 
-const Worker = Task.make("Worker", { payload: {} })
-const Watcher = Task.make("Watcher", { payload: {} })
+const Worker = Task.make("Worker")
+const Watcher = Task.make("Watcher")
 const Tasks = TaskGroup.make("post", { tasks: [Worker, Watcher] })
 
 const tasks = Tasks.toLayer({
@@ -69,7 +69,7 @@ const main = Effect.gen(function*() {
   const pool = yield* Pool.make(Tasks, { size: 5 })
   for (const task of [Worker, Watcher]) {
     yield* flags.set({ isRunning: true, started: 0 })
-    const workers = yield* Effect.replicateEffect(Effect.forkChild(pool.execute(task, {})), 5)
+    const workers = yield* Effect.replicateEffect(Effect.forkChild(pool.execute(task)), 5)
     yield* flags.fields.started.until((started) => started === 5)
     yield* Console.log("Shutting down.")
     yield* flags.set({ isRunning: false })

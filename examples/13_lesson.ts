@@ -18,8 +18,8 @@ class SharedVars extends SharedNamespace.Service<SharedVars>()("lesson/SharedVar
   initial: { item: "empty" }
 }) {}
 
-const Process1 = Task.make("Process1", { payload: {} })
-const Process2 = Task.make("Process2", { payload: {} })
+const Process1 = Task.make("Process1")
+const Process2 = Task.make("Process2")
 const Tasks = TaskGroup.make("lesson", { tasks: [Process1, Process2] })
 
 const tasks = Tasks.toLayer({
@@ -37,8 +37,8 @@ const tasks = Tasks.toLayer({
 
 const main = Effect.gen(function*() {
   const { item } = (yield* SharedVars).fields
-  yield* Process.run(Tasks, Process1, {})
-  yield* Process.run(Tasks, Process2, {})
+  yield* Process.run(Tasks, Process1)
+  yield* Process.run(Tasks, Process2)
   yield* Console.log(yield* item.get)
 }).pipe(Effect.provide(SharedVars.layer))
 

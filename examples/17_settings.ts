@@ -18,7 +18,7 @@ class Board extends SharedNamespace.Service<Board>()("settings/Board", {
   initial: { rate: 0, status: "starting" }
 }) {}
 
-const Work = Task.make("Work", { payload: {} })
+const Work = Task.make("Work")
 const Tasks = TaskGroup.make("settings", { tasks: [Work] })
 
 const tasks = Tasks.toLayer({
@@ -38,7 +38,7 @@ const tasks = Tasks.toLayer({
 
 const main = Effect.gen(function*() {
   const { rate, status } = (yield* Board).fields
-  const work = yield* Process.spawn(Tasks, Work, {})
+  const work = yield* Process.spawn(Tasks, Work)
   for (const perSecond of [10, 20]) {
     yield* rate.set(perSecond)
     yield* Console.log("status:", yield* status.until((status) => status === `at ${perSecond} a second`))

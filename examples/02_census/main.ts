@@ -79,7 +79,7 @@ const census = Effect.fnUntraced(function*(files: ReadonlyArray<string>, size: n
   const retry = Schedule.recurs(1).pipe(Schedule.tap(({ input }) => progress.note(String(input))))
   const counting = yield* Effect.forEach(
     Array.from({ length: size }),
-    () => Effect.forkChild(pool.execute(Count, {}, { retry }))
+    () => Effect.forkChild(pool.execute(Count, undefined, { retry }))
   )
   yield* Effect.forkChild(Effect.forEach(files, queue.offer, { discard: true }))
 

@@ -37,7 +37,7 @@ export const countFile = Effect.fnUntraced(function*(file: string, attempt: numb
 })
 
 /** Counts files until `running` is false. */
-export const Count = Task.make("Count", { payload: {} })
+export const Count = Task.make("Count")
 
 /** The tasks of the census. */
 export const Tasks = TaskGroup.make("census", { tasks: [Count] })

@@ -4,7 +4,7 @@ import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
 
-const Nothing = Task.make("Nothing", { payload: {}, success: Schema.Void })
+const Nothing = Task.make("Nothing", { success: Schema.Void })
 const Tasks = TaskGroup.make("starts", { tasks: [Nothing] })
 
 /** A manager in memory that pretends that other processes can reach it. */
@@ -18,7 +18,7 @@ const reachable = Layer.effect(
 
 const spawner = NodeManager.layerSpawner(new URL(import.meta.url)).pipe(Layer.provide(NodeServices.layer))
 
-const spawn = Process.spawn(Tasks, Nothing, {}).pipe(Effect.provide(Layer.merge(reachable, spawner)))
+const spawn = Process.spawn(Tasks, Nothing).pipe(Effect.provide(Layer.merge(reachable, spawner)))
 
 const managers = [NodeManager.layer, NodeManager.layerServer()].map((layer) => Effect.asVoid(Layer.build(layer)))
 

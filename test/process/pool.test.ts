@@ -16,7 +16,7 @@ describe("a worker that exits", () => {
     Effect.gen(function*() {
       yield* traces
       const pool = yield* Pool.make(Tasks, { size: 1, name: "crashing" })
-      const crashed = yield* Effect.flip(pool.execute(Crash, {}))
+      const crashed = yield* Effect.flip(pool.execute(Crash))
       assert.strictEqual(crashed._tag, "WorkerCrashed")
       if (crashed._tag !== "WorkerCrashed") return
       const { attempt, code, lastLines, signal, task, worker } = crashed

@@ -12,12 +12,12 @@ import {
   SharedOpenNamespace,
   SharedQueue,
   SharedRef,
-  type TaskGroup
+  TaskGroup
 } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Effect, Layer, Schema, type Scope } from "effect"
 import { expectTypeOf } from "vitest"
-import { Board, Count, Drain, Jobs, Price, Results, Square, Tasks, Title, type TooLarge } from "./shared.ts"
+import { Board, Count, Drain, Jobs, Price, Results, Square, Stranger, Tasks, Title, type TooLarge } from "./shared.ts"
 
 declare const jobs: SharedQueue.SharedQueue<number>
 declare const lock: SharedLock.SharedLock
@@ -96,6 +96,12 @@ expectTypeOf<Effect.Error<typeof result>>().toEqualTypeOf<
 expectTypeOf<Effect.Services<typeof result>>().toEqualTypeOf<
   Manager.Manager | Process.ProcessSpawner | Scope.Scope
 >()
+// A task that takes nothing is given nothing; options stand behind it.
+const Strangers = TaskGroup.make("strangers", { tasks: [Stranger] })
+expectTypeOf(Process.run(Strangers, Stranger)).toEqualTypeOf(
+  Process.run(Strangers, Stranger, undefined, { name: "it" })
+)
+
 // Handles are values of a payload.
 expectTypeOf(Process.run(Tasks, Drain, { jobs })).branded.toEqualTypeOf<
   Effect.Effect<

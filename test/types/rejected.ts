@@ -3,7 +3,15 @@
  * intended error: the code and a part of the message stand behind the directive.
  */
 // @effect-diagnostics *:off -- they would repeat the compiler's errors.
-import { Process, SharedMap, SharedQueue, type SharedRef } from "@effect-multiprocessing/core"
+import {
+  Process,
+  SharedMap,
+  SharedNamespace,
+  SharedQueue,
+  type SharedRef,
+  Task,
+  TaskGroup
+} from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Effect, Layer, Schema } from "effect"
 import { Board, Count, Drain, Jobs, type Price, Results, Square, Stranger, Tasks, type Title } from "./shared.ts"
@@ -39,6 +47,23 @@ export const wrongState = Effect.flatMap(Board, (board) =>
 export const wrongUpdate = numbers.modify(() => ["old", "new"])
 // @ts-expect-error TS2345 Property 'value' is missing
 export const noSchema = SharedMap.make({ key: Schema.String })
+// A field without a default.
+// @ts-expect-error TS2741 Property 'title' is missing
+export const noField = SharedNamespace.make({ fields: { title: Schema.String }, initial: {} })
+// @ts-expect-error TS2345 Property 'initial' is missing
+export const noInitial = SharedNamespace.make({ fields: { title: Schema.String } })
+
+// A task that takes nothing, and one that takes something; also one that is declared in its group.
+const Strangers = TaskGroup.make("strangers", { tasks: [Stranger] })
+// @ts-expect-error TS2345 not assignable to parameter of type 'void'
+export const somePayload = Process.run(Strangers, Stranger, { n: 1 })
+// @ts-expect-error TS2554 Expected 3-4 arguments, but got 2
+export const noPayload = Process.run(Tasks, Square)
+// @ts-expect-error TS2322 not assignable to type 'never'
+export const misspelt = Task.make("Misspelt", { payload: Schema.Int, succes: Schema.Int })
+const Inline = TaskGroup.make("inline", { tasks: [Task.make("Work", { success: Schema.Int })] })
+// @ts-expect-error TS2322 'string' is not assignable to type 'number'
+export const wrongInline = Inline.toLayer({ Work: () => Effect.succeed("one") })
 
 // Arithmetic on a value that is no number, or no number on the wire.
 // @ts-expect-error TS2339 'increment' does not exist

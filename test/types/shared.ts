@@ -23,5 +23,5 @@ export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", { n: Sc
 
 export const Square = Task.make("Square", { payload: { n: Schema.Int }, success: Schema.Int, error: TooLarge })
 export const Drain = Task.make("Drain", { payload: { jobs: SharedQueue.schema(Schema.Int) } })
-export const Stranger = Task.make("Stranger", { payload: {} })
+export const Stranger = Task.make("Stranger")
 export const Tasks = TaskGroup.make("types", { tasks: [Square, Drain] })

@@ -8,8 +8,8 @@ class Pages extends SharedQueue.Service<Pages>()("app/Pages", { item: Schema.Int
 class Left extends SharedRef.Service<Left>()("app/Left", { schema: Schema.Int, initial: 0 }) {}
 const layerShared = Layer.mergeAll(Pages.layer, Left.layer)
 
-const Feed = Task.make("Feed", { payload: {} })
-const Consume = Task.make("Consume", { payload: {} })
+const Feed = Task.make("Feed")
+const Consume = Task.make("Consume")
 const Tasks = TaskGroup.make("pages", { tasks: [Feed, Consume] })
 
 /** Closes the queue when no page is left. */
@@ -53,7 +53,7 @@ describe("work that offers to its own queue", () => {
   it.live("goes on while another process takes its items", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
-        const processes = yield* Effect.forEach([Feed, Consume, Consume], (task) => Process.spawn(Tasks, task, {}))
+        const processes = yield* Effect.forEach([Feed, Consume, Consume], (task) => Process.spawn(Tasks, task))
         yield* start
         yield* Effect.forEach(processes, ({ result }) => result, { concurrency: "unbounded" })
       }).pipe(Effect.scoped, Effect.provide(layerShared))

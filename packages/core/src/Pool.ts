@@ -72,8 +72,7 @@ export interface Pool<in out Tasks extends ReadonlyArray<Task.Any>> {
    */
   readonly execute: <T extends Tasks[number]>(
     task: T,
-    payload: T["payload"]["Type"],
-    options?: CallOptions
+    ...rest: Task.Arguments<T, CallOptions>
   ) => Effect.Effect<T["success"]["Type"], T["error"]["Type"] | CallError>
   /**
    * Runs a task on each payload and returns the results in order. The first failure interrupts the others.

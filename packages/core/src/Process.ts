@@ -166,8 +166,7 @@ export class ProcessSpawner extends Context.Service<ProcessSpawner, {
 export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, T extends Tasks[number]>(
   group: TaskGroup.TaskGroup<Id, Tasks>,
   task: T,
-  payload: T["payload"]["Type"],
-  options: SpawnOptions = {}
+  ...[payload, options = {}]: Task.Arguments<T, SpawnOptions>
 ): Effect.Effect<
   Process<T["success"]["Type"], T["error"]["Type"]>,
   SpawnError | ManagerError,
@@ -228,13 +227,12 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
 export const run = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, T extends Tasks[number]>(
   group: TaskGroup.TaskGroup<Id, Tasks>,
   task: T,
-  payload: T["payload"]["Type"],
-  options?: SpawnOptions
+  ...rest: Task.Arguments<T, SpawnOptions>
 ): Effect.Effect<
   T["success"]["Type"],
   T["error"]["Type"] | SpawnError | ProcessExited | ManagerError,
   Manager | ProcessSpawner | Exclude<Task.CallerServices<T>, Scope.Scope>
-> => Effect.scoped(Effect.flatMap(spawn(group, task, payload, options), (process) => process.result))
+> => Effect.scoped(Effect.flatMap(spawn(group, task, ...rest), (process) => process.result))
 
 /** This worker was started for a task that it has no handler for. The task did not run. */
 export class UnknownTask extends Schema.TaggedError<UnknownTask>()("UnknownTask", {

@@ -56,12 +56,16 @@ export interface SharedNamespace<F extends Fields> extends Shared.Shared {
   readonly until: (is: Predicate.Predicate<Values<F>>) => Effect.Effect<Values<F>, ManagerError>
 }
 
-/** Options of a namespace. All programs that open a name must agree on `fields`. */
-export interface Options<F extends Fields> {
-  readonly fields: F
-  /** The values of a new namespace. Ignored when the name exists (S-27). */
-  readonly initial: Values<F>
-}
+/** The values that a new namespace must be given: all but those for which the schemas have a constructor's default. */
+export type Initial<F extends Fields> = Schema.Struct<F>["~type.make.in"]
+
+/**
+ * Options of a namespace. All programs that open a name must agree on `fields`. `initial` has the values of a new
+ * namespace, and is ignored when the name exists (S-27); it may be absent when every field has a default.
+ */
+export type Options<F extends Fields> =
+  & { readonly fields: F }
+  & ({} extends Initial<F> ? { readonly initial?: Initial<F> } : { readonly initial: Initial<F> })
 
 const kind = "Namespace"
 
@@ -86,9 +90,22 @@ const facade = <F extends Fields>(
   }
 }
 
-const creation = <F extends Fields>({ fields, initial }: Options<F>): Shared.Creation<typeof namespace, Codecs> => ({
+const creation = <F extends Fields>(
+  { fields, initial = {} as Initial<F> }: Options<F>
+): Shared.Creation<typeof namespace, Codecs> => ({
   options: Object.fromEntries(namesOf(fields).map((name) => [name, Field.arithmeticOption(fields[name]!)])),
-  initial: (codecs) => all(namesOf(fields).map((name) => codecs[name]!.encodeCanonical(initial[name as keyof F])))
+  initial: (codecs) =>
+    Effect.runSyncExit(
+      Effect.flatMap(
+        // The codecs check the values, each by its name: here they only get their defaults.
+        Effect.mapError(
+          Schema.Struct(fields).makeEffect(initial, { disableChecks: true }),
+          (issue) => new Schema.SchemaError(issue)
+        ),
+        (values) =>
+          all(namesOf(fields).map((name) => codecs[name]!.encodeCanonical(values[name as keyof typeof values])))
+      )
+    )
 })
 
 /**
@@ -113,7 +130,7 @@ export const make = <const F extends Fields>(
 
 /** The schema of a namespace's handle, for namespaces inside payloads, items and values. Takes the options of `make`. */
 export const schema = <const F extends Fields>(
-  options: Shared.SchemaOptions<Options<F>, "fields">
+  options: { readonly fields: F; readonly initial?: Initial<F> | undefined; readonly name?: string | undefined }
 ): Shared.HandleSchema<SharedNamespace<F>, Services<F>> => Shared.handleSchema(facade(options.fields))
 
 /** Whether a value is a `SharedNamespace`. */

@@ -38,22 +38,37 @@ export type ResultServices<T extends Any> =
   | T["success"]["DecodingServices" | "EncodingServices"]
   | T["error"]["DecodingServices" | "EncodingServices"]
 
-/**
- * Declares a task. `payload` is a schema, or the fields of a struct. Without `success` the task returns nothing,
- * without `error` it cannot fail. The `tag` is unique in its group.
- */
-export const make = <
-  const Tag extends string,
-  P extends PayloadInput,
-  S extends Schema.Top = typeof Schema.Void,
-  E extends Schema.Top = typeof Schema.Never
->(
+/** What a task takes and returns: absent parts are nothing. */
+export interface Contract {
+  /** A schema, or the fields of a struct. Absent: the task takes nothing. */
+  readonly payload?: PayloadInput
+  /** Absent: the task returns nothing. */
+  readonly success?: Schema.Top
+  /** Absent: the task cannot fail. */
+  readonly error?: Schema.Top
+}
+
+// One type parameter for the contract: an absent part is not inferred from where the task stands.
+type PayloadOf<C> = C extends { readonly payload: infer P extends PayloadInput } ? PayloadSchema<P> : Schema.Void
+type SuccessOf<C> = C extends { readonly success: infer S extends Schema.Top } ? S : Schema.Void
+type ErrorOf<C> = C extends { readonly error: infer E extends Schema.Top } ? E : Schema.Never
+
+/** No part but those of a contract: a misspelt one does not compile. */
+type Only<C> = { readonly [K in Exclude<keyof C, keyof Contract>]: never }
+
+/** Declares a task. The `tag` is unique in its group. */
+export const make = <const Tag extends string, C extends Contract = {}>(
   tag: Tag,
-  options: { readonly payload: P; readonly success?: S; readonly error?: E }
-): Task<Tag, PayloadSchema<P>, S, E> => ({
+  { error = Schema.Never, payload = Schema.Void, success = Schema.Void }: C & Only<C> = {} as C & Only<C>
+): Task<Tag, PayloadOf<C>, SuccessOf<C>, ErrorOf<C>> => ({
   tag,
-  // As `PayloadSchema` says: a schema is the payload's, fields become a struct.
-  payload: (Schema.isSchema(options.payload) ? options.payload : Schema.Struct(options.payload)) as PayloadSchema<P>,
-  success: (options.success ?? Schema.Void) as S,
-  error: (options.error ?? Schema.Never) as E
+  // As the conditional types say: a schema is the payload's, fields become a struct, and what is absent has its default.
+  payload: (Schema.isSchema(payload) ? payload : Schema.Struct(payload)) as PayloadOf<C>,
+  success: success as SuccessOf<C>,
+  error: error as ErrorOf<C>
 })
+
+/** The arguments after a task: its payload, which a task that takes nothing need not be given, and options. */
+export type Arguments<T extends Any, Options> = void extends T["payload"]["Type"]
+  ? [payload?: T["payload"]["Type"], options?: Options]
+  : [payload: T["payload"]["Type"], options?: Options]

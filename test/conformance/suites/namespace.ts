@@ -37,6 +37,18 @@ export const namespaceSuite = suite("SharedNamespace", (it, runs) => {
     runs
   )
 
+  it.effect("begins with the defaults of its schemas where it is given nothing else", () =>
+    Effect.gen(function*() {
+      const zero = Schema.Int.pipe(Schema.withConstructorDefault(Effect.succeed(0)))
+      const titled = yield* SharedNamespace.make({
+        fields: { done: zero, failed: zero, title: Schema.String },
+        initial: { failed: 3, title: "census" }
+      })
+      assert.deepStrictEqual(yield* titled.get, { done: 0, failed: 3, title: "census" })
+      const counters = yield* SharedNamespace.make({ fields: { a: zero, b: zero } })
+      assert.deepStrictEqual(yield* counters.get, { a: 0, b: 0 })
+    }).pipe(Effect.scoped))
+
   it.effect("never shows a part of fields that were set together: not to `get`, not to `changes`, not to `until`", () =>
     Effect.gen(function*() {
       const namespace = yield* make

@@ -33,7 +33,7 @@ export const processes = (deployment: Deployment): void => {
 
     it.live("whose handler fails with a ManagerError ends with it", () =>
       Effect.gen(function*() {
-        const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Lose, {}))
+        const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Lose))
         assert.strictEqual(error._tag, "ManagerError")
         assert.include(error.message, "get on Ref \"test/Count\": the object no longer exists")
       }).pipe(Effect.provide(layer)))
