@@ -12,6 +12,7 @@ export interface Limits extends EngineLimits {
   readonly unauthenticatedMax: number
   readonly sessionsMax: number
   readonly inFlightMax: number
+  readonly inFlightBytesMax: number
   readonly outboundBytesMax: number
   readonly watchCredit: number
 }
@@ -30,6 +31,11 @@ export const defaults: Limits = {
   sessionsMax: 4_096,
   /** Calls of one session that are sent and neither answered nor parked. Further calls wait in the client (S-8). */
   inFlightMax: 16_384,
+  /**
+   * Bytes of these calls. Further calls wait in the client. The server keeps the calls that it defers, and the replies
+   * of which it does not know that they have arrived: of one session at most that many bytes each, and one frame.
+   */
+  inFlightBytesMax: 32 * 1024 * 1024,
   /** Bytes queued for a client that does not read. Beyond it the server defers the client's requests (S-12). */
   outboundBytesMax: 8 * 1024 * 1024,
   /** Changes in flight for one subscription. A watcher that is further behind gets a new snapshot instead (S-29). */

@@ -103,7 +103,7 @@ export const makeServer = (
   })
 
 /** The limits that a client is told, which are numbers on the wire. The others may be `Infinity`: no limit. */
-const told = ["frameBytesMax", "inFlightMax", "watchCredit"]
+const told = ["frameBytesMax", "inFlightMax", "inFlightBytesMax", "watchCredit"]
 
 /** Why there can be no manager with these options, or no connection to one; undefined: there can. */
 const issueOf = ({ key, limits = {} }: Pick<ManagerOptions, "limits"> & { readonly key: ManagerKey }) => {

@@ -6,7 +6,7 @@ import type { Link } from "#core/transport/Link.ts"
 import { Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
-import { Deaf, Holdable } from "../../support/links.ts"
+import { Deaf, Holdable, Tally } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
 
 const setUp = (limits: Memory.MemoryOptions["limits"], options?: Memory.ConnectOptions) =>
@@ -183,6 +183,45 @@ describe("a client that does not read", () => {
       assert.strictEqual(yield* ref.get, 1)
       const { objects } = memory.server.engine.state
       assert.strictEqual([...objects.values()].reduce((sum, { watchers }) => sum + watchers.size, 0), 0)
+    }))
+})
+
+describe("a window is bounded in bytes, too:", () => {
+  const bytesMax = 64 * 1024
+  const item = "x".repeat(10_000)
+
+  it.live("no more is sent to a manager that does not run it, and all of it runs in the end", () =>
+    Effect.gen(function*() {
+      const [toClient, tally] = [new Holdable(), new Tally()]
+      const limits = { inFlightBytesMax: bytesMax, outboundBytesMax: 1 }
+      const { as, session } = yield* setUp(limits, { client: tally.wrap, server: toClient.wrap })
+      const queue = yield* as(SharedQueue.make({ item: Schema.String, capacity: 200 }))
+      toClient.hold()
+      const before = tally.bytes
+      const offers = yield* Effect.forEach(numbers, (n) => Effect.forkChild(queue.offer(`${n}${item}`)))
+      yield* Memory.until("a reply piles up", () => toClient.pendingBytes > 0)
+      for (let i = 0; i < 20; i++) yield* Effect.yieldNow
+      assert.isAtMost(tally.bytes - before, bytesMax + 2 * item.length)
+      assert.isDefined(session())
+      toClient.release()
+      yield* Effect.forEach(offers, Fiber.join)
+      assert.deepStrictEqual(yield* Effect.forEach(numbers, () => queue.take), numbers.map((n) => `${n}${item}`))
+    }))
+
+  it.live("replies that the client has not acknowledged hold up its further calls, until it does", () =>
+    Effect.gen(function*() {
+      const client = new Deaf()
+      const { as, session } = yield* setUp({ inFlightBytesMax: bytesMax }, { client: client.wrap })
+      const map = yield* as(SharedMap.make({ key: Schema.Int, value: Schema.String }))
+      yield* Effect.forEach(numbers, (n) => map.set(n, item), all)
+      client.hold()
+      const removals = yield* Effect.forEach(numbers, (n) => Effect.forkChild(map.remove(n)))
+      for (let i = 0; i < 20; i++) yield* Effect.yieldNow
+      assert.isAtLeast(session()!.answeredBytes, bytesMax)
+      assert.isAtMost(session()!.answeredBytes, bytesMax + 2 * item.length)
+      client.release()
+      yield* Effect.forEach(removals, Fiber.join)
+      assert.strictEqual(yield* map.size, 0)
     }))
 })
 

@@ -162,7 +162,7 @@ describe("a client meets", () => {
         epoch: 1,
         instance: "0".repeat(32),
         operations: real.server.engine.operationTable,
-        limits: { frameBytesMax: 1, inFlightMax: 1, watchCredit: 1 }
+        limits: { frameBytesMax: 1, inFlightMax: 1, inFlightBytesMax: 1, watchCredit: 1 }
       }
       const reason = yield* meeting(send(challenge(Handshake.protocolVersion), text(JSON.stringify(welcome))))
       assert.strictEqual(reason, "HandshakeRefused NotAManager")

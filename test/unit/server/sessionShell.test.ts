@@ -1,6 +1,6 @@
 /** One session's flow control (S-8, S-12), with an engine that only writes down its inputs. */
 import type { Input } from "#core/engine/Inputs.ts"
-import { cell } from "#core/engine/Value.ts"
+import { type Argument, cell } from "#core/engine/Value.ts"
 import { Reader } from "#core/protocol/Bytes.ts"
 import { FrameSplitter, headerBytes } from "#core/protocol/Frame.ts"
 import { ClientWriter, type FromServer, readFromServer, SharedArguments, type Told } from "#core/protocol/Message.ts"
@@ -18,7 +18,7 @@ const setUp = (shared = new SharedArguments()) => {
   const splitter = new FrameSplitter(Infinity)
   const inputs: Array<Input> = []
   const said: Array<FromServer> = []
-  const given = { pendingBytes: 0, remembered: 0 }
+  const given = { pendingBytes: 0, remembered: 0, rememberedBytes: 0 }
   const link = {
     send: (bytes: Uint8Array) => {
       chunks.push(bytes)
@@ -38,6 +38,7 @@ const setUp = (shared = new SharedArguments()) => {
       if (input._tag === "Acknowledge") given.remembered -= input.to - input.from + 1
     },
     remembered: () => given.remembered,
+    rememberedBytes: () => given.rememberedBytes,
     settles: ({ calls }) => calls[0]?.operation === settling
   }, shared)
   /** Says something in one turn. */
@@ -51,8 +52,8 @@ const setUp = (shared = new SharedArguments()) => {
   return { shell, hear, inputs, ran, said, given, chunks, hasLeft: () => Deferred.isDoneUnsafe(shell.left) }
 }
 
-const request = (writer: ClientWriter, sequence: number, operation = 0) =>
-  writer.request(sequence, 1, operation, [], [], 1_000)
+const request = (writer: ClientWriter, sequence: number, operation = 0, args: ReadonlyArray<Argument> = []) =>
+  writer.request(sequence, 1, operation, [], args, Infinity)
 
 const requests = (from: number, to: number) => (writer: ClientWriter) => {
   for (let sequence = from; sequence <= to; sequence++) request(writer, sequence)
@@ -171,6 +172,43 @@ describe("the memory of a session whose client does not read is bounded in bytes
     given.pendingBytes = 0
     shell.resume()
     assert.deepStrictEqual(ran(), [3])
+  })
+
+  it("deferred requests: a client that keeps to its window is not ended, and one that does not is", () => {
+    const { given, hasLeft, hear, ran, said, shell } = setUp()
+    const { frameBytesMax, inFlightBytesMax } = defaults
+    const share = cell(JSON.stringify("x".repeat(inFlightBytesMax / 2)))
+    const frame = cell(JSON.stringify("x".repeat(frameBytesMax - 100)))
+    given.pendingBytes = 100
+    hear((writer) => request(writer, 1, 0, [share]))
+    hear((writer) => request(writer, 2, 0, [cell(share.text.slice(8))]))
+    hear((writer) => request(writer, 3, 0, [frame]))
+    assert.isFalse(hasLeft(), "the last call that the window admits may have any size")
+    hear((writer) => writer.cancel(3))
+    hear((writer) => request(writer, 4, 0, [frame]))
+    assert.isFalse(hasLeft(), "what was withdrawn does not count")
+    given.pendingBytes = 0
+    shell.resume()
+    assert.deepStrictEqual(ran(), [1, 2, 4])
+    given.remembered = 0
+    given.pendingBytes = 100
+    hear((writer) => request(writer, 5, 0, [share]))
+    hear((writer) => request(writer, 6, 0, [share]))
+    assert.isFalse(hasLeft(), "what has run does not count")
+    hear((writer) => request(writer, 7, 0, [cell(frame.text + "x".repeat(100))]))
+    assert.isTrue(hasLeft())
+    const reason = `more than ${inFlightBytesMax} bytes of calls in flight (inFlightBytesMax)`
+    assert.deepStrictEqual(said.at(-1), { _tag: "Closing", reason })
+  })
+
+  it("remembered replies: requests are deferred while they have more bytes, and run once they are acknowledged", () => {
+    const { given, hear, ran, shell } = setUp()
+    given.rememberedBytes = defaults.inFlightBytesMax
+    hear(requests(1, 2))
+    assert.deepStrictEqual(ran(), [])
+    given.rememberedBytes = 0
+    shell.resume()
+    assert.deepStrictEqual(ran(), [1, 2])
   })
 
   it("subscriptions", () => {

@@ -32,6 +32,8 @@ export class Call {
   readonly fiber: Fiber.Fiber<unknown, unknown> | undefined
   /** Given when it is sent: sequences go out in order. */
   sequence = 0
+  /** Of its request, once it is sent. */
+  bytes = 0
   state: "Waiting" | "Sent" | "Parked" | "Answered" | "Cancelling" = "Waiting"
   /** A reply that came while the call was being cancelled, or that its fiber has not taken yet. */
   late: Outcome | undefined = undefined

@@ -47,7 +47,12 @@ export interface Agreement {
   readonly epoch: number
   readonly instance: string
   readonly operations: OperationTable
-  readonly limits: { readonly frameBytesMax: number; readonly inFlightMax: number; readonly watchCredit: number }
+  readonly limits: {
+    readonly frameBytesMax: number
+    readonly inFlightMax: number
+    readonly inFlightBytesMax: number
+    readonly watchCredit: number
+  }
 }
 
 /** A value that was sent must fit into a reply, which may have that many bytes more than its request. */
@@ -110,6 +115,8 @@ export class Connection {
   #sequence = 0
   /** Calls sent and neither answered nor parked. */
   #inFlight = 0
+  /** Their bytes. */
+  #inFlightBytes = 0
   readonly #flushBytes: number
   #flushScheduled = false
   #reading = false
@@ -236,7 +243,7 @@ export class Connection {
       call.fail(lost(call.target, call.operation.name, NotExecuted, this.#ended))
       return false
     }
-    const isFull = this.#waiting.size > 0 || this.#inFlight >= this.agreement.limits.inFlightMax
+    const isFull = this.#waiting.size > 0 || this.#isFull()
     // A call that settles a grant bypasses the window: other calls may wait for that grant (S-8).
     if (isFull && call.role !== "settling") this.#waiting.set(call, args)
     else this.#send(call, args)
@@ -253,6 +260,7 @@ export class Connection {
     call.handles = listsIn(args)
     this.#calls.set(call)
     this.#inFlight++
+    this.#inFlightBytes += call.bytes
     this.#written()
   }
 
@@ -260,9 +268,11 @@ export class Connection {
   #write(call: Call, args: ReadonlyArray<Argument>): boolean {
     const { guard, joint, operation, sequence, target } = call
     const bytesMax = this.agreement.limits.frameBytesMax - replyBytes
+    const before = this.#writer.bytes
     const isWritten = joint === undefined
       ? this.#writer.request(sequence, target.id, operation.position, guard, args, bytesMax)
       : this.#writer.joint(sequence, guard, joint, bytesMax)
+    call.bytes = this.#writer.bytes - before
     if (isWritten || this.#writer.isEmpty) return isWritten
     this.#sendFrame()
     return this.#write(call, args)
@@ -298,7 +308,15 @@ export class Connection {
   }
 
   #leaveWindow(call: Call): void {
-    if (call.state === "Sent") this.#inFlight--
+    if (call.state !== "Sent") return
+    this.#inFlight--
+    this.#inFlightBytes -= call.bytes
+  }
+
+  /** Whether the window has no room for a further call. The last one that it has admitted may have any size. */
+  #isFull(): boolean {
+    const { inFlightBytesMax, inFlightMax } = this.agreement.limits
+    return this.#inFlight >= inFlightMax || this.#inFlightBytes >= inFlightBytesMax
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -478,7 +496,7 @@ export class Connection {
   readonly #flush = (): void => {
     if (this.#ended !== undefined) return
     for (const [call, args] of this.#waiting) {
-      if (this.#inFlight >= this.agreement.limits.inFlightMax) break
+      if (this.#isFull()) break
       this.#waiting.delete(call)
       this.#send(call, args)
     }

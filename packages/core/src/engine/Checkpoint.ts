@@ -19,6 +19,7 @@ import type { CallInput, Outcome } from "./Inputs.ts"
 import * as Invariants from "./Invariants.ts"
 import type { Client, Grant } from "./Operation.ts"
 import * as References from "./References.ts"
+import * as Replies from "./Replies.ts"
 import type { Answered, EngineState, Parked, Place, Session, SharedObject, Watcher } from "./State.ts"
 import { directory, isCell, type ObjectId } from "./Value.ts"
 import * as Waiting from "./Waiting.ts"
@@ -295,7 +296,7 @@ const restoreContents = (
   return each("answered", answered, (request) => {
     if (request.sequence <= last) return refused("does not come after the request before it")
     last = request.sequence
-    session.answered.set(request)
+    Replies.remember(session, request)
     return undefined
   }) ?? each("parked", parked, (saved) => {
     if (session.parked.has(saved.sequence) || session.answered.get(saved.sequence) !== undefined) {

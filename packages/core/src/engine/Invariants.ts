@@ -8,6 +8,7 @@ import type { Output } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
 import * as Memory from "./Memory.ts"
 import type { Grant } from "./Operation.ts"
+import * as Replies from "./Replies.ts"
 import type { EngineState, Parked, Session, SharedObject } from "./State.ts"
 import { type Cell, isCell, type ObjectId } from "./Value.ts"
 
@@ -39,6 +40,8 @@ class Census {
   readonly references = new Map<ObjectId, number>([[0, 1]])
   /** Waiting calls, by their objects. */
   readonly waiting = new Map<ObjectId, number>()
+  /** Sessions that count the bytes of their replies wrongly. */
+  readonly miscounted: Array<string> = []
   /** Grants, and requests, with a deadline. */
   readonly ending = new Set<Grant>()
   readonly examined = new Set<Parked>()
@@ -55,8 +58,12 @@ class Census {
     for (const grant of object.grants.values()) if (grant.deadline !== undefined) this.ending.add(grant)
   }
 
-  #session({ grants, imports, parked }: Session): void {
+  #session({ answered, answeredBytes, grants, id, imports, parked }: Session): void {
     this.bound += grants.size
+    const bytes = answered.values().reduce((sum, request) => sum + Replies.bytesOf(request), 0)
+    if (bytes !== answeredBytes) {
+      this.miscounted.push(`I2: session ${id} counts ${answeredBytes} bytes of replies, not ${bytes}`)
+    }
     for (const [id, times] of imports) count(this.references, id, times)
     for (const request of parked.values()) {
       if (request.deadline !== undefined) this.examined.add(request)
@@ -114,7 +121,8 @@ const counted = ({ id, references, waiting }: SharedObject, census: Census, brok
 
 /** I2 and I3: what the manager counts. Sessions and objects have the same number of grants. */
 const totals = ({ bytes, counts }: EngineState, census: Census, broken: Array<string>): void => {
-  const { bound, grants, waiters } = census
+  const { bound, grants, miscounted, waiters } = census
+  broken.push(...miscounted)
   if (bytes !== census.bytes) broken.push(`I2: ${bytes} bytes are counted, not ${census.bytes}`)
   if (waiters !== counts.waiters) broken.push(`I3: ${counts.waiters} waiters are counted, not ${waiters}`)
   if (grants !== counts.holders || grants !== bound) {

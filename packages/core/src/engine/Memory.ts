@@ -2,7 +2,7 @@
  * The memory of a manager, in bytes: values, and what stands around them. It is an estimate, in which a character is a
  * byte. Requests that bring values are refused beyond `memoryBytesMax`, before the process dies of them.
  */
-import { type Refusal, refuse } from "./Operation.ts"
+import { type Refusal, refuse, type Reply } from "./Operation.ts"
 import type { EngineState, SharedObject } from "./State.ts"
 import { type Argument, type Cell, isCell } from "./Value.ts"
 
@@ -35,6 +35,16 @@ export const ofObject = (
 export const ofValues = (args: Iterable<Argument>): number => {
   let bytes = 0
   for (const argument of args) if (isCell(argument)) bytes += ofCell(argument)
+  return bytes
+}
+
+/** The bytes of the values and words of a reply. */
+export const ofReply = (reply: Reply): number => {
+  let bytes = 0
+  for (const part of reply) {
+    if (typeof part === "string") bytes += part.length
+    else if (isCell(part)) bytes += ofCell(part)
+  }
   return bytes
 }
 

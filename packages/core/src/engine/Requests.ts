@@ -30,6 +30,7 @@ import {
   type Withdrawal
 } from "./Operation.ts"
 import * as References from "./References.ts"
+import * as Replies from "./Replies.ts"
 import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
 import type { Step } from "./Step.ts"
 import { type Argument, directory } from "./Value.ts"
@@ -329,7 +330,7 @@ export class Requests {
     const outcome: Outcome = { _tag: "Success", reply }
     if (index > before) {
       const granted = this.#granted ? index - before : 0
-      session.answered.set({ sequence, index, outcome, granted })
+      Replies.remember(session, { sequence, index, outcome, granted })
     }
     References.importHandles(this.#state, session.id, reply)
     this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })

@@ -8,6 +8,7 @@ import type { CancelFate, JournalEntry, SessionId } from "./Inputs.ts"
 import { type Journal, record, type Subject } from "./Journal.ts"
 import type { Client, Grant, Reply, Withdrawal } from "./Operation.ts"
 import * as References from "./References.ts"
+import * as Replies from "./Replies.ts"
 import type { Requests } from "./Requests.ts"
 import { SequenceMap } from "./SequenceMap.ts"
 import type { Answered, EngineState, Session, SharedObject } from "./State.ts"
@@ -37,6 +38,7 @@ export class Sessions {
       lastSequence: 0,
       parked: new Map(),
       answered: new SequenceMap(),
+      answeredBytes: 0,
       grants: new Map(),
       imports: new Map(),
       isCongested: false,
@@ -56,9 +58,8 @@ export class Sessions {
   }
 
   #receive(session: Session, sequence: number): void {
-    const request = session.answered.get(sequence)
+    const request = Replies.forget(session, sequence)
     if (request === undefined) return
-    session.answered.delete(sequence)
     for (const grant of grantsOf(session, request)) {
       if (!grant.byReceipt) continue
       const object = this.#state.objects.get(grant.object)!
@@ -80,9 +81,8 @@ export class Sessions {
       this.#requests.withdraw(session, parked, "cancelled")
       return "withdrawn"
     }
-    const request = session.answered.get(sequence)
+    const request = Replies.forget(session, sequence)
     if (request === undefined) return "stands"
-    session.answered.delete(sequence)
     const grants = grantsOf(session, request)
     for (const grant of grants) {
       this.#state.index++

@@ -79,6 +79,8 @@ export interface Session {
   readonly parked: Map<number, Parked>
   /** Requests that changed something, until the client has their replies. */
   readonly answered: SequenceMap<Answered>
+  /** About the bytes of these replies (`Replies.ts`). */
+  answeredBytes: number
   /** In order of acquisition. */
   readonly grants: Map<GrantId, Grant>
   /** How often each object's handle was given to this session and not dropped (S-24). */

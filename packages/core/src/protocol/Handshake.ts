@@ -57,7 +57,12 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
     Schema.String,
     Schema.Array(Schema.Tuple([Schema.String, Schema.Literals(["read", "change", "grant"])]))
   ),
-  limits: Schema.Struct({ frameBytesMax: Schema.Int, inFlightMax: Schema.Int, watchCredit: Schema.Int })
+  limits: Schema.Struct({
+    frameBytesMax: Schema.Int,
+    inFlightMax: Schema.Int,
+    inFlightBytesMax: Schema.Int,
+    watchCredit: Schema.Int
+  })
 })
 
 /** The server's verdict: there is no session. */

@@ -184,9 +184,7 @@ export const make = (
 
 const engineOf = ({ engine, step }: EngineHost, id: SessionId): SessionEngine => ({
   step,
-  remembered: () => {
-    const session = engine.state.sessions.get(id)
-    return session === undefined ? 0 : session.answered.size
-  },
+  remembered: () => engine.state.sessions.get(id)?.answered.size ?? 0,
+  rememberedBytes: () => engine.state.sessions.get(id)?.answeredBytes ?? 0,
   settles: (request) => engine.settles(request)
 })

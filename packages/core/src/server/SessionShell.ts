@@ -1,8 +1,8 @@
 /**
  * One session as the server sees it: messages in, outputs out, and flow control between them.
  *
- * Flow control (S-8, S-12): a request is deferred while the session is at its limit of remembered replies, or while its
- * client does not read the sent bytes. Acknowledgements and cancels are never deferred. A client that keeps to its
+ * Flow control (S-8, S-12): a request is deferred while the session is at a limit of remembered replies, their number or
+ * their bytes, or while its client does not read the sent bytes. Acknowledgements and cancels are never deferred. A client that keeps to its
  * window cannot have more than that window deferred; a client that does not is ended.
  *
  * Memory: an output becomes bytes only while fewer than `outboundBytesMax` are unread. Until then it waits as it is: its
@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Input, Output, RequestInput, SessionId } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Operation.ts"
-import { isCell } from "../engine/Value.ts"
+import { type Argument, isCell } from "../engine/Value.ts"
 import type { Limits } from "../Limits.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import { headerBytes } from "../protocol/Frame.ts"
@@ -45,6 +45,8 @@ export interface SessionEngine {
   readonly step: (input: Input) => void
   /** The number of replies that are remembered until this session acknowledges them (S-8). */
   readonly remembered: () => number
+  /** About the bytes of these replies. */
+  readonly rememberedBytes: () => number
   /** Whether a request only gives back something that was granted: no limit may hold it up (S-8). */
   readonly settles: (request: RequestInput) => boolean
 }
@@ -60,8 +62,9 @@ export class SessionShell {
   readonly #writer = new ServerWriter()
   readonly #shared: SharedArguments
   #deferred: Array<Deferrable> = []
-  /** The number of requests among them. */
+  /** The number of requests among them, and about their bytes. */
   #requests = 0
+  #requestBytes = 0
   /** Outputs that are not written, because the client does not read; from `#written` on. */
   #outbox: Array<Told | undefined> = []
   #written = 0
@@ -154,7 +157,7 @@ export class SessionShell {
   }
 
   #write(output: Told): void {
-    const length = lengthOf(output)
+    const length = lengthOf(argumentsOf(output))
     const isWritten = length < largeLength
       ? this.#say(output)
       // Only what bears arguments has a length.
@@ -217,16 +220,24 @@ export class SessionShell {
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#engine.step(input)
     if (input._tag === "Request" && this.#engine.settles(input)) return this.#engine.step(input)
     this.#deferred.push(input)
-    if (input._tag === "Request") this.#requests++
-    const { inFlightMax } = this.#limits
+    if (input._tag === "Request") {
+      this.#requests++
+      this.#requestBytes += bytesOf(input)
+    }
+    const { frameBytesMax, inFlightBytesMax, inFlightMax } = this.#limits
     if (this.#requests > inFlightMax) this.#expel(`more than ${inFlightMax} calls in flight (inFlightMax)`)
-    else if (this.#deferred.length - this.#requests > uncountedMax) {
+    // A client sends one more call, of any size, while it has fewer in flight.
+    else if (this.#requestBytes > inFlightBytesMax + frameBytesMax) {
+      this.#expel(`more than ${inFlightBytesMax} bytes of calls in flight (inFlightBytesMax)`)
+    } else if (this.#deferred.length - this.#requests > uncountedMax) {
       this.#expel(`more than ${uncountedMax} waiting subscriptions`)
     }
   }
 
   #mayRun(): boolean {
-    return this.#outbox.length === 0 && this.#engine.remembered() < this.#limits.inFlightMax && this.#hasRoom()
+    const { inFlightBytesMax, inFlightMax } = this.#limits
+    return this.#outbox.length === 0 && this.#engine.remembered() < inFlightMax &&
+      this.#engine.rememberedBytes() < inFlightBytesMax && this.#hasRoom()
   }
 
   /** Whether the client reads what is sent. */
@@ -246,7 +257,10 @@ export class SessionShell {
   #forget(position: number): Deferrable {
     // The callers pass a position that is taken.
     const input = this.#deferred.splice(position, 1)[0]!
-    if (input._tag === "Request") this.#requests--
+    if (input._tag === "Request") {
+      this.#requests--
+      this.#requestBytes -= bytesOf(input)
+    }
     return input
   }
 
@@ -296,16 +310,24 @@ const argumentsOf = (output: Told): Reply =>
 
 const none: Reply = []
 
-/** Characters and bytes of the arguments of an output, without what stands around them: it has at least so many bytes. */
-const lengthOf = (output: Told): number => {
+/** Characters and bytes of arguments, without what stands around them: a message of them has at least so many bytes. */
+const lengthOf = (args: ReadonlyArray<Argument>): number => {
   let length = 0
-  for (const part of argumentsOf(output)) {
+  for (const part of args) {
     if (typeof part === "string") length += part.length
-    else if (isCell(part)) length += part.bytes === undefined ? part.text.length : part.bytes.length
-    else length++
+    else if (isCell(part)) {
+      length += part.bytes === undefined
+        ? part.text.length + part.handles.length
+        : part.bytes.length
+    } else length++
   }
   return length
 }
+
+/** About the bytes of a request, and never more than its client has sent. */
+const bytesOf = ({ calls, guard }: RequestInput): number =>
+  // A call also names its object, its operation and the number of its arguments.
+  calls.reduce((bytes, { args }) => bytes + 3 + lengthOf(args), guard.length)
 
 /** A frame that ends a session whose own frame may be half written. */
 export const farewell = (reason: string): Uint8Array<ArrayBuffer> => {
