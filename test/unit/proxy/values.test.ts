@@ -3,7 +3,7 @@ import * as Codecs from "#core/pool/Codecs.ts"
 import * as ValueCodec from "#core/proxy/ValueCodec.ts"
 import { Manager, SharedList, SharedMap, SharedQueue, SharedRef, Task } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Cause, Effect, Exit, Option, Schema, type Scope } from "effect"
+import { Arbitrary, Cause, Effect, Exit, Option, Schema, SchemaGetter, type Scope } from "effect"
 
 /** The schemas of Effect's module that need no parameter, and one or more of every form that takes schemas. */
 const schemas: Readonly<Record<string, Schema.Codec<unknown, unknown>>> = {
@@ -119,10 +119,89 @@ describe("values of", () => {
   }
 })
 
+/** Schemas that take any value, or any object. */
+const open = {
+  Any: Schema.Any,
+  Unknown: Schema.Unknown,
+  Json: Schema.Json,
+  MutableJson: Schema.MutableJson,
+  ObjectKeyword: Schema.ObjectKeyword,
+  "Struct({})": Schema.Struct({})
+}
+
 describe("what is no JSON is refused by", () => {
-  const { Any, Json, MutableJson, Unknown } = Schema
-  for (const [name, schema] of Object.entries({ Any, Unknown, Json, MutableJson })) {
+  for (const [name, schema] of Object.entries(open)) {
     it.effect(name, () => check(schema as Schema.Codec<unknown>, notJson, true))
+  }
+})
+
+class Point {
+  readonly x = 1
+}
+
+interface Tree {
+  readonly data: object
+  readonly parts: ReadonlyArray<Tree>
+}
+const Tree: Schema.Codec<Tree> = Schema.Struct({
+  data: Schema.ObjectKeyword,
+  parts: Schema.Array(Schema.suspend(() => Tree))
+})
+
+/** Schemas with an object somewhere, and their values of one object. */
+const around: Readonly<Record<string, readonly [Schema.Codec<unknown>, (object: object) => unknown]>> = Object
+  .fromEntries(
+    ([
+      ["object", Schema.ObjectKeyword, (object) => object],
+      [
+        "struct",
+        Schema.Struct({ a: Schema.ObjectKeyword, b: Schema.optionalKey(Schema.ObjectKeyword) }),
+        (a) => ({ a })
+      ],
+      [
+        "optional",
+        Schema.Struct({ a: Schema.optional(Schema.ObjectKeyword), on: Schema.Date }),
+        (a) => ({ a, on: new Date(0) })
+      ],
+      ["record", Schema.Record(Schema.String, Schema.ObjectKeyword), (a) => ({ a })],
+      ["array", Schema.Array(Schema.ObjectKeyword), (a) => [a, a]],
+      ["tuple", Schema.Tuple([Schema.BigInt, Schema.ObjectKeyword]), (a) => [1n, a]],
+      ["union", Schema.Union([Schema.Int, Schema.ObjectKeyword]), (a) => a],
+      ["option", Schema.Option(Schema.ObjectKeyword), Option.some],
+      ["recursion", Tree, (data) => ({ data, parts: [{ data, parts: [] }] })],
+      [
+        "transformation",
+        Schema.toType(Schema.ObjectKeyword).pipe(Schema.encodeTo(Schema.ObjectKeyword, {
+          decode: SchemaGetter.transform((a: object) => a),
+          encode: SchemaGetter.transform((a: object) => a)
+        })),
+        (a) => a
+      ]
+    ] as ReadonlyArray<readonly [string, Schema.Codec<unknown>, (object: object) => unknown]>).map((
+      [name, ...rest]
+    ) => [
+      name,
+      rest
+    ])
+  )
+
+describe("an object of any type is JSON, or refused:", () => {
+  for (const [name, [schema, valueOf]] of Object.entries(around)) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        for (const object of [new Map(), new Set(), new Date(0), new Point(), /a/, new Error("a"), { a: undefined }]) {
+          yield* check(schema, [valueOf(object)], true)
+        }
+        for (const object of [{}, { a: [1, null, { b: "c" }] }, [1, "a"], Object.create(null) as object]) {
+          const codec = yield* ValueCodec.make(schema)
+          const value = valueOf(object)
+          assert.deepStrictEqual(
+            yield* codec.encodeCanonical(yield* Effect.flatMap(codec.encode(value), codec.decode)),
+            yield* codec.encodeCanonical(value)
+          )
+          yield* check(schema, [value])
+        }
+      }))
   }
 })
 

@@ -10,14 +10,13 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { memoize } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import { bytesCell, type Cell, type ObjectId, type TextCell } from "../engine/Value.ts"
+import { jsonCodec } from "./jsonCodec.ts"
 
 /** Where a handle's schema leaves the id of what it encodes (`collect`). */
 const HandleCollector = Context.Reference<Array<ObjectId> | undefined>(
@@ -142,41 +141,6 @@ const textForm: Form<TextCell> = {
     if (text === undefined) return invalid("it is bytes, not text")
     const parsed = Result.try((): unknown => JSON.parse(text))
     return Result.isSuccess(parsed) ? Exit.succeed(parsed.success) : invalid(`it is no JSON (${parsed.failure})`)
-  }
-}
-
-/**
- * The codec of a schema whose encoded side is JSON. Effect's own codec leaves `Schema.Any` as it is: then the whole is
- * checked, as `JSON.stringify` drops or changes without a word what is no JSON.
- */
-const jsonCodec = <S extends Schema.Top>(
-  schema: S
-): Schema.Codec<S["Type"], unknown, S["DecodingServices"], S["EncodingServices"]> => {
-  const codec = Schema.toCodecJson(schema)
-  return hasAny(codec.ast) ? codec.pipe(Schema.encodeTo(Schema.Json, SchemaTransformation.passthrough())) : codec
-}
-
-const hasAny = memoize((ast: SchemaAST.AST): boolean => {
-  const parts = new Set([SchemaAST.toEncoded(ast)])
-  // A set's iteration also comes to what is added meanwhile.
-  for (const part of parts) for (const inner of partsOf(part)) parts.add(inner)
-  return [...parts].some(({ _tag }) => _tag === "Any")
-})
-
-const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
-  switch (ast._tag) {
-    case "Declaration":
-      return ast.typeParameters
-    case "Arrays":
-      return [...ast.elements, ...ast.rest]
-    case "Objects":
-      return [...ast.propertySignatures, ...ast.indexSignatures].map(({ type }) => type)
-    case "Union":
-      return ast.types
-    case "Suspend":
-      return [ast.thunk()]
-    default:
-      return []
   }
 }
 
