@@ -25,6 +25,7 @@ import { type PoolStopped, type TooLarge, WorkerCrashed } from "./pool/PoolError
 import { type PoolEvent, PoolStats, type Progress } from "./pool/PoolStats.ts"
 import { Runner, type Served } from "./pool/Runner.ts"
 import * as Supervisor from "./pool/Supervisor.ts"
+import { optionsIssue } from "./pool/WorkerStart.ts"
 import { ProcessSpawner, SpawnError, UnknownTask } from "./Process.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import type * as Task from "./Task.ts"
@@ -167,7 +168,7 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
     const { size = Math.min(spawner.parallelism, sizeMax) } = options
     const issue = !Number.isInteger(size) || size < 1 || size > sizeMax
       ? `size must be a whole number from 1 to ${sizeMax}, it is ${size}`
-      : TaskGroup.issueOf(group.tasks)
+      : optionsIssue({ execArgv, grace, startTimeout }) ?? TaskGroup.issueOf(group.tasks)
     if (issue !== undefined) return yield* new SpawnError({ task: name, issue })
     const tasks = yield* Effect.forEach(group.tasks, (task) =>
       Effect.map(Codecs.make(task as Tasks[number]), (codecs) => ({ tag: task.tag, codecs })))

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { ManagerError } from "./ManagerError.ts"
 import * as Codecs from "./pool/Codecs.ts"
-import { entryQuestion, nameIssue, notReadyIssue } from "./pool/WorkerStart.ts"
+import { entryQuestion, nameIssue, notReadyIssue, optionsIssue } from "./pool/WorkerStart.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as SharedRef from "./SharedRef.ts"
 import type * as Task from "./Task.ts"
@@ -179,7 +179,10 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
       // Closed as soon as the process has ended, so that a long-lived owner keeps nothing of it.
       const scope = yield* Scope.fork(owner)
       const name = options.name ?? `${task.tag}-${numberOf(spawner)}`
-      const issue = nameIssue(name)
+      const { execArgv = [], grace = "5 seconds" } = options
+      const { startTimeout = startTimeoutOf(spawner, execArgv) } = options
+      const issue = nameIssue(name) ?? optionsIssue({ execArgv, grace, startTimeout }) ??
+        TaskGroup.issueOf(group.tasks) ?? TaskGroup.memberIssue(group, task)
       if (issue !== undefined) return yield* new SpawnError({ task: task.tag, issue })
       const start = Effect.gen(function*() {
         const input = yield* SharedRef.make({ schema: task.payload, initial: payload })
@@ -187,7 +190,7 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         const assignment = yield* Effect.orDie(Schema.encodeEffect(assignmentOf(task))({ input, output }))
         const process = yield* spawner.spawn(
           JSON.stringify({ group: group.id, task: task.tag, ...assignment }),
-          { task: task.tag, name, grace: options.grace ?? "5 seconds", execArgv: options.execArgv ?? [] }
+          { task: task.tag, name, grace, execArgv }
         )
         return { output, process }
       })
@@ -200,7 +203,7 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         T["success"]["Type"],
         T["error"]["Type"] | ProcessExited | SpawnError | ManagerError
       >()
-      yield* resultOf(task, name, process, output, startTimeoutOf(spawner, options)).pipe(
+      yield* resultOf(task, name, process, output, startTimeout).pipe(
         Effect.onExit((exit) => Deferred.done(result, exit)),
         Effect.exit,
         Effect.andThen(process.exit),
@@ -307,11 +310,8 @@ const numberOf = (spawner: ProcessSpawner["Service"]): number => {
   return number
 }
 
-const startTimeoutOf = (spawner: ProcessSpawner["Service"], options: SpawnOptions): Duration.Input => {
-  const { execArgv = [], startTimeout } = options
-  const waitsForDebugger = execArgv.some((option) => /^--inspect-(?:brk|wait)/.test(option))
-  return startTimeout ?? (waitsForDebugger ? Duration.infinity : spawner.startTimeout)
-}
+const startTimeoutOf = (spawner: ProcessSpawner["Service"], execArgv: ReadonlyArray<string>): Duration.Input =>
+  execArgv.some((option) => /^--inspect-(?:brk|wait)/.test(option)) ? Duration.infinity : spawner.startTimeout
 
 /** How the run of a task ended, once it has. */
 type Outcome<T extends Task.Any> = Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"] | ManagerError>>

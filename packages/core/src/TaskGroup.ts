@@ -92,6 +92,12 @@ export const issueOf = (tasks: ReadonlyArray<Task.Any>): string | undefined => {
   return twice === undefined ? undefined : `two tasks of the group have the tag ${twice.tag}`
 }
 
+/** Why a group cannot run a task; undefined: it can. */
+export const memberIssue = (
+  { id, tasks }: { readonly id: string; readonly tasks: ReadonlyArray<Task.Any> },
+  { tag }: Task.Any
+): string | undefined => tasks.some((task) => task.tag === tag) ? undefined : `it is not a task of the group ${id}`
+
 /** A task and its handler, whose services are provided, but for the scope of a run. */
 export interface Runnable {
   readonly task: Task.Any

@@ -6,6 +6,7 @@ import {
   Process,
   SharedArray,
   SharedBarrier,
+  SharedCondition,
   SharedList,
   SharedLock,
   SharedMap,
@@ -147,6 +148,134 @@ const all = (effects: ReadonlyArray<Use>): Use =>
       const exit = yield* Fiber.await(fiber)
       if (Exit.isFailure(exit)) assert.isFalse(Cause.hasDies(exit.cause), `${i}: ${Cause.pretty(exit.cause)}`)
     }))
+
+/** What is no duration, or one below zero. */
+const durations: ReadonlyArray<unknown> = [
+  Number.NaN,
+  -1,
+  -1n,
+  -Infinity,
+  "-Infinity",
+  "-1 seconds",
+  "",
+  "5 parsecs",
+  "NaN seconds",
+  "seconds",
+  [],
+  [1],
+  [Number.NaN, 1],
+  {},
+  { seconds: Number.NaN },
+  { seconds: -1 },
+  { parsecs: "5" },
+  null,
+  true,
+  Symbol("duration"),
+  () => 1
+]
+
+const One = Task.make("One", { payload: {} })
+const Two = Task.make("Two", { payload: {} })
+const Tasks = TaskGroup.make("tasks", { tasks: [One] })
+
+/** All that takes a duration, with what the error says. */
+const timed: Readonly<
+  Record<
+    string,
+    (duration: 1) => Effect.Effect<
+      unknown,
+      { readonly message: string },
+      Manager.Manager | Process.ProcessSpawner | Scope.Scope
+    >
+  >
+> = {
+  "a lock's holdFor": (holdFor) => SharedLock.make({ holdFor }),
+  "a semaphore's holdFor": (holdFor) => SharedSemaphore.make({ permits: 1, holdFor }),
+  "a condition's holdFor": (holdFor) => SharedCondition.make({ holdFor }),
+  "a queue's holdFor": (holdFor) => SharedQueue.make({ item: Schema.Int, holdFor }),
+  "the holdFor of a lock's layer": (holdFor) =>
+    Layer.build(class L extends SharedLock.Service<L>()("L", { holdFor }) {}.layer),
+  "a process's grace": (grace) => Process.spawn(Tasks, One, {}, { grace }),
+  "a process's startTimeout": (startTimeout) => Process.spawn(Tasks, One, {}, { startTimeout }),
+  "the grace of a process that is run": (grace) => Process.run(Tasks, One, {}, { grace }),
+  "the startTimeout of a process that is run": (startTimeout) => Process.run(Tasks, One, {}, { startTimeout }),
+  "a pool's grace": (grace) => Pool.make(Tasks, { grace }),
+  "a pool's startTimeout": (startTimeout) => Pool.make(Tasks, { startTimeout })
+}
+
+/** What cannot be started, with a word of the error. */
+const starts: ReadonlyArray<
+  readonly [
+    string,
+    string,
+    Effect.Effect<
+      unknown,
+      { readonly message: string },
+      Manager.Manager | Process.ProcessSpawner | Scope.Scope
+    >
+  ]
+> = [true, false].flatMap((isRun) => {
+  const start: typeof Process.spawn = (isRun ? Process.run : Process.spawn) as typeof Process.spawn
+  const twice = TaskGroup.make("twice", { tasks: [One, One] })
+  const name = isRun ? "run" : "spawn"
+  return [
+    [`${name}, two tasks of one tag`, "two tasks of the group have the tag One", start(twice, One, {})],
+    [
+      `${name}, a task of another group`,
+      "not a task of the group tasks",
+      start(Tasks, Two as unknown as typeof One, {})
+    ],
+    [`${name}, a name of a lone surrogate`, "well-formed", start(Tasks, One, {}, { name: "\udc00" })],
+    [`${name}, an option that is no text`, "execArgv", start(Tasks, One, {}, { execArgv: [undefinedText] })],
+    [`${name}, an option with a zero byte`, "execArgv", start(Tasks, One, {}, { execArgv: ["--a\0"] })]
+  ]
+})
+
+/** A spawner that tells whether something was started. */
+const spy = Effect.sync(() => {
+  let started = 0
+  const start = () => Effect.andThen(Effect.sync(() => started++), Effect.never)
+  const spawner = { parallelism: 1, startTimeout: 1, spawn: start, spawnLinked: start }
+  return { spawner, started: () => started }
+})
+
+describe("before anything starts, a typed error refuses", () => {
+  const refused = (
+    what: string,
+    words: ReadonlyArray<string>,
+    effect: Effect.Effect<unknown, { readonly message: string }, Manager.Manager | Process.ProcessSpawner | Scope.Scope>
+  ) =>
+    Effect.gen(function*() {
+      const { spawner, started } = yield* spy
+      const { inspect } = yield* Manager.Manager
+      const before = yield* inspect
+      const use = Effect.provideService(effect, Process.ProcessSpawner, spawner)
+      const fiber = yield* Effect.forkChild(use, { startImmediately: true })
+      for (let turns = 0; turns < 15; turns++) yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Fiber.await(fiber)
+      const error = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none<never>()
+      assert.isTrue(Option.isSome(error), `${what}: ${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "accepted"}`)
+      for (const word of words) assert.include(Option.getOrThrow(error).message, word, what)
+      assert.strictEqual(started(), 0)
+      const { counts, objects } = yield* inspect
+      assert.deepStrictEqual({ counts, objects }, { counts: before.counts, objects: before.objects })
+    })
+
+  for (const [name, use] of Object.entries(timed)) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        const option = ["holdFor", "grace", "startTimeout"].find((option) => name.includes(option))!
+        for (const [i, duration] of durations.entries()) {
+          yield* refused(`${i}`, [option], Effect.suspend(() => use(duration as 1)))
+        }
+      }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+  }
+
+  for (const [name, word, effect] of starts) {
+    it.effect(name, () => refused(name, [word], effect).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+  }
+})
 
 describe("nonsense is refused by", () => {
   for (const [kind, use] of Object.entries(calls)) {

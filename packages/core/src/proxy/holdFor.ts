@@ -1,6 +1,6 @@
 /** The option that bounds how long one holder may have an object, or an item of it. */
 import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import { millisecondsOf } from "./duration.ts"
 
 /** Options of what is held. */
 export interface HoldFor {
@@ -14,6 +14,6 @@ export interface HoldFor {
 
 /** The option as the manager reads it. It refuses what is no duration, or not positive. */
 export const holdForOption = ({ holdFor = Duration.infinity }: HoldFor): { readonly holdFor?: number } => {
-  const milliseconds = Option.match(Duration.fromInput(holdFor), { onNone: () => NaN, onSome: Duration.toMillis })
+  const milliseconds = millisecondsOf(holdFor)
   return milliseconds === Infinity ? {} : { holdFor: Math.ceil(milliseconds) }
 }

@@ -96,6 +96,8 @@ export const simulate = <A, E>(
     const { from = 1, seeds = 100 } = options
     if (!(Number.isSafeInteger(seeds) && seeds > 0)) return yield* mistake("seeds", "of at least 1", seeds)
     if (!Number.isSafeInteger(from)) return yield* mistake("from", "", from)
+    const { stepsMax = 1 } = options
+    if (!(Number.isSafeInteger(stepsMax) && stepsMax > 0)) return yield* mistake("stepsMax", "of at least 1", stepsMax)
     const faults = noFaults()
     const traces = new Set<string>()
     let steps = 0
