@@ -67,10 +67,15 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("Outcom
 }
 
 /** The object no longer exists: it was removed, or its last reference was dropped. The call had no effect. */
-export class ObjectNotFound extends Schema.TaggedError<ObjectNotFound>()("ObjectNotFound", call) {
+export class ObjectNotFound extends Schema.TaggedError<ObjectNotFound>()("ObjectNotFound", {
+  ...call,
+  /** The scope of this program that had ended, as text for people, if that is known. */
+  scope: Schema.optional(Schema.String)
+}) {
   override get message(): string {
-    return `${this.operation} on ${this.object}: the object no longer exists. The call had no effect. An unnamed object ` +
-      "lives while a scope, a stored value or a waiting call refers to it: keep its scope open while you use it"
+    const why = this.scope === undefined ? "" : `: ${this.scope} has ended`
+    return `${this.operation} on ${this.object}: the object no longer exists${why}. The call had no effect. An unnamed ` +
+      "object lives while a scope, a stored value or a waiting call refers to it: keep its scope open while you use it"
   }
 }
 

@@ -189,11 +189,15 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
     const assignment = JSON.stringify({ pool: group.id, tasks: tags })
     const startMs = Duration.toMillis(startTimeout)
     const end = yield* Supervisor.start({ name, size, assignment, execArgv, graceMs, startMs, dispatcher, stats })
+    let why = "it was shut down"
     const shutdown = yield* Effect.cached(Effect.uninterruptible(Effect.suspend(() => {
-      dispatcher.stop("it was shut down")
+      dispatcher.stop(why)
       return Effect.ensuring(end, Effect.sync(() => stats.end()))
     })))
-    yield* Effect.addFinalizer(() => shutdown)
+    yield* Effect.addFinalizer(() => {
+      why = "its scope has ended"
+      return shutdown
+    })
     return makePool<Tasks>({ name, size, retry, dispatcher, stats, shutdown, positions: positionsOf(group) })
   }).pipe(
     // The workers serve the whole pool: they do not run under the locks of the fiber that made it (S-6).

@@ -43,16 +43,19 @@ export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessE
   signal: Schema.NullOr(Schema.String),
   /** Whether it had begun the task. */
   hasBegun: Schema.Boolean,
+  /** Why this program had ended it, as text for people; absent: it did not. */
+  why: Schema.optional(Schema.String),
   /** The last lines of its standard error: at most 20, of 500 characters each. */
   lastLines: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const how = this.signal === null ? `with code ${this.code}` : `by ${this.signal}`
+    const why = this.why === undefined ? "" : `: ${this.why}`
     const lines = this.lastLines.map((line) => `\n  ${line}`).join("")
     const fate = this.hasBegun
       ? "Its changes to shared objects stand"
-      : `The task did not run${this.code === 0 ? `. ${entryQuestion}` : ""}`
-    return `${this.process} (pid ${this.pid}) ended ${how} before ${this.task} had a result. ${fate}` +
+      : `The task did not run${this.code === 0 && this.why === undefined ? `. ${entryQuestion}` : ""}`
+    return `${this.process} (pid ${this.pid}) ended ${how} before ${this.task} had a result${why}. ${fate}` +
       (lines === "" ? "" : `. Its last lines on standard error:${lines}`)
   }
 }
@@ -203,19 +206,31 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         T["success"]["Type"],
         T["error"]["Type"] | ProcessExited | SpawnError | ManagerError
       >()
-      yield* resultOf(task, name, process, output, startTimeout).pipe(
-        Effect.onExit((exit) => Deferred.done(result, exit)),
+      const run = new Run(name, process)
+      const end = (why: string) =>
+        Effect.suspend(() => {
+          run.why ??= why
+          return Scope.close(scope, Exit.void)
+        })
+      yield* resultOf(task, run, output, startTimeout).pipe(
+        Effect.onExit((exit) =>
+          // The owner's scope interrupts this fiber first.
+          Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+            ? Effect.andThen(end("its scope has ended"), Deferred.complete(result, run.exited(task)))
+            : Deferred.done(result, exit)
+        ),
         Effect.exit,
         Effect.andThen(process.exit),
         Effect.andThen(Scope.close(scope, Exit.void)),
-        Effect.forkIn(owner)
+        // At once: a scope that ends before this fiber runs would leave the waiters for the result alone.
+        Effect.forkIn(owner, { startImmediately: true })
       )
       return {
         pid: process.pid,
         name,
         result: Deferred.await(result),
         isRunning: process.isRunning,
-        end: Scope.close(scope, Exit.void),
+        end: end("this program has ended it"),
         kill: process.kill
       }
     })
@@ -323,15 +338,40 @@ const outcome = <T extends Task.Any>(task: T) =>
 const assignmentOf = <T extends Task.Any>(task: T) =>
   Schema.Struct({ input: SharedRef.schema(task.payload), output: SharedRef.schema(outcome(task)) })
 
+/** A process that runs a task, and what is known of its end. */
+class Run {
+  readonly name: string
+  readonly process: Started
+  hasBegun: boolean
+  /** Why this program has ended it. */
+  why: string | undefined
+
+  constructor(name: string, process: Started) {
+    this.name = name
+    this.process = process
+    this.hasBegun = process.begun === undefined
+  }
+
+  /** Waits for its end, and fails with that. */
+  exited({ tag }: Task.Any): Effect.Effect<never, ProcessExited> {
+    const { name, process } = this
+    return Effect.flatMap(Effect.all([process.exit, process.lastLines]), ([{ code, signal }, lastLines]) => {
+      const { hasBegun, why } = this
+      return Effect.fail(
+        new ProcessExited({ task: tag, process: name, pid: process.pid, code, signal, hasBegun, why, lastLines })
+      )
+    })
+  }
+}
+
 const resultOf = <T extends Task.Any>(
   task: T,
-  name: string,
-  process: Started,
+  run: Run,
   output: SharedRef.SharedRef<Outcome<T>>,
   startTimeout: Duration.Input
 ): Effect.Effect<T["success"]["Type"], T["error"]["Type"] | ProcessExited | SpawnError | ManagerError> =>
   Effect.gen(function*() {
-    let hasBegun = process.begun === undefined
+    const { name, process } = run
     const begun = process.begun?.pipe(
       Effect.timeoutOrElse({
         duration: startTimeout,
@@ -341,7 +381,7 @@ const resultOf = <T extends Task.Any>(
             Effect.fail(new SpawnError({ task: task.tag, issue: notReadyIssue(name, startTimeout) }))
           )
       }),
-      Effect.tap(() => Effect.sync(() => hasBegun = true))
+      Effect.tap(() => Effect.sync(() => run.hasBegun = true))
     )
     const result = output.until(Option.isSome)
     const given = yield* Effect.raceFirst(
@@ -350,8 +390,5 @@ const resultOf = <T extends Task.Any>(
       Effect.andThen(process.exit, output.get)
     )
     if (Option.isSome(given)) return yield* given.value
-    const { code, signal } = yield* process.exit
-    const lastLines = yield* process.lastLines
-    const end = { process: name, pid: process.pid, code, signal, hasBegun, lastLines }
-    return yield* new ProcessExited({ task: task.tag, ...end })
+    return yield* run.exited(task)
   })

@@ -405,7 +405,7 @@ const process = <A, B, E, R, Closed>(
             // After an interrupted or refused `ack` there may be no lease any more: the manager then refuses this call.
             if (Exit.isFailure(exit)) giveBack(remote, id, exit.cause)
             // Handles in an item belong to the scope of its processing (S-24).
-            remote.connection.received.giveBack([cell])
+            remote.connection.received.giveBack([cell], "the scope of the processing of its item")
           })
         )
       )
@@ -429,7 +429,7 @@ const takeLease = <A>(
       yield* Scope.addFinalizerExit(scope, (exit) =>
         Effect.sync(() => {
           if (!settled) giveBack(remote, id, Exit.isFailure(exit) ? exit.cause : Cause.interrupt())
-          remote.connection.received.giveBack([cell])
+          remote.connection.received.giveBack([cell], "the scope of the lease of its item")
         }))
       return {
         item,

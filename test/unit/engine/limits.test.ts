@@ -74,9 +74,21 @@ describe("what makes no sense is refused, and changes nothing", () => {
   refused("an unknown operation", ref, "explode", [], "UnknownOperation Ref")
   refused("too few arguments", ref, "set", ["value"], "InvalidArguments 2 arguments, not 1")
   refused("too many arguments", ref, "set", ["value", value(1), 1], "InvalidArguments 2 arguments, not 3")
-  refused("a wrong argument", ref, "set", ["value", "text"], "InvalidArguments a value at position 1")
-  refused("not a number", ref, "add", ["value", NaN], "InvalidArguments a finite number at position 1")
-  refused("a negative count", queue, "ack", [-1], "InvalidArguments a whole number from 0 up at position 0")
+  refused(
+    "a wrong argument",
+    ref,
+    "set",
+    ["value", "text"],
+    "InvalidArguments argument 2 must be a value, not \"text\""
+  )
+  refused("not a number", ref, "add", ["value", NaN], "InvalidArguments by must be a finite number, not NaN")
+  refused(
+    "a negative count",
+    queue,
+    "ack",
+    [-1],
+    "InvalidArguments argument 1 must be a whole number from 0 up, not -1"
+  )
   refused("an unknown field", ref, "set", ["other", value(1)], "UnknownField other")
   refused("half a pair", ref, "setAll", ["value"], "InvalidArguments 0 arguments and groups of 2, not 1")
   refused("arithmetic on what is no number", text, "add", ["value", 1], "NotANumber")

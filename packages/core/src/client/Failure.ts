@@ -33,6 +33,14 @@ export const failure = (
   return new ManagerError({ reason: reason(call, error, details) })
 }
 
+/** The error of a call to an object whose scope has ended says which scope it was. */
+export const inScope = (error: ManagerError, scope: string | undefined): ManagerError =>
+  scope === undefined || error.reason._tag !== "ObjectNotFound"
+    ? error
+    : new ManagerError({
+      reason: new ObjectNotFound({ object: error.reason.object, operation: error.reason.operation, scope })
+    })
+
 const reason = (
   call: { readonly object: string; readonly operation: string },
   error: string,

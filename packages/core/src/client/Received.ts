@@ -47,6 +47,8 @@ export const HandleOwner = Context.Reference<Scope.Scope | undefined>("@effect-m
 export class Received {
   readonly #registry: Registry
   readonly #drop: (id: ObjectId) => void
+  /** The scopes, as text for people, that have ended, by the lists that belonged to them. */
+  readonly #ended = new WeakMap<List, string>()
 
   constructor(make: (collected: (handles: List) => void) => Registry, drop: (id: ObjectId) => void) {
     this.#drop = drop
@@ -64,15 +66,28 @@ export class Received {
   own(parts: Reply, fiber: Fiber.Fiber<unknown, unknown> | undefined): void {
     const lists = listsIn(parts)
     const owner = lists === undefined ? undefined : fiber?.getRef(HandleOwner)
-    if (owner !== undefined) Effect.runSync(Scope.addFinalizer(owner, Effect.sync(() => this.#giveBack(lists))))
+    if (owner === undefined) return
+    const end = Effect.sync(() => this.#giveBack(lists, "the scope of the Shared.acquire that returned it"))
+    Effect.runSync(Scope.addFinalizer(owner, end))
   }
 
-  /** Drops the handles in what has arrived, unless that has been done. Nothing may use them any more (S-24). */
-  giveBack(parts: Reply): void {
-    this.#giveBack(listsIn(parts))
+  /**
+   * Drops the handles in what has arrived, unless that has been done. Nothing may use them any more (S-24). `scope`: the
+   * one that has ended, as text for people; absent: nobody got them.
+   */
+  giveBack(parts: Reply, scope?: string): void {
+    this.#giveBack(listsIn(parts), scope)
   }
 
-  #giveBack(lists: ReadonlyArray<List> | undefined): void {
-    lists?.forEach((list) => this.#registry.unregister(list) && list.forEach(this.#drop))
+  /** The scope of a list, as text for people, if that has ended. */
+  endedScope(list: List): string | undefined {
+    return this.#ended.get(list)
+  }
+
+  #giveBack(lists: ReadonlyArray<List> | undefined, scope?: string): void {
+    lists?.forEach((list) => {
+      if (scope !== undefined && !this.#ended.has(list)) this.#ended.set(list, scope)
+      if (this.#registry.unregister(list)) list.forEach(this.#drop)
+    })
   }
 }

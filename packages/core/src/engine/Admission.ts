@@ -4,6 +4,7 @@
  */
 import type { CallInput } from "./Inputs.ts"
 import { type GrantId, type Operation, type Refusal, refuse } from "./Operation.ts"
+import { issueOf } from "./Parameter.ts"
 import type { EngineState, Session, SharedObject } from "./State.ts"
 import { type Argument, directory, isCell } from "./Value.ts"
 
@@ -63,7 +64,9 @@ export const mismatch = (
   }
   for (let i = 0; i < args.length; i++) {
     const parameter = parameters[i] ?? rest[(i - parameters.length) % rest.length]!
-    if (!parameter.is(args[i])) return refuse("InvalidArguments", `${parameter.expected} at position ${i}`)
+    if (!parameter.is(args[i])) {
+      return refuse("InvalidArguments", issueOf(parameter.name || `argument ${i + 1}`, parameter, args[i]))
+    }
   }
   return undefined
 }

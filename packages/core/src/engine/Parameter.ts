@@ -1,10 +1,12 @@
 /**
  * Parameters: how an argument is recognised on arrival, and the types that follow from it.
  */
-import type { Argument, Cell } from "./Value.ts"
+import { type Argument, type Cell, isCell } from "./Value.ts"
 
 /** How one parameter is recognised on arrival. */
 export interface Parameter<A extends Argument> {
+  /** The name that its caller knows; empty: none. */
+  readonly name: string
   readonly expected: string
   readonly is: (argument: Argument | undefined) => argument is A
 }
@@ -16,11 +18,30 @@ export interface OptionalParameter<A extends Argument> extends Parameter<A> {
 
 const parameter = <A extends Argument>(
   expected: string,
-  is: (argument: Argument | undefined) => boolean
+  is: (argument: Argument | undefined) => boolean,
+  name = ""
 ): Parameter<A> => ({
+  name,
   expected,
   is: (argument): argument is A => is(argument)
 })
+
+/** A parameter by the name that its caller knows. */
+export const named = <A extends Argument>(name: string, { expected, is }: Parameter<A>): Parameter<A> =>
+  parameter(expected, is, name)
+
+/** What is wrong with an argument of this name. */
+export const issueOf = (name: string, { expected }: Parameter<Argument>, argument: Argument | undefined): string => {
+  const shown = isCell(argument)
+    ? "a value"
+    : typeof argument === "string"
+    ? JSON.stringify(argument.slice(0, shownMax))
+    : String(argument)
+  return `${name} must be ${expected}, not ${shown}`
+}
+
+/** Characters of a text that a message shows. */
+const shownMax = 50
 
 /** A stored value. */
 export const value: Parameter<Cell> = parameter("a value", (u) => typeof u === "object" && u !== null)
@@ -48,6 +69,12 @@ export const number: Parameter<number> = parameter("a finite number", (u) => Num
 
 /** A number without a fraction. */
 export const integer: Parameter<number> = parameter("a whole number of any sign", (u) => Number.isSafeInteger(u))
+/** A place in a list or an array: a negative one counts from its end. */
+export const index: Parameter<number> = named("index", integer)
+/** The first place of a part of it. */
+export const start: Parameter<number> = named("start", integer)
+/** The place behind a part of it. */
+export const end: Parameter<number> = named("end", integer)
 /** A number without a fraction from 1 up. */
 export const positive: Parameter<number> = parameter(
   "a whole number from 1 up",

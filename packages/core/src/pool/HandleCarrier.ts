@@ -47,4 +47,4 @@ export const read = (object: ObjectId, description: string): Effect.Effect<Cell,
 
 /** Drops the handles of a value that was read. */
 export const dropHandles = (cell: Cell): Effect.Effect<void, never, Manager> =>
-  Effect.map(Manager, ({ connection }) => connection.received.giveBack([cell]))
+  Effect.map(Manager, ({ connection }) => connection.received.giveBack([cell], "the run of its task"))

@@ -8,9 +8,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { Connection } from "../client/Connection.ts"
-import { failure } from "../client/Failure.ts"
+import { failure, inScope } from "../client/Failure.ts"
 import type { OperationInfo, Target } from "../client/Target.ts"
 import type { Notification } from "../client/Watches.ts"
 import type { kind as DirectoryKind } from "../engine/Directory.ts"
@@ -126,7 +126,7 @@ export class Remote<K> {
 
   /** The object's snapshot, then its changes. */
   get notifications(): Stream.Stream<Notification, ManagerError> {
-    return this.connection.watch(this.target)
+    return Stream.mapError(this.connection.watch(this.target), (error) => this.#inScope(error))
   }
 
   /** Encodes a value now. A value that does not encode fails before anything is sent. */
@@ -163,6 +163,10 @@ export class Remote<K> {
     return new ManagerError({ reason: new ValueNotEncoded({ ...this.#named(operation), issue: message }) })
   }
 
+  #inScope(error: ManagerError): ManagerError {
+    return inScope(error, this.origin && this.connection.received.endedScope(this.origin))
+  }
+
   #named(operation: string) {
     return { object: this.target.description, operation }
   }
@@ -180,7 +184,7 @@ export class Remote<K> {
       if (refusal !== undefined) return Exit.fail(refusal(details, this.target.description))
       return error === "FencedOut"
         ? this.#fencedOut(operation, Number(details[0]))
-        : Exit.fail(failure(this.target, operation, outcome))
+        : Exit.fail(this.#inScope(failure(this.target, operation, outcome)))
     }
   }
 

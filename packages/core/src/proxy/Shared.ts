@@ -85,7 +85,11 @@ export const open = <A extends Remote.Shared, K extends Named, C, R>(
           ([handle]) => Exit.succeed(handle),
           openRefusals(name ?? "", shown)
         ),
-        (handle) => Scope.addFinalizer(scope, Effect.sync(() => connection.received.giveBack([handle])))
+        (handle) =>
+          Scope.addFinalizer(
+            scope,
+            Effect.sync(() => connection.received.giveBack([handle], "the scope in which it was opened"))
+          )
       )
     ).pipe(Effect.provideService(HandleOwner, undefined))
     return bind(facade, codecs, connection, handles[0]!, name, handles)

@@ -7,7 +7,7 @@
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
-import { count, integer, number, word } from "../Parameter.ts"
+import { count, end, index, named, number, start, word } from "../Parameter.ts"
 import { type Cell, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 
@@ -72,17 +72,17 @@ const put = (state: State, index: number, numbers: ReadonlyArray<number>): void 
 
 const operations = {
   size: read([], ({ items }) => [items.length] as const),
-  get: read([integer], ({ items }, [index]) => [items.at(index)!] as const, {
+  get: read([index], ({ items }, [index]) => [items.at(index)!] as const, {
     decide: (state, [index]) => outside(state, index) ?? ready
   }),
   slice: read(
-    [integer, integer],
+    [start, end],
     ({ items }, [start, end]): ReadonlyArray<number> => Array.from(items.subarray(start, end))
   ),
   /** Sets the elements from an index on to the numbers that follow. */
   set: change({
-    parameters: [integer],
-    rest: [number],
+    parameters: [index],
+    rest: [named("value", number)],
     decide: (state, [index, ...numbers]) =>
       outside(state, index, numbers.length) ?? unfit(state, numbers) ?? (numbers.length > 0 ? ready : answer()),
     apply: (state, [index, ...numbers]) => {
@@ -92,7 +92,7 @@ const operations = {
   }),
   /** Sets the elements between two bounds to a number. Bounds are clamped to the array. */
   fill: change({
-    parameters: [number, integer, integer],
+    parameters: [named("value", number), start, end],
     decide: (state, [n]) => unfit(state, [n]) ?? ready,
     apply: ({ items }, [n, start, end]) => {
       items.fill(n, start, end)
@@ -101,8 +101,8 @@ const operations = {
   }),
   /** Adds the numbers that follow to the elements from an index on; replies with the sums. */
   add: change({
-    parameters: [integer],
-    rest: [number],
+    parameters: [index],
+    rest: [named("by", number)],
     decide: (state, [index, ...numbers]) =>
       outside(state, index, numbers.length) ?? unfit(state, sums(state, index, numbers)) ??
         (numbers.length > 0 ? ready : answer()),
@@ -113,9 +113,9 @@ const operations = {
     }
   }),
   ...Reservation.operations({
-    key: integer,
+    key: index,
     expected: number,
-    next: number,
+    next: named("value", number),
     absent: outside,
     unfit: (state: State, _, next) => unfit(state, [next]),
     find: ({ items }, index): readonly [element: number] => [items.at(index)!],

@@ -15,7 +15,7 @@
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type Grant, operationsOf, ready, refuse, wait, waitIn } from "../Operation.ts"
-import { count } from "../Parameter.ts"
+import { count, named } from "../Parameter.ts"
 import * as HoldFor from "./holdFor.ts"
 import * as Lock from "./lock.ts"
 
@@ -117,7 +117,7 @@ const operations = {
   }),
   /** Notifies the oldest waiters, up to a number; replies with how many it notified. Only for the holder. */
   notify: change({
-    parameters: [count, count],
+    parameters: [count, named("count", count)],
     decide: (state, [token, most], at) =>
       at.held(token) === undefined
         ? refuse("NotHeld", token)

@@ -7,7 +7,7 @@
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
-import { count, integer, value, word } from "../Parameter.ts"
+import { count, end, index, start, value, word } from "../Parameter.ts"
 import { type Argument, type Cell, isEqual, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
@@ -98,10 +98,10 @@ const sort = ({ items, order }: State, descending: boolean): void => {
 const operations = {
   size: read([], ({ items }) => [items.length] as const),
   /** Replies with the item at an index, or nothing, and with the size. */
-  get: read([integer], ({ items }, [index]) => [items.at(index) ?? null, items.length] as const),
-  slice: read([integer, integer], ({ items }, [start, end]): ReadonlyArray<Cell> => items.slice(start, end)),
+  get: read([index], ({ items }, [index]) => [items.at(index) ?? null, items.length] as const),
+  slice: read([start, end], ({ items }, [start, end]): ReadonlyArray<Cell> => items.slice(start, end)),
   /** Replies with the first position of a value in a slice, or with nothing. */
-  indexOf: read([value, integer, integer], (state, [item, start, end]): readonly [] | readonly [number] => {
+  indexOf: read([value, start, end], (state, [item, start, end]): readonly [] | readonly [number] => {
     const position = search(state, item, ...boundsOf(state, start, end))
     return position < 0 ? [] : [position]
   }),
@@ -111,7 +111,7 @@ const operations = {
   ),
   /** Replaces a slice by the values that follow; replies with the size. Appends, inserts and removals are splices. */
   splice: change({
-    parameters: [integer, integer],
+    parameters: [start, end],
     rest: [value],
     decide: (state, [start, end, ...values]) => {
       const [from, to] = boundsOf(state, start, end)
@@ -124,7 +124,7 @@ const operations = {
     }
   }),
   set: change({
-    parameters: [integer, value],
+    parameters: [index, value],
     decide: (state, [index]) => outOfRange(state, index) ?? ready,
     apply: (state, [index, next], at) => {
       put(state, index, next, at)
@@ -133,7 +133,7 @@ const operations = {
   }),
   /** Removes the item at an index and replies with it. */
   removeAt: change({
-    parameters: [integer],
+    parameters: [index],
     decide: (state, [index]) => outOfRange(state, index) ?? ready,
     apply: (state, [index], at) => [takeOut(state, positionOf(state, index), at)] as const
   }),
@@ -166,7 +166,7 @@ const operations = {
     }
   }),
   ...Reservation.operations({
-    key: integer,
+    key: index,
     expected: value,
     next: value,
     absent: outOfRange,

@@ -21,7 +21,7 @@ import {
   refuse,
   wait
 } from "../Operation.ts"
-import { count, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
+import { count, named, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
 import { type Argument, type Cell, cell, isEqual, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
@@ -214,7 +214,7 @@ const operations = {
   }),
   /** Adds to a number, to 0 if the entry is absent, and replies with the sum. */
   add: change({
-    parameters: [word, number],
+    parameters: [word, named("by", number)],
     decide: (state, [word, by]) => {
       const result = sum(state, word, by)
       return typeof result === "number" ? ready : result
@@ -244,13 +244,13 @@ const operations = {
     decide: (state, [word, value]) => entryMeets(state, word, (entry) => isEqual(entry.value, value))
   }),
   /** Waits until the entry is a number of at least this minimum; replies with the entry. */
-  untilAtLeast: read([word, number], (state, [word]) => find(state, word), {
+  untilAtLeast: read([word, named("minimum", number)], (state, [word]) => find(state, word), {
     lane: "conditions",
     condition: ofEntry,
     decide: (state, [word, minimum]) => entryMeets(state, word, (entry) => numberOf(entry) >= minimum)
   }),
   /** Waits until the entry is a number of at most this maximum; replies with the entry. */
-  untilAtMost: read([word, number], (state, [word]) => find(state, word), {
+  untilAtMost: read([word, named("maximum", number)], (state, [word]) => find(state, word), {
     lane: "conditions",
     condition: ofEntry,
     decide: (state, [word, maximum]) => entryMeets(state, word, (entry) => numberOf(entry) <= maximum)
@@ -365,7 +365,7 @@ const openOperations = {
     decide: (state, [word]) => state.entries.has(word) ? wait : ready
   }),
   /** Waits until the number of entries is between a minimum and a maximum; replies with the number. */
-  untilSize: read([count, count], (state) => [state.entries.size] as const, {
+  untilSize: read([named("minimum", count), named("maximum", count)], (state) => [state.entries.size] as const, {
     lane: "conditions",
     condition: () => [null, ""],
     decide: ({ entries }, [minimum, maximum]) => entries.size >= minimum && entries.size <= maximum ? ready : wait
@@ -479,6 +479,7 @@ const open = {
   operations: openOperations,
   options: {
     values: {
+      name: "values",
       expected: "the kind of number that entries are",
       is: (u): u is string => u === undefined || typeof u === "string"
     } satisfies Parameter<string>

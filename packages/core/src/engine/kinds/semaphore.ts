@@ -7,7 +7,7 @@
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import { answer, type At, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
-import { count } from "../Parameter.ts"
+import { count, named } from "../Parameter.ts"
 import * as HoldFor from "./holdFor.ts"
 
 interface State extends HoldFor.Bounded {
@@ -30,10 +30,12 @@ const giveBack = (state: State, id: GrantId): void => {
   state.holds.delete(id)
 }
 
+const permits = named("permits", count)
+
 const operations = {
   /** Waits until that many permits are free, and takes them. Replies with the token. */
   acquire: grant({
-    parameters: [count],
+    parameters: [permits],
     lane: "waiting",
     guarded: false,
     decide: (state, [permits]) =>
@@ -42,7 +44,7 @@ const operations = {
   }),
   /** Takes that many permits if they are free and no call waits for permits; else replies with nothing. */
   tryAcquire: grant({
-    parameters: [count],
+    parameters: [permits],
     // It never waits there, but `isBehind` is about this lane: a small request does not overtake a large one (S-13).
     lane: "waiting",
     guarded: false,
