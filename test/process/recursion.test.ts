@@ -40,6 +40,18 @@ describe("a program that is no file", () => {
   }
 })
 
+it("runMain says that what it was given is no Effect of this copy of effect", () => {
+  const code = `
+    import { NodeManager } from "@effect-multiprocessing/node"
+    NodeManager.runMain({ _op: "an Effect of another copy" })`
+  const { status, stderr } = spawnSync(process.execPath, [...process.execArgv, "--input-type=module", "-e", code], {
+    encoding: "utf8",
+    cwd: fileURLToPath(new URL("../..", import.meta.url))
+  })
+  assert.match(stderr, /^runMain was not given an Effect of the copy of effect that .* `npm ls effect`/)
+  assert.strictEqual(status, 1)
+})
+
 describe("what the program loads with --import", () => {
   it.live("is loaded in its workers, once, and not in the manager", () =>
     Effect.gen(function*() {

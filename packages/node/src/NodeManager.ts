@@ -159,8 +159,9 @@ export const runMain = <A, E, ROut = never, ET = never>(
   main: Effect.Effect<A, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices | Scope.Scope>,
   options: RunOptions<ROut, ET> = {}
 ): void => {
-  if (complaintHere !== undefined) {
-    process.stderr.write(`${complaintHere}\n`, () => process.exit(1))
+  const complaint = complaintHere ?? (Effect.isEffect(main) ? undefined : foreign)
+  if (complaint !== undefined) {
+    process.stderr.write(`${complaint}\n`, () => process.exit(1))
     return
   }
   const worker = Instructions.take()
@@ -183,6 +184,10 @@ export const runMain = <A, E, ROut = never, ET = never>(
 }
 
 // internals
+
+const foreign =
+  "runMain was not given an Effect of the copy of effect that effect-multiprocessing uses. A program must " +
+  "have one copy: `npm ls effect` lists them, and equal versions become one"
 
 const layerServices = ({ entry, manager = layer }: ProgramOptions) =>
   Layer.merge(manager, Layer.provideMerge(layerSpawner(entry), NodeServices.layer))

@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { bytesCell, type Cell, type ObjectId, type TextCell } from "../engine/Value.ts"
+import { foreignIssue } from "./copies.ts"
 import { jsonCodec } from "./jsonCodec.ts"
 
 /** Where a handle's schema leaves the id of what it encodes (`collect`). */
@@ -62,13 +63,20 @@ export const make = <S extends Schema.Top>(
   schema: S
 ): Effect.Effect<ValueCodec<S["Type"]>, never, Services<S>> =>
   // Not before it is needed: the schema of a handle may stand in the schemas of its own values.
-  Effect.suspend(() => isOfBytes(schema) ? compile<S, Cell>(schema, bytesForm) : makeText(schema))
+  Effect.suspend(() =>
+    foreignIssue(schema) === undefined && isOfBytes(schema) ? compile<S, Cell>(schema, bytesForm) : makeText(schema)
+  )
 
 /** As `make`, of a codec whose cells are text, whatever the schema is. */
 export const makeText = <S extends Schema.Top>(
   schema: S
 ): Effect.Effect<TextCodec<S["Type"]>, never, Services<S>> =>
-  Effect.suspend(() => compile<S, TextCell>(jsonCodec(schema), textForm))
+  Effect.suspend(() => {
+    const issue = foreignIssue(schema)
+    return issue === undefined
+      ? compile<S, TextCell>(jsonCodec(schema), textForm)
+      : Effect.die(new Error(issue))
+  })
 
 /** How the encoded side of a schema is a cell. */
 interface Form<C extends Cell> {

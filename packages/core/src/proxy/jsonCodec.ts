@@ -37,7 +37,8 @@ const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   return [...parts]
 }
 
-const innerOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+/** The parts of a part. */
+export const innerOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   switch (ast._tag) {
     case "Declaration":
       return ast.typeParameters
