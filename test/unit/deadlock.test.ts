@@ -1,8 +1,9 @@
 /** Work that offers to its own queue, in simulated processes: a deadlock is told, and nothing else is taken for one. */
-import { Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Manager, Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { simulate } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Fiber, Layer, Schema, type Scope } from "effect"
+import { untilWaiting } from "../support/untilWaiting.ts"
 
 class Pages extends SharedQueue.Service<Pages>()("app/Pages", { item: Schema.Int, capacity: 3 }) {}
 class Left extends SharedRef.Service<Left>()("app/Left", { schema: Schema.Int, initial: 0 }) {}
@@ -60,4 +61,56 @@ describe("work that offers to its own queue", () => {
       // Without pauses and delays: after two seconds in which nobody takes an item it is a deadlock.
       yield* simulate(program, { tasks, seeds: 40, faults: ["split"] })
     }))
+})
+
+describe("an offer is made for the item of a takeLease", () => {
+  const full = Effect.gen(function*() {
+    const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 1 })
+    yield* queue.offer(0)
+    return queue
+  })
+
+  type Work = (queue: SharedQueue.SharedQueue<number>) => Effect.Effect<unknown, unknown, Manager.Manager | Scope.Scope>
+
+  const waits: Readonly<Record<string, Work>> = {
+    "by its fiber": (queue) => Effect.andThen(queue.takeLease, queue.offer(1)),
+    "by its fiber, of several items": (queue) => Effect.andThen(queue.takeLease, queue.offerAll([1, 2])),
+    "in an inner scope": (queue) => Effect.andThen(queue.takeLease, Effect.scoped(queue.offer(1))),
+    "by a fiber that it has forked": (queue) =>
+      Effect.andThen(queue.takeLease, Effect.all([queue.offer(1), Effect.void], { concurrency: "unbounded" }))
+  }
+  for (const [name, work] of Object.entries(waits)) {
+    it.effect(`${name}: it fails if the queue waits for itself`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Effect.scoped(work(yield* full)))
+        assert.include(JSON.stringify(error), "\"Deadlock\"")
+      }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+  }
+
+  const goesOn: Readonly<Record<string, Work>> = {
+    "after it was settled": (queue) =>
+      Effect.flatMap(queue.takeLease, ({ ack }) => Effect.andThen(ack, Effect.all([queue.offer(1), queue.take]))),
+    "by another fiber": (queue) =>
+      Effect.gen(function*() {
+        const other = yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, queue.offer(1)))
+        const { ack } = yield* queue.takeLease
+        yield* untilWaiting(queue, 1)
+        yield* ack
+        yield* Fiber.join(other)
+      }),
+    "after its scope": (queue) =>
+      Effect.gen(function*() {
+        const { ack } = yield* Effect.scoped(queue.takeLease).pipe(Effect.andThen(Effect.scoped(Effect.gen(function*() {
+          return yield* queue.takeLease
+        }))))
+        yield* Effect.exit(ack)
+        const other = yield* Effect.forkChild(queue.offer(1), { startImmediately: true })
+        yield* untilWaiting(queue, 1)
+        assert.strictEqual(yield* queue.take, 0)
+        yield* Fiber.join(other)
+      })
+  }
+  for (const [name, work] of Object.entries(goesOn)) {
+    it.effect(`not ${name}`, () => Effect.scoped(Effect.flatMap(full, work)).pipe(Effect.provide(Manager.layerMemory)))
+  }
 })

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { under } from "./client/Leases.ts"
+import { begin, under } from "./client/Leases.ts"
 import { kept } from "./client/reason.ts"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { GrantId } from "./engine/Operation.ts"
@@ -420,15 +420,16 @@ const takeLease = <A>(
     Effect.gen(function*() {
       const scope = yield* Effect.scope
       const { attempt, cell, id, item } = yield* lease(remote, codec, restore, whenClosed)
-      let settled = false
+      const leased = yield* begin(remote.connection, remote.target, id)
       const settle = <E>(effect: Effect.Effect<void, E>) =>
         Effect.tap(effect, () => {
-          settled = true
+          leased.isSettled = true
           return Effect.void
         })
       yield* Scope.addFinalizerExit(scope, (exit) =>
         Effect.sync(() => {
-          if (!settled) giveBack(remote, id, Exit.isFailure(exit) ? exit.cause : Cause.interrupt())
+          if (!leased.isSettled) giveBack(remote, id, Exit.isFailure(exit) ? exit.cause : Cause.interrupt())
+          leased.isSettled = true
           remote.connection.received.giveBack([cell], "the scope of the lease of its item")
         }))
       return {

@@ -1,4 +1,5 @@
 /** Offers that wait for themselves: they are made for an item of their own full queue. */
+import type { Argument } from "#core/engine/Value.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { type Client, EngineHarness, value } from "../../support/EngineHarness.ts"
@@ -92,5 +93,38 @@ describe("a queue that waits for itself", () => {
       else harness.time(now += 10)
     }
     for (const call of offers) assert.notStrictEqual(main.answer(call), "Deadlock 3")
+  })
+})
+
+describe("a queue of which many items are worked on", () => {
+  /** How often the arguments of offers are read, when the work on all items but one waits for room, and then on that one. */
+  const reads = (size: number): number => {
+    const { harness, lease, main, offer, queue } = setUp(size)
+    const leases = Array.from({ length: size }, () => (offer(), lease()))
+    let count = 0
+    const counted = (...args: ReadonlyArray<Argument>) =>
+      new Proxy(args, {
+        get: (target, property) => {
+          count++
+          return Reflect.get(target, property) as unknown
+        }
+      })
+    const request = (sequence: number, args: ReadonlyArray<Argument>) => {
+      const operation = harness.object(queue).operations.findIndex(([name]) => name === "offer")
+      const calls = [{ object: queue, operation, args }]
+      harness.engine.step({ _tag: "Request", session: main.session, sequence, guard: [], calls })
+      return harness.engine.takeOutputs()
+    }
+    for (const lease of leases.slice(1)) request(10 * size + lease, counted(value(1), lease))
+    for (const now of [2_000, 4_000, 6_000]) {
+      harness.engine.step({ _tag: "Time", now })
+      assert.deepStrictEqual(harness.engine.takeOutputs(), [])
+    }
+    assert.include(JSON.stringify(request(100 * size, counted(value(1), leases[0]!))), "Deadlock")
+    return count
+  }
+
+  it("is examined at a cost that does not grow with them", () => {
+    assert.isBelow(reads(200) / 200, 100)
   })
 })

@@ -8,36 +8,57 @@ import * as Fiber from "effect/Fiber"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Target } from "./Target.ts"
 
-/** A lease, and the one around it. */
-interface Leased {
+/** A lease. */
+export interface Leased {
   readonly connection: object
   readonly queue: Target["id"]
   readonly id: GrantId
-  readonly outer: Leased | undefined
+  isSettled: boolean
 }
 
-/** The innermost lease of the running effect. */
-const Leases = Context.Reference<Leased | undefined>("@effect-multiprocessing/core/Leases", {
-  defaultValue: () => undefined
+/** The leases of the running effect. */
+const Leases = Context.Reference<ReadonlyArray<Leased>>("@effect-multiprocessing/core/Leases", {
+  defaultValue: () => []
 })
+
+const leased = (connection: object, { id: queue }: Target, id: GrantId): Leased => ({
+  connection,
+  queue,
+  id,
+  isSettled: false
+})
+
+const isOpen = ({ isSettled }: Leased): boolean => !isSettled
 
 /** Runs an effect under a lease of a queue. */
 export const under = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   connection: object,
-  { id: queue }: Target,
+  target: Target,
   id: GrantId
-): Effect.Effect<A, E, R> => Effect.updateService(effect, Leases, (outer) => ({ connection, queue, id, outer }))
+): Effect.Effect<A, E, R> =>
+  Effect.updateService(effect, Leases, (outer) => [...outer.filter(isOpen), leased(connection, target, id)])
+
+/**
+ * From now on the running fiber works under a lease of a queue, until that is settled or the fiber leaves the scope in
+ * which it is. Fibers that it forks do, too.
+ */
+export const begin = (connection: object, target: Target, id: GrantId): Effect.Effect<Leased> =>
+  Effect.withFiber((fiber) => {
+    const lease = leased(connection, target, id)
+    const outer = fiber.getRef(Leases).filter(isOpen)
+    // A region that provides something, such as `Effect.scoped`, restores the context at its end.
+    fiber.setContext(Context.add(fiber.context, Leases, [...outer, lease]))
+    return Effect.succeed(lease)
+  })
 
 /** The leases of a queue that the running fiber works under. Called while a fiber registers its call. */
 export const leasesOf = (connection: object, { id: queue }: Target): ReadonlyArray<GrantId> => {
-  let lease = Fiber.getCurrent()!.getRef(Leases)
-  if (lease === undefined) return none
-  const found: Array<GrantId> = []
-  for (; lease !== undefined; lease = lease.outer) {
-    if (lease.connection === connection && lease.queue === queue) found.push(lease.id)
-  }
-  return found
+  const leases = Fiber.getCurrent()!.getRef(Leases)
+  if (leases.length === 0) return none
+  return leases.flatMap((lease) =>
+    lease.connection === connection && lease.queue === queue && isOpen(lease) ? [lease.id] : []
+  )
 }
 
 const none: ReadonlyArray<GrantId> = []

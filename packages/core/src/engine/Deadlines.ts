@@ -19,8 +19,16 @@ export const grantIsBefore: IsBefore<Grant> = (a, b) =>
 export const parkedIsBefore: IsBefore<Parked> = (a, b) =>
   a.deadline! < b.deadline! || (a.deadline === b.deadline && a.arrival < b.arrival)
 
+/** Takes the elements whose time is over. */
+export const takeDue = (deadlines: Array<Parked>, now: number): ReadonlyArray<Parked> => {
+  const left = deadlines.findIndex(({ deadline }) => deadline! > now)
+  return left === 0 ? none : deadlines.splice(0, left < 0 ? deadlines.length : left)
+}
+
+const none: ReadonlyArray<Parked> = []
+
 /** The first element whose time is over. */
-export const due = <A extends Pick<Parked, "deadline">>(deadlines: ReadonlyArray<A>, now: number): A | undefined =>
+export const due = <A extends Pick<Grant, "deadline">>(deadlines: ReadonlyArray<A>, now: number): A | undefined =>
   deadlines.length > 0 && deadlines[0]!.deadline! <= now ? deadlines[0] : undefined
 
 /** Adds an element that has a deadline. */

@@ -9,7 +9,7 @@ import { type AnyKind, kindOf } from "./Kind.ts"
 import * as Memory from "./Memory.ts"
 import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./Operation.ts"
 import { firstPage } from "./Page.ts"
-import { anything, count, issueOf, named, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
+import { anything, count, named, type Options, type Parameter, word, wordOrNothing } from "./Parameter.ts"
 import { remove } from "./Removal.ts"
 import type { EngineState, SharedObject } from "./State.ts"
 import { type Argument, type Cell, directory, isCell, type ObjectId } from "./Value.ts"
@@ -150,7 +150,9 @@ const invalidOption = (
 ): Refusal<"InvalidOptions"> | undefined => {
   for (const [name, parameter] of Object.entries<Parameter<Argument>>(parameters ?? {})) {
     const option = options[name]
-    if (!parameter.is(option)) return refuse("InvalidOptions", issueOf(name, parameter, option))
+    if (!parameter.is(option)) {
+      return refuse("InvalidOptions", `${name} must be ${parameter.expected}, not ${String(option)}`)
+    }
   }
   const unknown = parameters === undefined
     ? undefined

@@ -6,7 +6,6 @@
  * order of arrival, two such requests never wait for one another.
  */
 import * as Conditions from "./Conditions.ts"
-import type { CallInput } from "./Inputs.ts"
 import * as Linked from "./Linked.ts"
 import type { Lane, Parked, Place, SharedObject } from "./State.ts"
 
@@ -40,11 +39,6 @@ export const isBehind = (object: SharedObject, name: string, parked: Parked | un
   let first = lane.head!
   while (first.isRead) first = first.next!
   return first.parked.arrival < parked.arrival
-}
-
-/** The arguments of the calls that wait in a lane, from the head. */
-export function* args(lane: Lane): Generator<CallInput["args"]> {
-  for (const { call, parked } of places(lane)) yield parked.calls[call]!.args
 }
 
 /** The places of a lane, from the head. */

@@ -76,14 +76,6 @@ export interface At {
   readonly changed: (change: ReadonlyArray<Argument>) => void
 }
 
-/** What is around a call that may wait in vain. */
-export interface Surroundings {
-  /** The arguments of the calls that wait in its lane, itself included, from the head. */
-  readonly waiting: Iterable<ReadonlyArray<Argument>>
-  /** Milliseconds since the last change of the object, or since the last waiter left. */
-  readonly unchanged: number
-}
-
 /** The result of `decide`. */
 export type Decision<Error extends string = string> =
   | { readonly _tag: "Ready" }
@@ -166,11 +158,14 @@ export interface Operation<
   readonly enter: ((state: State, args: ReadonlyArray<Argument>, at: At) => void) | undefined
   /**
    * Refuses a waiting call that can never go on. Asked when the call has begun to wait, alone in its request, and again
-   * after the milliseconds that it returns.
+   * after the milliseconds that it returns. `unchanged`: milliseconds since the last change of the object, or since the
+   * last waiter left.
    */
   readonly stuck:
-    | ((state: State, args: ReadonlyArray<Argument>, around: Surroundings) => Refusal | number | undefined)
+    | ((state: State, args: ReadonlyArray<Argument>, unchanged: number) => Refusal | number | undefined)
     | undefined
+  /** Counts what waits: called with 1 when a call joins its lane, and with -1 when it leaves. Changes no decision. */
+  readonly tally: ((state: State, args: ReadonlyArray<Argument>, by: 1 | -1) => void) | undefined
   /** The call leaves its lane without being served (S-14): undoes `enter`. */
   readonly withdraw: ((state: State, args: ReadonlyArray<Argument>, reason: Withdrawal, at: At) => void) | undefined
   /** Types only: the arguments that a proxy sends, the reply, and the possible refusals. */
@@ -199,8 +194,9 @@ interface Definition<
   readonly stuck?: (
     state: State,
     args: AllArguments<P, Rest>,
-    around: Surroundings
+    unchanged: number
   ) => Refusal<Error> | number | undefined
+  readonly tally?: (state: State, args: AllArguments<P, Rest>, by: 1 | -1) => void
   readonly withdraw?: (state: State, args: AllArguments<P, Rest>, reason: Withdrawal, at: At) => void
 }
 
@@ -210,8 +206,8 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
   byReceipt = false
 ): Operation<State, AllArguments<P, Rest>, R, Error> => {
   // The loop calls these only with arguments that the parameters have recognised, so the tuple type holds.
-  const { apply, condition, decide, enter, stuck, withdraw } = definition as unknown as
-    & Pick<Operation<State>, "apply" | "condition" | "enter" | "stuck" | "withdraw">
+  const { apply, condition, decide, enter, stuck, tally, withdraw } = definition as unknown as
+    & Pick<Operation<State>, "apply" | "condition" | "enter" | "stuck" | "tally" | "withdraw">
     & { readonly decide?: Operation<State>["decide"] }
   return {
     access,
@@ -226,6 +222,7 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
     apply,
     enter,
     stuck,
+    tally,
     withdraw
   }
 }

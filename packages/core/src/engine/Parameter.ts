@@ -30,14 +30,14 @@ const parameter = <A extends Argument>(
 export const named = <A extends Argument>(name: string, { expected, is }: Parameter<A>): Parameter<A> =>
   parameter(expected, is, name)
 
-/** What is wrong with an argument of this name. */
+/** What an argument of this name must be, and what it is. */
 export const issueOf = (name: string, { expected }: Parameter<Argument>, argument: Argument | undefined): string => {
   const shown = isCell(argument)
     ? "a value"
     : typeof argument === "string"
     ? JSON.stringify(argument.slice(0, shownMax))
     : String(argument)
-  return `${name} must be ${expected}, not ${shown}`
+  return `${expected} as ${name}, not ${shown}`
 }
 
 /** Characters of a text that a message shows. */

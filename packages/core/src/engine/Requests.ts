@@ -217,11 +217,9 @@ export class Requests {
   examine(parked: Parked): void {
     this.#find(parked.calls)
     const object = this.#objects[0]!
-    const { lane, stuck } = this.#operation(parked, 0)
+    const { stuck } = this.#operation(parked, 0)
     if (stuck === undefined) return
-    const { args } = parked.calls[0]!
-    const waiting = Lane.args(object.lanes.get(lane!)!)
-    const verdict = stuck(object.state, args, { waiting, unchanged: this.#state.now - object.changedAt })
+    const verdict = stuck(object.state, parked.calls[0]!.args, this.#state.now - object.changedAt)
     if (!isRefusal(verdict)) return Waiting.examineAt(this.#state, parked, verdict && this.#state.now + verdict)
     const session = this.#state.sessions.get(parked.session)!
     Waiting.unpark(this.#state, session, parked)

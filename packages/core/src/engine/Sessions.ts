@@ -118,7 +118,9 @@ export class Sessions {
       // It may not know: its process may be frozen. When that goes on, its body is interrupted.
       this.#state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
     }
-    for (let parked; (parked = Deadlines.due(examinations, this.#state.now)) !== undefined;) {
+    // All at once: many wait for one object, and each is examined again later.
+    for (const parked of Deadlines.takeDue(examinations, this.#state.now)) {
+      parked.deadline = undefined
       this.#requests.examine(parked)
     }
   }

@@ -24,19 +24,21 @@ export const join = (
   parked: Parked,
   call: number,
   lane: string,
-  { access, condition }: Operation<unknown>
+  { access, condition, tally }: Operation<unknown>
 ): void => {
+  const { args } = parked.calls[call]!
   const place: Place = {
     parked,
     call,
     lane,
     isRead: access === "read",
-    condition: condition?.(parked.calls[call]!.args),
+    condition: condition?.(args),
     previous: undefined,
     next: undefined
   }
   parked.places.push(place)
   Lane.enter(object, place)
+  tally?.(object.state, args, 1)
 }
 
 /** Sets the time at which a waiting request is examined again. */
@@ -49,8 +51,10 @@ export const examineAt = ({ examinations }: EngineState, parked: Parked, time: n
 /** A request stops waiting and leaves all its lanes. Requests behind a change may go then, so its object is touched. */
 export const unpark = (state: EngineState, session: Session, parked: Parked): void => {
   for (const place of parked.places) {
-    const object = state.objects.get(parked.calls[place.call]!.object)!
+    const { args, object: id, operation } = parked.calls[place.call]!
+    const object = state.objects.get(id)!
     Lane.leave(object, place)
+    object.operations[operation]![1].tally?.(object.state, args, -1)
     if (!place.isRead) state.touched.add(object)
   }
   parked.places.length = 0

@@ -17,13 +17,12 @@ import {
   ready,
   type Refusal,
   refuse,
-  type Surroundings,
   wait
 } from "../Operation.ts"
 import { OrderedMap } from "../OrderedMap.ts"
 import { firstPage } from "../Page.ts"
 import { atLeastOne, count, oneOf, optional, value, word } from "../Parameter.ts"
-import { type Argument, bytesMaxOf, type Cell, isCell } from "../Value.ts"
+import { type Argument, bytesMaxOf, type Cell } from "../Value.ts"
 import * as HoldFor from "./holdFor.ts"
 import * as Producers from "./producers.ts"
 
@@ -62,6 +61,10 @@ interface State extends Producers.Produced, HoldFor.Bounded {
   readonly out: Map<GrantId, Out>
   /** The number of leased items in `out`: they still fill the queue. */
   leased: number
+  /** By lease, the offers that wait for room and are made for its item. Told by what waits, so it is not saved. */
+  readonly waitingFor: Map<GrantId, number>
+  /** The number of leases in `out` for whose items offers wait. */
+  stuck: number
   readonly deadLetterCapacity: number
   readonly deadLetterStrategy: typeof strategies[number]
   /** Dead letters by id, oldest first. */
@@ -107,13 +110,17 @@ const decideOffer = (state: State) => state.closed ? closed : room(state) > 0 ? 
 const patience = 2_000
 
 /** Whether the queue is full, and nothing makes room: each lease is of an item for which an offer waits. */
-const isDeadlocked = (state: State, { unchanged, waiting }: Surroundings): boolean => {
-  if (room(state) > 0 || state.leased === 0 || size(state) > 0 && unchanged < patience) return false
-  const leases = new Set<Argument>()
-  // All that waits in this lane is an offer or the retry of a dead letter, which is made for no item.
-  for (const [item, ...made] of waiting) if (isCell(item)) { for (const lease of made) leases.add(lease) }
-  for (const [id, { leased }] of state.out) if (leased && !leases.has(id)) return false
-  return true
+const isDeadlocked = (state: State, unchanged: number): boolean =>
+  room(state) <= 0 && state.leased > 0 && state.stuck === state.leased && (size(state) === 0 || unchanged >= patience)
+
+/** Counts an offer that begins or ends to wait, for each lease that it is made for. */
+const tally = (state: State, leases: ReadonlyArray<GrantId>, by: 1 | -1): void => {
+  for (const lease of leases) {
+    const before = state.waitingFor.get(lease) ?? 0
+    if (before + by === 0) state.waitingFor.delete(lease)
+    else state.waitingFor.set(lease, before + by)
+    if ((before === 0 || before + by === 0) && state.out.get(lease)?.leased === true) state.stuck += by
+  }
 }
 
 const enqueue = (state: State, item: Cell): void => {
@@ -134,7 +141,7 @@ const deliver = (state: State, at: At, leased: boolean): Item => {
     state.head = 0
   }
   state.out.set(at.index, { item, leased })
-  if (leased) state.leased++
+  if (leased) countLease(state, at.index, 1)
   return item
 }
 
@@ -142,8 +149,13 @@ const deliver = (state: State, at: At, leased: boolean): Item => {
 const takeBack = (state: State, id: GrantId): Item => {
   const { item, leased } = state.out.get(id)!
   state.out.delete(id)
-  if (leased) state.leased--
+  if (leased) countLease(state, id, -1)
   return item
+}
+
+const countLease = (state: State, id: GrantId, by: 1 | -1): void => {
+  state.leased += by
+  if (state.waitingFor.has(id)) state.stuck += by
 }
 
 const settle = (state: State, id: GrantId, at: At): void => {
@@ -206,8 +218,9 @@ const operations = {
     rest: [count],
     lane: "putters",
     decide: decideOffer,
-    stuck: (state, [, ...leases], around): Refusal<"Deadlock"> | number | undefined =>
-      leases.length === 0 ? undefined : isDeadlocked(state, around) ? refuse("Deadlock", state.capacity) : patience,
+    stuck: (state, [, ...leases], unchanged): Refusal<"Deadlock"> | number | undefined =>
+      leases.length === 0 ? undefined : isDeadlocked(state, unchanged) ? refuse("Deadlock", state.capacity) : patience,
+    tally: (state, [, ...leases], by) => tally(state, leases.filter((lease) => typeof lease === "number"), by),
     apply: (state, [item], at) => {
       accept(state, item, at)
       return []
@@ -398,6 +411,8 @@ export const queue = kindOf<State>()({
     head: 0,
     out: new Map(),
     leased: 0,
+    waitingFor: new Map(),
+    stuck: 0,
     deadLetterCapacity,
     deadLetterStrategy,
     dead: new OrderedMap(),
@@ -445,7 +460,14 @@ export const queue = kindOf<State>()({
       settled: Format.count
     }),
     (state) => ({ ...state, queued: queued(state), dead: [...state.dead.values()] }),
-    ({ dead, queued, ...state }) => ({ ...state, items: queued, head: 0, dead: byId(dead) })
+    ({ dead, queued, ...state }) => ({
+      ...state,
+      items: queued,
+      head: 0,
+      waitingFor: new Map(),
+      stuck: 0,
+      dead: byId(dead)
+    })
   ),
   check: (state, grants) => {
     const broken = [...Producers.check(state, grants)]
@@ -469,6 +491,8 @@ export const queue = kindOf<State>()({
     if ([...state.out.values()].filter(({ leased }) => leased).length !== state.leased) {
       broken.push(`I2: ${state.leased} leases counted`)
     }
+    const stuck = [...state.out].filter(([id, { leased }]) => leased && state.waitingFor.has(id))
+    if (stuck.length !== state.stuck) broken.push(`I2: ${state.stuck} stuck leases counted, not ${stuck.length}`)
     return broken
   }
 })
