@@ -99,9 +99,9 @@ export interface SharedQueue<in out A> extends Shared.Shared {
   /**
    * Adds an item at the end; waits while the queue is full.
    *
-   * Work that offers to its own queue (`process`, `processAll`) may fill it. When each item that is being processed waits
-   * in `offer`, nothing makes room: the offer then fails with `ManagerError` of reason `Deadlock`, at once, or after two
-   * seconds without a change if items are queued that another process might take.
+   * Work that offers to its own queue (`process`, `processAll`, `takeLease`) may fill it. When each item that is being
+   * processed waits in `offer`, nothing makes room: the offer then fails with `ManagerError` of reason `Deadlock`, at once,
+   * or after two seconds without a change if items are queued that another process might take.
    *
    * **Fairness** FIFO. **Cancellation** Interruptible while it waits; nothing was added then. **On disconnect**
    * `ManagerError`, whose reason says whether the item was added.

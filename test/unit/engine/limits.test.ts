@@ -79,15 +79,15 @@ describe("what makes no sense is refused, and changes nothing", () => {
     ref,
     "set",
     ["value", "text"],
-    "InvalidArguments argument 2 must be a value, not \"text\""
+    "InvalidArguments a value as argument 2, not \"text\""
   )
-  refused("not a number", ref, "add", ["value", NaN], "InvalidArguments by must be a finite number, not NaN")
+  refused("not a number", ref, "add", ["value", NaN], "InvalidArguments a finite number as by, not NaN")
   refused(
     "a negative count",
     queue,
     "ack",
     [-1],
-    "InvalidArguments argument 1 must be a whole number from 0 up, not -1"
+    "InvalidArguments a whole number from 0 up as argument 1, not -1"
   )
   refused("an unknown field", ref, "set", ["other", value(1)], "UnknownField other")
   refused("half a pair", ref, "setAll", ["value"], "InvalidArguments 0 arguments and groups of 2, not 1")
