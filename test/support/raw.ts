@@ -2,7 +2,7 @@
 import { Reader } from "#core/protocol/Bytes.ts"
 import { headerBytes } from "#core/protocol/Frame.ts"
 import * as Handshake from "#core/protocol/Handshake.ts"
-import { type FromServer, readFromServer } from "#core/protocol/Message.ts"
+import { ClientWriter, type FromServer, readFromServer } from "#core/protocol/Message.ts"
 import * as Frames from "#core/transport/Frames.ts"
 import type { Link, LinkClosed } from "#core/transport/Link.ts"
 import { Manager } from "@effect-multiprocessing/core"
@@ -47,7 +47,13 @@ export const shakeHands = (
     Effect.provide(Manager.layerCrypto)
   )
 
-/** A session of frames by hand. It ends when the server ends the link. */
+const goodbye = () => {
+  const writer = new ClientWriter()
+  writer.goodbye()
+  return writer.take()
+}
+
+/** A session of frames by hand. It says goodbye when the server ends it, and ends when the server ends the link. */
 export const session = (
   link: Link,
   hear: (message: FromServer) => void = () => {}
@@ -59,7 +65,11 @@ export const session = (
     let ended = false
     const onFrame = (frame: Uint8Array) => {
       const reader = new Reader(frame)
-      while (!reader.done) hear(readFromServer(reader, verdict.session))
+      while (!reader.done) {
+        const message = readFromServer(reader, verdict.session)
+        if (message._tag === "Closing") link.send(goodbye())
+        hear(message)
+      }
       return !reader.malformed
     }
     yield* read.handOver(Infinity, { onFrame, onTurnEnd: () => {} }).pipe(

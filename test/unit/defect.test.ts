@@ -3,10 +3,10 @@ import type { Kind } from "#core/engine/Kind.ts"
 import { operationsOf } from "#core/engine/Operation.ts"
 import * as Remote from "#core/proxy/Remote.ts"
 import * as Server from "#core/server/Server.ts"
-import { Manager } from "@effect-multiprocessing/core"
+import { Manager, SharedRef } from "@effect-multiprocessing/core"
 import { defaults } from "@effect-multiprocessing/core/Limits"
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Redacted } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schema, Stream } from "effect"
 
 const { change } = operationsOf<null>()
 
@@ -42,8 +42,35 @@ it.live("a throw in apply stops the manager, fails the call, and ends every sess
     )
     const target = { id, name: undefined, description: "Broken" }
     const defect = yield* Effect.forkChild(Effect.exit(server.awaitDefect))
+    const waiting = yield* Effect.forkChild(Effect.flip(Stream.runDrain(other.changes)))
+    yield* other.counts
     const call = connection.call(target, connection.operationsOf("Broken").get("fall")!, [], () => Exit.void)
-    assert.include((yield* Effect.flip(call)).message, "outcome of fall on Broken is unknown")
+    const why = "the manager has stopped because of a defect (Error: a bug of this kind)"
+    assert.include((yield* Effect.flip(call)).message, `the outcome of fall on Broken is unknown: ${why}`)
     assert.include(String(yield* Fiber.join(defect)), "a bug of this kind")
-    assert.include((yield* Effect.flip(other.inspect)).message, "was lost")
+    assert.include((yield* Fiber.join(waiting)).message, why)
+    assert.include((yield* Effect.flip(other.inspect)).message, why)
   }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
+it.live("a journal that fails stops the manager, which logs it once and tells its clients why", () => {
+  const logged: Array<Cause.Cause<unknown>> = []
+  const full = () => {
+    throw new Error("the disk is full")
+  }
+  return Effect.gen(function*() {
+    const manager = yield* Manager.Manager
+    const waiting = yield* Effect.forkChild(Effect.flip(Stream.runDrain(manager.changes)))
+    yield* manager.counts
+    for (
+      const error of [
+        yield* Effect.flip(Effect.scoped(SharedRef.make({ schema: Schema.Int, initial: 1 }))),
+        yield* Fiber.join(waiting),
+        yield* Effect.flip(manager.counts)
+      ]
+    ) assert.include(error.message, "the manager has stopped because of a defect (Error: the disk is full)")
+    assert.deepStrictEqual(logged.map((cause) => Cause.pretty(cause).includes("the disk is full")), [true])
+  }).pipe(Effect.provide(Layer.provideMerge(
+    Manager.layerMemoryWith({ journal: full }),
+    Logger.layer([Logger.make<unknown, void>(({ cause }) => void logged.push(cause))])
+  )))
+})

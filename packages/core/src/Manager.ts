@@ -4,6 +4,7 @@
  * Shared objects need it as a service. A Layer decides which manager it is, and the program does not change:
  * `layerMemory` here, and the layers of `NodeManager` for other processes.
  */
+import * as Cause from "effect/Cause"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
@@ -162,6 +163,12 @@ export const makeLocal = (
     yield* Effect.scoped(server.serve(pair.server)).pipe(
       // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.
       Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the manager has stopped"), 0))),
+      Effect.forkScoped
+    )
+    yield* server.awaitDefect.pipe(
+      Effect.tapDefect((defect) =>
+        Effect.logError("A defect has stopped the manager: every call to it fails.", Cause.die(defect))
+      ),
       Effect.forkScoped
     )
     const label = options.label ?? { name: "main", pid: 0 }

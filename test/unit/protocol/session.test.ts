@@ -15,38 +15,48 @@ const holding = (limits: Memory.MemoryOptions["limits"] = {}) =>
   Effect.gen(function*() {
     const memory = yield* Memory.make({ limits })
     const { client } = yield* memory.dial()
-    const { ended } = yield* raw.session(client)
+    const said: Array<string> = []
+    const { ended } = yield* raw.session(client, (message) => {
+      if (message._tag === "Closing") said.push(message.reason)
+    })
     const { state } = memory.server.engine
     const writer = new ClientWriter()
     writer.request(1, 0, 0, [], ["Lock", "", "lock", 0], Infinity)
     writer.request(2, 1, 0, [], [], Infinity)
     client.send(writer.take())
     yield* Memory.until("it holds the lock", () => state.counts.holders === 1)
-    return { memory, client, writer, state, ended }
+    return { memory, client, writer, state, ended, said }
   })
 
-describe("a session ends, and its holds are released, when", () => {
+describe("a session ends, its holds are released, and its client is told why, when", () => {
   const ends = (
     name: string,
+    reasons: ReadonlyArray<string>,
     say: (writer: ClientWriter) => Uint8Array<ArrayBuffer>,
     limits?: Memory.MemoryOptions["limits"]
   ) =>
     it.live(`${name}`, () =>
       Effect.gen(function*() {
-        const { client, ended, state, writer } = yield* holding(limits)
+        const { client, ended, said, state, writer } = yield* holding(limits)
         client.send(say(writer))
         yield* Memory.until("the link is ended", ended)
+        assert.deepStrictEqual(said, reasons)
         assert.strictEqual(state.sessions.size, 0)
         assert.strictEqual(state.counts.holders, 0)
       }))
 
-  ends("it says goodbye", (writer) => {
+  ends("it says goodbye", [], (writer) => {
     writer.goodbye()
     return writer.take()
   })
-  ends("it sends a message that is not of this protocol", () => raw.frame(new Uint8Array([99])))
+  ends(
+    "it sends a message that is not of this protocol",
+    ["the manager has ended this session: a frame arrived that is not of this protocol"],
+    () => raw.frame(new Uint8Array([99]))
+  )
   ends(
     "it announces a frame that is too large",
+    ["the manager has ended this session: a frame of more than 1999 bytes arrived"],
     () => raw.frame(new Uint8Array(2_000)).subarray(0, 5),
     { frameBytesMax: 1_999 }
   )

@@ -1,7 +1,6 @@
 /**
  * Making a connection: the client's side of the handshake (`protocol/Handshake.ts`).
  */
-import * as Cause from "effect/Cause"
 import type * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Deferred from "effect/Deferred"
@@ -64,13 +63,10 @@ export const connect = (
     const listening = yield* Deferred.make<void>()
     const onReady = () => Deferred.doneUnsafe(listening, Effect.void)
     yield* frames.handOver(verdict.limits.frameBytesMax, connection, onReady).pipe(
-      Effect.catchCause((cause) =>
-        Effect.sync(() => {
-          const defect = cause.reasons.find(Cause.isDieReason)
-          if (defect !== undefined) connection.fail(defect.defect)
-          else connection.end(`the connection to the manager at ${address} was lost`)
-        })
+      Effect.catch(({ reason }) =>
+        Effect.sync(() => connection.end(`the connection to the manager at ${address} was lost: ${reason}`))
       ),
+      Effect.catchDefect((defect) => Effect.sync(() => connection.fail(defect))),
       Effect.forkScoped
     )
     // Replies may come as soon as a call is made.

@@ -103,25 +103,31 @@ export const make = (
     const turn = (run: () => void) => Effect.sync(() => host.turn({ run }))
 
     /** One session. Its last input is its end step, however it ends (S-11). */
-    const run = (link: Link, frames: Frames.Frames, { label, session, welcome }: Admitted) => {
+    const run = (link: Link, guarded: Link, frames: Frames.Frames, { label, session, welcome }: Admitted) => {
       // The client sends requests as soon as it has read this: by then the session must listen.
-      const ready = () => link.send(Handshake.frame(Handshake.Verdict, welcome))
-      let drain = () => {}
-      const shell = new SessionShell(session, link, limits, engineOf(host, session), shared)
+      const ready = () => guarded.send(Handshake.frame(Handshake.Verdict, welcome))
+      let look = () => {}
+      const shell = new SessionShell(session, guarded, limits, engineOf(host, session), shared)
       const heard = { shell, run: () => shell.turn() }
       const drained = { shell, run: () => shell.resume() }
       const handler: Frames.FrameHandler = {
         onFrame: (frame) => shell.receive(frame),
-        onTurnEnd: () => host.turn(heard),
+        onTurnEnd: () => {
+          host.turn(heard)
+          look()
+        },
         onDrain: () => {
           host.turn(drained)
-          drain()
+          look()
         }
       }
-      /** The client reads the last bytes, or its time for them is over. */
+      /**
+       * The client has read the last bytes and said goodbye, or its time for that is over. A client that writes to a
+       * closed link may never read the bytes that it has received, and the reason of the end is in them.
+       */
       const lastBytes = Effect.callback<void>((resume) => {
-        drain = () => resume(Effect.void)
-        if (link.pendingBytes() === 0) drain()
+        look = () => shell.saidGoodbye && guarded.pendingBytes() === 0 && resume(Effect.void)
+        look()
       }).pipe(Effect.raceFirst(frames.ended), Effect.timeoutOption(lastBytesMs))
       return Effect.acquireUseRelease(
         turn(() => {
@@ -143,19 +149,28 @@ export const make = (
       ).pipe(
         // The session was ended by one of the sides. If it was the server, its reason must leave before the link closes.
         Effect.andThen(Effect.raceFirst(host.gate.released, Deferred.await(host.defect))),
+        Effect.tapError(({ reason }) => tell(link, `the manager has ended this session: ${reason}`)),
+        Effect.tapDefect((defect) =>
+          tell(
+            link,
+            Deferred.isDoneUnsafe(host.defect)
+              ? `the manager has stopped because of a defect (${defect})`
+              : `a defect of the manager has ended this session (${defect}); the manager goes on`
+          )
+        ),
+        Effect.tapCause(() => lastBytes),
         Effect.andThen(lastBytes)
       )
     }
 
-    /** One link's defect ends that link alone, and is reported once. */
-    const report = (link: Link, cause: Cause.Cause<CryptoError>) =>
+    /** Tells a client why its session has ended. Not through the gate: after a defect of the host it releases nothing. */
+    const tell = (link: Link, reason: string) =>
+      // The link may be what is broken.
+      Effect.ignoreCause(Effect.sync(() => link.send(farewell(reason))))
+
+    /** One link's defect ends that link alone, and is reported once. That of the host is reported where it was made. */
+    const report = (cause: Cause.Cause<CryptoError>) =>
       Effect.logError("A defect of the manager ended a session. The manager and all others go on.", cause).pipe(
-        Effect.andThen(
-          Effect.sync(() => link.send(farewell("a defect of the manager ended this session; the manager goes on")))
-        ),
-        // The link may be what is broken.
-        Effect.ignoreCause,
-        // The host reports its own.
         Effect.when(Effect.sync(() => !Deferred.isDoneUnsafe(host.defect))),
         Effect.asVoid
       )
@@ -168,14 +183,14 @@ export const make = (
         const admitted = yield* admit(link, frames)
         open++
         yield* Effect.addFinalizer(() => Effect.sync(() => open--))
-        yield* run(guarded, frames, admitted)
+        yield* run(link, guarded, frames, admitted)
       }).pipe(
         Effect.catchTags({
           LinkClosed: () => Effect.void,
           TimeoutError: () => Effect.void
         }),
         Effect.catchCause((cause: Cause.Cause<CryptoError>) =>
-          Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : report(link, cause)
+          Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : report(cause)
         )
       )
   })

@@ -55,6 +55,8 @@ export interface SessionEngine {
 export class SessionShell {
   /** Done when the client has said goodbye, or when the server ends it. */
   readonly left: Deferred.Deferred<void> = Deferred.makeUnsafe()
+  /** Whether the client has sent its last message, also after the server has ended the session. */
+  saidGoodbye = false
   readonly #session: SessionId
   readonly #link: Link
   readonly #limits: Limits
@@ -96,11 +98,12 @@ export class SessionShell {
 
   /** Reads one frame; false if it breaks the protocol. No message of a malformed frame, or of a session that ends, counts. */
   receive(frame: Uint8Array): boolean {
-    if (this.#hasLeft) return true
     const reader = new Reader(frame)
     const messages: Array<FromClient> = []
     while (!reader.done) messages.push(readFromClient(reader, this.#session))
     if (reader.malformed) return false
+    this.saidGoodbye = messages.at(-1)?._tag === "Goodbye"
+    if (this.#hasLeft) return true
     for (const message of messages) this.#inbox.push(message)
     return true
   }

@@ -59,11 +59,11 @@ export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frame
       end(Cause.die(handled.failure))
     }
     const onFrame = (frame: Uint8Array) => {
-      if (!broken && !handler.onFrame(frame)) breakOff("the other side sent something that is not of this protocol")
+      if (!broken && !handler.onFrame(frame)) breakOff("a frame arrived that is not of this protocol")
     }
     const receive = (bytes: Uint8Array) => {
       if (!splitter.push(bytes, onFrame)) {
-        breakOff(`the other side announced a frame of more than ${splitter.bytesMax} bytes`)
+        breakOff(`a frame of more than ${splitter.bytesMax} bytes arrived`)
       }
       handler.onTurnEnd()
     }
