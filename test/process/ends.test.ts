@@ -2,12 +2,12 @@
 import { Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
+import { Console, Context, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope, Stream } from "effect"
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Gate, Log } from "./fixtures/tasks.ts"
-import { allGone, descendants, fixture, managerOf, start, startWith, waitUntil } from "./harness.ts"
+import { allGone, descendants, fixture, isAlive, managerOf, start, startWith, waitUntil } from "./harness.ts"
 
 const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeManager.layer)
 
@@ -109,6 +109,30 @@ describe("a program", () => {
   }
 })
 
+describe("a program that is killed", () => {
+  for (const child of ["manager", "worker", "pool"]) {
+    it.live(`before anything knows of a child that it has started leaves no process (R-6): ${child}`, () =>
+      Effect.gen(function*() {
+        const program = yield* start(fixture("early"), child)
+        assert.strictEqual((yield* program.exit).signal, "SIGKILL", program.output())
+        const pid = Number(program.output())
+        yield* waitUntil("its child is gone", () => !isAlive(pid))
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("leaves no manager that is frozen, and no folder of its socket (R-6)", () =>
+    Effect.gen(function*() {
+      const folder = yield* runtimeFolder
+      const program = yield* startWith({ env: { XDG_RUNTIME_DIR: folder } }, fixture("managed"))
+      yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+      const children = descendants(program.pid)
+      process.kill(managerOf(program.pid), "SIGSTOP")
+      program.process.kill("SIGKILL")
+      yield* allGone(children)
+      yield* waitUntil("its socket is gone", () => readdirSync(folder).length === 0)
+    }).pipe(Effect.scoped))
+})
+
 describe("a manager", () => {
   it.live("that is killed fails every waiting and every later call, at once", () =>
     Effect.gen(function*() {
@@ -195,16 +219,33 @@ describe("a manager", () => {
     }))
 
   it.live.skipIf(!existsSync("/dev/full"))(
-    "whose journal's disk is full stops, and its output says why (R-41)",
+    "whose journal's disk is full stops, and its output and the errors of all its clients say why (R-41)",
     () =>
       Effect.gen(function*() {
         const output: Array<string> = []
         const console = { ...globalThis.console, error: (line: string) => output.push(line) }
-        const error = yield* Effect.flip(Effect.scoped(Effect.provide(
-          Log,
-          Layer.provide(Log.layer, NodeManager.layerWith({ journal: "/dev/full" }))
-        ))).pipe(Effect.provideService(Console.Console, console))
-        assert.strictEqual(error._tag, "ManagerError")
+        const errors = yield* Effect.gen(function*() {
+          const { endpoint } = yield* Manager.Manager
+          const other = Context.get(
+            yield* Layer.build(Layer.fresh(NodeManager.layerClient(endpoint!))),
+            Manager.Manager
+          )
+          const waiting = yield* Effect.forkChild(Effect.flip(Stream.runDrain(other.changes)))
+          yield* other.counts
+          // The first change.
+          const changing = yield* Effect.flip(Layer.build(Log.layer))
+          return [changing, yield* Fiber.join(waiting), yield* Effect.flip(other.counts)]
+        }).pipe(
+          Effect.provide(NodeManager.layerWith({ journal: "/dev/full" })),
+          Effect.scoped,
+          Effect.provideService(Console.Console, console)
+        )
+        for (const { message } of errors) {
+          assert.match(
+            message,
+            /the manager has stopped .*: cannot write the journal \/dev\/full: ENOSPC: no space left/
+          )
+        }
         yield* waitUntil("its output is read", () => output.length > 0)
         assert.match(
           output.join("\n"),

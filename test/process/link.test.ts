@@ -117,7 +117,8 @@ it.live("messages of a child arrive after its owner has closed the link, and so 
         environment: {},
         instructions: "",
         grace: "10 seconds",
-        linked: true
+        linked: true,
+        guard: { graceMs: 1_000 }
       })
       const reading = yield* Effect.forkDetach(link.read({
         onBytes: (bytes) => heard += new TextDecoder().decode(bytes),

@@ -16,6 +16,9 @@ import * as NodeOptions from "./nodeOptions.ts"
 import { preload } from "./ownFile.ts"
 import * as Recursion from "./recursion.ts"
 
+/** Milliseconds for a worker to end by itself when its owner has been killed. */
+const graceMs = 1_000
+
 /** What compilers make of a TypeScript file, the most common name first; of another file, what Node looks for. */
 const builtNames = (file: string): ReadonlyArray<string> => {
   const { ext, name, dir } = NodePath.parse(file)
@@ -85,7 +88,7 @@ export const layerSpawner = (
             instructions: Instructions.encode({ endpoint, name, assignment, folder: process.cwd() }),
             grace,
             linked: true,
-            guarded: true
+            guard: { worker: name, graceMs }
           }).pipe(
             Effect.mapError((issue) => new Process.SpawnError({ task, issue })),
             Effect.provideService(ChildProcessSpawner, spawner)

@@ -3,7 +3,8 @@
  * outliving its owner. The only file that starts processes with Effect's unstable process modules.
  *
  * The child's standard input is its lifeline. After its instructions nothing is written to it; it ends when the owner
- * ends, however that ends (R-6). The manager's process follows it. A worker need not: the watchdog kills its group.
+ * ends, however that ends (R-6). The manager's process follows it. What does not is ended by the watchdog, which kills the
+ * group of every child. A child that the watchdog does not know of yet has no instructions, and ends with its lifeline.
  */
 import type { Link } from "@effect-multiprocessing/core"
 import * as Console from "effect/Console"
@@ -39,8 +40,8 @@ export interface StartOptions {
   readonly grace: Duration.Input
   /** Whether the child gets a link to its owner (`ownerLink`). */
   readonly linked?: boolean | undefined
-  /** Whether the watchdog kills the child's process group when the owner has ended. */
-  readonly guarded?: boolean | undefined
+  /** How the watchdog ends the child's process group when the owner has ended. */
+  readonly guard: Watchdog.Guard
 }
 
 /** A running child. */
@@ -106,11 +107,8 @@ export const start = (
       output === undefined ? Effect.void : Effect.timeoutOption(Fiber.await(output), drainMs)
     )
     let group: number | undefined
-    if (options.guarded === true) {
-      yield* Watchdog.start
-      // Added before the finalizer that ends the group, so run after it.
-      yield* Effect.addFinalizer(() => Effect.sync(() => group === undefined || Watchdog.release(group)))
-    }
+    // Added before the finalizer that ends the group, so run after it.
+    yield* Effect.addFinalizer(() => Effect.sync(() => group === undefined || Watchdog.release(group)))
     const command = ChildProcess.make(process.execPath, options.args, {
       env: options.environment,
       extendEnv: true,
@@ -124,7 +122,9 @@ export const start = (
     })
     // Node throws some of the system's errors, which are defects here.
     const handle = yield* spawner.spawn(command).pipe(Effect.catchDefect(Effect.fail), Effect.mapError(reasonOf))
-    if (options.guarded === true) Watchdog.guard(group = handle.pid, options.name)
+    yield* Watchdog.start
+    // Before the instructions are written.
+    Watchdog.guard(group = handle.pid, options.guard)
     const ended = yield* Deferred.make<void>()
     const lifeline = Stream.concat(
       Stream.make(new TextEncoder().encode(options.instructions)),

@@ -5,6 +5,7 @@ import { type Limits, type Manager, ManagerError } from "@effect-multiprocessing
 import * as Effect from "effect/Effect"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
+import * as NodePath from "node:path"
 import * as ChildProcess from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Instructions from "./instructions.ts"
@@ -15,6 +16,9 @@ import * as Recursion from "./recursion.ts"
 
 /** Milliseconds for the start. Ten seconds were too few on a machine with a load average of thirty. */
 const startMs = 30_000
+
+/** Milliseconds for its end: it waits for its clients, and then for its last bytes, for a second each. */
+const graceMs = 3_000
 
 /** Starts a manager and connects to it. The error contains the output of a manager that could not start (R-41). */
 export const start = (options: {
@@ -42,20 +46,31 @@ export const start = (options: {
       args: [...args, file],
       environment,
       instructions: Instructions.encode(options),
-      grace: "3 seconds",
-      linked: true
+      grace: graceMs,
+      linked: true,
+      guard: { graceMs, folder: NodePath.dirname(path) }
     }).pipe(Effect.mapError((reason) => failed(`its process cannot be started: ${reason}`)))
 
     const ended = Effect.gen(function*() {
       const { code, signal } = yield* child.exit
       const lines = yield* child.lastLines
-      return yield* failed(`its process ended with ${signal ?? `code ${code}`} while starting: ${lines.join("\n")}`)
+      return { how: signal ?? `code ${code}`, lines: lines.join("\n") }
     })
     const begun = yield* ChildProcess.begun(child.link)
     const listens = Effect.timeoutOrElse(begun, {
       duration: startMs,
       orElse: () => Effect.fail(failed(`its process did not listen within ${startMs} ms`))
     })
-    yield* Effect.raceFirst(listens, ended)
+    const endedEarly = Effect.flatMap(
+      ended,
+      ({ how, lines }) => Effect.fail(failed(`its process ended with ${how} while starting: ${lines}`))
+    )
+    yield* Effect.raceFirst(listens, endedEarly)
+    yield* ended.pipe(
+      Effect.flatMap(({ how, lines }) =>
+        Effect.logError(`The manager's process ended with ${how}: every call to it fails. ${lines}`)
+      ),
+      Effect.forkScoped
+    )
     return yield* Endpoint.connect(options.endpoint, "main")
   })

@@ -1,10 +1,10 @@
 /**
- * The owner's side of the watchdog: a process that kills the process groups of this process's workers when this process
+ * The owner's side of the watchdog: a process that kills the process groups of this process's children when this process
  * ends without having ended them, for example by SIGKILL (R-6).
  *
- * It is a process of its own because a worker cannot be trusted with its own end: it may be in a busy loop, frozen or
- * dead, while processes that it started live on in its group. The watchdog starts with the first worker, and ends with
- * its owner. If it is killed, the next worker brings it back.
+ * It is a process of its own because a child cannot be trusted with its own end: it may be in a busy loop, frozen or
+ * dead, while processes that it started live on in its group. The watchdog starts with the first child, and ends with
+ * its owner. If it is killed, the next child brings it back.
  */
 import * as Effect from "effect/Effect"
 import * as NodeChildProcess from "node:child_process"
@@ -13,8 +13,24 @@ import { complaintHere } from "./nodeVersion.ts"
 import { program } from "./ownFile.ts"
 import { reasonOf } from "./reason.ts"
 
-/** The process groups that have not ended, with the names of their workers. */
-const groups = new Map<number, string>()
+/** How the process group of a child is guarded. */
+export interface Guard {
+  /** The name of a worker, which a program waits for when it ends. Absent: a manager. */
+  readonly worker?: string | undefined
+  /** Milliseconds for its processes to end by themselves after their owner. */
+  readonly graceMs: number
+  /** Removed when the group is killed. */
+  readonly folder?: string | undefined
+}
+
+/** A line on the watchdog's standard input. Without a guard the group has ended. */
+export interface Line {
+  readonly group: number
+  readonly guard?: Guard | undefined
+}
+
+/** The process groups that have not ended. */
+const groups = new Map<number, Guard>()
 
 let watchdog: NodeChildProcess.ChildProcess | undefined
 
@@ -31,28 +47,28 @@ export const start: Effect.Effect<void, string> = Effect.flatMap(program("watchd
         })
         : Effect.sync(() => {
           watchdog = started
-          for (const group of groups.keys()) tell("+", group)
+          for (const [group, guard] of groups) tell({ group, guard })
         })
   )
 })
 
 /** The names of the workers that have not ended. */
-export const workers = (): ReadonlyArray<string> => [...groups.values()]
+export const workers = (): ReadonlyArray<string> => [...groups.values()].flatMap(({ worker }) => worker ?? [])
 
-/** The group of a worker is killed when this process ends. */
-export const guard = (group: number, worker: string): void => {
-  groups.set(group, worker)
-  tell("+", group)
+/** The group of a child is killed when this process ends. */
+export const guard = (group: number, guard: Guard): void => {
+  groups.set(group, guard)
+  tell({ group, guard })
 }
 
 /** A group has ended: its number may be given to another process. */
 export const release = (group: number): void => {
   groups.delete(group)
-  tell("-", group)
+  tell({ group })
 }
 
-const tell = (sign: "+" | "-", group: number): void => {
-  watchdog?.stdin?.write(`${sign}${group}\n`)
+const tell = (line: Line): void => {
+  watchdog?.stdin?.write(`${JSON.stringify(line)}\n`)
 }
 
 const spawn = (file: string): NodeChildProcess.ChildProcess => {

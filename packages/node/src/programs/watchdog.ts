@@ -1,13 +1,12 @@
 /**
- * The program of a watchdog (see `../watchdog.ts`). Its standard input names process groups, one in each line: `+` guards
- * a group, `-` releases it. When the input ends, the owner has ended: a second later every guarded group is killed.
+ * The program of a watchdog (see `../watchdog.ts`). Its standard input names process groups, one in each line, with how
+ * each is guarded. When the input ends, the owner has ended: every guarded group is killed after its grace.
  */
+import { rmSync } from "node:fs"
 import * as Signals from "../signals.ts"
+import type { Guard, Line } from "../watchdog.ts"
 
-/** Milliseconds for workers to end by themselves. */
-const graceMs = 1_000
-
-const groups = new Set<number>()
+const groups = new Map<number, Guard>()
 
 // It waits for the owner's end, also when the signal was sent to all processes of a program.
 Signals.ignore()
@@ -17,7 +16,10 @@ process.on("uncaughtException", () => {})
 
 const killAll = (): void => {
   // A timer for each: an error ends only its own.
-  for (const group of groups) setTimeout(() => process.kill(-group, "SIGKILL"), graceMs)
+  for (const [group, { folder, graceMs }] of groups) {
+    setTimeout(() => process.kill(-group, "SIGKILL"), graceMs)
+    if (folder !== undefined) setTimeout(() => rmSync(folder, { recursive: true, force: true }), graceMs)
+  }
 }
 
 let unfinished = ""
@@ -25,8 +27,8 @@ process.stdin.setEncoding("utf8").on("data", (text) => {
   const lines = (unfinished + text).split("\n")
   unfinished = lines.pop() ?? ""
   for (const line of lines) {
-    const group = Number(line.slice(1))
-    if (line.startsWith("+")) groups.add(group)
-    else groups.delete(group)
+    const { group, guard }: Line = JSON.parse(line)
+    if (guard === undefined) groups.delete(group)
+    else groups.set(group, guard)
   }
 }).on("end", killAll).on("error", killAll)
