@@ -2,7 +2,7 @@
 import { MessageWriter } from "#core/pool/Message.ts"
 import { Link, Manager, Pool, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 const Work = Task.make("Work", { payload: {} })
@@ -16,7 +16,7 @@ const readyFrame = () => {
 
 /** A spawner whose processes are ready at once, and cannot be started while something is away. */
 const spawner = () => {
-  const state = { isAway: false, starts: 0, crash: [] as Array<Effect.Effect<unknown>> }
+  const state = { isAway: false, starts: 0, crash: [] as Array<Effect.Effect<unknown>>, hear: (_: Uint8Array) => {} }
   const spawnLinked = (_: string, { task }: Process.StartOptions) =>
     Effect.gen(function*() {
       state.starts++
@@ -34,7 +34,10 @@ const spawner = () => {
           send: () => {},
           pendingBytes: () => 0,
           read: ({ onBytes }) =>
-            Effect.sync(() => onBytes(readyFrame())).pipe(
+            Effect.sync(() => {
+              state.hear = onBytes
+              onBytes(readyFrame())
+            }).pipe(
               Effect.andThen(Deferred.await(exit)),
               Effect.andThen(new Link.LinkClosed({ reason: "it ended" }))
             )
@@ -119,4 +122,29 @@ describe("a pool that was ready", () => {
           "no worker could be started for 5 minutes. The last reason: the database is away"
         )
       })))
+})
+
+it.effect("a worker whose link breaks is killed after its grace, for a reason that is logged, and is replaced", () => {
+  const { layer, state } = spawner()
+  const logged: Array<string> = []
+  return Effect.gen(function*() {
+    const pool = yield* Pool.make(Tasks, { size: 1, grace: "3 seconds" })
+    state.hear(Uint8Array.of(1, 0, 0, 0, 99))
+    yield* TestClock.adjust("2 seconds")
+    assert.strictEqual(state.starts, 1)
+    yield* TestClock.adjust("1 second")
+    yield* next(pool, "WorkerExited")
+    yield* untilWorkers(pool, 1)
+    assert.strictEqual(state.starts, 2)
+    assert.deepStrictEqual(logged, [
+      "workers-1 is killed: its link has ended (a frame arrived that is not of this protocol), and it has not"
+    ])
+  }).pipe(
+    Effect.scoped,
+    Effect.provide([
+      layer,
+      Manager.layerMemory,
+      Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
+    ])
+  )
 })

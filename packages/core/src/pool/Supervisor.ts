@@ -164,7 +164,11 @@ const runWorker = Effect.fnUntraced(function*(
             })
           ),
           // Its link has ended, and it has not.
-          Effect.andThen(Fiber.await(reading), Effect.sleep(graceMs))
+          Effect.flatMap(Fiber.join(reading), (reason) =>
+            Effect.andThen(
+              Effect.sleep(graceMs),
+              Effect.logWarning(`${workerName} is killed: its link has ended (${reason}), and it has not`)
+            ))
         ),
         worker.kill
       ))
@@ -199,8 +203,8 @@ const runWorker = Effect.fnUntraced(function*(
   )
 })
 
-/** Reads the messages of a worker until its link ends. A defect of the reading ends the pool. */
-const read = (dispatcher: Dispatcher, worker: WorkerProcess) =>
+/** Reads the messages of a worker until its link ends. Returns why. A defect of the reading ends the pool. */
+const read = (dispatcher: Dispatcher, worker: WorkerProcess): Effect.Effect<string> =>
   Frames.make(worker.link, frameBytesMax).pipe(
     Effect.flatMap((frames) =>
       frames.handOver(frameBytesMax, {
@@ -209,6 +213,9 @@ const read = (dispatcher: Dispatcher, worker: WorkerProcess) =>
       })
     ),
     Effect.scoped,
-    Effect.ignore,
-    Effect.catchDefect((defect) => Effect.sync(() => dispatcher.fail(defect)))
+    Effect.catch(({ reason }) => Effect.succeed(reason)),
+    Effect.catchDefect((defect) => {
+      dispatcher.fail(defect)
+      return Effect.succeed(String(defect))
+    })
   )
