@@ -3,20 +3,10 @@
  * what the page says tests it: nothing else has to know of it.
  */
 import { exec } from "node:child_process"
-import {
-  appendFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync
-} from "node:fs"
-import { tmpdir } from "node:os"
-import { basename, delimiter, join } from "node:path"
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { copyRepository } from "../support/copyOfRepository.ts"
 import { additionTo, type Fence, pathOf, readPages, root } from "./pages.ts"
 
 const { fences } = readPages().find(({ path }) => path === "CONTRIBUTING.md")!
@@ -32,23 +22,7 @@ const files = shown(pathOf)
 const additions = shown(additionTo)
 const commands = fences.find(({ text }) => text.includes("--mutants"))!.text.trim().split("\n")
 
-const copy = mkdtempSync(join(tmpdir(), "new-kind-"))
-
-const isLeftOut = (path: string): boolean =>
-  [".git", ".generated", "coverage", "dist", "node_modules", "results"].includes(basename(path)) ||
-  path.endsWith(".tsbuildinfo")
-
-/** The dependencies of the repository, but the packages of the copy. */
-const linkDependencies = (): void => {
-  const [from, to] = [join(root, "node_modules"), join(copy, "node_modules")]
-  mkdirSync(join(to, "@effect-multiprocessing"), { recursive: true })
-  for (const name of readdirSync(from)) {
-    if (name !== "@effect-multiprocessing" && name !== ".cache") symlinkSync(join(from, name), join(to, name))
-  }
-  for (const name of readdirSync(join(from, "@effect-multiprocessing"))) {
-    symlinkSync(join("../../packages", name), join(to, "@effect-multiprocessing", name))
-  }
-}
+const copy = copyRepository()
 
 const PATH = `${join(root, "node_modules/.bin")}${delimiter}${process.env["PATH"]}`
 const env = { ...process.env, PATH, NO_COLOR: "1" }
@@ -65,8 +39,6 @@ const outputOf = (command: string): Promise<string> =>
 
 describe("the kind of CONTRIBUTING.md", () => {
   beforeAll(() => {
-    cpSync(root, copy, { recursive: true, filter: (path) => !isLeftOut(path) })
-    linkDependencies()
     for (const { path, text } of files) writeFileSync(join(copy, path), text)
     for (const { path, text } of additions) appendFileSync(join(copy, path), text)
   })

@@ -79,6 +79,17 @@ describe("Manager.atomic", () => {
       yield* untilWaiting(log, 0)
     }))
 
+  test("ends when one of its effects fails without a call, though another one cannot be interrupted", (all) =>
+    Effect.gen(function*() {
+      const increment = Effect.uninterruptible(Effect.andThen(Effect.yieldNow, all.balance.increment))
+      const waits = Effect.uninterruptible(all.accounts.get("a"))
+      for (const before of [Effect.void, Effect.yieldNow]) {
+        const fails = Effect.andThen(before, Effect.fail("no call"))
+        assert.strictEqual(yield* Effect.flip(Manager.atomic([waits, fails, increment])), "no call")
+      }
+      assert.strictEqual(yield* all.balance.get, 5)
+    }))
+
   test("refuses a call to another manager", ({ balance }) =>
     Effect.gen(function*() {
       const elsewhere = yield* Layer.build(Layer.fresh(Manager.layerMemory))

@@ -8,6 +8,7 @@ import type { Link } from "#core/transport/Link.ts"
 import { Manager, SharedMap, SharedRef } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Memory from "../../support/Memory.ts"
 
 /** A commit policy that holds turns from `hold` on. */
@@ -101,7 +102,7 @@ describe("while a turn is held", () => {
       assert.deepStrictEqual(yield* Effect.forEach([first, ...others], Fiber.join), [0, 0, 0, 0, 0])
     }))
 
-  it.live("a session that the server has ended hears why after its release, before its link closes", () =>
+  it.effect("a session that the server has ended hears why after its release, however late, before its link closes", () =>
     Effect.gen(function*() {
       const { holding, memory, state } = yield* setUp({ inFlightMax: 4 })
       let wire: Link | undefined
@@ -109,6 +110,8 @@ describe("while a turn is held", () => {
       const options = { name: "map", key: Schema.Int, value: Schema.Int }
       const map = yield* Effect.provideService(SharedMap.make(options), Manager.Manager, manager)
       holding.hold()
+      yield* Effect.forkChild(Effect.ignore(map.size))
+      yield* Memory.until("an earlier turn is held", () => holding.held.length === 1)
       const writer = new ClientWriter()
       const set = Object.keys(mapKind.operations).indexOf("set")
       for (let i = 0; i < 20; i++) {
@@ -116,7 +119,8 @@ describe("while a turn is held", () => {
       }
       wire!.send(writer.take())
       yield* Memory.until("the session is gone", () => state.sessions.size === 0)
-      for (let i = 0; i < 20; i++) yield* Effect.yieldNow
+      holding.held[0]!()
+      yield* TestClock.adjust("1 minute")
       holding.release()
       assert.include((yield* Effect.flip(map.size)).message, "more than 4 calls in flight (inFlightMax)")
     }))
@@ -150,3 +154,35 @@ it.prop("frames leave when their turn and all before are released, in order", [S
     assert.strictEqual(links[0]!.pendingBytes() + links[1]!.pendingBytes(), sent - left.length)
   }
 })
+
+it.effect("a link reports its drain when the gate holds none of its bytes and none are pending", () =>
+  Effect.gen(function*() {
+    const releases: Array<() => void> = []
+    const gate = new Gate((release) => releases.push(release))
+    const given = { pendingBytes: 0, drains: 0, drain: () => {} }
+    const link = gate.guard({
+      send: () => {},
+      pendingBytes: () => given.pendingBytes,
+      read: ({ onDrain }) => {
+        given.drain = onDrain
+        return Effect.never
+      }
+    })
+    yield* Effect.forkChild(link.read({ onBytes: () => {}, onDrain: () => given.drains++ }), { startImmediately: true })
+    const send = () => {
+      link.send(Uint8Array.of(1))
+      gate.endTurn()
+    }
+    send()
+    given.drain()
+    assert.strictEqual(given.drains, 0, "the gate holds bytes")
+    releases[0]!()
+    assert.strictEqual(given.drains, 1)
+    send()
+    given.pendingBytes = 1
+    releases[1]!()
+    assert.strictEqual(given.drains, 1, "the link has bytes")
+    given.pendingBytes = 0
+    given.drain()
+    assert.strictEqual(given.drains, 2)
+  }))

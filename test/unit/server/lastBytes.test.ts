@@ -40,3 +40,27 @@ it.effect("counts as a session for a second at most, and then its link is closed
     yield* TestClock.adjust("1 second")
     yield* memory.connect()
   }))
+
+it.effect("and that the server has ended keeps its link until it has said goodbye: the reason is in its last bytes", () =>
+  Effect.gen(function*() {
+    const memory = yield* Memory.make({ limits: { sessionsMax: 1 } })
+    const { client } = yield* memory.dial()
+    const read = yield* raw.frames(client)
+    yield* raw.shakeHands(client, read)
+    let ended = false
+    yield* read.handOver(Infinity, { onFrame: () => true, onTurnEnd: () => {} }).pipe(
+      Effect.ensuring(Effect.sync(() => ended = true)),
+      Effect.ignore,
+      Effect.forkScoped
+    )
+    const writer = new ClientWriter()
+    for (const again of [1, 1]) writer.request(again, 0, 0, [], ["Lock", "", "lock", 0], Infinity)
+    client.send(writer.take())
+    yield* Memory.until("the session has ended", () => memory.server.engine.state.sessions.size === 0)
+    assert.include((yield* Effect.flip(memory.connect())).message, "sessions")
+    assert.isFalse(ended)
+    writer.goodbye()
+    client.send(writer.take())
+    yield* Memory.until("the link has ended", () => ended)
+    yield* memory.connect()
+  }))

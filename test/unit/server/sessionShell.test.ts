@@ -96,6 +96,19 @@ describe("a session", () => {
     assert.deepStrictEqual(inputs.map(({ _tag }) => _tag), ["Request", "Cancel", "Drop", "Credit"])
   })
 
+  it("counts a deferred request until it runs: a client may have a window of them again and again", () => {
+    const { given, hasLeft, hear, ran, shell } = setUp()
+    for (let from = 1; from <= 13; from += 4) {
+      given.pendingBytes = 100
+      hear(requests(from, from + 3))
+      given.pendingBytes = 0
+      shell.resume()
+      hear((writer) => writer.acknowledge(from, from + 3))
+    }
+    assert.isFalse(hasLeft())
+    assert.lengthOf(ran(), 16)
+  })
+
   it("withdraws a deferred request itself, says so at the end of the turn, and never runs it", () => {
     const { given, hear, inputs, said, shell } = setUp()
     given.pendingBytes = 100
@@ -232,6 +245,34 @@ describe("the memory of a session whose client does not read is bounded in bytes
     cancelled(262_145)
     assert.isTrue(hasLeft())
   })
+
+  it("cancels: those that were read count no more", () => {
+    const { given, hasLeft, shell } = setUp()
+    for (let round = 0; round < 2; round++) {
+      given.pendingBytes = 100
+      for (let sequence = 1; sequence <= 200_000; sequence++) {
+        shell.tell({ _tag: "Cancelled", session, sequence, fate: "stands" })
+      }
+      given.pendingBytes = 0
+      shell.resume()
+    }
+    assert.isFalse(hasLeft())
+  })
+})
+
+it("outputs leave in their order, large and small ones", () => {
+  const { said, shell } = setUp()
+  const outcome = (part: string | typeof large) => ({ _tag: "Success", reply: [part] }) as const
+  const replies = ["small", large].map((part, i): Told => ({
+    _tag: "Reply",
+    session,
+    sequence: i + 1,
+    index: 1,
+    outcome: outcome(part)
+  }))
+  for (const reply of replies) shell.tell(reply)
+  shell.endTurn()
+  assert.deepStrictEqual(said, replies)
 })
 
 it("a large change is encoded once for all its watchers", () => {
@@ -245,7 +286,7 @@ it("a large change is encoded once for all its watchers", () => {
 })
 
 it("a reply that fits into no frame is refused before it is encoded", () => {
-  const { chunks, said, shell } = setUp()
+  const { chunks, inputs, said, shell } = setUp()
   const reply = Array.from({ length: 10_000 }, () => large)
   shell.tell({ _tag: "Reply", session, sequence: 1, index: 1, outcome: { _tag: "Success", reply } })
   shell.endTurn()
@@ -256,4 +297,6 @@ it("a reply that fits into no frame is refused before it is encoded", () => {
     details: ["frameBytesMax", defaults.frameBytesMax]
   } as const
   assert.deepStrictEqual(said, [{ _tag: "Reply", session, sequence: 1, index: 1, outcome }])
+  // The client knows neither of a grant nor of a subscription, so it has none.
+  assert.deepStrictEqual(inputs, [{ _tag: "Cancel", session, sequence: 1 }, { _tag: "Unwatch", session, sequence: 1 }])
 })

@@ -50,10 +50,12 @@ export class Joint {
     this.#missing = members
   }
 
-  /** An effect whose only call is gathered. One that makes no call is nothing to wait for. */
+  /** An effect whose only call is gathered. One that makes no call is nothing to wait for; one that fails ends all. */
   member<A, E, R>(effect: Effect.Effect<A, E, R>, position: number): Effect.Effect<A, E, R> {
     return effect.pipe(
       Effect.tap(() => Effect.sync(() => this.#calls[position] ?? this.#arrived())),
+      // Later: this failure, and not that of a call that is refused for it, is the one of all.
+      Effect.onError(() => Effect.forkDetach(Effect.sync(() => this.#abandon()))),
       Effect.provideService(Membership, { joint: this, position })
     )
   }
@@ -65,6 +67,7 @@ export class Joint {
     call: Call,
     args: ReadonlyArray<Argument>
   ): Effect.Effect<void> | undefined {
+    if (this.#missing === Infinity) return refuse(call, abandoned)
     if (sender !== this.#sender) return refuse(call, "calls together must be to one manager")
     if (this.#calls[position] !== undefined) {
       return refuse(call, "calls together are of effects that make one call each")
@@ -84,14 +87,22 @@ export class Joint {
     this.#sender.send(this.#leader, args[0]!)
   }
 
+  /** No request comes of calls of which one is missing for good. A fiber that cannot be interrupted waits for its own. */
+  #abandon(): void {
+    if (this.#missing <= 0) return
+    this.#missing = Infinity
+    for (const call of this.#calls) if (call !== undefined) refuse(call, abandoned)
+  }
+
   /** All members are interrupted together: the first cancels for all. */
   #cancel(): Effect.Effect<void> {
     const leader = this.#leader
     this.#leader = undefined
-    this.#missing = Infinity
     return leader === undefined ? Effect.void : this.#sender.cancel(leader)
   }
 }
+
+const abandoned = "another one of the calls together was not made, because its effect has ended"
 
 /** Fails a call that cannot be one of several. */
 export const refuse = (call: Call, issue: string): undefined => {

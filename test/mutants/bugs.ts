@@ -1,0 +1,699 @@
+/**
+ * Bugs of what stands around the engine: the server, the client, the pool, the protocol and the processes. Each is a
+ * change of one place of a source, of the dangerous sort: a condition negated, a registration kept, a timer not set
+ * again, a limit missed by one. `npm run mutants` makes one after the other in a copy of the repository, where one of its
+ * tests must fail. Those of the engine are in `test/simulation/mutants.ts`.
+ */
+
+/** A bug. */
+export interface Bug {
+  readonly name: string
+  /** Under `packages`. */
+  readonly file: string
+  /** Text that stands there once. */
+  readonly from: string
+  readonly to: string
+  /** The tests of which one must fail: files under `test`, without their extensions. */
+  readonly tests: ReadonlyArray<string>
+}
+
+const inFile = (file: string, bugs: Readonly<Record<string, Omit<Bug, "name" | "file">>>): ReadonlyArray<Bug> =>
+  Object.entries(bugs).map(([name, bug]) => ({ name, file, ...bug }))
+
+/** Every bug. */
+export const bugs: ReadonlyArray<Bug> = [
+  ...inFile("core/src/server/Accept.ts", {
+    "a session that has ended counts for ever": {
+      from: "Effect.addFinalizer(() => Effect.sync(() => open--))",
+      to: "Effect.void",
+      tests: ["unit/server/lastBytes"]
+    },
+    "one session more than sessionsMax": {
+      from: "if (open >= limits.sessionsMax)",
+      to: "if (open > limits.sessionsMax)",
+      tests: ["unit/server/lastBytes"]
+    },
+    "one handshake more than unauthenticatedMax": {
+      from: "if (unauthenticated >= limits.unauthenticatedMax)",
+      to: "if (unauthenticated > limits.unauthenticatedMax)",
+      tests: ["unit/protocol/handshake"]
+    },
+    "a handshake that has ended counts for ever": {
+      from: "Effect.ensuring(Effect.sync(() => unauthenticated--))",
+      to: "Effect.asVoid as never",
+      tests: ["unit/protocol/handshake"]
+    },
+    "a handshake takes any time": {
+      from: "Effect.timeout(limits.handshakeMs),",
+      to: "",
+      tests: ["unit/protocol/handshake"]
+    },
+    "a link that has drained runs no deferred request": {
+      from: "host.turn(drained)\n",
+      to: "\n",
+      tests: ["process/link"]
+    },
+    "a link is closed before the last bytes are read": {
+      from: "Effect.andThen(lastBytes)\n",
+      to: "Effect.asVoid\n",
+      tests: ["unit/server/lastBytes"]
+    },
+    "a client that was told the end is not waited for": {
+      from: "shell.saidGoodbye && guarded",
+      to: "guarded",
+      tests: ["unit/server/lastBytes"]
+    },
+    "the last bytes may take any time": {
+      from: ", Effect.timeoutOption(lastBytesMs))",
+      to: ")",
+      tests: ["unit/server/lastBytes"]
+    },
+    "a defect of the manager is not told to its clients": {
+      from: "link.send(farewell(reason))",
+      to: "farewell(reason)",
+      tests: ["unit/defect"]
+    },
+    "a defect of the manager is logged for each session": {
+      from: "() => !Deferred.isDoneUnsafe(host.defect)",
+      to: "() => true",
+      tests: ["unit/defect"]
+    }
+  }),
+  ...inFile("core/src/server/EngineHost.ts", {
+    "a timer that fired early is not set again": {
+      from: "      deadline = undefined\n",
+      to: "",
+      tests: ["unit/server/timers"]
+    },
+    "the clock goes back with the system's": {
+      from: "now += Math.max(0, read - before)",
+      to: "now += read - before",
+      tests: ["unit/server/timers"]
+    },
+    "turns that wait run in reverse": {
+      from: "for (let next = asked.shift(); next !== undefined; next = asked.shift())",
+      to: "for (let next = asked.pop(); next !== undefined; next = asked.pop())",
+      tests: ["unit/server/turns"]
+    },
+    "a step that throws is blamed on a session": {
+      from: "if (isStepping || served === undefined) return false",
+      to: "if (served === undefined) return false",
+      tests: ["unit/defect"]
+    },
+    "what a turn adds while it tells is told in the next one": {
+      from: "while (toldCount < outputs.length || engine.state.outputs.length > 0)",
+      to: "while (toldCount < outputs.length || outputs === none && engine.state.outputs.length > 0)",
+      tests: ["unit/protocol/session"]
+    }
+  }),
+  ...inFile("core/src/server/Gate.ts", {
+    "a link drains though frames are held": {
+      from: "() => held === 0 && onDrain()",
+      to: "onDrain",
+      tests: ["unit/server/gate"]
+    },
+    "the release of the last frame drains nothing": {
+      from: "          if (held === 0 && link.pendingBytes() === 0) drained()\n",
+      to: "",
+      tests: ["unit/server/gate"]
+    },
+    "held bytes are not pending": {
+      from: "pendingBytes: () => held + link.pendingBytes()",
+      to: "pendingBytes: () => link.pendingBytes()",
+      tests: ["unit/server/gate"]
+    },
+    "the end of a session waits for the first held turn only": {
+      from: "this.#held.at(-1)",
+      to: "this.#held[0]",
+      tests: ["unit/server/gate"]
+    }
+  }),
+  ...inFile("core/src/server/SessionShell.ts", {
+    "one call fewer than inFlightMax": {
+      from: "if (this.#requests > inFlightMax)",
+      to: "if (this.#requests >= inFlightMax)",
+      tests: ["unit/server/sessionShell"]
+    },
+    "a deferred request counts after it ran": {
+      from: "    if (input._tag === \"Request\") this.#requests--\n",
+      to: "",
+      tests: ["unit/server/sessionShell"]
+    },
+    "parked calls never make room in the window": {
+      from: "if (this.#isAwaited || this.#parked * 2 >= this.#limits.inFlightMax) this.flush()",
+      to: "if (this.#isAwaited) this.flush()",
+      tests: ["unit/client/window"]
+    },
+    "a client that has caught up stays congested": {
+      from: "    this.#congestion(false)\n",
+      to: "",
+      tests: ["unit/server/sessionShell"]
+    },
+    "a client that is behind is not congested": {
+      from: "    if (this.#outbox.length === 1) this.#congestion(true)\n",
+      to: "",
+      tests: ["unit/server/sessionShell"]
+    },
+    "outcomes of cancels count after they were read": {
+      from: "    this.#cancels = 0\n",
+      to: "",
+      tests: ["unit/server/sessionShell"]
+    },
+    "a grant that does not fit into a frame stays": {
+      from: "this.#engine.step({ _tag: \"Cancel\", session: this.#session, sequence: output.sequence })",
+      to: "void 0",
+      tests: ["unit/server/sessionShell"]
+    },
+    "a sequence may be used twice in a row": {
+      from: "if (input.sequence <= this.#lastSequence)",
+      to: "if (input.sequence < this.#lastSequence)",
+      tests: ["unit/server/misbehaving"]
+    },
+    "outboundBytesMax is missed by a frame": {
+      from: "return this.#link.pendingBytes() < this.#limits.outboundBytesMax",
+      to: "return this.#link.pendingBytes() <= this.#limits.outboundBytesMax",
+      tests: ["unit/server/sessionShell"]
+    },
+    "a large reply overtakes the frame of its turn": {
+      from: "    this.flush()\n    this.#link.send(before)",
+      to: "    this.#link.send(before)",
+      tests: ["unit/server/sessionShell"]
+    },
+    "a deferred request that is cancelled runs": {
+      from: "    this.#forget(position)\n    this.#say(",
+      to: "    this.#say(",
+      tests: ["unit/server/sessionShell"]
+    }
+  }),
+  ...inFile("core/src/client/Connection.ts", {
+    "a call that waits in the manager stays in the window": {
+      from: "        this.#leaveWindow(call)\n        call.state = \"Parked\"",
+      to: "        call.state = \"Parked\"",
+      tests: ["unit/client/window"]
+    },
+    "what gives back waits for the window": {
+      from: "if (isFull && call.role !== \"settling\")",
+      to: "if (isFull)",
+      tests: ["unit/client/owed"]
+    },
+    "a change that stands is not acknowledged": {
+      from: "    if (stands) this.#acknowledge(sequence)\n",
+      to: "",
+      tests: ["unit/client/owed"]
+    },
+    "the handles of a reply that came too late are kept": {
+      from: "    if (call.late?._tag === \"Success\") this.received.giveBack(call.late.reply)\n",
+      to: "",
+      tests: ["unit/client/owed"]
+    },
+    "the last receipts are not sent": {
+      from: "    this.#receipts.flush()\n    this.#writer.goodbye()",
+      to: "    this.#writer.goodbye()",
+      tests: ["unit/client/owed"]
+    },
+    "a call that was not sent may have taken effect": {
+      from: "call.operation.name, NotExecuted, why))\n    this.#watches",
+      to: "call.operation.name, OutcomeUnknown, why))\n    this.#watches",
+      tests: ["unit/client/owed"]
+    },
+    "holds are not lost with their connection": {
+      from: "    this.holds.tripAll()\n",
+      to: "",
+      tests: ["unit/client/owed"]
+    },
+    "long waits are watched after the end": {
+      from: "    this.#longWaits.stop()\n",
+      to: "",
+      tests: ["unit/client/owed"]
+    },
+    "a hold that is registered after the end is not lost": {
+      from: "    if (this.#ended !== undefined) lost()\n",
+      to: "",
+      tests: ["unit/client/owed"]
+    },
+    "receipts may not fit behind a large request": {
+      from:
+        "    if (this.#writer.bytes > this.agreement.limits.frameBytesMax / 2) this.#link.send(this.#writer.take())\n",
+      to: "",
+      tests: ["unit/client/owed"]
+    },
+    "a read that was interrupted runs on in the manager": {
+      from: "        this.#writer.cancel(call.sequence)\n        this.#written()\n        return Effect.void",
+      to: "        return Effect.void",
+      tests: ["unit/client/owed"]
+    },
+    "a call that was interrupted before it was sent is sent": {
+      from: "        this.#waiting.delete(call)\n        return Effect.void",
+      to: "        return Effect.void",
+      tests: ["unit/client/window"]
+    },
+    "a grant is acknowledged before its fiber has it": {
+      from: "if (call.role === \"owned\" && outcome._tag === \"Success\") {",
+      to: "if (call.role === \"owned\" && outcome._tag === \"Failure\") {",
+      tests: ["unit/client/settle", "unit/interruption/interruption"]
+    }
+  }),
+  ...inFile("core/src/client/Receipts.ts", {
+    "a range acknowledges replies that were not received": {
+      from: "if (sequence !== this.#to + 1)",
+      to: "if (sequence <= this.#to)",
+      tests: ["unit/client/receipts"]
+    }
+  }),
+  ...inFile("core/src/client/Watches.ts", {
+    "a snapshot gives credit": {
+      from: "taken.filter(({ event }) => event !== \"snapshot\").length",
+      to: "taken.length",
+      tests: ["unit/client/watch"]
+    },
+    "a stream that has ended stays subscribed": {
+      from: "      this.#wire.unsubscribe(sequence)\n",
+      to: "",
+      tests: ["unit/client/watch"]
+    },
+    "the handles of unread events are kept": {
+      from: "left.forEach(({ parts }) => this.#wire.giveBack(parts))",
+      to: "void left",
+      tests: ["unit/client/owed"]
+    },
+    "the handles of an event without a reader are kept": {
+      from: "if (watch === undefined) return this.#wire.giveBack(parts)",
+      to: "if (watch === undefined) return",
+      tests: ["unit/client/owed"]
+    }
+  }),
+  ...inFile("core/src/client/Joint.ts", {
+    "a call waits for others that are never made": {
+      from: "    for (const call of this.#calls) if (call !== undefined) refuse(call, abandoned)\n",
+      to: "",
+      tests: ["unit/client/together"]
+    },
+    "a call is gathered though others are never made": {
+      from: "    if (this.#missing === Infinity) return refuse(call, abandoned)\n",
+      to: "",
+      tests: ["unit/client/together"]
+    },
+    "a joint request of one read is a read": {
+      from: "calls.every(({ operation }) => operation.access === \"read\")",
+      to: "calls.some(({ operation }) => operation.access === \"read\")",
+      tests: ["unit/client/owed"]
+    },
+    "the handles of a joint reply have no owner": {
+      from: "      if (result.outcome._tag === \"Success\") sender.own(result.outcome.reply, call.fiber)\n",
+      to: "",
+      tests: ["unit/client/together", "unit/proxy/fetched"]
+    }
+  }),
+  ...inFile("core/src/client/LongWaits.ts", {
+    "a long wait is logged again and again": {
+      from: "        call.waitsSince = undefined\n",
+      to: "",
+      tests: ["unit/client/longWaits"]
+    }
+  }),
+  ...inFile("core/src/client/Holds.ts", {
+    "a hold that was given up is lost later": {
+      from: "return () => this.#lost.delete(hold)",
+      to: "return () => {}",
+      tests: ["unit/client/guard"]
+    }
+  }),
+  ...inFile("core/src/client/settled.ts", {
+    "an interruption leaves its timer": {
+      from: "      timer.interruptUnsafe()\n",
+      to: "",
+      tests: ["unit/client/owed"]
+    }
+  }),
+  ...inFile("core/src/client/Connect.ts", {
+    "the scope's end is a lost connection": {
+      from: "yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))",
+      to: "yield* Effect.void",
+      tests: ["unit/client/guard", "unit/protocol/session"]
+    }
+  }),
+  ...inFile("core/src/transport/Frames.ts", {
+    "a link that broke the protocol is read on": {
+      from: "      broken = true\n      end(Cause.fail",
+      to: "      end(Cause.fail",
+      tests: ["unit/protocol/session", "unit/protocol/fuzz"]
+    },
+    "frames that arrive before the handler listens are lost": {
+      from: "              frames.forEach(onFrame)\n",
+      to: "",
+      tests: ["unit/protocol/session", "unit/pool/dispatcher"]
+    }
+  }),
+  ...inFile("core/src/protocol/Frame.ts", {
+    "a frame of the largest size is refused": {
+      from: "      if (size > this.bytesMax) return false\n      if (chunk.length",
+      to: "      if (size >= this.bytesMax) return false\n      if (chunk.length",
+      tests: ["unit/protocol/bytes"]
+    },
+    "a frame of the largest size in two pieces is refused": {
+      from: "      if (size > this.bytesMax) return false\n      offset",
+      to: "      if (size >= this.bytesMax) return false\n      offset",
+      tests: ["unit/protocol/bytes"]
+    },
+    "one large frame costs its memory for ever": {
+      from: "      if (this.#pending.length > keptBytesMax) this.#pending = new Uint8Array(headerBytes)\n",
+      to: "",
+      tests: ["unit/protocol/buffers"]
+    }
+  }),
+  ...inFile("core/src/protocol/Handshake.ts", {
+    "the proof does not cover the name and the pid": {
+      from: "    response.nonce,\n    response.name,\n    response.pid\n",
+      to: "    response.nonce\n",
+      tests: ["unit/protocol/handshake"]
+    }
+  }),
+  ...inFile("core/src/proxy/pages.ts", {
+    "a scan outlives its stream": {
+      from: "if (scan !== 0) yield*",
+      to: "if (scan === 0) yield*",
+      tests: ["unit/proxy/pages"]
+    }
+  }),
+  ...inFile("core/src/proxy/modify.ts", {
+    "a reservation outlives an update that failed": {
+      from: "if (Exit.isFailure(exit)) remote.tell",
+      to: "if (Exit.isSuccess(exit)) remote.tell",
+      tests: ["unit/engine/reservations", "conformance/memory"]
+    }
+  }),
+  ...inFile("core/src/proxy/hold.ts", {
+    "a suspended hold can be lost to its old token": {
+      from: "  suspend(): void {\n    this.#unregister()\n",
+      to: "  suspend(): void {\n",
+      tests: ["unit/proxy/condition"]
+    },
+    "the hold of a body that has ended stays registered": {
+      from: "  end(): void {\n    this.#unregister()\n",
+      to: "  end(): void {\n",
+      tests: ["unit/client/guard"]
+    }
+  }),
+  ...inFile("core/src/pool/Dispatcher.ts", {
+    "the carrier of a result is never removed": {
+      from: "      worker.writer.forget(job.id)\n",
+      to: "",
+      tests: ["unit/pool/dispatcher"]
+    },
+    "a worker that has ended is sent messages": {
+      from: "    this.#written.delete(worker)\n",
+      to: "",
+      tests: ["unit/pool/dispatcher"]
+    },
+    "a call that has ended keeps the timer of its grace": {
+      from: "        return job.call.grace?.interruptUnsafe()",
+      to: "        return",
+      tests: ["unit/pool/dispatcher"]
+    },
+    "a call that fails with its pool keeps the timer of its grace": {
+      from: "      call.grace?.interruptUnsafe()\n      if",
+      to: "      if",
+      tests: ["unit/pool/dispatcher"]
+    },
+    "a call that is made while calls end overtakes": {
+      from: "if (this.#isCarryingOut || commands.length === 0) return",
+      to: "if (commands.length === 0) return",
+      tests: ["unit/pool/dispatcher"]
+    },
+    "a pool that has stopped takes calls": {
+      from: "    if (this.#stopped !== undefined) {\n      resume(",
+      to: "    if (this.#stopped === \"\") {\n      resume(",
+      tests: ["unit/pool/dispatcher", "process/memory"]
+    }
+  }),
+  ...inFile("core/src/pool/Runner.ts", {
+    "the handles of a payload are never given back": {
+      from: "        HandleCarrier.dropHandles\n",
+      to: "        () => Effect.void\n",
+      tests: ["process/memory"]
+    },
+    "a job starts before its start is reported": {
+      from: "      if (this.#link.pendingBytes() > 0) return\n",
+      to: "",
+      tests: ["unit/pool/runner"]
+    },
+    "a job waits for ever for its report to leave": {
+      from: "  readonly onDrain = (): void => {\n    this.#turn()\n",
+      to: "  readonly onDrain = (): void => {\n",
+      tests: ["unit/pool/runner"]
+    },
+    "a job that was withdrawn runs": {
+      from: "if (this.#waiting.delete(message.job)) this.#writer.returned",
+      to: "if (this.#waiting.has(message.job)) this.#writer.returned",
+      tests: ["unit/pool/runner"]
+    },
+    "a withdrawal without interruption interrupts": {
+      from: "else if (message.interrupt && this.#running?.job",
+      to: "else if (this.#running?.job",
+      tests: ["unit/pool/runner", "process/memory"]
+    },
+    "the carriers of a worker outlive it": {
+      from: "    const carriers = [...this.#carriers.values()]",
+      to: "    const carriers: Array<Scope.Closeable> = []",
+      tests: ["unit/pool/runner"]
+    },
+    "a job that its worker's end interrupts reports so": {
+      from: "if (!this.#isClosing || Exit.isSuccess(exit)) end(exit)",
+      to: "end(exit)",
+      tests: ["process/memory"]
+    }
+  }),
+  ...inFile("core/src/pool/Scheduler.ts", {
+    "the jobs of a dead worker come back in reverse": {
+      from: "for (let job = worker.jobs.tail; job !== undefined; job = worker.jobs.tail)",
+      to: "for (let job = worker.jobs.head; job !== undefined; job = worker.jobs.head)",
+      tests: ["unit/pool/scheduler"]
+    },
+    "an old grace kills": {
+      from: "if (worker.killed || job.graceSinceMs !== sinceMs) return",
+      to: "if (worker.killed) return",
+      tests: ["unit/pool/scheduler"]
+    },
+    "a job that was sent counts after it is gone": {
+      from: "    worker.bytes -= job.bytes\n",
+      to: "",
+      tests: ["unit/pool/scheduler"]
+    }
+  }),
+  ...inFile("core/src/pool/Supervisor.ts", {
+    "pauses grow after a start that succeeded": {
+      from: "      failures = 0\n",
+      to: "",
+      tests: ["unit/pool/supervisor"]
+    },
+    "a worker that ended counts as ready": {
+      from: "        presence.ready--\n",
+      to: "",
+      tests: ["unit/pool/supervisor"]
+    },
+    "the time without workers counts from the start": {
+      from: "        presence.absentSinceMs = clock.currentTimeMillisUnsafe()\n",
+      to: "",
+      tests: ["unit/pool/supervisor"]
+    },
+    "a worker whose link has ended stays": {
+      from: "Effect.flatMap(Fiber.join(reading), (reason) =>",
+      to: "Effect.flatMap(Effect.never, (reason) =>",
+      tests: ["unit/pool/supervisor"]
+    },
+    "pauses have no bound": {
+      from: "Math.min(pauseMs * 2 ** failures++, pauseMsMax)",
+      to: "pauseMs * 2 ** failures++",
+      tests: ["unit/pool/supervisor"]
+    }
+  }),
+  ...inFile("core/src/pool/PoolStats.ts", {
+    "the last counts are not published": {
+      from: "  end(): void {\n    this.publishProgress()\n",
+      to: "  end(): void {\n",
+      tests: ["process/memory", "unit/pool/dispatcher"]
+    }
+  }),
+  ...inFile("node/src/netLink.ts", {
+    "a link drains while bytes are pending": {
+      from: "if (!isBehind || error || socket.writableLength > 0) return",
+      to: "if (!isBehind || error) return",
+      tests: ["process/link"]
+    },
+    "a link that was never behind drains": {
+      from: "if (!isBehind || error",
+      to: "if (error",
+      tests: ["process/link"]
+    },
+    "a frozen peer holds a closed link open": {
+      from: "const timer = setTimeout(() => socket.destroy(), lastBytesMs)",
+      to: "const timer = setTimeout(() => {}, lastBytesMs)",
+      tests: ["process/link"]
+    }
+  }),
+  ...inFile("node/src/pipeLink.ts", {
+    "a pipe never drains": {
+      from: "if (pendingBytes === 0) drained()",
+      to: "if (pendingBytes < 0) drained()",
+      tests: ["process/link"]
+    }
+  }),
+  ...inFile("node/src/endpoint.ts", {
+    "a manager that is not there is waited for": {
+      from: ": /EAGAIN|ECONNREFUSED/\n",
+      to: ": /./\n",
+      tests: ["process/clients"]
+    },
+    "a socket that was removed is not made again": {
+      from: "yield* Effect.ignore(listenOnce(server, path))",
+      to: "yield* Effect.void",
+      tests: ["process/socketFile"]
+    },
+    "clients are cut before they are told": {
+      from: "yield* Effect.addFinalizer(() => server.close)",
+      to: "yield* Effect.void",
+      tests: ["process/ends"]
+    }
+  }),
+  ...inFile("node/src/socketFile.ts", {
+    "any error of connecting shows a stale socket": {
+      from: "/ECONNREFUSED|ENOENT/.test(reason)",
+      to: "true",
+      tests: ["process/socketFile"]
+    },
+    "a server removes the socket of another one": {
+      from: "if (isSame(own, look(path))) rmSync",
+      to: "if (look(path) !== undefined) rmSync",
+      tests: ["process/socketFile"]
+    },
+    "a claim of a process that lives counts for nothing": {
+      from: "    if (!isDead(claim)) return false\n",
+      to: "",
+      tests: ["process/socketFile"]
+    },
+    "claims stay": {
+      from: "  for (const claim of claims) rmSync(claim, { force: true })\n",
+      to: "",
+      tests: ["process/socketFile"]
+    },
+    "a socket in use is never touched": {
+      from: "found !== undefined && nowMs - Number(found.mtimeMs) > touchAfterMs",
+      to: "found === undefined",
+      tests: ["process/socketFile"]
+    }
+  }),
+  ...inFile("node/src/childProcess.ts", {
+    "the first lines are kept, not the last": {
+      from: "if (lines.length > keptLines) lines.shift()",
+      to: "if (lines.length > keptLines) lines.pop()",
+      tests: ["process/process"]
+    },
+    "a child that has ended is guarded for ever": {
+      from: "group === undefined || Watchdog.release(group)",
+      to: "group",
+      tests: ["process/ends"]
+    },
+    "a child is not guarded": {
+      from: "    Watchdog.guard(group = handle.pid, options.guard)\n",
+      to: "    group = handle.pid\n",
+      tests: ["process/ends"]
+    },
+    "the output of a child is cut off at its end": {
+      from: "Effect.tap(exitOf(handle), () => Effect.timeoutOption(Fiber.await(listening), drainMs))",
+      to: "exitOf(handle)",
+      tests: ["process/process"]
+    }
+  }),
+  ...inFile("node/src/watchdog.ts", {
+    "a watchdog that was killed is not brought back": {
+      from: ".once(\"exit\", () => watchdog = undefined)",
+      to: "",
+      tests: ["process/ends"]
+    },
+    "a new watchdog does not know the earlier children": {
+      from: "for (const [group, guard] of groups) tell({ group, guard })",
+      to: "",
+      tests: ["process/ends"]
+    },
+    "workers that have ended are named": {
+      from: "  groups.delete(group)\n",
+      to: "",
+      tests: ["process/ends"]
+    }
+  }),
+  ...inFile("node/src/programs/watchdog.ts", {
+    "the watchdog forgets half a line": {
+      from: "const lines = (unfinished + text).split",
+      to: "const lines = text.split",
+      tests: ["process/watchdog"]
+    },
+    "the watchdog kills groups that have ended": {
+      from: "    if (guard === undefined) groups.delete(group)\n    else",
+      to: "    if (guard !== undefined)",
+      tests: ["process/watchdog"]
+    },
+    "the watchdog ends with a signal to all": {
+      from: "Signals.ignore()\n",
+      to: "\n",
+      tests: ["process/ends"]
+    },
+    "an error of one group saves the others": {
+      from: "process.on(\"uncaughtException\", () => {})\n",
+      to: "\n",
+      tests: ["process/watchdog"]
+    }
+  }),
+  ...inFile("node/src/signals.ts", {
+    "a second Ctrl-C never ends at once": {
+      from: "    first ??= now\n",
+      to: "    first = now\n",
+      tests: ["process/ends"]
+    },
+    "two signals in a row end at once": {
+      from: "if (now - first >= oneInterruptMs)",
+      to: "if (now > first)",
+      tests: ["process/ends"]
+    },
+    "SIGHUP is not handled": {
+      from: "  process.emit(\"SIGTERM\")\n",
+      to: "",
+      tests: ["process/ends"]
+    }
+  }),
+  ...inFile("node/src/lines.ts", {
+    "a return and a new line in two pieces are two lines": {
+      from: "    if (text !== \"\") this.#endsInReturn = text.endsWith(\"\\r\")\n",
+      to: "",
+      tests: ["unit/node/lines"]
+    },
+    "the last line without a new line is lost": {
+      from: "return this.#line === \"\" ? [] : [this.#take()]",
+      to: "return []",
+      tests: ["unit/node/lines"]
+    }
+  }),
+  ...inFile("node/src/inbox.ts", {
+    "a worker's processes take themselves for workers": {
+      from: "  delete process.env[mark]\n",
+      to: "",
+      tests: ["process/recursion", "process/inherits"]
+    },
+    "a character in two pieces breaks the instructions": {
+      from: "line += decoder.decode(chunk.subarray(0, size), { stream: true })",
+      to: "line += decoder.decode(chunk.subarray(0, size))",
+      tests: ["process/inherits", "unit/node/programs"]
+    }
+  }),
+  ...inFile("node/src/programs/managerProgram.ts", {
+    "the folder of a killed owner stays": {
+      from: "yield* Effect.addFinalizer(() => Effect.ignore(removed))",
+      to: "yield* Effect.void",
+      tests: ["process/ends"]
+    },
+    "the manager goes on without its journal": {
+      from: "Effect.raceFirst(lifelineEnded, server.awaitDefect)",
+      to: "lifelineEnded",
+      tests: ["process/ends"]
+    }
+  })
+]

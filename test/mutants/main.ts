@@ -1,0 +1,48 @@
+/**
+ * `npm run mutants`: makes each bug of `bugs.ts` in a copy of the repository and runs its tests, of which one must fail.
+ *
+ * ```text
+ *   npm run mutants               every bug, one after the other: about twenty minutes
+ *   npm run mutants -- Gate hold  those whose names or files contain one of these texts
+ * ```
+ *
+ * The exit code is 0 when each bug was found.
+ */
+import { spawnSync } from "node:child_process"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { copyRepository } from "../support/copyOfRepository.ts"
+import { type Bug, bugs } from "./bugs.ts"
+
+/** Milliseconds for one test. A bug that makes a test wait for ever is found. */
+const testTimeoutMs = 60_000
+
+/** Whether a test fails in the copy while the bug is there. */
+const isFound = (copy: string, { file, from, tests, to }: Bug): boolean => {
+  const path = join(copy, "packages", file)
+  const source = readFileSync(path, "utf8")
+  writeFileSync(path, source.replace(from, () => to))
+  const files = tests.map((test) => `test/${test}.test.ts`)
+  const { stdout } = spawnSync("vitest", ["run", "--bail=1", `--testTimeout=${testTimeoutMs}`, ...files], {
+    cwd: copy,
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" }
+  })
+  writeFileSync(path, source)
+  return /Tests +\d+ failed/.test(stdout)
+}
+
+const wanted = process.argv.slice(2)
+const chosen = bugs.filter(({ file, name }) =>
+  wanted.length === 0 || wanted.some((text) => name.includes(text) || file.includes(text))
+)
+const copy = copyRepository()
+let living = 0
+for (const bug of chosen) {
+  const found = isFound(copy, bug)
+  if (!found) living++
+  console.log(`${found ? "found" : "LIVES"}  ${bug.file}: ${bug.name}`)
+}
+rmSync(copy, { recursive: true })
+console.log(`${chosen.length} bugs, ${living} not found`)
+process.exitCode = chosen.length > 0 && living === 0 ? 0 : 1

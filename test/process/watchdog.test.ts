@@ -1,0 +1,59 @@
+/** The program of the watchdog, whose owner is the test. */
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Line } from "../../packages/node/src/watchdog.ts"
+import { waitUntil } from "./harness.ts"
+
+const program = fileURLToPath(new URL("../../packages/node/dist/programs/watchdog.cjs", import.meta.url))
+
+/** A process that waits, in a group of its own, for the life of the scope. */
+const waiting = Effect.acquireRelease(
+  Effect.sync(() => spawn("sleep", ["1000"], { detached: true, stdio: "ignore" })),
+  (child) => Effect.sync(() => child.kill("SIGKILL"))
+)
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
+
+const guard = ({ pid }: ChildProcess, folder?: string): Line => ({ group: pid!, guard: { graceMs: 10, folder } })
+
+/** Tells a new watchdog something, ends its input, and waits until it has ended. */
+const watch = (lines: ReadonlyArray<Line>) =>
+  Effect.gen(function*() {
+    const watchdog = spawn(process.execPath, [program], { stdio: ["pipe", "inherit", "inherit"] })
+    watchdog.stdin.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+    yield* waitUntil("the watchdog has ended", () => hasEnded(watchdog))
+    assert.strictEqual(watchdog.exitCode, 0)
+  })
+
+it.live("a watchdog kills the groups that are guarded, and none that was released", () =>
+  Effect.gen(function*() {
+    const [released, guarded] = [yield* waiting, yield* waiting]
+    yield* watch([guard(released), guard(guarded), { group: released.pid! }])
+    yield* waitUntil("the group is killed", () => hasEnded(guarded))
+    assert.isFalse(hasEnded(released))
+  }).pipe(Effect.scoped))
+
+it.live("a watchdog kills all groups, and removes their folders, though one of them has ended", () =>
+  Effect.gen(function*() {
+    const folder = mkdtempSync(join(tmpdir(), "watchdog-"))
+    const [ended, guarded] = [yield* waiting, yield* waiting]
+    ended.kill("SIGKILL")
+    yield* waitUntil("one has ended", () => hasEnded(ended))
+    yield* watch([guard(ended, folder), guard(guarded)])
+    yield* waitUntil("the group is killed", () => hasEnded(guarded))
+    assert.isFalse(existsSync(folder))
+  }).pipe(Effect.scoped))
+
+it.live("a watchdog reads all lines, however they are cut into pieces", () =>
+  Effect.gen(function*() {
+    const guarded = yield* waiting
+    // A pipe takes 64 KiB at a time, and so does Node.
+    const others = Array.from({ length: 20_000 }, (_, i): Line => ({ group: 10_000_000 + i }))
+    yield* watch([...others, guard(guarded)])
+    yield* waitUntil("the group is killed", () => hasEnded(guarded))
+  }).pipe(Effect.scoped))
