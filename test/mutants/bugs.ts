@@ -329,19 +329,19 @@ export const bugs: ReadonlyArray<Bug> = [
     "the scope's end is a lost connection": {
       from: "yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))",
       to: "yield* Effect.void",
-      tests: ["unit/client/guard", "unit/protocol/session"]
+      tests: ["unit/client/owed"]
     }
   }),
   ...inFile("core/src/transport/Frames.ts", {
     "a link that broke the protocol is read on": {
       from: "      broken = true\n      end(Cause.fail",
       to: "      end(Cause.fail",
-      tests: ["unit/protocol/session", "unit/protocol/fuzz"]
+      tests: ["unit/protocol/frames"]
     },
     "frames that arrive before the handler listens are lost": {
       from: "              frames.forEach(onFrame)\n",
       to: "",
-      tests: ["unit/protocol/session", "unit/pool/dispatcher"]
+      tests: ["unit/protocol/frames"]
     }
   }),
   ...inFile("core/src/protocol/Frame.ts", {
@@ -362,9 +362,14 @@ export const bugs: ReadonlyArray<Bug> = [
     }
   }),
   ...inFile("core/src/protocol/Handshake.ts", {
-    "the proof does not cover the name and the pid": {
-      from: "    response.nonce,\n    response.name,\n    response.pid\n",
-      to: "    response.nonce\n",
+    "the proof does not cover the name": {
+      from: "    response.name,\n",
+      to: "",
+      tests: ["unit/protocol/handshake"]
+    },
+    "the proof does not cover the pid": {
+      from: "    response.name,\n    response.pid\n",
+      to: "    response.name\n",
       tests: ["unit/protocol/handshake"]
     }
   }),
@@ -379,7 +384,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "a reservation outlives an update that failed": {
       from: "if (Exit.isFailure(exit)) remote.tell",
       to: "if (Exit.isSuccess(exit)) remote.tell",
-      tests: ["unit/engine/reservations", "conformance/memory"]
+      tests: ["unit/client/owed"]
     }
   }),
   ...inFile("core/src/proxy/hold.ts", {
@@ -398,7 +403,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "the carrier of a result is never removed": {
       from: "      worker.writer.forget(job.id)\n",
       to: "",
-      tests: ["unit/pool/dispatcher"]
+      tests: ["process/memory"]
     },
     "a worker that has ended is sent messages": {
       from: "    this.#written.delete(worker)\n",

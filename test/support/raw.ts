@@ -23,6 +23,8 @@ export interface Lies {
   readonly key?: Handshake.ManagerKey | undefined
   /** The nonce of another challenge, for which the proof is made. */
   readonly nonce?: string | undefined
+  /** The response for which the proof is made, where it is another one. */
+  readonly signed?: { readonly name?: string; readonly pid?: number } | undefined
 }
 
 /** The frames of a link, read in the background. */
@@ -38,7 +40,10 @@ export const shakeHands = (
     const challenge = yield* Effect.flatMap(read.next, Handshake.read(Handshake.Challenge))
     const { version = challenge.version } = lies
     const response = { version, nonce: "n".repeat(32), name: "raw", pid: 0 }
-    const transcript = Handshake.transcript({ ...challenge, nonce: lies.nonce ?? challenge.nonce }, response)
+    const transcript = Handshake.transcript({ ...challenge, nonce: lies.nonce ?? challenge.nonce }, {
+      ...response,
+      ...lies.signed
+    })
     const proof = yield* Handshake.prove(lies.key ?? key, "client", transcript)
     link.send(Handshake.frame(Handshake.Response, { ...response, proof }))
     return yield* Effect.flatMap(read.next, Handshake.read(Handshake.Verdict))

@@ -2,7 +2,8 @@
 import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Fiber, References, Schema, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, References, Schema, Scope, Stream } from "effect"
+import { countingClock } from "../../support/countingClock.ts"
 import { Holdable } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
 
@@ -144,20 +145,25 @@ describe("handles that nobody reads any more are given back (S-24):", () => {
     }))
 })
 
+it.live("an update whose function throws gives back its reservation (S-28)", () =>
+  Effect.gen(function*() {
+    const { ref, state } = yield* setUp
+    let runs = 0
+    const throws = ref.update((n) => {
+      if (++runs > 1) throw new Error("the second time")
+      return n + 1
+    })
+    const [, failed] = yield* Effect.all([ref.update((n) => n + 1), Effect.exit(throws)], { concurrency: 2 })
+    assert.isTrue(Exit.isFailure(failed))
+    yield* Memory.until("nobody has a reservation", () => state.counts.holders === 0)
+  }))
+
 describe("a client leaves no timer behind", () => {
   /** A client whose clock counts the timers that are set, with a call that waits. */
   const waiting = Effect.gen(function*() {
     const memory = yield* Memory.make()
-    const timers = { set: 0 }
-    const clock = yield* Clock.Clock
-    const sleep: Clock.Clock["sleep"] = (duration) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => timers.set++),
-        () => clock.sleep(duration),
-        () => Effect.sync(() => timers.set--)
-      )
-    const counting: Clock.Clock = Object.assign(Object.create(clock), { sleep })
-    const connected = yield* Effect.provideService(memory.connect(), Clock.Clock, counting)
+    const { clock, timers } = yield* countingClock
+    const connected = yield* Effect.provideService(memory.connect(), Clock.Clock, clock)
     const queue = yield* Effect.provideService(
       SharedQueue.make({ item: Schema.Int }),
       Manager.Manager,
@@ -200,6 +206,26 @@ describe("a client that ends", () => {
       manager.connection.close()
       yield* Memory.until("its session has ended", () => memory.server.engine.state.sessions.size === 1)
       assert.strictEqual(yield* queue.size, 0)
+    }))
+
+  it.live("with its scope says goodbye, and its later calls fail with that reason", () =>
+    Effect.gen(function*() {
+      const { memory } = yield* setUp
+      const scope = yield* Scope.make()
+      // The link has a longer life.
+      const { client } = yield* memory.dial()
+      const manager = yield* Scope.provide(
+        Manager.makeConnected(Effect.succeed(client), {
+          address: "memory",
+          key: Memory.key,
+          label: { name: "ends", pid: 0 }
+        }),
+        scope
+      ).pipe(Effect.provide(Manager.layerCrypto))
+      yield* manager.counts
+      yield* Scope.close(scope, Exit.void)
+      assert.include((yield* Effect.flip(manager.counts)).message, "the scope of this manager was closed")
+      yield* Memory.until("its session has ended", () => memory.server.engine.state.sessions.size === 1)
     }))
 
   it.live("loses its locks: their bodies are interrupted, also one that begins then (S-22)", () =>

@@ -10,11 +10,14 @@ import { FrameSplitter } from "#core/protocol/Frame.ts"
 import type { Link } from "#core/transport/Link.ts"
 import { Manager, Task } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Layer, Logger, Scheduler, Schema } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer, Logger, Option, Scheduler, Schema, Stream } from "effect"
+import { countingClock } from "../../support/countingClock.ts"
+import * as Memory from "../../support/Memory.ts"
 
 const Echo = Task.make("Echo", { payload: Schema.Int, success: Schema.Int })
 
 const makeDispatcher = Effect.gen(function*() {
+  const stats = yield* PoolStats.make
   const dispatcher = new Dispatcher({
     name: "test",
     tasks: [{ tag: Echo.tag, codecs: yield* Codecs.make(Echo) }],
@@ -22,10 +25,12 @@ const makeDispatcher = Effect.gen(function*() {
     context: yield* Effect.context<Manager.Manager>(),
     clock: yield* Clock.Clock,
     eventLoop: (yield* Scheduler.Scheduler).makeDispatcher(),
-    stats: yield* PoolStats.make
+    stats
   })
   const echo = (n: number) => Effect.map(dispatcher.run(0, [n], 1), ([result]) => result)
-  return { dispatcher, echo }
+  /** What the pool publishes about itself. */
+  const progress = Effect.map(Stream.runHead(stats.progress), Option.getOrThrow)
+  return { dispatcher, echo, progress }
 })
 
 /** Reads every frame in the bytes. */
@@ -62,7 +67,7 @@ const addWorker = (dispatcher: Dispatcher) => {
     })
   const die = () => dispatcher.ended(worker, { code: null, signal: "SIGKILL", lastLines: [] })
   report((writer) => writer.ready())
-  return { runs, finish, die, worker }
+  return { runs, finish, die, report, worker }
 }
 
 const bug = (): never => {
@@ -72,7 +77,7 @@ const bug = (): never => {
 describe("a dispatcher", () => {
   it.live("sends jobs in the order of the decisions, though a result makes its caller call again (P5)", () =>
     Effect.gen(function*() {
-      const { dispatcher, echo } = yield* makeDispatcher
+      const { dispatcher, echo, progress } = yield* makeDispatcher
       const { finish, runs } = addWorker(dispatcher)
       const first = yield* Effect.forkChild(Effect.andThen(echo(10), echo(30)), { startImmediately: true })
       // Nothing is sent ahead of a task that was never measured: the second job waits.
@@ -82,6 +87,9 @@ describe("a dispatcher", () => {
       finish(2, "Values", "[20]")
       finish(3, "Values", "[30]")
       assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(second)], [30, 20])
+      dispatcher.turnEnded()
+      const { accepted, done } = yield* progress
+      assert.deepStrictEqual([accepted, done], [3, 3])
     }).pipe(Effect.provide(Manager.layerMemory)))
 
   it.live("sends a job to another worker when the first one ends before the job was sent (P1)", () =>
@@ -97,6 +105,33 @@ describe("a dispatcher", () => {
       replacement.finish(2, "Values", "[20]")
       assert.strictEqual(yield* Fiber.join(second), 20)
     }).pipe(Effect.provide(Manager.layerMemory)))
+
+  it.live("sends nothing to a worker that has ended, also what was written before", () =>
+    Effect.gen(function*() {
+      const { dispatcher, echo } = yield* makeDispatcher
+      const { die, runs } = addWorker(dispatcher)
+      yield* Effect.forkChild(echo(10), { startImmediately: true })
+      die()
+      dispatcher.turnEnded()
+      assert.deepStrictEqual(runs, [])
+    }).pipe(Effect.provide(Manager.layerMemory)))
+
+  for (const end of ["its worker returns it", "its pool has a defect"]) {
+    it.live(`leaves no timer of a cancelled call, when ${end}`, () =>
+      Effect.gen(function*() {
+        const { clock, timers } = yield* countingClock
+        const { dispatcher, echo } = yield* Effect.provideService(makeDispatcher, Clock.Clock, clock)
+        const { report } = addWorker(dispatcher)
+        const call = yield* Effect.forkChild(echo(10), { startImmediately: true })
+        dispatcher.turnEnded()
+        const cancelling = yield* Effect.forkChild(Fiber.interrupt(call), { startImmediately: true })
+        yield* Memory.until("its grace has begun", () => timers.set === 1)
+        if (end === "its worker returns it") report((writer) => writer.returned(1))
+        else dispatcher.fail(new Error("a bug"))
+        yield* Fiber.join(cancelling)
+        yield* Memory.until("no timer is left", () => timers.set === 0)
+      }).pipe(Effect.provide(Manager.layerMemory)))
+  }
 
   it.live("ends a call as interrupted whose task interrupted itself", () =>
     Effect.gen(function*() {

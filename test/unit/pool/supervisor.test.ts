@@ -67,6 +67,8 @@ const inOutage = (
   const { layer, state } = spawner()
   return Effect.gen(function*() {
     const pool = yield* Pool.make(Tasks, { size })
+    // Long before the outage.
+    yield* TestClock.adjust("1 hour")
     state.isAway = true
     yield* state.crash[0]!
     yield* untilWorkers(pool, size - 1)
@@ -107,6 +109,29 @@ describe("a pool that was ready", () => {
         yield* TestClock.adjust("1 hour")
         assert.isAtMost(state.starts - before, 370)
         assert.isAtLeast(state.starts - before, 350)
+      })))
+
+  it.effect("starts a missing worker soon in each outage: pauses grow within one only", () =>
+    inOutage(1, ({ pool, state }) =>
+      Effect.gen(function*() {
+        for (let outage = 0; outage < 2; outage++) {
+          yield* next(pool, "WorkerNotStarted")
+          yield* TestClock.adjust("1 second")
+          state.isAway = false
+          yield* TestClock.adjust("10 seconds")
+          yield* untilWorkers(pool, 1)
+          state.isAway = true
+          yield* state.crash.at(-1)!
+          yield* untilWorkers(pool, 0)
+        }
+        yield* Effect.yieldNow
+        const pauses = yield* pool.events.pipe(
+          Stream.filter((event) => event._tag === "WorkerNotStarted"),
+          Stream.map(({ pauseMs }) => pauseMs),
+          Stream.take(9),
+          Stream.runCollect
+        )
+        assert.deepStrictEqual(pauses, [100, 200, 400, 800, 100, 200, 400, 800, 100])
       })))
 
   it.effect("stops when it has had no worker for five minutes, and its calls fail with the last reason", () =>

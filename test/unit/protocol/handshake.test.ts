@@ -49,6 +49,12 @@ describe("a stranger", () => {
 
   refused("with the wrong key", () => Effect.succeed({ key: Redacted.make("a guess") }), "WrongKey")
   refused("with another version", () => Effect.succeed({ version: Handshake.protocolVersion + 1 }), "WrongVersion")
+  refused(
+    "that has changed the name of another's response",
+    () => Effect.succeed({ signed: { name: "a" } }),
+    "WrongKey"
+  )
+  refused("that has changed the pid of another's response", () => Effect.succeed({ signed: { pid: 1 } }), "WrongKey")
   refused("that repeats a proof for another challenge", (memory) =>
     Effect.gen(function*() {
       const { read } = yield* dial(memory)
