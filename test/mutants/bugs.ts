@@ -428,7 +428,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "a pool that has stopped takes calls": {
       from: "    if (this.#stopped !== undefined) {\n      resume(",
       to: "    if (this.#stopped === \"\") {\n      resume(",
-      tests: ["unit/pool/dispatcher", "process/memory"]
+      tests: ["unit/pool/dispatcher"]
     }
   }),
   ...inFile("core/src/pool/Runner.ts", {
@@ -596,7 +596,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "a child that has ended is guarded for ever": {
       from: "group === undefined || Watchdog.release(group)",
       to: "group",
-      tests: ["process/ends"]
+      tests: ["process/process"]
     },
     "a child is not guarded": {
       from: "    Watchdog.guard(group = handle.pid, options.guard)\n",
@@ -623,7 +623,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "workers that have ended are named": {
       from: "  groups.delete(group)\n",
       to: "",
-      tests: ["process/ends"]
+      tests: ["process/process"]
     }
   }),
   ...inFile("node/src/programs/watchdog.ts", {
@@ -686,15 +686,10 @@ export const bugs: ReadonlyArray<Bug> = [
     "a character in two pieces breaks the instructions": {
       from: "line += decoder.decode(chunk.subarray(0, size), { stream: true })",
       to: "line += decoder.decode(chunk.subarray(0, size))",
-      tests: ["process/inherits", "unit/node/programs"]
+      tests: ["process/inbox"]
     }
   }),
   ...inFile("node/src/programs/managerProgram.ts", {
-    "the folder of a killed owner stays": {
-      from: "yield* Effect.addFinalizer(() => Effect.ignore(removed))",
-      to: "yield* Effect.void",
-      tests: ["process/ends"]
-    },
     "the manager goes on without its journal": {
       from: "Effect.raceFirst(lifelineEnded, server.awaitDefect)",
       to: "lifelineEnded",

@@ -3,7 +3,8 @@ import { Link, Manager, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeSocket } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema } from "effect"
+import { tmpdir } from "node:os"
 
 const clients = Array.from({ length: 300 }, (_, i) => i)
 
@@ -39,3 +40,11 @@ it.live("hundreds of clients that connect at once are all accepted, and each has
     assert.deepStrictEqual(contents, clients.map((i) => [1, i]))
     yield* Effect.repeat(inspect, { until: ({ counts }) => counts.sessions === 1 })
   }).pipe(Effect.scoped, Effect.provide(NodeManager.layerWith({ limits }))))
+
+it.effect("a client of a manager that is not there fails at once: nothing is waited for", () =>
+  Effect.gen(function*() {
+    const path = `${tmpdir()}/emp-nobody-${process.pid}`
+    const client = NodeManager.layerClient({ path, key: Redacted.make("the key of this test") })
+    // No time passes in this test.
+    assert.include((yield* Effect.flip(Effect.provide(Manager.Manager, client))).message, "ENOENT")
+  }))

@@ -120,6 +120,25 @@ describe("a program that is killed", () => {
       }).pipe(Effect.scoped))
   }
 
+  it.live("leaves no worker, though its watchdog was killed before: the next worker has brought it back (R-6)", () =>
+    Effect.gen(function*() {
+      const program = yield* start(fixture("watched"))
+      yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+      const watchdogs = () =>
+        descendants(program.pid).filter(({ command }) => command.includes("programs/watchdog.cjs"))
+      const [watchdog] = watchdogs()
+      process.kill(watchdog!.pid, "SIGKILL")
+      yield* waitUntil("the watchdog is gone", () => watchdogs().length === 0)
+      program.process.kill("SIGUSR2")
+      yield* waitUntil("it has another worker", () => program.output().includes("and again"))
+      const children = descendants(program.pid)
+      const workers = children.filter(({ command }) => command.includes("fixtures/watched.ts"))
+      assert.lengthOf(workers, 2)
+      for (const { pid } of workers) process.kill(pid, "SIGSTOP")
+      program.process.kill("SIGKILL")
+      yield* allGone(children)
+    }).pipe(Effect.scoped))
+
   it.live("leaves no manager that is frozen, and no folder of its socket (R-6)", () =>
     Effect.gen(function*() {
       const folder = yield* runtimeFolder

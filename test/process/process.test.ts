@@ -1,6 +1,9 @@
 /** Processes of the system: the suite, and what only the system does. */
+import * as ChildProcess from "#node/childProcess.ts"
+import * as Watchdog from "#node/watchdog.ts"
 import { Manager, Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
+import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect, Layer } from "effect"
 import * as Tasks from "./fixtures/tasks.ts"
@@ -12,6 +15,8 @@ processes(system)
 
 const layer = Layer.provideMerge(Tasks.Log.layer, NodeManager.layerProgram({ entry: fixture("worker") }))
 
+const silent: Console.Console = { ...globalThis.console, error: () => {} }
+
 describe("a process", () => {
   it.live("that exits without a result is reported with its exit code and last lines", () =>
     Effect.gen(function*() {
@@ -21,6 +26,30 @@ describe("a process", () => {
       assert.include(exited.message, "with code 7")
       assert.include(exited.message, "last words")
     }).pipe(Effect.provide(layer)))
+
+  it.live("is reported with the last 20 lines of its standard error", () =>
+    Effect.gen(function*() {
+      const child = yield* ChildProcess.start({
+        name: "writer",
+        args: ["--eval", "for (let line = 1; line <= 30; line++) console.error(line)"],
+        environment: {},
+        instructions: "",
+        grace: "10 seconds",
+        guard: { graceMs: 1_000 }
+      })
+      yield* child.exit
+      assert.deepStrictEqual(yield* child.lastLines, Array.from({ length: 20 }, (_, i) => String(i + 11)))
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, Layer.succeed(Console.Console, silent)])))
+
+  it.live("is named as one that is waited for until it has ended", () =>
+    Effect.gen(function*() {
+      const log = yield* Tasks.Log
+      const waiting = yield* Process.spawn(Tasks.Tasks, Tasks.Wait, {}, { name: "waiting" })
+      yield* log.take
+      assert.deepStrictEqual(Watchdog.workers(), ["waiting"])
+      yield* waiting.end
+      assert.deepStrictEqual(Watchdog.workers(), [])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.live("that is killed takes its own children with it, also those that are no workers (R-1)", () =>
     Effect.gen(function*() {

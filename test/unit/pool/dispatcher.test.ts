@@ -116,6 +116,14 @@ describe("a dispatcher", () => {
       assert.deepStrictEqual(runs, [])
     }).pipe(Effect.provide(Manager.layerMemory)))
 
+  it.live("that has stopped takes no more calls", () =>
+    Effect.gen(function*() {
+      const { dispatcher, echo } = yield* makeDispatcher
+      dispatcher.stop("it is over")
+      const error = yield* Effect.flip(echo(10))
+      assert.include(String(error), "test has stopped: it is over. Echo did not run")
+    }).pipe(Effect.provide(Manager.layerMemory)))
+
   for (const end of ["its worker returns it", "its pool has a defect"]) {
     it.live(`leaves no timer of a cancelled call, when ${end}`, () =>
       Effect.gen(function*() {
