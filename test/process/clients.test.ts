@@ -41,6 +41,13 @@ it.live("hundreds of clients that connect at once are all accepted, and each has
     yield* Effect.repeat(inspect, { until: ({ counts }) => counts.sessions === 1 })
   }).pipe(Effect.scoped, Effect.provide(NodeManager.layerWith({ limits }))))
 
+it.live("more clients than may be in the handshake at once are all accepted: those that are refused connect again", () =>
+  Effect.gen(function*() {
+    const { endpoint } = yield* Manager.Manager
+    const client = Layer.fresh(NodeManager.layerClient(endpoint!))
+    yield* Effect.forEach(clients, () => Effect.provide(Manager.Manager, client), { concurrency: "unbounded" })
+  }).pipe(Effect.scoped, Effect.provide(NodeManager.layerWith({ limits: { ...limits, unauthenticatedMax: 150 } }))))
+
 it.effect("a client of a manager that is not there fails at once: nothing is waited for", () =>
   Effect.gen(function*() {
     const path = `${tmpdir()}/emp-nobody-${process.pid}`

@@ -34,6 +34,9 @@ const refusals = {
   WrongVersion: "its protocol version differs. Use the same release on both sides",
   TooManySessions:
     "it has no free session. Raise limits.sessionsMax where the manager is made, or connect fewer clients",
+  TooManyHandshakes:
+    "too many clients connect to it at once. Connect again, or raise limits.unauthenticatedMax where the " +
+    "manager is made",
   Malformed: "it could not read the handshake. Use the same release on both sides",
   NotAManager: "the peer is not a manager. Check the address"
 } as const
@@ -41,7 +44,7 @@ const refusals = {
 /** The peer at this address refused the handshake, or is not a manager. No call was sent. */
 export class HandshakeRefused extends Schema.TaggedError<HandshakeRefused>()("HandshakeRefused", {
   address: Schema.String,
-  why: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "Malformed", "NotAManager"])
+  why: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "TooManyHandshakes", "Malformed", "NotAManager"])
 }) {
   override get message(): string {
     return `the manager at ${this.address} refused the connection: ${refusals[this.why]}`

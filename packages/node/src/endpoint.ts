@@ -111,14 +111,17 @@ export const connect = (
   { isExpected = false } = {}
 ): Effect.Effect<Manager.Manager["Service"], ManagerError.ManagerError, Scope.Scope> => {
   const { key, path } = endpoint
-  // When many clients start together, the listener's queue may be full for a moment.
+  // When many clients start together, the listener's queue or the manager may be full for a moment.
   const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: isExpected ? "5 seconds" : "2 seconds" }))
   const again = isExpected ? /EAGAIN|ECONNREFUSED|ENOENT/ : /EAGAIN|ECONNREFUSED/
   const issue = issueOf(path)
   const open = issue === undefined
     ? Effect.retry(NetLink.connect(path), { schedule, while: ({ reason }) => again.test(reason) })
     : Effect.fail(new Link.LinkClosed({ reason: issue }))
+  const isBusy = ({ reason }: ManagerError.ManagerError) =>
+    reason._tag === "HandshakeRefused" && reason.why === "TooManyHandshakes"
   return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(
+    Effect.retry({ schedule, while: isBusy }),
     Effect.provide(layerCrypto)
   )
 }

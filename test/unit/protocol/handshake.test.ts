@@ -109,6 +109,8 @@ describe("a stranger", () => {
       const silent = yield* dial(memory)
       yield* silent.read.next
       const second = yield* dial(memory)
+      const verdict = yield* Effect.flatMap(second.read.next, Handshake.read(Handshake.Greeting))
+      assert.deepStrictEqual(verdict, { _tag: "Refused", reason: "TooManyHandshakes" })
       yield* Fiber.join(second.served)
       yield* TestClock.adjust(2_999)
       assert.isUndefined(silent.served.pollUnsafe())
@@ -150,6 +152,12 @@ describe("a client meets", () => {
     Effect.map(
       meeting(send(text("SSH-2.0-OpenSSH"))),
       (reason) => assert.strictEqual(reason, "HandshakeRefused NotAManager")
+    ))
+
+  it.live("a manager to which too many connect at once", () =>
+    Effect.map(
+      meeting(send(text(JSON.stringify({ _tag: "Refused", reason: "TooManyHandshakes" })))),
+      (reason) => assert.strictEqual(reason, "HandshakeRefused TooManyHandshakes")
     ))
 
   it.live("a manager of another version", () =>

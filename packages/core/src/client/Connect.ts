@@ -36,9 +36,10 @@ export const connect = (
     const link = yield* open
     const frames = yield* Frames.make(link, limits.handshakeBytesMax * 16)
     const challenge = yield* frames.next.pipe(
-      Effect.flatMap(Handshake.read(Handshake.Challenge)),
+      Effect.flatMap(Handshake.read(Handshake.Greeting)),
       Effect.catchTag("SchemaError", () => refused("NotAManager"))
     )
+    if ("_tag" in challenge) return yield* refused(challenge.reason)
     if (challenge.version !== Handshake.protocolVersion) return yield* refused("WrongVersion")
     const random = yield* SecureRandom.SecureRandom
     const response = {

@@ -5,7 +5,7 @@
  *   server ─► Challenge  magic, version, nonce
  *   client ─► Response   version, nonce, name, pid, HMAC-SHA-256(key, "client" + transcript)
  *   server ─► Welcome    HMAC-SHA-256(key, "server" + transcript), session, epoch, instance, operations, limits
- *          or Refused    reason
+ *          or Refused    reason; also in the place of a challenge
  * ```
  *
  * The transcript covers the messages before it, so none of them can be changed or replayed. Each message is one frame
@@ -20,14 +20,14 @@ import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
 
 /** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
-export const protocolVersion = 2
+export const protocolVersion = 3
 
 /** Distinguishes a manager from any other server. */
 export const magic = "effect-multiprocessing"
 
 const Nonce = Schema.String.check(Schema.isMinLength(32), Schema.isMaxLength(128))
 
-/** The server's first message. */
+/** The server's challenge to prove the key. */
 export const Challenge = Schema.Struct({
   magic: Schema.Literal(magic),
   version: Schema.Int,
@@ -67,8 +67,11 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
 
 /** The server's verdict: there is no session. */
 export const Refused = Schema.TaggedStruct("Refused", {
-  reason: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "Malformed"])
+  reason: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "TooManyHandshakes", "Malformed"])
 })
+
+/** The server's first message. */
+export const Greeting = Schema.Union([Challenge, Refused])
 
 /** The end of a handshake. */
 export const Verdict = Schema.Union([Welcome, Refused])

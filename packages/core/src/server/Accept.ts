@@ -53,6 +53,11 @@ export const make = (
     /** Links of sessions, also of ended ones until their clients have read the last bytes. */
     let open = 0
 
+    const refusal = (link: Link, reason: (typeof Handshake.Refused.Type)["reason"]) => {
+      link.send(Handshake.frame(Handshake.Verdict, Handshake.Refused.make({ reason })))
+      return new LinkClosed({ reason })
+    }
+
     /** The handshake of one link. A refusal is sent; the welcome is returned, to be sent when the session listens. */
     const examine = Effect.fnUntraced(function*(link: Link, frames: Frames.Frames) {
       const challenge = {
@@ -60,21 +65,17 @@ export const make = (
         version: Handshake.protocolVersion,
         nonce: Handshake.hexadecimal(yield* random.randomBytes(32))
       } as const
-      const refuse = (reason: (typeof Handshake.Refused.Type)["reason"]) => {
-        link.send(Handshake.frame(Handshake.Verdict, Handshake.Refused.make({ reason })))
-        return new LinkClosed({ reason })
-      }
       link.send(Handshake.frame(Handshake.Challenge, challenge))
       const response = yield* frames.next.pipe(
         Effect.flatMap(Handshake.read(Handshake.Response)),
-        Effect.catchTag("SchemaError", () => Effect.failSync(() => refuse("Malformed")))
+        Effect.catchTag("SchemaError", () => Effect.failSync(() => refusal(link, "Malformed")))
       )
-      if (response.version !== Handshake.protocolVersion) return yield* refuse("WrongVersion")
+      if (response.version !== Handshake.protocolVersion) return yield* refusal(link, "WrongVersion")
       const transcript = Handshake.transcript(challenge, response)
       if (!Handshake.sameProof(yield* Handshake.prove(key, "client", transcript), response.proof)) {
-        return yield* refuse("WrongKey")
+        return yield* refusal(link, "WrongKey")
       }
-      if (open >= limits.sessionsMax) return yield* refuse("TooManySessions")
+      if (open >= limits.sessionsMax) return yield* refusal(link, "TooManySessions")
       const proof = yield* Handshake.prove(key, "server", transcript)
       const session = ++sessions
       const welcome = Handshake.Welcome.make({
@@ -91,7 +92,7 @@ export const make = (
     const admit = (link: Link, frames: Frames.Frames) =>
       Effect.suspend(() => {
         if (unauthenticated >= limits.unauthenticatedMax) {
-          return Effect.fail(new LinkClosed({ reason: "too many connections are in the handshake" }))
+          return Effect.fail(refusal(link, "TooManyHandshakes"))
         }
         unauthenticated++
         return examine(link, frames).pipe(
