@@ -121,11 +121,6 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "pendingBytes: () => held + link.pendingBytes()",
       to: "pendingBytes: () => link.pendingBytes()",
       tests: ["unit/server/gate"]
-    },
-    "the end of a session waits for the first held turn only": {
-      from: "this.#held.at(-1)",
-      to: "this.#held[0]",
-      tests: ["unit/server/gate"]
     }
   }),
   ...inFile("core/src/server/SessionShell.ts", {
@@ -196,11 +191,6 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "if (isFull)",
       tests: ["unit/client/owed"]
     },
-    "a change that stands is not acknowledged": {
-      from: "    if (stands) this.#acknowledge(sequence)\n",
-      to: "",
-      tests: ["unit/client/owed"]
-    },
     "the handles of a reply that came too late are kept": {
       from: "    if (call.late?._tag === \"Success\") this.received.giveBack(call.late.reply)\n",
       to: "",
@@ -228,12 +218,6 @@ export const bugs: ReadonlyArray<Bug> = [
     },
     "a hold that is registered after the end is not lost": {
       from: "    if (this.#ended !== undefined) lost()\n",
-      to: "",
-      tests: ["unit/client/owed"]
-    },
-    "receipts may not fit behind a large request": {
-      from:
-        "    if (this.#writer.bytes > this.agreement.limits.frameBytesMax / 2) this.#link.send(this.#writer.take())\n",
       to: "",
       tests: ["unit/client/owed"]
     },
@@ -516,7 +500,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "the last counts are not published": {
       from: "  end(): void {\n    this.publishProgress()\n",
       to: "  end(): void {\n",
-      tests: ["process/memory", "unit/pool/dispatcher"]
+      tests: ["unit/pool/stats"]
     }
   }),
   ...inFile("node/src/netLink.ts", {

@@ -30,6 +30,9 @@ it.live("a link over a socket reports its drain, however few bytes were pending"
     let drains = 0
     yield* Effect.forkScoped(link.read({ onBytes: () => {}, onDrain: () => drains++ }))
     yield* Effect.yieldNow
+    link.send(new Uint8Array(1))
+    yield* Effect.callback<void>((resume) => void server.write(new Uint8Array(1), () => resume(Effect.void)))
+    assert.strictEqual(drains, 0, "nothing was pending")
     while (link.pendingBytes() === 0) link.send(new Uint8Array(1_000))
     assert.isBelow(link.pendingBytes(), server.writableHighWaterMark)
     assert.strictEqual(drains, 0)
@@ -110,6 +113,7 @@ const echo = `
 it.live("messages of a child arrive after its owner has closed the link, and so does its end", () =>
   Effect.gen(function*() {
     let heard = ""
+    let drains = 0
     const reading = yield* Effect.scoped(Effect.gen(function*() {
       const { link } = yield* ChildProcess.start({
         name: "echo",
@@ -120,12 +124,16 @@ it.live("messages of a child arrive after its owner has closed the link, and so 
         linked: true,
         guard: { graceMs: 1_000 }
       })
-      const reading = yield* Effect.forkDetach(link.read({
-        onBytes: (bytes) => heard += new TextDecoder().decode(bytes),
-        onDrain: () => {}
-      }))
+      const reading = yield* Effect.forkDetach(
+        link.read({
+          onBytes: (bytes) => heard += new TextDecoder().decode(bytes),
+          onDrain: () => drains++
+        }),
+        { startImmediately: true }
+      )
       link.send(new TextEncoder().encode("hello, "))
       yield* waitUntil("it answers", () => heard === "hello, ")
+      assert.deepStrictEqual([drains, link.pendingBytes()], [1, 0])
       return reading
     }))
     const end = yield* Effect.flip(Fiber.join(reading))

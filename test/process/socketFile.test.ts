@@ -1,4 +1,5 @@
 /** The file of a socket, while other programs start, end and clean up at the same path. */
+import * as SocketFile from "#node/socketFile.ts"
 import { Manager, Process } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { NodeServices } from "@effect/platform-node"
@@ -16,10 +17,11 @@ import {
   symlinkSync,
   writeFileSync
 } from "node:fs"
+import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { basename, dirname, join, relative } from "node:path"
 import * as Tasks from "./fixtures/tasks.ts"
-import { fixture, start, startWith } from "./harness.ts"
+import { fixture, start, startWith, waitUntil } from "./harness.ts"
 
 const key = Redacted.make("a key of this test, not to be guessed")
 
@@ -47,7 +49,64 @@ const leaveStale = (path: string) =>
     return once(spawn(process.execPath, ["-e", code]), "exit")
   })
 
+/** A frozen process that listens at a path, whose queue of connections is full, for the life of the scope. */
+const occupied = (path: string) =>
+  Effect.gen(function*() {
+    const code = `require("net").createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 })`
+    const owner = yield* Effect.acquireRelease(
+      Effect.sync(() => spawn(process.execPath, ["-e", code], { stdio: "ignore" })),
+      (owner) => Effect.sync(() => owner.kill("SIGKILL"))
+    )
+    yield* waitUntil("it listens", () => SocketFile.look(path) !== undefined)
+    owner.kill("SIGSTOP")
+    let failure = ""
+    const sockets: Array<Net.Socket> = []
+    yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
+    yield* waitUntil("its queue is full", () => {
+      sockets.push(Net.connect(path).on("error", ({ message }) => failure = message))
+      return failure.includes("EAGAIN")
+    })
+  })
+
 describe("a socket's file", () => {
+  it.live("of a process that listens and accepts nothing is not stale (R-7)", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "manager")
+      yield* occupied(path)
+      const before = SocketFile.look(path)!.ino
+      const { message } = yield* Effect.flip(Effect.scoped(Layer.build(server(path))))
+      assert.include(message, "EADDRINUSE")
+      assert.strictEqual(SocketFile.look(path)!.ino, before)
+    }).pipe(Effect.scoped))
+
+  for (const [whose, pid] of [["lives", process.pid], ["has ended", 2 ** 30]] as const) {
+    it.live(`that is stale is ${whose === "lives" ? "left to" : "taken from"} a process that has claimed it and ${whose}`, () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "manager")
+        yield* leaveStale(path)
+        const { ino, mtimeNs } = SocketFile.look(path)!
+        writeFileSync(`${path}.${ino}-${mtimeNs}-0.claim`, String(pid))
+        const started = yield* Effect.result(Effect.scoped(Layer.build(server(path))))
+        assert.strictEqual(Result.isSuccess(started), whose === "has ended")
+        assert.strictEqual(SocketFile.look(path)?.ino, whose === "lives" ? ino : undefined)
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("is touched with its folder when it has not been for an hour: cleaners remove what is old", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "manager")
+      yield* leaveStale(path)
+      const at = () => [path, dirname(path)].map((file) => Number(SocketFile.look(file)!.mtimeMs))
+      const [made] = at()
+      assert.isTrue(SocketFile.touch(path, made! + 3_000_000))
+      assert.strictEqual(at()[0], made)
+      const later = Math.round(made!) + 4_000_000
+      assert.isTrue(SocketFile.touch(path, later))
+      assert.deepStrictEqual(at(), [later, later])
+      rmSync(path)
+      assert.isFalse(SocketFile.touch(path, later))
+    }).pipe(Effect.scoped))
+
   it.live("over which many start at once is one server's, and the ends of the others do not remove it (R-7)", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 20; round++) {

@@ -68,6 +68,8 @@ it.live("a journal that fails stops the manager, which logs it once and tells it
         yield* Effect.flip(manager.counts)
       ]
     ) assert.include(error.message, "the manager has stopped because of a defect (Error: the disk is full)")
+    // The session ends, too.
+    yield* Effect.repeat(Effect.yieldNow, { times: 100 })
   }).pipe(
     Effect.provide(Layer.provideMerge(
       Manager.layerMemoryWith({ journal: full }),

@@ -125,7 +125,7 @@ describe("a dispatcher", () => {
     }).pipe(Effect.provide(Manager.layerMemory)))
 
   for (const end of ["its worker returns it", "its pool has a defect"]) {
-    it.live(`leaves no timer of a cancelled call, when ${end}`, () =>
+    it.effect(`leaves no timer of a cancelled call, when ${end}`, () =>
       Effect.gen(function*() {
         const { clock, timers } = yield* countingClock
         const { dispatcher, echo } = yield* Effect.provideService(makeDispatcher, Clock.Clock, clock)

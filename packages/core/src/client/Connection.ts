@@ -352,7 +352,7 @@ export class Connection {
         return this.#longWaits.begin(call)
       }
       case "Cancelled":
-        return this.#hearCancelled(message.sequence, message.fate === "stands")
+        return this.#hearCancelled(message.sequence)
       case "Event":
         this.received.add(message.parts)
         return this.#watches.tell(message.sequence, message.event, message.parts)
@@ -392,12 +392,12 @@ export class Connection {
     this.#answering = undefined
   }
 
-  #hearCancelled(sequence: number, stands: boolean): void {
+  /** Whatever its fate, the manager has forgotten the call. */
+  #hearCancelled(sequence: number): void {
     const call = this.#calls.get(sequence)
     if (call === undefined) return
     this.#calls.delete(sequence)
     if (call.late?._tag === "Success") this.received.giveBack(call.late.reply)
-    if (stands) this.#acknowledge(sequence)
     call.onSettled?.()
   }
 
@@ -504,8 +504,7 @@ export class Connection {
   }
 
   #sendFrame(): void {
-    // Receipts may not fit behind a large request.
-    if (this.#writer.bytes > this.agreement.limits.frameBytesMax / 2) this.#link.send(this.#writer.take())
+    // One range, for which each request leaves room (`replyBytes`).
     this.#receipts.flush()
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
   }
