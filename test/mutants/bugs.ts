@@ -585,7 +585,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "a child is not guarded": {
       from: "    Watchdog.guard(group = handle.pid, options.guard)\n",
       to: "    group = handle.pid\n",
-      tests: ["process/ends"]
+      tests: ["process/killed"]
     },
     "the output of a child is cut off at its end": {
       from: "Effect.tap(exitOf(handle), () => Effect.timeoutOption(Fiber.await(listening), drainMs))",
@@ -597,12 +597,12 @@ export const bugs: ReadonlyArray<Bug> = [
     "a watchdog that was killed is not brought back": {
       from: ".once(\"exit\", () => watchdog = undefined)",
       to: "",
-      tests: ["process/ends"]
+      tests: ["process/killed"]
     },
     "a new watchdog does not know the earlier children": {
       from: "for (const [group, guard] of groups) tell({ group, guard })",
       to: "",
-      tests: ["process/ends"]
+      tests: ["process/killed"]
     },
     "workers that have ended are named": {
       from: "  groups.delete(group)\n",
@@ -624,7 +624,7 @@ export const bugs: ReadonlyArray<Bug> = [
     "the watchdog ends with a signal to all": {
       from: "Signals.ignore()\n",
       to: "\n",
-      tests: ["process/ends"]
+      tests: ["process/watchdog"]
     },
     "an error of one group saves the others": {
       from: "process.on(\"uncaughtException\", () => {})\n",
@@ -636,12 +636,12 @@ export const bugs: ReadonlyArray<Bug> = [
     "a second Ctrl-C never ends at once": {
       from: "    first ??= now\n",
       to: "    first = now\n",
-      tests: ["process/ends"]
+      tests: ["unit/node/signals"]
     },
     "two signals in a row end at once": {
       from: "if (now - first >= oneInterruptMs)",
       to: "if (now > first)",
-      tests: ["process/ends"]
+      tests: ["unit/node/signals"]
     },
     "SIGHUP is not handled": {
       from: "  process.emit(\"SIGTERM\")\n",

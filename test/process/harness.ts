@@ -1,6 +1,9 @@
 /** Real processes for tests: starts programs, and finds the processes that they leave. Waits on conditions only. */
 import { Effect, Schedule } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** A program under test. */
@@ -91,3 +94,9 @@ export const allGone = (entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
     const alive = new Set(processes().map(({ pid }) => pid))
     return entries.every(({ pid }) => !alive.has(pid))
   })
+
+/** A folder for `XDG_RUNTIME_DIR` that no other program has its sockets in, for the life of the scope. */
+export const runtimeFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "ends-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)

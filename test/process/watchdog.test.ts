@@ -22,10 +22,14 @@ const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || ch
 const guard = ({ pid }: ChildProcess, folder?: string): Line => ({ group: pid!, guard: { graceMs: 10, folder } })
 
 /** Tells a new watchdog something, ends its input, and waits until it has ended. */
-const watch = (lines: ReadonlyArray<Line>) =>
+const watch = (
+  lines: ReadonlyArray<Line>,
+  meanwhile: (watchdog: ChildProcess) => Effect.Effect<void> = () => Effect.void
+) =>
   Effect.gen(function*() {
     const watchdog = spawn(process.execPath, [program], { stdio: ["pipe", "inherit", "inherit"] })
     watchdog.stdin.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+    yield* meanwhile(watchdog)
     yield* waitUntil("the watchdog has ended", () => hasEnded(watchdog))
     assert.strictEqual(watchdog.exitCode, 0)
   })
@@ -56,4 +60,17 @@ it.live("a watchdog reads all lines, however they are cut into pieces", () =>
     const others = Array.from({ length: 20_000 }, (_, i): Line => ({ group: 10_000_000 + i }))
     yield* watch([...others, guard(guarded)])
     yield* waitUntil("the group is killed", () => hasEnded(guarded))
+  }).pipe(Effect.scoped))
+
+it.live("a watchdog that is told to end waits for its owner's end all the same", () =>
+  Effect.gen(function*() {
+    const folder = mkdtempSync(join(tmpdir(), "watchdog-"))
+    const [first, last] = [yield* waiting, yield* waiting]
+    const late: Line = { group: last.pid!, guard: { graceMs: 2_000 } }
+    yield* watch([guard(first, folder), late], (watchdog) =>
+      Effect.andThen(
+        waitUntil("it runs", () => !existsSync(folder)),
+        Effect.sync(() => (["SIGINT", "SIGTERM", "SIGHUP"] as const).forEach((signal) => watchdog.kill(signal)))
+      ))
+    yield* waitUntil("the last group is killed", () => hasEnded(last))
   }).pipe(Effect.scoped))
