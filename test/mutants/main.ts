@@ -8,28 +8,44 @@
  *
  * The exit code is 0 when each bug was found.
  */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { copyRepository } from "../support/copyOfRepository.ts"
 import { type Bug, bugs } from "./bugs.ts"
 
-/** Milliseconds for one test. A bug that makes a test wait for ever is found. */
-const testTimeoutMs = 60_000
+/** Milliseconds for one test, and for all tests of a bug. A bug that makes a test wait for ever is found. */
+const testMs = 60_000
+const testsMs = 300_000
+
+/** Whether a test fails in a folder. One that cannot even be stopped has failed. */
+const fails = (folder: string, tests: ReadonlyArray<string>): Promise<boolean> =>
+  new Promise((resolve) => {
+    const files = tests.map((test) => `test/${test}.test.ts`)
+    const vitest = spawn("vitest", ["run", "--bail=1", `--testTimeout=${testMs}`, ...files], {
+      cwd: folder,
+      env: { ...process.env, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "ignore"],
+      // A group of its own, which is killed as a whole.
+      detached: true
+    })
+    let output = ""
+    vitest.stdout.setEncoding("utf8").on("data", (text) => output += text)
+    const timer = setTimeout(() => process.kill(-vitest.pid!, "SIGKILL"), testsMs)
+    vitest.on("close", (_, signal) => {
+      clearTimeout(timer)
+      resolve(signal === "SIGKILL" || /Tests +\d+ failed/.test(output))
+    })
+  })
 
 /** Whether a test fails in the copy while the bug is there. */
-const isFound = (copy: string, { file, from, tests, to }: Bug): boolean => {
+const isFound = async (copy: string, { file, from, tests, to }: Bug): Promise<boolean> => {
   const path = join(copy, "packages", file)
   const source = readFileSync(path, "utf8")
   writeFileSync(path, source.replace(from, () => to))
-  const files = tests.map((test) => `test/${test}.test.ts`)
-  const { stdout } = spawnSync("vitest", ["run", "--bail=1", `--testTimeout=${testTimeoutMs}`, ...files], {
-    cwd: copy,
-    encoding: "utf8",
-    env: { ...process.env, NO_COLOR: "1" }
-  })
+  const found = await fails(copy, tests)
   writeFileSync(path, source)
-  return /Tests +\d+ failed/.test(stdout)
+  return found
 }
 
 const wanted = process.argv.slice(2)
@@ -39,7 +55,7 @@ const chosen = bugs.filter(({ file, name }) =>
 const copy = copyRepository()
 let living = 0
 for (const bug of chosen) {
-  const found = isFound(copy, bug)
+  const found = await isFound(copy, bug)
   if (!found) living++
   console.log(`${found ? "found" : "LIVES"}  ${bug.file}: ${bug.name}`)
 }
