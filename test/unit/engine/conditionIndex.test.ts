@@ -62,6 +62,36 @@ describe("a change of a record", () => {
     assert.deepStrictEqual(replies.toSorted((a, b) => a - b), [waiting[7]!, waiting[9]!, 10_000, 10_001])
   })
 
+  it("tries the calls that wait for a number that it reaches, and no others, whatever their thresholds", () => {
+    const { counts, harness, main, object } = setUp()
+    let sequence = 10_000
+    const operation = (name: string) => Object.keys(map.operations).indexOf(name)
+    const request = (name: string, ...args: ReadonlyArray<Argument>) => {
+      const calls = [{ object, operation: operation(name), args }]
+      harness.engine.step({ _tag: "Request", session: main.session, sequence: ++sequence, guard: [], calls })
+      return sequence
+    }
+    request("set", "a", value(0))
+    /** Of the calls that wait, in any order of their thresholds. */
+    const least = Array.from({ length: 200 }, (_, n) => ((n * 37) % 200) + 1)
+    const waiting = new Map(least.flatMap((n) => [
+      [request("untilAtLeast", "a", n), n],
+      [request("untilAtMost", "a", -n), -n]
+    ]))
+    harness.engine.takeOutputs()
+    for (const [next, reached] of [[3, 3], [3, 0], [-2, 2], [200, 197], [0.5, 0], [-200, 198]] as const) {
+      const before = counts.decided
+      request("set", "a", value(next))
+      assert.strictEqual(counts.decided - before, reached, `${next}`)
+      const replies = harness.engine.takeOutputs().flatMap((output) =>
+        output._tag === "Reply" && output.sequence !== sequence ? [waiting.get(output.sequence)!] : []
+      )
+      assert.strictEqual(replies.length, reached)
+      for (const n of replies) assert.isTrue(next > 0 ? n > 0 && n <= next : n < 0 && n >= next)
+    }
+    assert.strictEqual(harness.object(object).conditions?.places.size, 0)
+  })
+
   const step = Schema.Tuple([
     Schema.Literals([
       "set",

@@ -40,6 +40,7 @@ import { HandleRegistry, listsIn, Received } from "./Received.ts"
 import { settled } from "./settled.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 import { type Notification, Watches } from "./Watches.ts"
+import { Window, type WindowLimits } from "./Window.ts"
 
 /** What the manager said at the handshake. */
 export interface Agreement {
@@ -47,12 +48,7 @@ export interface Agreement {
   readonly epoch: number
   readonly instance: string
   readonly operations: OperationTable
-  readonly limits: {
-    readonly frameBytesMax: number
-    readonly inFlightMax: number
-    readonly inFlightBytesMax: number
-    readonly watchCredit: number
-  }
+  readonly limits: WindowLimits & { readonly frameBytesMax: number; readonly watchCredit: number }
 }
 
 /** A value that was sent must fit into a reply, which may have that many bytes more than its request. */
@@ -113,10 +109,7 @@ export class Connection {
   }
   readonly #longWaits: LongWaits
   #sequence = 0
-  /** Calls sent and neither answered nor parked. */
-  #inFlight = 0
-  /** Their bytes. */
-  #inFlightBytes = 0
+  readonly #window: Window
   readonly #flushBytes: number
   #flushScheduled = false
   #reading = false
@@ -126,6 +119,7 @@ export class Connection {
 
   constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
     this.agreement = agreement
+    this.#window = new Window(agreement.limits)
     this.#flushBytes = Math.min(flushBytes, agreement.limits.frameBytesMax / 2)
     this.#link = link
     this.#context = context
@@ -243,7 +237,7 @@ export class Connection {
       call.fail(lost(call.target, call.operation.name, NotExecuted, this.#ended))
       return false
     }
-    const isFull = this.#waiting.size > 0 || this.#isFull()
+    const isFull = this.#waiting.size > 0 || this.#window.isFull
     // A call that settles a grant bypasses the window: other calls may wait for that grant (S-8).
     if (isFull && call.role !== "settling") this.#waiting.set(call, args)
     else this.#send(call, args)
@@ -259,8 +253,7 @@ export class Connection {
     call.state = "Sent"
     call.handles = listsIn(args)
     this.#calls.set(call)
-    this.#inFlight++
-    this.#inFlightBytes += call.bytes
+    this.#window.enter(call)
     this.#written()
   }
 
@@ -294,7 +287,7 @@ export class Connection {
         this.#written()
         return Effect.void
       }
-      this.#leaveWindow(call)
+      this.#window.leave(call)
       call.state = "Cancelling"
       this.#writer.cancel(call.sequence)
       this.#written()
@@ -303,20 +296,8 @@ export class Connection {
   }
 
   #forget(call: Call): void {
-    this.#leaveWindow(call)
+    this.#window.leave(call)
     this.#calls.delete(call.sequence)
-  }
-
-  #leaveWindow(call: Call): void {
-    if (call.state !== "Sent") return
-    this.#inFlight--
-    this.#inFlightBytes -= call.bytes
-  }
-
-  /** Whether the window has no room for a further call. The last one that it has admitted may have any size. */
-  #isFull(): boolean {
-    const { inFlightBytesMax, inFlightMax } = this.agreement.limits
-    return this.#inFlight >= inFlightMax || this.#inFlightBytes >= inFlightBytesMax
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -347,7 +328,7 @@ export class Connection {
       case "Parked": {
         const call = this.#calls.get(message.sequence)
         if (call?.state !== "Sent") return
-        this.#leaveWindow(call)
+        this.#window.leave(call)
         call.state = "Parked"
         return this.#longWaits.begin(call)
       }
@@ -378,7 +359,7 @@ export class Connection {
       call.late = outcome
       return
     }
-    this.#leaveWindow(call)
+    this.#window.leave(call)
     if (bears) this.received.own(outcome.reply, call.fiber)
     if (call.role === "owned" && outcome._tag === "Success") {
       call.state = "Answered"
@@ -496,7 +477,7 @@ export class Connection {
   readonly #flush = (): void => {
     if (this.#ended !== undefined) return
     for (const [call, args] of this.#waiting) {
-      if (this.#isFull()) break
+      if (this.#window.isFull) break
       this.#waiting.delete(call)
       this.#send(call, args)
     }

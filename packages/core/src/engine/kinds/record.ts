@@ -6,7 +6,7 @@
  * The version of an entry is the index of the change that wrote it, 0 for an initial value: equal versions mean an
  * unchanged entry. An absent entry has version 0, too.
  */
-import type { Condition } from "../Conditions.ts"
+import { type Condition, numberIn } from "../Conditions.ts"
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import * as Memory from "../Memory.ts"
@@ -163,9 +163,6 @@ const sum = (
     : refuse("OutOfBounds", result)
 }
 
-/** The number that a value is; NaN for other values. Numbers that are not finite are text in JSON. */
-const numberOf = ({ value: { text } }: Entry): number => Number(text?.startsWith("\"") ? text.slice(1, -1) : text)
-
 /** The condition of a call that waits for an entry, whatever the text that it must have. */
 const ofEntry = ([word]: readonly [word: string, ...ReadonlyArray<Argument>]): Condition => [word, ""]
 
@@ -246,14 +243,14 @@ const operations = {
   /** Waits until the entry is a number of at least this minimum; replies with the entry. */
   untilAtLeast: read([word, named("minimum", number)], (state, [word]) => find(state, word), {
     lane: "conditions",
-    condition: ofEntry,
-    decide: (state, [word, minimum]) => entryMeets(state, word, (entry) => numberOf(entry) >= minimum)
+    condition: ([word, minimum]) => [word, 1, minimum],
+    decide: (state, [word, minimum]) => entryMeets(state, word, ({ value }) => numberIn(value.text) >= minimum)
   }),
   /** Waits until the entry is a number of at most this maximum; replies with the entry. */
   untilAtMost: read([word, named("maximum", number)], (state, [word]) => find(state, word), {
     lane: "conditions",
-    condition: ofEntry,
-    decide: (state, [word, maximum]) => entryMeets(state, word, (entry) => numberOf(entry) <= maximum)
+    condition: ([word, maximum]) => [word, -1, maximum],
+    decide: (state, [word, maximum]) => entryMeets(state, word, ({ value }) => numberIn(value.text) <= maximum)
   })
 }
 
