@@ -287,10 +287,13 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
     modifyAt: (index, f) => modify(entry(remote, codec, index), f),
     changes,
     until: (is) =>
-      first(Stream.mapAccum(changes, (): Array<A> => [], (items, change) => {
-        apply(items, change)
-        return [items, is(items) ? [[...items]] : []]
-      })),
+      first(
+        remote,
+        Stream.mapAccum(changes, (): Array<A> => [], (items, change) => {
+          apply(items, change)
+          return [items, is(items) ? [[...items]] : []]
+        })
+      ),
     sort: sort(0),
     sortDescending: sort(1)
   }

@@ -306,7 +306,7 @@ const proxy = <K, V>(
     entries: remote.call("entries", [], entries("entries")),
     stream: pages(remote, entries("stream")),
     changes,
-    until: (is) => first(matching(changes, is)),
+    until: (is) => first(remote, matching(changes, is)),
     untilHas: (key) =>
       keyed(
         "untilHas",

@@ -166,7 +166,7 @@ const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): Sh
         : remote.invalid("set", `it has no field ${JSON.stringify(unknown)}`)
     },
     changes,
-    until: (is) => first(Stream.filter(changes, is))
+    until: (is) => first(remote, Stream.filter(changes, is))
   }
 }
 

@@ -230,7 +230,7 @@ const proxy = <A>(remote: OpenRemote, codec: ValueCodec.ValueCodec<A>): SharedOp
     names: remote.call("words", [], (names) => Exit.succeed([...names].sort())),
     clear: remote.call("clear", [], () => Exit.void),
     changes,
-    until: (is) => first(Stream.filter(changes, is))
+    until: (is) => first(remote, Stream.filter(changes, is))
   }
 }
 
@@ -267,7 +267,8 @@ const field = <A>(
     remove: remote.call("remove", [name], ([cell]) => Exit.succeed(cell !== null)),
     modify: (f) => modify(entry, f),
     changes,
-    until: (is) => Effect.map(first(Stream.filter(changes, (value) => Option.exists(value, is))), Option.getOrThrow),
+    until: (is) =>
+      Effect.map(first(remote, Stream.filter(changes, (value) => Option.exists(value, is))), Option.getOrThrow),
     untilSet: remote.call("untilHas", [name], ([cell]) => remote.decode("untilSet", codec, cell!)),
     untilRemoved: remote.call("untilRemoved", [name], () => Exit.void),
     untilEquals: Field.untilEquals(remote, name, codec),

@@ -1,5 +1,14 @@
 /** Calls that wait for long: a program can see in its log who holds what it waits for. */
-import { Manager, SharedLock, SharedQueue } from "@effect-multiprocessing/core"
+import {
+  Manager,
+  SharedList,
+  SharedLock,
+  SharedMap,
+  SharedNamespace,
+  SharedOpenNamespace,
+  SharedQueue,
+  SharedRef
+} from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Logger, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
@@ -64,6 +73,73 @@ describe("a call that waits for 10 seconds", () => {
           /^Debug take on Queue #\d+ \(object \d+\) has waited for 10 s\. Nobody holds the object$/
         )
         yield* Fiber.interrupt(take)
+      }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory), debugging)
+    ))
+
+  it.effect("is logged if it is one of several together: with all objects, and their holders", () =>
+    recorded((lines) =>
+      Effect.gen(function*() {
+        const jobs = yield* SharedQueue.make({ name: "app/Jobs", item: Schema.Int, capacity: 1 })
+        const count = yield* SharedRef.make({ name: "app/Count", schema: Schema.Int, initial: 0 })
+        yield* jobs.offer(1)
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* jobs.takeLease
+          const both = yield* Effect.forkChild(Manager.atomic([count.set(1), jobs.offer(2)]), {
+            startImmediately: true
+          })
+          yield* untilWaiting(jobs, 1)
+          yield* TestClock.adjust("10 seconds")
+          yield* Effect.andThen(jobs.size, jobs.size)
+          assert.match(
+            lines.join(),
+            /^Debug set, offer on Ref "app\/Count", Queue "app\/Jobs" \(objects \d+, \d+\) has waited for 10 s\. The objects are held by \S+ \(pid \d+, session \d+, token \d+\)$/
+          )
+          yield* Fiber.interrupt(both)
+        }))
+      }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory), debugging)
+    ))
+
+  it.effect("is logged if it waits in its process, as until with a predicate does", () =>
+    recorded((lines) =>
+      Effect.gen(function*() {
+        const ref = yield* SharedRef.make({ name: "app/Ref", schema: Schema.Int, initial: 0 })
+        const map = yield* SharedMap.make({ name: "app/Map", key: Schema.Int, value: Schema.Int })
+        const list = yield* SharedList.make({ name: "app/List", item: Schema.Int })
+        const namespace = yield* SharedNamespace.make({
+          name: "app/Board",
+          fields: { a: Schema.Int },
+          initial: { a: 0 }
+        })
+        const open = yield* SharedOpenNamespace.make({ name: "app/Open", value: Schema.Int })
+        const isNever = () => false
+        const waits = [
+          ref.until(isNever),
+          map.until(isNever),
+          list.until(isNever),
+          namespace.until(isNever),
+          namespace.fields.a.until(isNever),
+          open.field("a").until(isNever)
+        ]
+        const fibers = yield* Effect.forEach(
+          waits,
+          (wait) => Effect.forkChild(wait as Effect.Effect<unknown, unknown>, { startImmediately: true })
+        )
+        const short = yield* Effect.forkChild(ref.until((n) => n === 1), { startImmediately: true })
+        yield* ref.set(1)
+        assert.strictEqual(yield* Fiber.join(short), 1)
+        yield* TestClock.adjust("10 seconds")
+        yield* Effect.andThen(ref.get, ref.get)
+        assert.strictEqual(lines.length, waits.length, lines.join("\n"))
+        for (const line of lines) {
+          assert.match(
+            line,
+            /^Debug until on \w+ "app\/\w+" \(object \d+\) has waited for 10 s\. Nobody holds the object$/
+          )
+        }
+        yield* TestClock.adjust("1 minute")
+        yield* ref.get
+        assert.strictEqual(lines.length, waits.length)
+        yield* Fiber.interruptAll(fibers)
       }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory), debugging)
     ))
 

@@ -107,7 +107,8 @@ export class Connection {
     cancel: (call) => this.#cancel(call),
     own: (parts, fiber) => this.received.own(parts, fiber)
   }
-  readonly #longWaits: LongWaits
+  /** The waits of this process that are logged because they are long. */
+  readonly longWaits: LongWaits
   #sequence = 0
   readonly #window: Window
   readonly #flushBytes: number
@@ -124,7 +125,7 @@ export class Connection {
     this.#link = link
     this.#context = context
     this.received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id))
-    this.#longWaits = new LongWaits(
+    this.longWaits = new LongWaits(
       context,
       () => this.#calls.values(),
       (args, complete) => this.call(directory, this.operationsOf("Directory").get("holders")!, args, complete)
@@ -330,7 +331,7 @@ export class Connection {
         if (call?.state !== "Sent") return
         this.#window.leave(call)
         call.state = "Parked"
-        return this.#longWaits.begin(call)
+        return this.longWaits.begin(call)
       }
       case "Cancelled":
         return this.#hearCancelled(message.sequence)
@@ -360,7 +361,8 @@ export class Connection {
       return
     }
     this.#window.leave(call)
-    if (bears) this.received.own(outcome.reply, call.fiber)
+    // Of several calls, each owns what its own part of the reply bears.
+    if (bears && call.joint === undefined) this.received.own(outcome.reply, call.fiber)
     if (call.role === "owned" && outcome._tag === "Success") {
       call.state = "Answered"
       call.late = outcome
@@ -441,7 +443,7 @@ export class Connection {
     const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
     this.holds.tripAll()
-    this.#longWaits.stop()
+    this.longWaits.stop()
     for (const call of calls) {
       if (call.state === "Cancelling") call.onSettled?.()
       else call.fail(lost(call.target, call.operation.name, OutcomeUnknown, why))

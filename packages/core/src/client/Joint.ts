@@ -130,7 +130,7 @@ const leader = (
       if (Exit.isFailure(exit)) { for (const member of calls) member.resume(exit) }
     },
     "plain",
-    undefined
+    calls[0]!.fiber
   )
   call.joint = calls.map(({ operation, target }, i): CallInput => ({
     object: target.id,

@@ -12,9 +12,10 @@ import type * as Fiber from "effect/Fiber"
 import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import type { Holder } from "../engine/Inspection.ts"
-import type { Argument } from "../engine/Value.ts"
+import type { Argument, ObjectId } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { Call, Complete } from "./Call.ts"
+import type { Target } from "./Target.ts"
 
 /** After that many milliseconds a wait is long. */
 const longMs = 10_000
@@ -50,9 +51,24 @@ export class LongWaits {
   /** A call begins to wait in the manager. */
   begin(call: Call): void {
     const { fiber } = call
-    if (fiber === undefined || LogLevel.isGreaterThan(fiber.getRef(References.MinimumLogLevel), "Debug")) return
+    if (fiber === undefined || isSilent(fiber)) return
     call.waitsSince = this.#clock.currentTimeMillisUnsafe()
     this.#watching ??= Effect.runForkWith(this.#context)(Effect.andThen(Effect.sleep(longMs), this.#watch))
+  }
+
+  /**
+   * Runs an effect that waits in this process for changes of an object, as `until` does. It is logged as a call that waits
+   * in the manager.
+   */
+  notice<A, E, R>(target: Target, operation: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.withFiber((fiber) => {
+      if (isSilent(fiber)) return effect
+      const wait = { name: operation, description: target.description, objects: [target.id], fiber }
+      let isOver = false
+      const log = Effect.sync(() => Effect.runForkWith(this.#context)(this.#log(wait, () => !isOver)))
+      const waiting = Effect.ensuring(effect, Effect.sync(() => isOver = true))
+      return Effect.raceFirst(waiting, Effect.andThen(Effect.sleep(longMs), Effect.andThen(log, Effect.never)))
+    })
   }
 
   /** The connection has ended. */
@@ -74,15 +90,33 @@ export class LongWaits {
     }
     if (next === Infinity) this.#watching = undefined
     const again = Effect.andThen(Effect.sleep(Math.max(next - now, pauseMs)), this.#watch)
-    return Effect.andThen(Effect.forEach(long, this.#log, { discard: true }), next === Infinity ? Effect.void : again)
+    return Effect.andThen(
+      Effect.forEach(long, this.#logCall, { discard: true }),
+      next === Infinity ? Effect.void : again
+    )
   })
 
-  readonly #log = (call: Call): Effect.Effect<void> =>
-    Effect.ignore(Effect.map(this.#readHolders([call.target.id, 0, bytesMax], holders), (holders) => {
-      if (call.state !== "Parked") return
+  readonly #logCall = (call: Call): Effect.Effect<void> => {
+    const { joint, operation: { name }, target: { description, id } } = call
+    const objects = joint?.map(({ object }) => object) ?? [id]
+    return this.#log({ name, description, objects, fiber: call.fiber! }, () => call.state === "Parked")
+  }
+
+  #log(wait: Wait, isWaiting: () => boolean): Effect.Effect<void> {
+    const read = Effect.forEach(wait.objects, (id) => this.#readHolders([id, 0, bytesMax], holders))
+    return Effect.ignore(Effect.map(read, (holders) => {
       // With the loggers and annotations of the fiber that waits.
-      Effect.runForkWith(call.fiber!.context)(Effect.logDebug(describe(call, holders)))
+      if (isWaiting()) Effect.runForkWith(wait.fiber.context)(Effect.logDebug(describe(wait, holders.flat())))
     }))
+  }
+}
+
+/** What waits, and for which objects. */
+interface Wait {
+  readonly name: string
+  readonly description: string
+  readonly objects: ReadonlyArray<ObjectId>
+  readonly fiber: Fiber.Fiber<unknown, unknown>
 }
 
 // internals
@@ -92,10 +126,15 @@ const holders: Complete<ReadonlyArray<Holder>, never> = (outcome) =>
   // The manager wrote them, and is of the protocol version that the handshake has checked.
   Exit.succeed(outcome._tag === "Failure" ? [] : outcome.reply.slice(1).map((row) => JSON.parse(String(row)) as Holder))
 
-const describe = ({ operation, target }: Call, holders: ReadonlyArray<Holder>): string => {
+/** Whether a fiber does not log at that level. */
+const isSilent = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  LogLevel.isGreaterThan(fiber.getRef(References.MinimumLogLevel), "Debug")
+
+const describe = ({ description, name, objects }: Wait, holders: ReadonlyArray<Holder>): string => {
   const held = holders.map(({ name, pid, session, token }) =>
     `${name} (pid ${pid}, session ${session}, token ${token})`
   )
-  return `${operation.name} on ${target.description} (object ${target.id}) has waited for ${longMs / 1_000} s. ` +
-    (held.length === 0 ? "Nobody holds the object" : `The object is held by ${held.join(", ")}`)
+  const [are, what] = objects.length === 1 ? ["is", "object"] : ["are", "objects"]
+  return `${name} on ${description} (${what} ${objects.join(", ")}) has waited for ${longMs / 1_000} s. ` +
+    (held.length === 0 ? `Nobody holds the ${what}` : `The ${what} ${are} held by ${held.join(", ")}`)
 }

@@ -142,7 +142,7 @@ export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>
         return [next, next]
       }),
     changes,
-    until: (is: Predicate.Predicate<A>) => first(Stream.filter(changes, is)),
+    until: (is: Predicate.Predicate<A>) => first(remote, Stream.filter(changes, is)),
     untilEquals: untilEquals(remote, name, codec),
     // The type shows it only where the value is a number.
     ...arithmetic(remote, name, codec as unknown as ValueCodec<number>)
