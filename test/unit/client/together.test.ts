@@ -81,9 +81,10 @@ describe("Manager.atomic", () => {
 
   test("ends when one of its effects fails without a call, though another one cannot be interrupted", (all) =>
     Effect.gen(function*() {
-      const increment = Effect.uninterruptible(Effect.andThen(Effect.yieldNow, all.balance.increment))
+      const later = Effect.repeat(Effect.yieldNow, { times: 10 })
+      const increment = Effect.uninterruptible(Effect.andThen(later, all.balance.increment))
       const waits = Effect.uninterruptible(all.accounts.get("a"))
-      for (const before of [Effect.void, Effect.yieldNow]) {
+      for (const before of [Effect.yieldNow, Effect.andThen(later, Effect.yieldNow)]) {
         const fails = Effect.andThen(before, Effect.fail("no call"))
         assert.strictEqual(yield* Effect.flip(Manager.atomic([waits, fails, increment])), "no call")
       }
