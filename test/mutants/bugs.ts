@@ -130,7 +130,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/server/sessionShell"]
     },
     "a deferred request counts after it ran": {
-      from: "    if (input._tag === \"Request\") this.#requests--\n",
+      from: "      this.#requests--\n",
       to: "",
       tests: ["unit/server/sessionShell"]
     },
@@ -182,7 +182,7 @@ export const bugs: ReadonlyArray<Bug> = [
   }),
   ...inFile("core/src/client/Connection.ts", {
     "a call that waits in the manager stays in the window": {
-      from: "        this.#leaveWindow(call)\n        call.state = \"Parked\"",
+      from: "        this.#window.leave(call)\n        call.state = \"Parked\"",
       to: "        call.state = \"Parked\"",
       tests: ["unit/client/window"]
     },
@@ -212,7 +212,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/owed"]
     },
     "long waits are watched after the end": {
-      from: "    this.#longWaits.stop()\n",
+      from: "    this.longWaits.stop()\n",
       to: "",
       tests: ["unit/client/owed"]
     },

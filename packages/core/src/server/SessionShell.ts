@@ -2,8 +2,8 @@
  * One session as the server sees it: messages in, outputs out, and flow control between them.
  *
  * Flow control (S-8, S-12): a request is deferred while the session is at a limit of remembered replies, their number or
- * their bytes, or while its client does not read the sent bytes. Acknowledgements and cancels are never deferred. A client that keeps to its
- * window cannot have more than that window deferred; a client that does not is ended.
+ * their bytes, or while its client does not read the sent bytes. Acknowledgements and cancels are never deferred. A
+ * client that keeps to its window cannot have more than that window deferred; a client that does not is ended.
  *
  * Memory: an output becomes bytes only while fewer than `outboundBytesMax` are unread. Until then it waits as it is: its
  * values are those of the objects, not copies. Meanwhile the engine keeps no changes for this session.
