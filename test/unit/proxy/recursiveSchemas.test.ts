@@ -140,6 +140,9 @@ it.live(`${seeds} systems of schemas that refer to each other`, () =>
       return check(Array.from({ length: definitions }, () => draw(random, definitions, 2)), 2)
     }).pipe(Effect.onError(() => Effect.logError(`seed ${seed}`))), { discard: true }))
 
+it.live("options of each other, whose codec makes its parts anew without end", () =>
+  check([{ _tag: "Option", to: 1 }, { _tag: "Option", to: 0 }], 4))
+
 it.live("a long circle of schemas", () => {
   const size = 200
   return check(

@@ -5,7 +5,7 @@
 import { memoize } from "effect/Function"
 import type * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import { innerOf } from "./jsonCodec.ts"
+import { innerOf, partsMax } from "./jsonCodec.ts"
 
 /** Why a schema cannot be used; undefined: it can. */
 export const foreignIssue = ({ ast }: Schema.Top): string | undefined =>
@@ -23,6 +23,7 @@ const isOwn = memoize((whole: SchemaAST.AST): boolean => {
   // A set's iteration also comes to what is added meanwhile.
   for (const part of parts) {
     if (typeof Node !== "function" || !(part instanceof Node)) return false
+    if (parts.size > partsMax) continue
     for (const inner of innerOf(part)) parts.add(inner)
     for (const { to } of part.encoding ?? []) parts.add(to)
   }

@@ -22,18 +22,25 @@ export const jsonCodec = <S extends Schema.Top>(
 
 const hasObject = memoize((ast: SchemaAST.AST): boolean => partsOf(ast).some(({ _tag }) => _tag === "ObjectKeyword"))
 
-const hasUnchecked = memoize((ast: SchemaAST.AST): boolean =>
-  partsOf(ast).some((part) =>
+const hasUnchecked = memoize((ast: SchemaAST.AST): boolean => {
+  const parts = partsOf(ast)
+  return parts.length > partsMax || parts.some((part) =>
     part._tag === "Any" ||
     part._tag === "Objects" && part.propertySignatures.length === 0 && part.indexSignatures.length === 0
   )
-)
+})
+
+/** A codec of a recursive schema may make its parts anew at each turn, without end. One of more parts is checked. */
+export const partsMax = 1_000
 
 /** The encoded side of a schema, and all that is in it. */
 const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   const parts = new Set([SchemaAST.toEncoded(ast)])
   // A set's iteration also comes to what is added meanwhile.
-  for (const part of parts) for (const inner of innerOf(part)) parts.add(inner)
+  for (const part of parts) {
+    if (parts.size > partsMax) break
+    for (const inner of innerOf(part)) parts.add(inner)
+  }
   return [...parts]
 }
 
