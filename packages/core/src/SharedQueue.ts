@@ -295,7 +295,6 @@ const whenNotHeld: Refusals<"NotHeld", LeaseLost> = {
 }
 
 const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQueue<A> => {
-  const deadLetterStream = Stream.map(letters(remote), (letter) => deadLetter(remote, codec, letter))
   const take = Effect.uninterruptibleMask((restore) =>
     remote.callOwned(restore, "take", [], ([cell]) => remote.decode("take", codec, cell), whenClosed, "reject")
   )
@@ -314,7 +313,10 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
         Effect.catch((error) => error instanceof Drained ? Effect.void : Effect.fail(error))
       ),
     take,
-    stream: Stream.fromEffectRepeat(Effect.catchTag(take, "QueueClosed", () => Cause.done())),
+    // A stream costs more than the rest of a proxy, and most proxies that come with a payload are not read as one.
+    get stream() {
+      return Stream.fromEffectRepeat(Effect.catchTag(take, "QueueClosed", () => Cause.done()))
+    },
     poll: Effect.uninterruptibleMask((restore) =>
       remote.callOwned(
         restore,
@@ -340,8 +342,12 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
     isFull: remote.call("isFull", [], ([isFull]) => Exit.succeed(isFull === 1)),
     untilEmpty: remote.call("untilEmpty", [], () => Exit.void),
     untilSettled: remote.call("untilSettled", [], () => Exit.void),
-    deadLetters: Stream.runCollect(deadLetterStream),
-    deadLetterStream,
+    get deadLetters() {
+      return Stream.runCollect(this.deadLetterStream)
+    },
+    get deadLetterStream() {
+      return Stream.map(letters(remote), (letter) => deadLetter(remote, codec, letter))
+    },
     deadLetterCounts: remote.call("deadLetterCounts", [], ([kept, discarded]) => Exit.succeed({ kept, discarded }))
   }
 }
