@@ -11,6 +11,7 @@ import {
 } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, type Scope } from "effect"
+import { sample } from "../../support/budget.ts"
 import * as Memory from "../../support/Memory.ts"
 
 /** More than a window (`inFlightMax`). Half of a window becomes free at once, for which a stack has no room. */
@@ -67,7 +68,7 @@ const waits: Readonly<Record<string, Effect.Effect<Waiting, unknown, Manager.Man
 }
 
 describe(`${calls} calls of one process wait, and another one's lock is held meanwhile:`, () => {
-  for (const [name, wait] of Object.entries(waits)) {
+  for (const [name, wait] of sample(Object.entries(waits))) {
     it.live(name, () =>
       Effect.gen(function*() {
         const memory = yield* Memory.make({ judged: false })
