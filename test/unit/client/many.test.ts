@@ -11,11 +11,14 @@ import {
 } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, type Scope } from "effect"
-import { sample } from "../../support/budget.ts"
+import { budget, sample } from "../../support/budget.ts"
 import * as Memory from "../../support/Memory.ts"
 
-/** More than a window (`inFlightMax`). Half of a window becomes free at once, for which a stack has no room. */
-const calls = 20_000
+/**
+ * More than a window (`inFlightMax`): half of a window becomes free at once, for which a stack has no room. A million with
+ * `TEST_BUDGET=200`.
+ */
+const calls = Math.max(20_000, budget(5_000))
 
 /** One call that waits, made many times, and what lets all of them end. */
 interface Waiting {
@@ -71,7 +74,7 @@ describe(`${calls} calls of one process wait, and another one's lock is held mea
   for (const [name, wait] of sample(Object.entries(waits))) {
     it.live(name, () =>
       Effect.gen(function*() {
-        const memory = yield* Memory.make({ judged: false })
+        const memory = yield* Memory.make({ judged: false, limits: { waitersPerObjectMax: Infinity } })
         const { manager } = yield* memory.connect()
         const { call, lock, release } = yield* Effect.all({ wait, lock: SharedLock.make() }).pipe(
           Effect.map(({ lock, wait }) => ({ lock, ...wait })),
