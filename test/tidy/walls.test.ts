@@ -51,9 +51,14 @@ const walls: Record<string, Wall> = {
     to: isIn("server"),
     followed: "types, too"
   },
-  "server/ does not know client/, proxy/ and pool/": {
+  "kind/ does not load client/, server/ and pool/": {
+    from: isIn("kind"),
+    to: isIn("client", "server", "pool"),
+    followed: "loads"
+  },
+  "server/ does not know client/, proxy/, kind/ and pool/": {
     from: isIn("server"),
-    to: isIn("client", "proxy", "pool"),
+    to: isIn("client", "proxy", "kind", "pool"),
     followed: "types, too"
   },
   "client/ does not know proxy/": { from: isIn("client"), to: isIn("proxy", "pool"), followed: "types, too" },

@@ -16,9 +16,12 @@ import type * as Scope from "effect/Scope"
 import { connect } from "./client/Connect.ts"
 import type { Connection } from "./client/Connection.ts"
 import type { JournalEntry } from "./engine/Inputs.ts"
-import { kinds } from "./engine/kinds/index.ts"
+import type { AnyKind } from "./engine/Kind.ts"
+import { kinds as builtIn } from "./engine/kinds/index.ts"
 import type { Client } from "./engine/Operation.ts"
 import { bytesToJson } from "./engine/Value.ts"
+import type * as Kind from "./Kind.ts"
+import { engineKinds } from "./kind/EngineKind.ts"
 import * as Limits from "./Limits.ts"
 import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
@@ -50,6 +53,8 @@ export interface ManagerOptions {
   readonly limits?: Partial<Limits.Limits> | undefined
   /** The key that clients must know. Default: 256 random bits. */
   readonly key?: ManagerKey | undefined
+  /** The own kinds of its objects, besides the built-in ones (`Kind.make`). */
+  readonly kinds?: ReadonlyArray<Kind.Known> | undefined
   /** Receives every state change as it takes its index, for certification (S-31). */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
@@ -72,7 +77,8 @@ export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, M
  * A manager inside this process, for tests and programs of a single process. It runs the same protocol over a pipe in
  * memory (S-32). Other processes cannot reach it.
  */
-export const layerMemory: Layer.Layer<Manager, ManagerError> = Layer.suspend(() => layerMemoryWith({}))
+// Pure, so that a bundle that does not use it has no part of it: the manager's own program makes no client.
+export const layerMemory: Layer.Layer<Manager, ManagerError> = /* @__PURE__ */ Layer.suspend(() => layerMemoryWith({}))
 
 /** The cryptography of the platform's WebCrypto, which every platform has. */
 export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Layer.provideMerge(
@@ -90,18 +96,36 @@ export const orRandomKey = (
   })
 
 /**
- * A server of the standard kinds that lives as long as the scope. A host that accepts other processes calls `close`
- * first.
+ * A server that lives as long as the scope. A host that accepts other processes calls `close` first. Fails with
+ * `StartFailed` if two kinds have one name.
  */
 export const makeServer = (
-  options: ManagerOptions & { readonly key: ManagerKey }
+  { kinds = [], ...options }: ManagerOptions & { readonly key: ManagerKey }
 ): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
-  Effect.suspend(() => {
-    const issue = issueOf(options)
-    return issue === undefined
-      ? Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
-      : Effect.fail(new ManagerError({ reason: new StartFailed({ address: "this process", issue }) }))
-  })
+  Effect.suspend(() => makeServerOf([...builtIn, ...engineKinds(kinds)], options))
+
+/** `makeServer` of the built-in kinds. It loads nothing that only own kinds need. */
+export const makeStandardServer = (
+  options: Omit<ManagerOptions, "kinds"> & { readonly key: ManagerKey }
+): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.suspend(() => makeServerOf(builtIn, options))
+
+const makeServerOf = (
+  kinds: ReadonlyArray<AnyKind>,
+  options: Omit<ManagerOptions, "kinds"> & { readonly key: ManagerKey }
+): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> => {
+  const issue = issueOf(options) ?? twice(kinds)
+  return issue === undefined
+    ? Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
+    : Effect.fail(new ManagerError({ reason: new StartFailed({ address: "this process", issue }) }))
+}
+
+/** Why a manager cannot have these kinds; undefined: it can. */
+const twice = (kinds: ReadonlyArray<AnyKind>): string | undefined => {
+  const names = kinds.map(({ name }) => name)
+  const name = names.find((name, i) => name === "Directory" || names.indexOf(name) < i)
+  return name === undefined ? undefined : `two kinds are named ${name}. Give each kind a name of its own`
+}
 
 /** The limits that a client is told, which are numbers on the wire. The others may be `Infinity`: no limit. */
 const told = ["frameBytesMax", "inFlightMax", "inFlightBytesMax", "watchCredit"]

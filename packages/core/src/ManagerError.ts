@@ -106,6 +106,20 @@ export class Deadlock extends Schema.TaggedError<Deadlock>()("Deadlock", { ...ca
   }
 }
 
+/**
+ * The kind of the object has a defect (`Kind.make`): the transition of this call threw, did not return an outcome, or
+ * returned a state or a value that does not fit its schema. The call had no effect.
+ */
+export class TransitionFailed extends Schema.TaggedError<TransitionFailed>()("TransitionFailed", {
+  ...call,
+  issue: Schema.String
+}) {
+  override get message(): string {
+    return `${this.operation} on ${this.object} failed by a defect of its kind: the transition ${this.issue}. ` +
+      "The state is unchanged"
+  }
+}
+
 /** The call would exceed a bound of `Limits`. The call had no effect. */
 export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExceeded", {
   ...call,
@@ -167,6 +181,7 @@ export const ManagerErrorReason = Schema.Union([
   ObjectDeleted,
   ProducerLost,
   Deadlock,
+  TransitionFailed,
   LimitExceeded,
   ValueNotEncoded,
   ValueNotDecoded,

@@ -49,17 +49,22 @@ export interface Contract {
 }
 
 // One type parameter for the contract: an absent part is not inferred from where the task stands.
-type PayloadOf<C> = C extends { readonly payload: infer P extends PayloadInput } ? PayloadSchema<P> : Schema.Void
-type SuccessOf<C> = C extends { readonly success: infer S extends Schema.Top } ? S : Schema.Void
-type ErrorOf<C> = C extends { readonly error: infer E extends Schema.Top } ? E : Schema.Never
+/** The schema of a contract's payload. */
+export type PayloadOf<C> = C extends { readonly payload: infer P extends PayloadInput } ? PayloadSchema<P> : Schema.Void
+/** The schema of a contract's result. */
+export type SuccessOf<C> = C extends { readonly success: infer S extends Schema.Top } ? S : Schema.Void
+/** The schema of a contract's error. */
+export type ErrorOf<C> = C extends { readonly error: infer E extends Schema.Top } ? E : Schema.Never
 
-/** No part but those of a contract: a misspelt one does not compile. */
-type Only<C> = { readonly [K in Exclude<keyof C, keyof Contract>]: never }
+/** No part but those that are known: a misspelt one does not compile. */
+export type Only<C, Known> = { readonly [K in Exclude<keyof C, keyof Known>]: never }
 
 /** Declares a task. The `tag` is unique in its group. */
 export const make = <const Tag extends string, C extends Contract = {}>(
   tag: Tag,
-  { error = Schema.Never, payload = Schema.Void, success = Schema.Void }: C & Only<C> = {} as C & Only<C>
+  { error = Schema.Never, payload = Schema.Void, success = Schema.Void }: C & Only<C, Contract> = {} as
+    & C
+    & Only<C, Contract>
 ): Task<Tag, PayloadOf<C>, SuccessOf<C>, ErrorOf<C>> => ({
   tag,
   // As the conditional types say: a schema is the payload's, fields become a struct, and what is absent has its default.

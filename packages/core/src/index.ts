@@ -1,4 +1,5 @@
 // Written by scripts/barrel.mjs, do not edit.
+export * as Kind from "./Kind.ts"
 export * as Limits from "./Limits.ts"
 export * as Manager from "./Manager.ts"
 export * as ManagerError from "./ManagerError.ts"
@@ -13,6 +14,7 @@ export * as SharedList from "./SharedList.ts"
 export * as SharedLock from "./SharedLock.ts"
 export * as SharedMap from "./SharedMap.ts"
 export * as SharedNamespace from "./SharedNamespace.ts"
+export * as SharedObject from "./SharedObject.ts"
 export * as SharedOpenNamespace from "./SharedOpenNamespace.ts"
 export * as SharedQueue from "./SharedQueue.ts"
 export * as SharedRef from "./SharedRef.ts"

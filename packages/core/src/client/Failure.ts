@@ -12,7 +12,8 @@ import {
   ObjectDeleted,
   ObjectNotFound,
   type OutcomeUnknown,
-  ProducerLost
+  ProducerLost,
+  TransitionFailed
 } from "../ManagerError.ts"
 
 /** The error of a call whose connection has ended. */
@@ -57,6 +58,8 @@ const reason = (
       return new ProducerLost(call)
     case "Deadlock":
       return new Deadlock({ ...call, capacity: Number(details[0]) })
+    case "TransitionFailed":
+      return new TransitionFailed({ ...call, issue: String(details[0]) })
     case "LimitExceeded":
       return new LimitExceeded({ ...call, limit: String(details[0]), max: Number(details[1]) })
     default:

@@ -247,6 +247,9 @@ const restoreObject = (state: EngineState, saved: SavedObject, previous: ObjectI
   if (version !== kind.version) {
     return refused(`is ${version}, and this manager knows version ${kind.version} of ${name}`).at("version")
   }
+  if (kind.fingerprint !== undefined && kind.fingerprint !== saved.fingerprint) {
+    return refused(`is that of another definition of ${name}`).at("fingerprint")
+  }
   if (saved.name !== undefined && state.names.has(saved.name)) return refused("names an earlier object").at("name")
   const loaded: unknown = kind.format.load(saved.state)
   if (loaded instanceof Format.Malformed) return loaded.at("state")

@@ -50,6 +50,9 @@ const operations = {
     decide: (state, [kindName, fingerprint, name, ...rest]) => {
       const kind = state.kinds.get(kindName)
       if (kind === undefined || kind.name === "Directory") return refuse("UnknownKind", kindName)
+      if (kind.fingerprint !== undefined && kind.fingerprint !== fingerprint) {
+        return refuse("SchemaMismatch", kind.fingerprint, fingerprint)
+      }
       const { options, values } = creation(rest)
       const invalid = invalidOption(kind, options)
       if (invalid !== undefined) return invalid

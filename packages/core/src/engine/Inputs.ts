@@ -88,6 +88,8 @@ export type WatchEvent = "change" | "reset" | "ended"
 /** One entry of the journal: an index, and its cause. There are no gaps (S-31). */
 export interface JournalEntry {
   readonly index: number
+  /** Engine time in milliseconds. */
+  readonly now: number
   readonly cause: "request" | "entered" | "withdrawn" | "revoked" | "ended"
   readonly session: SessionId
   readonly sequence: number

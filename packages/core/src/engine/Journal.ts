@@ -31,6 +31,7 @@ export const record = (
   const call = calls?.[position]
   journal({
     index: state.index,
+    now: state.now,
     cause,
     session,
     sequence,

@@ -28,6 +28,8 @@ export interface Kind<
    */
   readonly lanes: ReadonlyArray<string>
   readonly operations: Operations
+  /** How the kind is defined: a client that opens an object must have the same. Absent: each object has its own. */
+  readonly fingerprint?: string
   /** The options of its objects, checked before `initial`; absent: any words (those of a record are its fields). */
   readonly options?: P
   /** The initial state from the creator's options and values, or a refusal. Retains no value. */

@@ -47,6 +47,8 @@ export const withdrawals = ["cancelled", "session ended", "deadline", "fenced ou
 export interface At {
   /** The commit index of this change. While deciding: the index of the last one. */
   readonly index: number
+  /** While deciding a change: the index that it takes if it goes now. */
+  readonly upcoming: number
   /** Engine time in milliseconds; never decreases. */
   readonly now: number
   /** The calling client; in `withdraw` and `revoke` the client that is gone. */
@@ -72,6 +74,8 @@ export interface At {
    * for it (`Operation.condition`).
    */
   readonly wakes: (entry: string | null, text: string) => void
+  /** Whether anything watches this object: `changed` is of use. */
+  readonly isWatched: boolean
   /** Tells the watchers of this object (S-29). */
   readonly changed: (change: ReadonlyArray<Argument>) => void
 }
@@ -79,8 +83,12 @@ export interface At {
 /** The result of `decide`. */
 export type Decision<Error extends string = string> =
   | { readonly _tag: "Ready" }
-  /** `lane`: a waiting call moves to the tail of this lane. Absent: it stays, or joins the operation's own lane. */
-  | { readonly _tag: "Wait"; readonly lane?: string }
+  /**
+   * `lane`: a waiting call moves to the tail of this lane. Absent: it stays, or joins the operation's own lane. `until`:
+   * the engine time at which the call is tried again, although its object has not changed. An operation has this or
+   * `stuck`.
+   */
+  | { readonly _tag: "Wait"; readonly lane?: string; readonly until?: number }
   | Refusal<Error>
   | { readonly _tag: "Answer"; readonly reply: ReadonlyArray<Argument> }
 
@@ -99,6 +107,9 @@ export const wait: Decision<never> = { _tag: "Wait" }
 
 /** Wait in another lane from now on, at its tail. */
 export const waitIn = (lane: string): Decision<never> => ({ _tag: "Wait", lane })
+
+/** Wait in the operation's lane, at most until an engine time: then the call is tried again. */
+export const waitUntil = (until: number): Decision<never> => ({ _tag: "Wait", until })
 
 /** Whether something is a refusal. */
 export const isRefusal = (u: unknown): u is Refusal =>

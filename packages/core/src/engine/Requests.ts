@@ -165,6 +165,7 @@ export class Requests {
     // A request of one call that waits is tried where it is the first.
     const mayBeBehind = parked === undefined || calls.length > 1
     let verdict: "ready" | "wait" = "ready"
+    let upcoming = this.#state.index + 1
     for (let i = 0; i < calls.length; i++) {
       const object = this.#objects[i]!
       const operation = this.#operation(request, i)
@@ -172,6 +173,7 @@ export class Requests {
       // S-13: a change queues behind waiting changes. A refusal, an answer or a read need not: it takes nothing.
       const isBehind = mayBeBehind && lane !== undefined && Lane.isBehind(object, lane, parked)
       const at = this.#at.of(object, session.id, parked?.since, isBehind)
+      at.upcoming = upcoming
       const decision = operation.decide(object.state, calls[i]!.args, at)
       if (decision._tag === "Refuse") {
         this.#refused = i
@@ -180,6 +182,7 @@ export class Requests {
       const waits = decision._tag === "Wait" || decision._tag === "Ready" && isBehind && access !== "read"
       this.#decisions[i] = waits && decision._tag === "Ready" ? wait : decision
       if (waits) verdict = "wait"
+      else if (decision._tag === "Ready" && access !== "read") upcoming++
     }
     return verdict
   }
@@ -207,15 +210,33 @@ export class Requests {
     }
     Waiting.park(this.#state, session, parked)
     this.#joinLanes(parked)
+    this.#setTime(parked)
     this.#state.outputs.push({ _tag: "Parked", session: session.id, sequence })
     if (calls.length > 1) return
     this.#enter(session, parked)
-    this.examine(parked)
+    this.#examine(parked)
+  }
+
+  /** The time has come that a waiting request asked for: examines it, or has it tried again at the end of this step. */
+  due(parked: Parked): void {
+    this.#find(parked.calls)
+    if (parked.calls.length === 1 && this.#operation(parked, 0).stuck !== undefined) return this.#examine(parked)
+    for (const { call } of parked.places) this.#state.touched.add(this.#objects[call]!)
+  }
+
+  /** Sets the first time at which a call that must wait is to be tried again, if one asks for a time. */
+  #setTime(parked: Parked): void {
+    let first = Infinity
+    for (let i = 0; i < parked.calls.length; i++) {
+      const decision = this.#decisions[i]!
+      if (decision._tag === "Wait" && decision.until !== undefined) first = Math.min(first, decision.until)
+    }
+    // A time that is over counts as the next millisecond: otherwise the host would turn to it without end.
+    if (first < Infinity) Waiting.examineAt(this.#state, parked, Math.max(first, this.#state.now + 1))
   }
 
   /** Fails a waiting request of one call that can never go on, or sets the time at which it is examined again. */
-  examine(parked: Parked): void {
-    this.#find(parked.calls)
+  #examine(parked: Parked): void {
     const object = this.#objects[0]!
     const { stuck } = this.#operation(parked, 0)
     if (stuck === undefined) return
@@ -286,6 +307,7 @@ export class Requests {
   /** Whether a request that must still wait has moved to another lane. */
   #waitOn(object: SharedObject, session: Session, place: Place): boolean {
     const lane = this.#nextLane(place)
+    this.#setTime(place.parked)
     if (lane === undefined) this.#joinLanes(place.parked)
     else Waiting.move(this.#state, object, session, place.parked, lane)
     return lane !== undefined

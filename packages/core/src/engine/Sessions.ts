@@ -107,7 +107,7 @@ export class Sessions {
     this.#state.sessions.delete(session.id)
   }
 
-  /** Brings the time, revokes the grants whose deadline has passed, and examines the requests that are due. */
+  /** Brings the time, revokes the grants whose deadline has passed, and turns to the requests that are due. */
   advance(now: number): void {
     const { deadlines, examinations } = this.#state
     this.#state.now = Math.max(this.#state.now, now)
@@ -121,7 +121,7 @@ export class Sessions {
     // All at once: many wait for one object, and each is examined again later.
     for (const parked of Deadlines.takeDue(examinations, this.#state.now)) {
       parked.deadline = undefined
-      this.#requests.examine(parked)
+      this.#requests.due(parked)
     }
   }
 

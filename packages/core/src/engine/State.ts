@@ -22,7 +22,7 @@ export interface Parked {
   arrival: number
   /** The index at which it began to wait, its own if that was a change (`Operation.enter`). */
   since: number
-  /** Engine time at which it is examined again (`Operation.stuck`). */
+  /** Engine time at which it is examined (`Operation.stuck`) or tried again (`Decision`). */
   deadline: number | undefined
   /** Where it stands: one place for each call that had to wait when the request was last tried, or before. */
   readonly places: Array<Place>
@@ -162,7 +162,7 @@ export interface EngineState {
   bytes: number
   /** Grants that end by themselves, the first to end first (`Deadlines.ts`). */
   readonly deadlines: Array<Grant>
-  /** Waiting requests that are examined again, the first to be due first. */
+  /** Waiting requests that are examined or tried again, the first to be due first. */
   readonly examinations: Array<Parked>
   /** Objects that lost their last reference, waiter or grant in this step. */
   readonly unreferenced: Set<ObjectId>

@@ -17,6 +17,7 @@ export class Step implements At {
   #session: SessionId = 0
   since: number | undefined
   isBehind = false
+  upcoming = 0
   expiry: number | undefined
 
   constructor(state: EngineState) {
@@ -72,6 +73,10 @@ export class Step implements At {
 
   wakes(entry: string | null, text: string): void {
     Conditions.wake(this.#object!, entry, text)
+  }
+
+  get isWatched(): boolean {
+    return this.#object!.watchers.size > 0
   }
 
   changed(change: Reply): void {

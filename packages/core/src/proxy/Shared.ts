@@ -30,6 +30,8 @@ export { type Shared, TypeId } from "./Remote.ts"
 /** How a remote object of a kind becomes the interface of its users. */
 export interface Facade<A extends Remote.Shared, K extends Named, C = void, R = never> {
   readonly kind: K["name"]
+  /** An own kind, whose fingerprint its objects have. Absent: they have that of their values. */
+  readonly fingerprinted?: { readonly fingerprint: string }
   /** The schemas of its values; absent: it has none. */
   readonly values?: {
     readonly schemas: ReadonlyArray<Schema.Top>
@@ -96,8 +98,9 @@ export const open = <A extends Remote.Shared, K extends Named, C, R>(
   })
 
 /** Not before it is needed: the schema of a handle may stand in the schemas of its own values. */
-const fingerprintOf = <A extends Remote.Shared, K extends Named, C, R>({ values }: Facade<A, K, C, R>): string =>
-  fingerprint(values?.schemas ?? [])
+const fingerprintOf = <A extends Remote.Shared, K extends Named, C, R>(
+  { fingerprinted, values }: Facade<A, K, C, R>
+): string => fingerprinted?.fingerprint ?? fingerprint(values?.schemas ?? [])
 
 const codecsOf = <A extends Remote.Shared, K extends Named, C, R>(
   { values }: Facade<A, K, C, R>
@@ -141,7 +144,8 @@ const openRefusals = (name: string, object: string): Remote.Refusals<OpenRefusal
     OptionsMismatch: ([existing, requested]) =>
       new OptionsMismatch({ object: name, existing: String(existing), requested: String(requested) }),
     InvalidOptions: ([issue]) => invalid(String(issue)),
-    UnknownKind: ([kind]) => invalid(`this manager does not know the kind ${kind}`)
+    UnknownKind: ([kind]) =>
+      invalid(`this manager does not know the kind ${kind}. Give it to the manager: kinds: [...]`)
   }
 }
 

@@ -20,10 +20,40 @@ const repeatedLengthMax = 32
 export const fingerprint = (schemas: ReadonlyArray<Schema.Top>): string =>
   schemas.map(({ ast }) => ofAst(ast)).join(" → ")
 
-const ofAst = memoize((ast: SchemaAST.AST): string => {
-  const text = print(partsOf(SchemaRepresentation.toRepresentation(ast, { referencePolicy: () => undefined })))
-  return text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}… #${hash(text)}`
-})
+/** The parts of a kind that a manager and its clients must have in common. */
+interface Contracts {
+  readonly name: string
+  readonly state: Schema.Top
+  readonly options: Schema.Top
+  readonly operations: Readonly<
+    Record<
+      string,
+      {
+        readonly access: string
+        readonly payload: Schema.Top
+        readonly success: Schema.Top
+        readonly error: Schema.Top
+      }
+    >
+  >
+}
+
+/** The fingerprint of an own kind. Its functions have no form that another process could compare. */
+export const fingerprintOfKind = ({ name, operations, options, state }: Contracts): string =>
+  cut(
+    [
+      `${name} of ${ofAst(state.ast)} with ${ofAst(options.ast)}`,
+      ...Object.entries(operations).map(([name, { access, error, payload, success }]) =>
+        `${access} ${name}(${ofAst(payload.ast)}): ${ofAst(success.ast)} or ${ofAst(error.ast)}`
+      ).sort()
+    ].join("; ")
+  )
+
+const ofAst = memoize((ast: SchemaAST.AST): string =>
+  cut(print(partsOf(SchemaRepresentation.toRepresentation(ast, { referencePolicy: () => undefined }))))
+)
+
+const cut = (text: string): string => text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}… #${hash(text)}`
 
 type Node = Exclude<SchemaRepresentation.Representation, { readonly _tag: "Reference" | "Suspend" }>
 

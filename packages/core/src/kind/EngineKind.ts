@@ -1,0 +1,211 @@
+/**
+ * An own kind as the engine runs it.
+ *
+ * A call is evaluated once: `decide` runs the transition and keeps the outcome, which `apply` stores. The engine applies
+ * nothing between the two.
+ *
+ * The state is a value of the program's, not a text: a call decodes its payload and encodes its result, and the state is
+ * encoded only for a watcher, a reader, or a checkpoint.
+ */
+import * as Exit from "effect/Exit"
+import { memoize } from "effect/Function"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Format from "../engine/Format.ts"
+import { type AnyKind, kindOf } from "../engine/Kind.ts"
+import {
+  type At,
+  type Decision,
+  type Grant,
+  type GrantId,
+  operationsOf,
+  ready,
+  refuse,
+  type Reply,
+  wait,
+  waitUntil
+} from "../engine/Operation.ts"
+import { count, type Parameters, value, word } from "../engine/Parameter.ts"
+import type { Cell } from "../engine/Value.ts"
+import * as Kind from "../Kind.ts"
+import { type Evaluated, Evaluator, type Made, undecodable } from "./Evaluator.ts"
+import { releaseOperation, stateOperation } from "./names.ts"
+import { sizeOf } from "./size.ts"
+
+/** A hold that has not ended: the operation that granted it, and its arguments. */
+interface Held {
+  readonly operation: string
+  readonly args: Reply
+}
+
+interface State {
+  /** As text. */
+  readonly options: string
+  current: unknown
+  /** Of `current`. */
+  bytes: number
+  readonly holds: Map<GrantId, Held>
+  /** The outcome of the call that was decided last. */
+  decided: Evaluated | undefined
+  /** Why the end of a hold could not change the state. */
+  defect: string | undefined
+}
+
+const { change, grant, read } = operationsOf<State, string>()
+
+type AnyOperation = ReturnType<typeof read>
+
+/** The kinds that a manager is given, as its engine has them. */
+export const engineKinds = (kinds: ReadonlyArray<Kind.Known>): ReadonlyArray<AnyKind> =>
+  Kind.kindsOf(kinds).map(engineKind)
+
+const engineKind = memoize((kind: Kind.Any): AnyKind => {
+  const evaluator = new Evaluator(kind)
+  const declared = Object.entries(kind.operations)
+  const lanesOf = (isRead: boolean) =>
+    declared.filter(([, { access }]) => (access === "read") === isRead).map(([name, { lane = name }]) => lane)
+  return kindOf<State>()({
+    name: kind.name,
+    fingerprint: kind.fingerprint,
+    // Reads see each change before the next one is made.
+    lanes: [...new Set([...lanesOf(true), ...lanesOf(false)])],
+    operations: {
+      ...Object.fromEntries(declared.map(([name, operation]) => [name, operationOf(evaluator, name, operation)])),
+      [stateOperation]: read([], ({ current }) => [evaluator.show(current)] as const),
+      [releaseOperation]: change({
+        parameters: [count],
+        rest: [word],
+        settles: true,
+        decide: (_, [id], at) => at.held(id) === undefined ? refuse("NotHeld", id) : ready,
+        apply: (state, [id], at) => {
+          at.settle(id)
+          endHold(evaluator, state, id, "released", at)
+          return []
+        }
+      })
+    },
+    options: { options: word },
+    fences: declared.some(([, { access }]) => access === "hold"),
+    initial: ({ options }) => {
+      const begun = evaluator.begin(options)
+      return Result.isSuccess(begun)
+        ? newState({ options, current: begun.success.state, holds: new Map() })
+        : refuse("InvalidOptions", begun.failure)
+    },
+    pristine: ({ current, holds, options }) => holds.size === 0 && evaluator.isInitial(options, current),
+    // The engine revokes a hold for one of these reasons only.
+    revoke: (state, { id }, reason, at) => endHold(evaluator, state, id, reason as HoldEnd, at),
+    snapshot: ({ current }) => [evaluator.show(current)],
+    values: () => [],
+    bytes: ({ bytes }) => bytes,
+    version: 1,
+    format: formatOf(evaluator),
+    check: (state, grants) => [...heldBy(state, grants), ...evaluator.violations(state.current)]
+  })
+})
+
+type HoldEnd = Kind.Hold<unknown>["reason"]
+
+/** The parts of a state that are saved. The others follow from them, or are of one step only. */
+type Saved = Pick<State, "options" | "current" | "holds">
+
+const newState = (saved: Saved): State => ({
+  ...saved,
+  bytes: sizeOf(saved.current),
+  decided: undefined,
+  defect: undefined
+})
+
+const store = (evaluator: Evaluator, state: State, { grown, state: next }: Made, at: At): void => {
+  state.current = next
+  state.bytes += grown
+  at.grow(grown)
+  if (at.isWatched) at.changed([evaluator.show(next)])
+}
+
+const endHold = (evaluator: Evaluator, state: State, id: GrantId, reason: HoldEnd, at: At): void => {
+  const { args, operation } = state.holds.get(id)!
+  state.holds.delete(id)
+  const next = evaluator.release(operation, state.current, args, { index: id, reason })
+  if (Result.isSuccess(next)) store(evaluator, state, next.success, at)
+  else state.defect = next.failure
+}
+
+/** An operation of the kind. */
+const operationOf = (
+  evaluator: Evaluator,
+  name: string,
+  { access, holdFor, lane = name, payload }: Kind.Operations[string]
+): AnyOperation => {
+  const parameters: Parameters = payload === Schema.Void ? [] : [value]
+  const payloadOf = payloads(evaluator, name)
+  const decide = (state: State, args: Reply, at: At): Decision => {
+    const given = payloadOf(args, at)
+    if (Exit.isFailure(given)) return undecodable(given)
+    const step = { now: at.now, index: access === "read" ? at.index : at.upcoming }
+    const evaluated = state.decided = evaluator.evaluate(name, state.current, given.value, step)
+    switch (evaluated._tag) {
+      case "Done":
+        return ready
+      case "Waiting":
+        return evaluated.until === undefined ? wait : waitUntil(evaluated.until)
+      default:
+        return evaluated
+    }
+  }
+  const apply = (state: State, at: At): Reply => {
+    // Only a call that was decided to be done is applied.
+    const done = state.decided as Extract<Evaluated, { readonly _tag: "Done" }>
+    store(evaluator, state, done, at)
+    return done.reply
+  }
+  if (access === "read") return read(parameters, () => [], { lane, decide })
+  if (access === "change") return change({ parameters, lane, decide, apply: (state, _, at) => apply(state, at) })
+  return grant({
+    parameters,
+    lane,
+    decide,
+    apply: (state, args, at) => {
+      if (holdFor !== undefined) at.expire(holdFor)
+      state.holds.set(at.index, { operation: name, args })
+      return [at.index, ...apply(state, at)]
+    }
+  })
+}
+
+/** The payloads of calls. That of a call that waits is kept, because the call is evaluated again and again. */
+const payloads = (evaluator: Evaluator, operation: string) => {
+  const kept = new WeakMap<Reply, ReturnType<Evaluator["payload"]>>()
+  return (args: Reply, { since }: At): ReturnType<Evaluator["payload"]> => {
+    if (since === undefined) return evaluator.payload(operation, args)
+    const known = kept.get(args) ?? evaluator.payload(operation, args)
+    kept.set(args, known)
+    return known
+  }
+}
+
+const heldBy = ({ defect, holds }: State, grants: ReadonlyArray<Grant>): ReadonlyArray<string> => [
+  ...defect === undefined ? [] : [defect],
+  ...grants.length === holds.size && grants.every(({ id }) => holds.has(id))
+    ? []
+    : [`I2: ${[...holds.keys()]} are held and granted are ${grants.map(({ id }) => id)}`]
+]
+
+const formatOf = (evaluator: Evaluator): Format.Format<State> =>
+  Format.convert(
+    Format.struct<Saved>({
+      options: Format.word,
+      current: Format.convert<unknown, Cell>(
+        Format.cell,
+        (state) => evaluator.show(state),
+        (saved) =>
+          Result.getOrElse(evaluator.parse(saved), (issue) => new Format.Malformed(`does not decode: ${issue}`))
+      ),
+      holds: Format.map(
+        Format.count,
+        Format.struct<Held>({ operation: Format.word, args: Format.list(Format.argument) })
+      )
+    }),
+    (state) => state,
+    newState
+  )
