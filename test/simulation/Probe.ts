@@ -102,6 +102,7 @@ export class Probe {
     const note = (deed: Deed) => this.#note(where, deed)
     return {
       index: at.index,
+      upcoming: at.upcoming,
       now: at.now,
       client: at.client,
       get since() {
@@ -112,6 +113,7 @@ export class Probe {
         if (at.isBehind) note("isBehind")
         return at.isBehind
       },
+      isWatched: at.isWatched,
       held: (id) => at.held(id),
       settle: (id) => {
         note("settle")

@@ -61,10 +61,12 @@ export const inConnection = (onConnection: (connection: Connection) => void): Mu
 /** The step as a kind sees it, with something changed. */
 export const changed = (at: At, change: Partial<At>): At => ({
   index: at.index,
+  upcoming: at.upcoming,
   now: at.now,
   client: at.client,
   since: at.since,
   isBehind: at.isBehind,
+  isWatched: at.isWatched,
   held: (id) => at.held(id),
   settle: (id) => at.settle(id),
   expire: (milliseconds) => at.expire(milliseconds),

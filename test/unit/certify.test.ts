@@ -56,6 +56,7 @@ class Book {
     const index = this.journal.length + 1
     this.journal.push({
       index,
+      now: 0,
       cause,
       session,
       sequence,

@@ -145,7 +145,7 @@ export class JournalReplay {
   #expected(model: Model, call: Call, reply: Reply | undefined): string {
     if (reply !== undefined) return `reply ${show(reply)}`
     const answer = model.look(call)
-    if (answer === undefined) return "wait"
+    if (answer === undefined || "isTimed" in answer) return "wait"
     return "error" in answer ? `fail with ${answer.error}` : `change nothing and reply ${show(answer.reply)}`
   }
 

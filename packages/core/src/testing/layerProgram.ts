@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
+import type * as Kind from "../Kind.ts"
 import type { Limits } from "../Limits.ts"
 import {
   layerCrypto,
@@ -18,6 +19,7 @@ import {
   makeServer,
   Manager,
   type ManagerKey,
+  type ManagerOptions,
   orRandomKey,
   type Server
 } from "../Manager.ts"
@@ -33,6 +35,8 @@ import { ProcessScheduler } from "./ProcessScheduler.ts"
 export interface MemoryProgramOptions<ROut, E, R> {
   /** The handlers of every task that its workers run, as for `runMain`. Each worker builds the layers anew. */
   readonly tasks: Layer.Layer<ROut, E, R>
+  /** The own kinds of its objects, as for `runMain`. */
+  readonly kinds?: ReadonlyArray<Kind.Known> | undefined
   /** Bounds of the manager other than the defaults. */
   readonly limits?: Partial<Limits> | undefined
 }
@@ -52,23 +56,23 @@ export class MemoryWorkers extends Context.Service<MemoryWorkers, {
  * **Fairness** Building does not wait. **Cancellation** The workers that are left are killed. **On disconnect** When a worker is killed, its session ends.
  */
 export const layerProgram = <ROut, E, R>(
-  { limits, tasks }: MemoryProgramOptions<ROut, E, R>
+  { kinds, limits, tasks }: MemoryProgramOptions<ROut, E, R>
 ): Layer.Layer<Manager | ProcessSpawner | MemoryWorkers, ManagerError, Exclude<R, Manager | ProcessSpawner>> =>
   // The other services of the tasks are those of this layer: workers get its context.
-  Layer.effectContext(make(tasks as Tasks, limits)).pipe(Layer.provide(layerCrypto))
+  Layer.effectContext(make(tasks as Tasks, { kinds, limits })).pipe(Layer.provide(layerCrypto))
 
 type Tasks = Layer.Layer<never, unknown, Manager | ProcessSpawner>
 
 const make = Effect.fnUntraced(function*(
   tasks: Tasks,
-  limits: Partial<Limits> | undefined
+  { kinds, limits }: Pick<ManagerOptions, "kinds" | "limits">
 ): Effect.fn.Return<
   Context.Context<Manager | ProcessSpawner | MemoryWorkers>,
   ManagerError,
   Mac.Mac | SecureRandom.SecureRandom | Scope.Scope
 > {
   const key = yield* orRandomKey(undefined)
-  const server = yield* makeServer({ key, limits })
+  const server = yield* makeServer({ key, kinds, limits })
   const manager = yield* makeLocal(server, key, { limits })
   const host = yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()
   const workers = new Workers({ server, key, limits, tasks, host })

@@ -49,6 +49,7 @@ const outcomes = (model: Model, record: CallRecord): ReadonlyArray<Model> => {
   const call = { ...record, index: record.index ?? NaN }
   const answer = model.look(call)
   if (answer !== undefined) {
+    if ("isTimed" in answer) return [model]
     if ("error" in answer) return outcome?._tag === "Failure" && outcome.error === answer.error ? [model] : []
     if (outcome?._tag === "Success" && sameReply(answer.reply, outcome.reply)) return [model]
     if (answer.ifOthersWait !== true) return []

@@ -39,11 +39,22 @@ export const rerun = ({ engine, inputs, loadedBefore, onEngine, options }: Rerun
     }
   }
   return [
-    ...isAlike(engine, again) ? [] : ["I1: the same inputs gave another state"],
+    ...isAlike(engine, again) ? [] : [`I1: the same inputs gave another state${differing(engine, again)}`],
     ...isAlike(again, loaded)
       ? []
       : [`I1: an engine that was loaded before input ${loadedBefore} ends in another state`]
   ]
+}
+
+/** The first object whose states differ, as text. */
+const differing = (one: Engine, other: Engine): string => {
+  for (const { id, kind, name = `#${id}`, state } of one.state.objects.values()) {
+    const again = other.state.objects.get(id)
+    if (JSON.stringify(kind.format.save(state)) === JSON.stringify(again?.kind.format.save(again.state))) continue
+    const hint = kind.fingerprint === undefined ? "" : ". The outcome of a transition follows from its arguments alone"
+    return ` of ${kind.name} "${name}"${hint}`
+  }
+  return ""
 }
 
 /** One step, and the outputs of the engine. */

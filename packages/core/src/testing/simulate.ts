@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Kind from "../Kind.ts"
 import type { Limits } from "../Limits.ts"
 import { explain } from "./explain.ts"
 import { drawFaults, type Fault, type FaultCounts, type FaultName, noFaults } from "./Faults.ts"
@@ -25,6 +26,8 @@ export interface SimulateOptions {
   readonly from?: number | undefined
   /** The tasks of its processes, as for `runMain`. */
   readonly tasks?: SimulatedTasks | undefined
+  /** The own kinds of its objects, as for `runMain`. Their invariants are checked after every step. */
+  readonly kinds?: ReadonlyArray<Kind.Known> | undefined
   /**
    * The faults that may happen; besides, events happen in any order. Default: `harmlessFaults`. Add `kill` and `cut`
    * for a program that survives the death of a process and the loss of its connection. They strike the processes that
@@ -148,6 +151,7 @@ const runSeed = <A, E>(
     clients: 1,
     names: ["main"],
     restarts: 0,
+    ownKinds: options.kinds,
     faults: faultsOf(seed, options.faults ?? harmlessFaults),
     limits: { handshakeMs: Infinity, ...options.limits },
     stepsMax: options.stepsMax

@@ -23,6 +23,8 @@ import { Monitor } from "../engine/Invariants.ts"
 import type { AnyKind } from "../engine/Kind.ts"
 import { kinds as standardKinds } from "../engine/kinds/index.ts"
 import * as StateHash from "../engine/StateHash.ts"
+import type * as Kind from "../Kind.ts"
+import { engineKinds } from "../kind/EngineKind.ts"
 import * as Limits from "../Limits.ts"
 import * as Server from "../server/Server.ts"
 import { certify } from "./certify.ts"
@@ -51,8 +53,10 @@ export interface SimulationOptions {
   /** The faults. Default: drawn from the seed. */
   readonly faults?: ReadonlyArray<Fault> | undefined
   readonly limits?: Partial<Limits.Limits> | undefined
-  /** The kinds of the manager. Default: all. */
+  /** The kinds of the manager. Default: all that are built in. */
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
+  /** Own kinds of the manager, besides. */
+  readonly ownKinds?: ReadonlyArray<Kind.Known> | undefined
   /** The probability that a fiber yields before an operation. Default: drawn from the seed. */
   readonly yields?: number | undefined
   /** The number of tasks after which a run counts as endless. Default 100,000. */
@@ -116,7 +120,7 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   const history = { journal: host.journal, ...clients.history() }
   if (violations.length === 0) violations.push(...clients.unfinished(engine))
   if (violations.length === 0) violations.push(...leaks(engine), ...host.rerun())
-  violations.push(...certify(history))
+  violations.push(...certify(history, { kinds: options.ownKinds }))
   return {
     seed,
     violations,
@@ -141,9 +145,10 @@ const runWorld = (world: World, stepsMax: number, before: () => boolean) =>
 const startServer = (
   world: World,
   serverProcess: Process,
-  { kinds = standardKinds, limits: given, onEngine = () => {}, seed }: SimulationOptions,
+  { kinds: builtIn = standardKinds, limits: given, onEngine = () => {}, ownKinds = [], seed }: SimulationOptions,
   violate: (sentence: string) => void
 ) => {
+  const kinds = [...engineKinds(ownKinds), ...builtIn]
   const limits = { ...Limits.defaults, ...given }
   const key = Redacted.make("simulated")
   const journal: Array<JournalEntry> = []

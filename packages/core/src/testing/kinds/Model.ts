@@ -15,6 +15,8 @@ export interface Call {
   readonly session: number
   /** What names the change and orders it among all: its commit index. `NaN`: nobody was told. */
   readonly index: number
+  /** Engine time in milliseconds; absent: nobody was told. */
+  readonly now?: number | undefined
   readonly operation: string
   readonly args: ReadonlyArray<Argument>
   /** The index at which it began to wait, if that was a change. */
@@ -33,6 +35,8 @@ export type Answer =
     /** Only if others wait in a way that a model does not know; else the call is carried out. */
     readonly ifOthersWait?: true
   }
+  /** It depends on the time, which nobody was told. */
+  | { readonly isTimed: true }
 
 /** Something granted and not settled. */
 export interface Granted {
