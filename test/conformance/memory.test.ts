@@ -3,11 +3,13 @@ import type { JournalEntry } from "@effect-multiprocessing/core/testing"
 import { Effect } from "effect"
 import { budget } from "../support/budget.ts"
 import * as Memory from "../support/Memory.ts"
+import { ownKinds } from "../support/ownKinds.ts"
 import { conformance } from "./index.ts"
 
 conformance({
   name: "in memory",
   layer: Manager.layerMemory,
+  ownKinds: Manager.layerMemoryWith({ kinds: ownKinds }),
   programs: budget(250),
   recorded: Effect.suspend(() => {
     const journal: Array<JournalEntry> = []

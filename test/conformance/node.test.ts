@@ -5,7 +5,9 @@ import { Context, Effect, Layer } from "effect"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fixture } from "../process/harness.ts"
 import { budget } from "../support/budget.ts"
+import { ownKinds } from "../support/ownKinds.ts"
 import { conformance } from "./index.ts"
 import type { Recorded } from "./suite.ts"
 
@@ -29,4 +31,10 @@ const recorded = Effect.gen(function*() {
   return { connect, journal }
 })
 
-conformance({ name: "in a child process", layer: NodeManager.layer, programs: budget(50), recorded })
+conformance({
+  name: "in a child process",
+  layer: NodeManager.layer,
+  ownKinds: NodeManager.layerWith({ kinds: ownKinds, entry: fixture("ownKinds") }),
+  programs: budget(50),
+  recorded
+})

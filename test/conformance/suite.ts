@@ -12,6 +12,8 @@ export type ManagerLayer = Layer.Layer<Manager.Manager, unknown>
 export interface Deployment {
   readonly name: string
   readonly layer: ManagerLayer
+  /** The same with the own kinds of the tests (`support/ownKinds.ts`). */
+  readonly ownKinds: ManagerLayer
   /** The number of random programs for each property. They are expensive when each call goes to another process. */
   readonly programs: number
   /** A manager that keeps a journal. */

@@ -8,7 +8,7 @@
  * | `layerClient` | another program on this machine    | programs that are started separately     |
  * | `layerWorker` | the manager of this worker's owner | workers that do not use `runMain`        |
  */
-import { type Limits, Manager, ManagerError, Pool, Process } from "@effect-multiprocessing/core"
+import { Kind, type Limits, Manager, ManagerError, Pool, Process } from "@effect-multiprocessing/core"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
@@ -20,12 +20,15 @@ import type * as Scope from "effect/Scope"
 import * as NodePath from "node:path"
 import { begin, ownerLink } from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
+import * as Entry from "./entry.ts"
 import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
+import * as ManagerProgram from "./managerProgram.ts"
 import { layerSpawner } from "./NodeProcess.ts"
 import { complaintHere } from "./nodeVersion.ts"
 import * as Recursion from "./recursion.ts"
 import * as Signals from "./signals.ts"
+import * as TransitionWatch from "./transitionWatch.ts"
 import * as Watchdog from "./watchdog.ts"
 
 export { layerSpawner } from "./NodeProcess.ts"
@@ -34,12 +37,19 @@ export { layerSpawner } from "./NodeProcess.ts"
 export interface Options {
   /** Bounds that replace those of `Limits.defaults`. */
   readonly limits?: Partial<Limits.Limits> | undefined
+  /**
+   * The own kinds of its objects. The manager's process then runs a file of the program: `entry`, which must call
+   * `runMain` with these kinds.
+   */
+  readonly kinds?: ReadonlyArray<Kind.Known> | undefined
+  /** The file that the manager's process runs if it has own kinds. Default: the file of this program. */
+  readonly entry?: URL | undefined
   /** The path of a file that gets one line of JSON for every state change, for certification. Slow: one write each. */
   readonly journal?: string | undefined
 }
 
 /** Options of `layerServer`. */
-export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "journal" | "key"> {
+export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "journal" | "key" | "kinds"> {
   /**
    * The path of the Unix socket. Default: a new one in a folder that only this user can enter. A socket at the path
    * that no process listens on is replaced; any other file is left as it is. If the socket is removed it is made again.
@@ -60,7 +70,8 @@ export const layerWith = (options: Options): Layer.Layer<Manager.Manager, Manage
     Effect.gen(function*() {
       const endpoint = yield* makeEndpoint(undefined, undefined)
       const journal = options.journal === undefined ? undefined : NodePath.resolve(options.journal)
-      return yield* ManagerProcess.start({ endpoint, limits: options.limits, journal })
+      const { entry = Entry.ownEntry, kinds = [], limits } = options
+      return yield* ManagerProcess.start({ endpoint, limits, journal, kinds, entry })
     })
   ).pipe(Layer.provide(layerPlatform))
 
@@ -106,7 +117,7 @@ export const layerClient = (
  * **Cancellation** and **On disconnect** as `layerClient`.
  */
 export const layerWorker: Layer.Layer<Manager.Manager, ManagerError.ManagerError> = Layer.suspend(() => {
-  const worker = Instructions.take()
+  const worker = Instructions.takeWorker()
   if (worker !== undefined) {
     return Layer.effect(Manager.Manager, Endpoint.connect(worker.endpoint, worker.name, { isExpected: true }))
   }
@@ -121,7 +132,13 @@ export const layerWorker: Layer.Layer<Manager.Manager, ManagerError.ManagerError
 export interface ProgramOptions {
   /** The file that workers run; it must call `runMain` with the tasks. Default: the file of this program. */
   readonly entry?: URL | undefined
-  /** The manager of the program. Default: `layer`, a child process. */
+  /**
+   * The own kinds of the program's objects. The manager's process then runs the entry, whose `runMain` must be given the
+   * same kinds. Without kinds it loads no code of the program, and starts sooner. A `manager` that is given here must be
+   * given the kinds itself.
+   */
+  readonly kinds?: ReadonlyArray<Kind.Known> | undefined
+  /** The manager of the program. Default: `layerWith` of the kinds, a child process. */
   readonly manager?: Layer.Layer<Manager.Manager, ManagerError.ManagerError> | undefined
 }
 
@@ -164,13 +181,14 @@ export const runMain = <A, E, ROut = never, ET = never>(
     process.stderr.write(`${complaint}\n`, () => process.exit(1))
     return
   }
-  const worker = Instructions.take()
-  if (worker === undefined) {
+  const instructions = Instructions.take()
+  if (instructions === undefined) {
     const patient = Effect.provide(Effect.scoped(main), layerServices(options))
     return NodeRuntime.runMain(Effect.scoped(Effect.andThen(handleSignals, patient)))
   }
+  if (!Instructions.isWorker(instructions)) return serveOwnKinds(instructions, options.kinds ?? [])
   const tasks = options.tasks ?? Layer.empty
-  const { assignment } = worker
+  const { assignment } = instructions
   const serve = Pool.isAssignment(assignment)
     ? Effect.scoped(Effect.flatMap(ownerLink, (link) => Pool.serve(assignment, link)))
     : Process.serve(assignment, begin)
@@ -189,7 +207,22 @@ const foreign =
   "runMain was not given an Effect of the copy of effect that effect-multiprocessing uses. A program must " +
   "have one copy: `npm ls effect` lists them, and equal versions become one"
 
-const layerServices = ({ entry, manager = layer }: ProgramOptions) =>
+/** In the process of the manager: serves the own kinds of this program. */
+const serveOwnKinds = (
+  instructions: Instructions.OwnManagerInstructions,
+  known: ReadonlyArray<Kind.Known>
+): void => {
+  const { kinds, start } = TransitionWatch.watch(Kind.kindsOf(known))
+  const missing = instructions.kinds.find((name) => !kinds.some((kind) => kind.name === name))
+  ManagerProgram.run(instructions, (options) =>
+    missing === undefined
+      ? Effect.andThen(start, Manager.makeServer({ ...options, kinds }))
+      : Effect.fail(
+        cannotStart(instructions.endpoint.path, `runMain of ${process.argv[1]} was not given the kind ${missing}`)
+      ))
+}
+
+const layerServices = ({ entry, kinds, manager = layerWith({ entry, kinds }) }: ProgramOptions) =>
   Layer.merge(manager, Layer.provideMerge(layerSpawner(entry), NodeServices.layer))
 
 const handleSignals = Effect.acquireRelease(

@@ -7,30 +7,13 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { availableParallelism } from "node:os"
-import * as NodePath from "node:path"
-import { fileURLToPath } from "node:url"
 import * as ChildProcess from "./childProcess.ts"
-import * as Inbox from "./inbox.ts"
+import * as Entry from "./entry.ts"
 import * as Instructions from "./instructions.ts"
-import * as NodeOptions from "./nodeOptions.ts"
-import { preload } from "./ownFile.ts"
 import * as Recursion from "./recursion.ts"
 
 /** Milliseconds for a worker to end by itself when its owner has been killed. */
 const graceMs = 1_000
-
-/** What compilers make of a TypeScript file, the most common name first; of another file, what Node looks for. */
-const builtNames = (file: string): ReadonlyArray<string> => {
-  const { ext, name, dir } = NodePath.parse(file)
-  const extensions = {
-    ".ts": [".js", ".mjs", ".cjs"],
-    ".tsx": [".js", ".mjs", ".cjs"],
-    ".mts": [".mjs"],
-    ".cts": [".cjs"]
-  }
-  const built = extensions[ext as keyof typeof extensions]
-  return built === undefined ? [`${file}.js`] : built.map((extension) => NodePath.join(dir, name + extension))
-}
 
 /**
  * Provides the `ProcessSpawner` that `Process.spawn` and `Pool.make` need. `entry` is the file that workers run; it
@@ -39,28 +22,13 @@ const builtNames = (file: string): ReadonlyArray<string> => {
  * missing, as for `node dist/main`. A missing entry fails `spawn` with `SpawnError`.
  */
 export const layerSpawner = (
-  entry: URL | string = process.argv[1] ?? ""
+  entry: URL | string = Entry.ownEntry
 ): Layer.Layer<Process.ProcessSpawner, never, ChildProcessSpawner | FileSystem.FileSystem> =>
   Layer.effect(
     Process.ProcessSpawner,
     Effect.gen(function*() {
       const spawner = yield* ChildProcessSpawner
-      const fs = yield* FileSystem.FileSystem
-      const file = typeof entry === "string" ? NodePath.resolve(entry) : fileURLToPath(entry)
-
-      const resolve = Effect.fnUntraced(function*(task: string) {
-        if (entry === "") {
-          const issue = "this program is no file, so its workers have no entry. Give runMain or layerSpawner one"
-          return yield* new Process.SpawnError({ task, issue })
-        }
-        const built = builtNames(file)
-        for (const candidate of [file, ...built]) {
-          if (yield* Effect.orElseSucceed(fs.exists(candidate), () => false)) return candidate
-        }
-        const candidates = [file, ...built.toReversed()]
-        const issue = `the worker's entry is missing: neither ${candidates.join(" nor ")} exists`
-        return yield* new Process.SpawnError({ task, issue })
-      })
+      const find = Effect.provideService(Entry.find(entry), FileSystem.FileSystem, yield* FileSystem.FileSystem)
 
       const start = Effect.fnUntraced(
         function*(assignment: string, { execArgv, grace, name, task }: Process.StartOptions) {
@@ -71,20 +39,10 @@ export const layerSpawner = (
             return yield* new Process.SpawnError({ task, issue })
           }
           yield* Recursion.refuse
-          const resolved = yield* resolve(task)
-          const { args, environment } = NodeOptions.ofWorker()
+          const file = yield* Effect.mapError(find, (issue) => new Process.SpawnError({ task, issue }))
           return yield* ChildProcess.start({
             name,
-            // A worker's own worker inherits the preload.
-            args: [
-              ...args,
-              ...execArgv,
-              ...preload === undefined || args.includes(preload.href) ? [] : ["--import", preload.href],
-              resolved,
-              ...process.argv.slice(2)
-            ],
-            folder: Inbox.startFolder,
-            environment: { ...environment, ...Inbox.workerEnvironment },
+            ...ChildProcess.sameProgram(file, execArgv),
             instructions: Instructions.encode({ endpoint, name, assignment, folder: process.cwd() }),
             grace,
             linked: true,

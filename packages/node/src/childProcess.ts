@@ -19,8 +19,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import { exitOf, type ExitStatus } from "./childExit.ts"
+import * as Inbox from "./inbox.ts"
 import { forEachLine } from "./lines.ts"
 import * as NetLink from "./netLink.ts"
+import * as NodeOptions from "./nodeOptions.ts"
+import { preload } from "./ownFile.ts"
 import * as PipeLink from "./pipeLink.ts"
 import { reasonOf } from "./reason.ts"
 import * as Watchdog from "./watchdog.ts"
@@ -88,6 +91,24 @@ export const begun = (link: Link.Link): Effect.Effect<Effect.Effect<void>> =>
     yield* Effect.forkDetach(Effect.ignore(link.read({ onBytes, onDrain: () => {} })))
     return Deferred.await(heard)
   })
+
+/**
+ * The options of `start` for a child that runs a program of the user as this process does: with its options, arguments and
+ * loaders, and with the preload that receives the instructions.
+ */
+export const sameProgram = (
+  file: string,
+  execArgv: ReadonlyArray<string> = []
+): Pick<StartOptions, "args" | "environment" | "folder"> => {
+  const { args, environment } = NodeOptions.ofWorker()
+  // A worker's own worker inherits the preload.
+  const preloading = preload === undefined || args.includes(preload.href) ? [] : ["--import", preload.href]
+  return {
+    args: [...args, ...execArgv, ...preloading, file, ...process.argv.slice(2)],
+    folder: Inbox.startFolder,
+    environment: { ...environment, ...Inbox.workerEnvironment }
+  }
+}
 
 /** How long to read on after a child's end. Its own children may hold the pipe open for longer. */
 const drainMs = 1_000

@@ -14,6 +14,14 @@ export interface ManagerInstructions {
   readonly journal: string | undefined
 }
 
+/** The instructions of a manager process that runs the program of the user, because it has own kinds. */
+export interface OwnManagerInstructions extends ManagerInstructions {
+  /** The names of the kinds. */
+  readonly kinds: ReadonlyArray<string>
+  /** The owner's folder. */
+  readonly folder: string
+}
+
 /** The instructions of a worker process. */
 export interface WorkerInstructions {
   readonly endpoint: Manager.Endpoint
@@ -23,23 +31,36 @@ export interface WorkerInstructions {
   readonly folder: string
 }
 
+type Instructions = ManagerInstructions | OwnManagerInstructions | WorkerInstructions
+
 /** Instructions as a line. */
-export const encode = (instructions: ManagerInstructions | WorkerInstructions): string => {
+export const encode = (instructions: Instructions): string => {
   const { key, path } = instructions.endpoint
   return `${JSON.stringify({ ...instructions, endpoint: { path, key: Redacted.value(key) } })}\n`
 }
 
-const decode = <I extends ManagerInstructions | WorkerInstructions>(line: string): I => {
+const decode = <I extends Instructions>(line: string): I => {
   // Written by `encode` of the same release: the owner runs the same program.
   const { endpoint, ...rest } = JSON.parse(line)
   return { ...rest, endpoint: { path: endpoint.path, key: Redacted.make(endpoint.key) } }
 }
 
-/** Receives the instructions of a manager. */
+/** Receives the instructions of a manager that runs no program of the user. */
 export const receiveInManager = (): ManagerInstructions => decode(receiveLine())
 
-/** This worker's instructions; absent if this process was not started as a worker. */
-export const take = (): WorkerInstructions | undefined => {
+/** The instructions of this process; absent if it was not started by another program. */
+export const take = (): OwnManagerInstructions | WorkerInstructions | undefined => {
   const line = takeLine()
   return line === undefined ? undefined : decode(line)
 }
+
+/** The instructions of this process if it is a worker. */
+export const takeWorker = (): WorkerInstructions | undefined => {
+  const instructions = take()
+  return instructions !== undefined && isWorker(instructions) ? instructions : undefined
+}
+
+/** Whether instructions are those of a worker. */
+export const isWorker = (
+  instructions: OwnManagerInstructions | WorkerInstructions
+): instructions is WorkerInstructions => "assignment" in instructions

@@ -1,13 +1,17 @@
 /**
  * The manager as a child process, with its own key and socket. It ends with its owner.
+ *
+ * With own kinds it runs the program of the user, whose `runMain` then serves; without it runs a program of this package.
  */
-import { type Limits, type Manager, ManagerError } from "@effect-multiprocessing/core"
+import { Kind, type Limits, type Manager, ManagerError } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
 import * as NodePath from "node:path"
 import * as ChildProcess from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
+import * as Entry from "./entry.ts"
 import * as Instructions from "./instructions.ts"
 import * as NodeOptions from "./nodeOptions.ts"
 import { program } from "./ownFile.ts"
@@ -25,27 +29,35 @@ export const start = (options: {
   readonly endpoint: Manager.Endpoint
   readonly limits: Partial<Limits.Limits> | undefined
   readonly journal: string | undefined
+  /** Its own kinds. */
+  readonly kinds: ReadonlyArray<Kind.Known>
+  /** The file that it runs if it has own kinds. */
+  readonly entry: URL | string
 }): Effect.Effect<
   Manager.Manager["Service"],
   ManagerError.ManagerError,
-  ChildProcessSpawner | Scope.Scope
+  ChildProcessSpawner | FileSystem.FileSystem | Scope.Scope
 > =>
   Effect.gen(function*() {
-    const { path } = options.endpoint
+    const { endpoint, journal, limits } = options
+    const { path } = endpoint
     const failed = (issue: string) =>
       new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address: path, issue }) })
     yield* Recursion.refuse
-    const { args, environment } = NodeOptions.ofManager()
-    const findFile = yield* program("manager")
-    const file = yield* Effect.try({
-      try: findFile,
-      catch: (error) => failed(`its program cannot be loaded: ${reasonOf(error)}`)
-    })
+    const kinds = Kind.kindsOf(options.kinds).map(({ name }) => name)
+    const isOwn = kinds.length > 0
+    const program = isOwn
+      ? ChildProcess.sameProgram(yield* Effect.mapError(Entry.find(options.entry), failed))
+      : yield* Effect.mapError(standardProgram, failed)
     const child = yield* ChildProcess.start({
       name: "manager",
-      args: [...args, file],
-      environment,
-      instructions: Instructions.encode(options),
+      ...program,
+      instructions: Instructions.encode({
+        endpoint,
+        limits,
+        journal,
+        ...isOwn ? { kinds, folder: process.cwd() } : {}
+      }),
       grace: graceMs,
       linked: true,
       guard: { graceMs, folder: NodePath.dirname(path) }
@@ -74,3 +86,15 @@ export const start = (options: {
     )
     return yield* Endpoint.connect(options.endpoint, "main")
   })
+
+// internals
+
+const standardProgram = Effect.gen(function*() {
+  const { args, environment } = NodeOptions.ofManager()
+  const findFile = yield* program("manager")
+  const file = yield* Effect.try({
+    try: findFile,
+    catch: (error) => `its program cannot be loaded: ${reasonOf(error)}`
+  })
+  return { args: [...args, file], environment }
+})
