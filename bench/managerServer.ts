@@ -4,7 +4,8 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { serve } from "./child.ts"
+import { Counter } from "./counter.ts"
 
 const [path = "", key = ""] = process.argv.slice(2)
 
-NodeRuntime.runMain(Effect.provide(serve, NodeManager.layerServer({ path, key: Redacted.make(key) })))
+NodeRuntime.runMain(Effect.provide(serve, NodeManager.layerServer({ path, key: Redacted.make(key), kinds: [Counter] })))

@@ -28,16 +28,26 @@ const compared = ({ peers, plan, shapes, ...task }: Operation): ReadonlyArray<Co
     (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours: clientsOfManager, peer, plan }))
   )
 
-/** Ours, with one call for each item. */
-const oneByOne: ObjectPeer = {
-  name: "one-by-one",
-  shapes: [alone],
+/** Ours, with another operation. */
+const ourOwn = (
+  name: string,
+  shapes: ReadonlyArray<Shape>,
+  operationOf: (operation: string) => string
+): ObjectPeer => ({
+  name,
+  shapes,
   start: (folder, clients) =>
     Effect.map(
       clientsOfManager(folder, clients),
-      (contestant) => (task) => contestant({ ...task, operation: `${task.operation}-single` })
+      (contestant) => (task) => contestant({ ...task, operation: operationOf(task.operation) })
     )
-}
+})
+
+/** One call for each item. */
+const oneByOne = ourOwn("one-by-one", [alone], (operation) => `${operation}-single`)
+
+/** The same change of a built-in type. */
+const sharedNumberAdd = ourOwn("shared-number.add", [alone, many], () => "ref.add")
 
 const operations: ReadonlyArray<Operation> = [
   { operation: "ref.get", peers: [pythonManager, nodeRedis, rawPingpong] },
@@ -57,7 +67,8 @@ const operations: ReadonlyArray<Operation> = [
     plan: { warmUpMs: 5_000, roundMs: 1_000 }
   },
   { operation: "object.create", peers: [pythonManager, rawPingpong] },
-  { operation: "queue.put+take-100", peers: [oneByOne] }
+  { operation: "queue.put+take-100", peers: [oneByOne] },
+  { operation: "kind.change", peers: [sharedNumberAdd] }
 ]
 
 /** All comparisons of shared objects, in this order. */

@@ -5,12 +5,14 @@ import {
   SharedList,
   SharedLock,
   SharedMap,
+  SharedObject,
   SharedQueue,
   SharedRef
 } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { Counter } from "./counter.ts"
 import { RoundOver } from "./loops.ts"
 import { keyAt, keys, value } from "./workload.ts"
 
@@ -40,6 +42,8 @@ export const operations: Readonly<Record<string, Operation>> = {
   "ref.get": (name) => Effect.map(number(name), (ref) => () => ref.get),
   "ref.set": (name) => Effect.map(number(name), (ref) => (position) => ref.set(position)),
   "ref.increment": (name) => Effect.map(number(name), (ref) => () => ref.increment),
+  "ref.add": (name) => Effect.map(number(name), (ref) => () => ref.add(1)),
+  "kind.change": (name) => Effect.map(SharedObject.make(Counter, { name }), (counter) => () => counter.add(1)),
   "map.get": (name) => Effect.map(filledMap(name), (map) => (position) => map.get(keyAt(position))),
   "map.set": (name) => Effect.map(filledMap(name), (map) => (position) => map.set(keyAt(position), value)),
   "queue.put+take": (name) => Effect.map(queue(name), ({ offer, take }) => () => Effect.andThen(offer(value), take)),

@@ -9,6 +9,7 @@ import {
   type SharedLock,
   SharedMap,
   SharedNamespace,
+  SharedObject,
   SharedOpenNamespace,
   SharedQueue,
   SharedRef,
@@ -17,7 +18,22 @@ import {
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Effect, Layer, Schema, type Scope } from "effect"
 import { expectTypeOf } from "vitest"
-import { Board, Count, Drain, Jobs, Price, Results, Square, Stranger, Tasks, Title, type TooLarge } from "./shared.ts"
+import {
+  Board,
+  Bucket,
+  Count,
+  Drain,
+  Jobs,
+  type Overdrawn,
+  Price,
+  Results,
+  Savings,
+  Square,
+  Stranger,
+  Tasks,
+  Title,
+  type TooLarge
+} from "./shared.ts"
 
 declare const jobs: SharedQueue.SharedQueue<number>
 declare const lock: SharedLock.SharedLock
@@ -135,3 +151,25 @@ NodeManager.runMain(main, { tasks: withoutServices, manager: NodeManager.layerSe
 void Effect.runPromise(Effect.provide(Effect.asVoid(Jobs), Layer.provide(Jobs.layer, Manager.layerMemory)))
 const program = NodeManager.layerProgram({ entry: new URL("./worker.ts", import.meta.url) })
 void Effect.runPromise(Effect.provide(Effect.scoped(main), program))
+
+// The methods of an own kind have the types of its operations.
+expectTypeOf(Effect.flatMap(Savings, (savings) => savings.deposit({ amount: 1 }))).toEqualTypeOf<
+  Effect.Effect<number, ManagerError.ManagerError, Savings>
+>()
+expectTypeOf(Effect.flatMap(Savings, (savings) => savings.withdraw(1))).toEqualTypeOf<
+  Effect.Effect<void, Overdrawn | ManagerError.ManagerError, Savings>
+>()
+expectTypeOf(Effect.flatMap(Savings, (savings) => Effect.andThen(savings.close, savings.balance))).toEqualTypeOf<
+  Effect.Effect<number, ManagerError.ManagerError, Savings>
+>()
+expectTypeOf(Effect.flatMap(Savings, (savings) => savings.reserve(1))).toEqualTypeOf<
+  Effect.Effect<string, ManagerError.ManagerError, Savings | Scope.Scope>
+>()
+expectTypeOf(
+  Effect.flatMap(Savings, (savings) => SharedObject.withHold(savings.reserve(1), (held) => Effect.succeed(held)))
+).toEqualTypeOf<Effect.Effect<string, SharedObject.HoldLost | ManagerError.ManagerError, Savings>>()
+expectTypeOf(Effect.flatMap(Savings, ({ state }) => state.until(({ phase }) => phase === "closed"))).toEqualTypeOf<
+  Effect.Effect<{ readonly balance: number; readonly phase: "open" | "closed" }, ManagerError.ManagerError, Savings>
+>()
+export const bucket = SharedObject.make(Bucket, { options: { size: 3 } })
+NodeManager.runMain(Effect.provide(Savings, Savings.layer), { kinds: [Savings, Bucket] })

@@ -4,9 +4,11 @@
  */
 // @effect-diagnostics *:off -- they would repeat the compiler's errors.
 import {
+  Kind,
   Process,
   SharedMap,
   SharedNamespace,
+  SharedObject,
   SharedQueue,
   type SharedRef,
   Task,
@@ -14,7 +16,20 @@ import {
 } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Effect, Layer, Schema } from "effect"
-import { Board, Count, Drain, Jobs, type Price, Results, Square, Stranger, Tasks, type Title } from "./shared.ts"
+import {
+  Board,
+  Bucket,
+  Count,
+  Drain,
+  Jobs,
+  type Price,
+  Results,
+  type Savings,
+  Square,
+  Stranger,
+  Tasks,
+  type Title
+} from "./shared.ts"
 
 declare const price: Effect.Success<typeof Price>
 declare const title: Effect.Success<typeof Title>
@@ -139,3 +154,77 @@ export const impossible = SharedQueue.make({ item: Schema.Int }).pipe(
 declare const anything: SharedRef.RefOf<typeof Schema.Any>
 // @ts-expect-error TS2339 Property 'increment' does not exist
 export const incremented = anything.increment
+
+// An own kind: payloads, transitions and what they return.
+declare const savings: Savings["Service"]
+// @ts-expect-error TS2322 'string' is not assignable to type 'number'
+export const wrongAmount = savings.deposit({ amount: "1" })
+// @ts-expect-error TS2345 'string' is not assignable to parameter of type 'number'
+export const wrongWithdrawal = savings.withdraw("1")
+// @ts-expect-error TS2339 'burn' does not exist
+export const unknownOperation = savings.burn
+// @ts-expect-error TS2554 Expected 2 arguments, but got 1
+export const noOptions = SharedObject.make(Bucket)
+// @ts-expect-error TS2322 'string' is not assignable to type 'number'
+export const wrongOptions = SharedObject.make(Bucket, { options: { size: "3" } })
+// @ts-expect-error TS2322 'Int' is not assignable to type 'never'
+export const misspeltContract = Kind.change({ payload: Schema.Int, succes: Schema.Int })
+// @ts-expect-error TS2353 'holdFor' does not exist
+export const changeForATime = Kind.change({ holdFor: "1 second" })
+const counter = {
+  state: Schema.Int,
+  initial: 0,
+  operations: {
+    add: Kind.change({ payload: Schema.Int, success: Schema.Int }),
+    get: Kind.read({ success: Schema.Int })
+  }
+}
+const transitions = {
+  add: (state: number, n: number) => Kind.reply(state + n, state + n),
+  get: (state: number) => Kind.succeed(state)
+}
+// @ts-expect-error TS2741 Property 'get' is missing
+export const missingTransition = Kind.make("types/Counter", { ...counter, transitions: { add: transitions.add } })
+export const wrongNextState = Kind.make("types/Counter", {
+  ...counter,
+  // @ts-expect-error TS2322 'string' is not assignable to type 'number'
+  transitions: { ...transitions, add: (state) => Kind.reply("1", state) }
+})
+export const wrongReply = Kind.make("types/Counter", {
+  ...counter,
+  // @ts-expect-error TS2322 'string' is not assignable to type 'number'
+  transitions: { ...transitions, add: (state) => Kind.reply(state, "1") }
+})
+export const wrongError = Kind.make("types/Counter", {
+  ...counter,
+  // @ts-expect-error TS2322 'string' is not assignable to type 'never'
+  transitions: { ...transitions, add: () => Kind.fail("too much") }
+})
+export const forgottenResult = Kind.make("types/Counter", {
+  ...counter,
+  // @ts-expect-error TS2322 'Done<number>' is not assignable
+  transitions: { ...transitions, add: (state) => Kind.done(state) }
+})
+export const writingRead = Kind.make("types/Counter", {
+  ...counter,
+  // @ts-expect-error TS2322 'Replied<number, number>' is not assignable
+  transitions: { ...transitions, get: (state) => Kind.reply(state + 1, state) }
+})
+export const unchangingHold = Kind.make("types/Counter", {
+  state: Schema.Int,
+  initial: 0,
+  operations: { take: Kind.hold() },
+  // @ts-expect-error TS2322 'Succeeded<undefined>' is not assignable
+  transitions: { take: () => Kind.succeed(undefined) },
+  released: { take: (state) => state }
+})
+// @ts-expect-error TS2345 Property 'released' is missing
+export const noRelease = Kind.make("types/Counter", {
+  state: Schema.Int,
+  initial: 0,
+  operations: { take: Kind.hold() },
+  transitions: { take: (state) => Kind.done(state + 1) }
+})
+// Handles need the manager, of which a manager has none.
+// @ts-expect-error TS2322 is not assignable to type
+export const handleInState = Kind.change({ payload: SharedQueue.schema(Schema.Int) })
