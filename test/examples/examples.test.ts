@@ -16,6 +16,9 @@ const apart = ["01_quickstart", "02_census", "10_three_programs.ts", "40_http_se
 
 const names = readdirSync(folder).filter((name) => /^\d/.test(name))
 
+/** The program of an example: the example itself, or the main program in its folder. */
+const programOf = (name: string): string => name.endsWith(".ts") ? name : `${name}/main.ts`
+
 const sourceOf = (name: string): string => readFileSync(join(folder, name), "utf8")
 
 /** Returns the output of a program. Fails if the program fails or prints errors. */
@@ -34,7 +37,7 @@ describe("an example", () => {
     assert.deepStrictEqual(numbers, [...new Set(numbers)])
   })
 
-  describe.each(names.filter((name) => !apart.includes(name)))("%s", (name) => {
+  describe.each(names.filter((name) => !apart.includes(name)).map(programOf))("%s", (name) => {
     const runs = runsOf(sourceOf(name))
 
     it("says in its header how it is run", () => {
