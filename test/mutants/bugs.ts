@@ -673,11 +673,54 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["process/inbox"]
     }
   }),
-  ...inFile("node/src/programs/managerProgram.ts", {
+  ...inFile("node/src/managerProgram.ts", {
     "the manager goes on without its journal": {
       from: "Effect.raceFirst(lifelineEnded, server.awaitDefect)",
       to: "lifelineEnded",
       tests: ["process/ends"]
+    }
+  }),
+  ...inFile("node/src/NodeManager.ts", {
+    "a manager starts without a kind that it is to have": {
+      from: "    missing === undefined\n",
+      to: "    true\n",
+      tests: ["process/kinds"]
+    }
+  }),
+  ...inFile("core/src/Manager.ts", {
+    "two kinds have one name": {
+      from: "issueOf(options) ?? twice(kinds)",
+      to: "issueOf(options)",
+      tests: ["unit/kind/kind"]
+    }
+  }),
+  ...inFile("core/src/kind/Evaluator.ts", {
+    "an own kind stores a state that does not fit": {
+      from: "if (!this.#fit(next, previous))",
+      to: "if (!this.#fit(next, next))",
+      tests: ["unit/kind/kind"]
+    },
+    "a transition can write into the state": {
+      from: "    freeze(next)\n",
+      to: "",
+      tests: ["unit/kind/kind"]
+    }
+  }),
+  ...inFile("core/src/kind/EngineKind.ts", {
+    "the watchers of an own kind are told nothing": {
+      from: "if (at.isWatched)",
+      to: "if (!at.isWatched)",
+      tests: ["unit/kind/kind"]
+    },
+    "an own kind takes the index before": {
+      from: "at.index : at.upcoming",
+      to: "at.index : at.index",
+      tests: ["unit/kind/kind"]
+    },
+    "the bytes of an own kind are not counted": {
+      from: "at.grow(grown)\n",
+      to: "",
+      tests: ["unit/kind/kind"]
     }
   })
 ]
