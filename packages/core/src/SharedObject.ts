@@ -191,11 +191,13 @@ const proxyOf = (kind: Kind.Any, remote: OwnRemote) => {
   const decode = (operation: string) => ([cell]: ReadonlyArray<Argument>) =>
     // A state is replied as one value.
     remote.decode(operation, codec, cell as Cell)
-  const changes = Stream.mapEffect(remote.notifications, ({ parts }) => decode("changes")(parts))
   const state: State<unknown> = {
     get: remote.call(stateOperation, [], decode("get")),
-    changes,
-    until: (predicate) => first(remote, Stream.filter(changes, predicate))
+    // Made when it is read: most handles are not watched.
+    get changes() {
+      return Stream.mapEffect(remote.notifications, ({ parts }) => decode("changes")(parts))
+    },
+    until: (predicate) => first(remote, Stream.filter(state.changes, predicate))
   }
   const methods = Object.entries(kind.operations).map(([name, { access }]) => {
     const codecs = operations[name]!
