@@ -229,12 +229,17 @@ export const queueSuite = suite("SharedQueue", (it, runs) => {
       let ended = false
       const work = Effect.ensuring(Effect.never, Effect.sync(() => ended = true))
       const first = yield* Effect.forkChild(Effect.flip(queue.process(() => work)), { startImmediately: true })
-      assert.strictEqual(yield* queue.process((_, { attempt }) => Effect.succeed(attempt)), 2)
+      // On a busy machine any worker may have an item for too long.
+      const process = <A>(f: (n: number, delivery: SharedQueue.Delivery) => A) =>
+        Effect.retry(queue.process((n, delivery) => Effect.succeed(f(n, delivery))), {
+          while: ({ _tag }) => _tag === "LeaseLost"
+        })
+      assert.isAtLeast(yield* process((_, { attempt }) => attempt), 2)
       assert.strictEqual((yield* Fiber.join(first))._tag, "LeaseLost")
       assert.isTrue(ended)
       yield* queue.untilSettled
       yield* queue.offer(8)
-      assert.strictEqual(yield* queue.process((n) => Effect.succeed(n)), 8)
+      assert.strictEqual(yield* process((n) => n), 8)
     }).pipe(Effect.scoped))
 
   it.effect("fails work that offers to its own full queue, when nothing else makes room", () =>
