@@ -100,7 +100,8 @@ describe("a socket's file", () => {
       const [made] = at()
       assert.isTrue(SocketFile.touch(path, made! + 3_000_000))
       assert.strictEqual(at()[0], made)
-      const later = Math.round(made!) + 4_000_000
+      // Whole seconds, in which the time of a file is set.
+      const later = Math.ceil(made! / 1_000) * 1_000 + 4_000_000
       assert.isTrue(SocketFile.touch(path, later))
       assert.deepStrictEqual(at(), [later, later])
       rmSync(path)
