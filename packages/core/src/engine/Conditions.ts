@@ -5,6 +5,7 @@
  * must reach, or no text if that is not all. A change names the entries that it has written, with their texts. The index
  * has no part in what is decided, so it is not saved.
  */
+import * as Sorted from "./sorted.ts"
 
 /**
  * An entry, or nothing for the entries as a whole; and the text that is waited for, or `""`, or a number that the entry
@@ -86,16 +87,8 @@ const placesOf = <Place>({ bounds, texts }: Entry<Place>, condition: Condition):
 }
 
 /** The number of bounds with smaller keys. */
-const positionOf = (bounds: ReadonlyArray<Bound<unknown>>, key: number): number => {
-  let low = 0
-  let high = bounds.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (bounds[middle]!.key < key) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+const positionOf = (bounds: ReadonlyArray<Bound<unknown>>, key: number): number =>
+  Sorted.positionOf(bounds, (bound) => bound.key < key)
 
 /** An entry has been written, with a text, or removed: the places that wait for it are to be tried. */
 export const wake = <Place>({ conditions }: Conditional<Place>, entry: Condition[0], text: string): void => {
@@ -107,8 +100,10 @@ export const wake = <Place>({ conditions }: Conditional<Place>, entry: Condition
   if (equal !== undefined) conditions.woken.add(equal)
   const others = texts.get("")
   if (others !== undefined) conditions.woken.add(others)
-  wakeBounds(conditions, bounds[1], numberIn(text))
-  wakeBounds(conditions, bounds[-1], -numberIn(text))
+  if (bounds[1].length + bounds[-1].length === 0) return
+  const number = numberIn(text)
+  wakeBounds(conditions, bounds[1], number)
+  wakeBounds(conditions, bounds[-1], -number)
 }
 
 const wakeBounds = <Place>(

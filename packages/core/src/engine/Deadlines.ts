@@ -6,6 +6,7 @@
  * added at the end.
  */
 import type { Grant } from "./Operation.ts"
+import * as Sorted from "./sorted.ts"
 import type { Parked } from "./State.ts"
 
 /** Whether one element is due before another. */
@@ -19,10 +20,13 @@ export const grantIsBefore: IsBefore<Grant> = (a, b) =>
 export const parkedIsBefore: IsBefore<Parked> = (a, b) =>
   a.deadline! < b.deadline! || (a.deadline === b.deadline && a.arrival < b.arrival)
 
-/** Takes the elements whose time is over. */
+/** Takes the requests whose time is over: they have no deadline then. */
 export const takeDue = (deadlines: Array<Parked>, now: number): ReadonlyArray<Parked> => {
   const left = deadlines.findIndex(({ deadline }) => deadline! > now)
-  return left === 0 ? none : deadlines.splice(0, left < 0 ? deadlines.length : left)
+  if (left === 0) return none
+  const due = deadlines.splice(0, left < 0 ? deadlines.length : left)
+  for (const parked of due) parked.deadline = undefined
+  return due
 }
 
 const none: ReadonlyArray<Parked> = []
@@ -42,13 +46,5 @@ export const remove = <A>(deadlines: Array<A>, element: A, isBefore: IsBefore<A>
 }
 
 /** The number of elements that are due before this one. */
-const positionOf = <A>(deadlines: ReadonlyArray<A>, element: A, isBefore: IsBefore<A>): number => {
-  let low = 0
-  let high = deadlines.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (isBefore(deadlines[middle]!, element)) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+const positionOf = <A>(deadlines: ReadonlyArray<A>, element: A, isBefore: IsBefore<A>): number =>
+  Sorted.positionOf(deadlines, (other) => isBefore(other, element))

@@ -2,6 +2,8 @@
  * A map whose keys are numbers that grow as entries are added. It can be read from any key on, whether or not that key is
  * still in the map. The entries before cost nothing.
  */
+import * as Sorted from "./sorted.ts"
+
 export class OrderedMap<A> extends Map<number, A> {
   /** All keys in order. Some of them are deleted: at most 16, and a quarter of the size of the map. */
   #keys: Array<number> = []
@@ -28,13 +30,6 @@ export class OrderedMap<A> extends Map<number, A> {
   }
 
   #positionAfter(key: number): number {
-    let low = 0
-    let high = this.#keys.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#keys[middle]! <= key) low = middle + 1
-      else high = middle
-    }
-    return low
+    return Sorted.positionOf(this.#keys, (other) => other <= key)
   }
 }

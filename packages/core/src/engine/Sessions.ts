@@ -119,10 +119,7 @@ export class Sessions {
       this.#state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
     }
     // All at once: many wait for one object, and each is examined again later.
-    for (const parked of Deadlines.takeDue(examinations, this.#state.now)) {
-      parked.deadline = undefined
-      this.#requests.due(parked)
-    }
+    for (const parked of Deadlines.takeDue(examinations, this.#state.now)) this.#requests.due(parked)
   }
 
   /** Ends a grant; the kind takes back what was granted. */
