@@ -6,9 +6,9 @@ const factor = Number(process.env["TEST_BUDGET"] ?? 1)
 const share = Math.min(1, factor / 4)
 if (!(factor > 0)) throw new Error(`TEST_BUDGET must be a number above 0, not ${process.env["TEST_BUDGET"]}`)
 
-/** Some of many cases of one search: every fourth, times `TEST_BUDGET`. */
+/** Some of many cases of one search, at least one: every fourth, times `TEST_BUDGET`. */
 export const sample = <A>(cases: ReadonlyArray<A>): ReadonlyArray<A> =>
-  cases.filter((_, i) => Math.floor((i + 1) * share) > Math.floor(i * share))
+  cases.filter((_, i) => Math.ceil((i + 1) * share) > Math.ceil(i * share))
 
 /** This many programs, seeds or rounds, times `TEST_BUDGET`; at least one. */
 export const budget = (count: number): number => Math.max(1, Math.round(count * factor))
