@@ -13,10 +13,10 @@
  *     44 queues, 3 processes
  *     hold their own pair alone: 1 to 43
  *     are empty: 0
- *     $ npm run example examples/08_array_of_queues.ts 300 3
- *     300 queues, 3 processes
+ *     $ npm run example examples/08_array_of_queues.ts 100 3
+ *     100 queues, 3 processes
  *     hold their own pair alone: 1 to 48
- *     are empty: 0, 49 to 299
+ *     are empty: 0, 49 to 99
  *
  * Improvements: a process has one connection, whatever the number of objects that it gets, and an unused queue takes
  * about a kilobyte. Therefore only the memory for N processes bounds N; here eight run at a time. Each sleeps for up to

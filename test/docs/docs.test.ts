@@ -123,7 +123,7 @@ const results = new Map<string, Promise<string>>()
 beforeAll(async () => {
   writeCopy()
   await bundle(programs.map(({ path }) => join(copy, path)))
-  results.set("types", outputOf(bin("tsc"), ["--pretty", "false"]))
+  results.set("types", outputOf(bin("tsc"), ["--pretty", "false", "--singleThreaded"]))
   const jobs: ReadonlyArray<readonly [name: string, run: () => Promise<string>]> = [
     ["tests", () => outputOf(bin("vitest"), ["run", "--reporter=dot"])],
     ...programs.map(({ name, path }) => [name, () => node(path)] as const),

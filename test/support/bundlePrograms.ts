@@ -34,10 +34,11 @@ export const bundle = async (programs: ReadonlyArray<string>): Promise<void> => 
 export const setup = (): Promise<void> => {
   rmSync(folder, { recursive: true, force: true })
   return bundle(
-    globSync(["examples/**/*.ts", "test/process/fixtures/*.ts", "test/{chaos,simulation,stress}/main.ts"], {
-      cwd: root
-    }).map(
-      (file) => join(root, file)
-    )
+    globSync([
+      "examples/**/*.ts",
+      "test/process/fixtures/*.ts",
+      "test/{chaos,simulation,stress}/main.ts",
+      "bench/{main,client,managerServer}.ts"
+    ], { cwd: root }).map((file) => join(root, file))
   )
 }

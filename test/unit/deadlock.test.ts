@@ -3,6 +3,7 @@ import { Manager, Process, SharedQueue, SharedRef, Task, TaskGroup } from "@effe
 import { simulate } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, type Scope } from "effect"
+import { budget } from "../support/budget.ts"
 import { untilWaiting } from "../support/untilWaiting.ts"
 
 class Pages extends SharedQueue.Service<Pages>()("app/Pages", { item: Schema.Int, capacity: 3 }) {}
@@ -59,7 +60,7 @@ describe("work that offers to its own queue", () => {
         yield* Effect.forEach(processes, ({ result }) => result, { concurrency: "unbounded" })
       }).pipe(Effect.scoped, Effect.provide(layerShared))
       // Without pauses and delays: after two seconds in which nobody takes an item it is a deadlock.
-      yield* simulate(program, { tasks, seeds: 40, faults: ["split"] })
+      yield* simulate(program, { tasks, seeds: budget(10), faults: ["split"] })
     }))
 })
 

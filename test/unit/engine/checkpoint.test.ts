@@ -78,6 +78,8 @@ describe("a kind that forgets a field when it is loaded", () => {
     const random = new Random(1)
     const found = new Map<string, boolean>()
     const missed = () => [...found].flatMap(([name, isFound]) => isFound ? [] : [name]).sort()
+    /** Kinds of which every field has been found: they need not be saved again. */
+    const done = new Set<string>()
     // A record whose fields are declared has the fields of one whose entries come and go.
     const unused = ["Namespace", "Ref"].flatMap((kind) =>
       ["arithmetic", "isOpen", "scans"].map((field) => `${kind}.${field}`)
@@ -89,7 +91,9 @@ describe("a kind that forgets a field when it is loaded", () => {
         program.run([random.below(100), random.below(3), random.below(2 ** 32)])
         if (steps % 3 > 0) continue
         for (const { kind, state } of harness.engine.state.objects.values()) {
-          for (const [field, value] of Object.entries(kind.format.save(state) ?? {})) {
+          if (done.has(kind.name)) continue
+          const fields = Object.entries(kind.format.save(state) ?? {})
+          for (const [field, value] of fields) {
             const name = `${kind.name}.${field}`
             const forgotten = without(value)
             if (found.get(name) === true) continue
@@ -99,6 +103,7 @@ describe("a kind that forgets a field when it is loaded", () => {
             const forgetful: AnyKind = { ...kind, format: { ...kind.format, load } }
             assert.throws(() => harness.reload(harness.engine, [...kinds.filter((other) => other !== kind), forgetful]))
           }
+          if (fields.every(([field]) => found.get(`${kind.name}.${field}`) === true)) done.add(kind.name)
         }
       }
     }

@@ -144,7 +144,7 @@ it.live("options of each other, whose codec makes its parts anew without end", (
   check([{ _tag: "Option", to: 1 }, { _tag: "Option", to: 0 }], 4))
 
 it.live("a long circle of schemas", () => {
-  const size = 200
+  const size = 100
   return check(
     Array.from({ length: size }, (_, i) => ({ _tag: i % 2 === 0 ? "List" : "Option", to: (i + 1) % size })),
     1
