@@ -220,15 +220,17 @@ export class Client {
     object: ObjectId,
     operation: string,
     args: ReadonlyArray<Argument> = [],
-    guard: ReadonlyArray<GrantId> = []
+    guard: ReadonlyArray<GrantId> = [],
+    stalls = 0
   ): number {
-    return this.together([[object, operation, args]], guard)
+    return this.together([[object, operation, args]], guard, stalls)
   }
 
   /** Calls several operations that take effect together. Returns the sequence. */
   together(
     calls: ReadonlyArray<readonly [object: ObjectId, operation: string, args?: ReadonlyArray<Argument>]>,
-    guard: ReadonlyArray<GrantId> = []
+    guard: ReadonlyArray<GrantId> = [],
+    stalls = 0
   ): number {
     const sequence = this.#reused ?? ++this.#sequence
     this.#reused = undefined
@@ -237,6 +239,7 @@ export class Client {
       session: this.session,
       sequence,
       guard,
+      stalls,
       calls: calls.map(([object, operation, args = []]) => {
         const { kind } = this.#harness.engine.state.objects.get(object) ?? { kind: undefined }
         const position = kind === undefined ? 0 : Object.keys(kind.operations).indexOf(operation)

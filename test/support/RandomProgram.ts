@@ -126,7 +126,7 @@ export class RandomProgram {
     const waiters = () => queue === undefined ? [] : [...Lane.places(queue)].filter(({ isRead }) => !isRead)
     const before = waiters()
     const { index } = this.harness.engine.state
-    const sequence = client.call(id, operation, args, guard)
+    const sequence = client.call(id, operation, args, guard, guard.length)
     const stay = waiters()
     // A call that takes nothing overtakes no waiter.
     return !this.#reuses && client.outcome(sequence)?._tag === "Success" && this.harness.engine.state.index > index &&

@@ -106,6 +106,40 @@ export class Deadlock extends Schema.TaggedError<Deadlock>()("Deadlock", { ...ca
   }
 }
 
+/** A hold in a cycle of holds: its process waits until the next hold of the cycle ends. */
+const Link = Schema.Struct({
+  /** Name, process id and session of the process. */
+  process: Schema.String,
+  /** The object. */
+  holds: Schema.String,
+  /** A fencing token. */
+  token: Schema.Number
+})
+
+/**
+ * To wait would be for ever: processes, or fibers of one, hold what the others wait for. The call that closed the cycle
+ * fails, and had no effect. The others go on when its holds end.
+ */
+export class DeadlockDetected extends Schema.TaggedError<DeadlockDetected>()("DeadlockDetected", {
+  ...call,
+  /** Each holds what the one before it waits for, and the first what the last one waits for. The first made this call. */
+  cycle: Schema.Array(Link),
+  /** How many holds the cycle has. `cycle` has the first 16. */
+  length: Schema.Number
+}) {
+  override get message(): string {
+    const { cycle, length } = this
+    const links = cycle.map(({ holds, process }, i) =>
+      `${process} holds ${holds} and waits for ${
+        cycle[i + 1]?.holds ?? (length > cycle.length ? "another" : cycle[0]?.holds)
+      }`
+    )
+    if (length > cycle.length) links.push(`and ${length - cycle.length} more`)
+    return `${this.operation} on ${this.object} would wait for ever: ${links.join("; ")}. The call had no effect. ` +
+      "Acquire objects in the same order everywhere, or end one hold before you wait for another"
+  }
+}
+
 /**
  * The kind of the object has a defect (`Kind.make`): the transition of this call threw, did not return an outcome, or
  * returned a state or a value that does not fit its schema. The call had no effect.
@@ -181,6 +215,7 @@ export const ManagerErrorReason = Schema.Union([
   ObjectDeleted,
   ProducerLost,
   Deadlock,
+  DeadlockDetected,
   TransitionFailed,
   LimitExceeded,
   ValueNotEncoded,

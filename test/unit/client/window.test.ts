@@ -237,7 +237,7 @@ describe("a client that ignores its window", () => {
       const writer = new ClientWriter()
       const set = Object.keys(mapKind.operations).indexOf("set")
       const id = memory.server.engine.state.names.get("map")!
-      for (let i = 0; i < 20; i++) writer.request(1_000 + i, id, set, [], ["1", cell("1")], 1_000)
+      for (let i = 0; i < 20; i++) writer.request(1_000 + i, id, set, [], 0, ["1", cell("1")], 1_000)
       wire!.send(writer.take())
       assert.strictEqual((yield* Fiber.join(held))._tag, "LockLost")
       const { message } = yield* Effect.flip(map.size)

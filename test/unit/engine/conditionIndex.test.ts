@@ -42,6 +42,7 @@ describe("a change of a record", () => {
       session: main.session,
       sequence: 10_000,
       guard: [],
+      stalls: 0,
       calls: [{
         object,
         operation: Object.keys(map.operations).indexOf("setAll"),
@@ -55,6 +56,7 @@ describe("a change of a record", () => {
       session: main.session,
       sequence: 10_001,
       guard: [],
+      stalls: 0,
       calls: [{ object, operation: Object.keys(map.operations).indexOf("set"), args: ["a", value(9)] }]
     })
     assert.strictEqual(counts.decided - before, 202)
@@ -68,7 +70,7 @@ describe("a change of a record", () => {
     const operation = (name: string) => Object.keys(map.operations).indexOf(name)
     const request = (name: string, ...args: ReadonlyArray<Argument>) => {
       const calls = [{ object, operation: operation(name), args }]
-      harness.engine.step({ _tag: "Request", session: main.session, sequence: ++sequence, guard: [], calls })
+      harness.engine.step({ _tag: "Request", session: main.session, sequence: ++sequence, guard: [], stalls: 0, calls })
       return sequence
     }
     request("set", "a", value(0))

@@ -112,7 +112,7 @@ describe("a queue of which many items are worked on", () => {
     const request = (sequence: number, args: ReadonlyArray<Argument>) => {
       const operation = harness.object(queue).operations.findIndex(([name]) => name === "offer")
       const calls = [{ object: queue, operation, args }]
-      harness.engine.step({ _tag: "Request", session: main.session, sequence, guard: [], calls })
+      harness.engine.step({ _tag: "Request", session: main.session, sequence, guard: [], stalls: 0, calls })
       return harness.engine.takeOutputs()
     }
     for (const lease of leases.slice(1)) request(10 * size + lease, counted(value(1), lease))

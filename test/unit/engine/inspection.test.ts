@@ -155,7 +155,7 @@ describe("pages", () => {
     for (let i = 0; i < 2_000; i++) {
       // Past the invariants, which cost the whole state each time.
       const calls = [{ object: semaphore, operation: 0, args: [1] }]
-      harness.engine.step({ _tag: "Request", session: client.session, sequence: i + 1, guard: [], calls })
+      harness.engine.step({ _tag: "Request", session: client.session, sequence: i + 1, guard: [], stalls: 0, calls })
     }
     harness.engine.takeOutputs()
     const reader = harness.open()
@@ -236,7 +236,7 @@ describe("an inspection", () => {
     assert.deepStrictEqual(client.get(0, "inspect", [100]), [null])
     for (let i = 0; i < 999; i++) {
       const calls = [{ object: 0, operation: 0, args: ["Latch", "", null, 0] }]
-      harness.engine.step({ _tag: "Request", session: client.session, sequence: i + 10, guard: [], calls })
+      harness.engine.step({ _tag: "Request", session: client.session, sequence: i + 10, guard: [], stalls: 0, calls })
     }
     harness.engine.takeOutputs()
     const reader = harness.open()

@@ -193,6 +193,7 @@ it("a drop costs the same in a manager of any size: searches for cycles are as r
       session: 1,
       sequence: ++sequence,
       guard: [],
+      stalls: 0,
       calls: [{ object: 0, operation: 0, args: ["Counted", "", name, 0] }]
     })
   for (let i = 0; i < objects; i++) open(`object ${i}`)

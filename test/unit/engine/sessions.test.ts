@@ -174,6 +174,7 @@ describe("a request passes the limits of its session (S-8)", () => {
         session,
         sequence: 99,
         guard: [],
+        stalls: 0,
         calls: tokens.map((token) => ({ object: condition, operation: operations.indexOf(operation), args: [token] }))
       })
     return { client, other, passes, token }

@@ -65,19 +65,28 @@ const odd: ReadonlyArray<Argument> = [
 describe("what is written is read", () => {
   it("every kind of argument, however odd", () => {
     const writer = new ClientWriter()
-    writer.request(1, 2, 3, [4], odd, Infinity)
+    writer.request(1, 2, 3, [4], 1, odd, Infinity)
     assert.deepStrictEqual(fromClient(writer.take()), [
-      { _tag: "Request", session, sequence: 1, guard: [4], calls: [{ object: 2, operation: 3, args: odd }] }
+      { _tag: "Request", session, sequence: 1, guard: [4], stalls: 1, calls: [{ object: 2, operation: 3, args: odd }] }
     ])
   })
 
   it.prop("batches of requests", [Schema.Array(Schema.Tuple([Id, Id, Schema.Array(Id), Arguments]))], ([requests]) => {
     const writer = new ClientWriter()
-    for (const [sequence, object, guard, args] of requests) writer.request(sequence, object, 255, guard, args, Infinity)
+    for (const [sequence, object, guard, args] of requests) {
+      writer.request(sequence, object, 255, guard, guard.length, args, Infinity)
+    }
     writer.goodbye()
     assert.deepStrictEqual(fromClient(writer.take()), [
       ...requests.map(([sequence, object, guard, args]) =>
-        ({ _tag: "Request", session, sequence, guard, calls: [{ object, operation: 255, args }] }) as const
+        ({
+          _tag: "Request",
+          session,
+          sequence,
+          guard,
+          stalls: guard.length,
+          calls: [{ object, operation: 255, args }]
+        }) as const
       ),
       { _tag: "Goodbye" }
     ])
@@ -162,18 +171,18 @@ describe("what is written is read", () => {
     const writer = new ClientWriter()
     for (const argument of [...args, ...odd]) {
       const before = writer.bytes
-      writer.request(1, 2, 3, [], [], Infinity)
+      writer.request(1, 2, 3, [], 0, [], Infinity)
       const without = writer.bytes
-      writer.request(1, 2, 3, [], [argument], Infinity)
+      writer.request(1, 2, 3, [], 0, [argument], Infinity)
       assert.isAtMost(writer.bytes - without - (without - before), bytesMaxOf(argument))
     }
   })
 
   it("nothing of a message that would be too large", () => {
     const writer = new ClientWriter()
-    assert.isTrue(writer.request(1, 1, 1, [], ["x".repeat(100)], 200))
-    assert.isFalse(writer.request(2, 1, 1, [], ["x".repeat(200)], 200))
-    assert.isTrue(writer.request(3, 1, 1, [], [], 200))
+    assert.isTrue(writer.request(1, 1, 1, [], 0, ["x".repeat(100)], 200))
+    assert.isFalse(writer.request(2, 1, 1, [], 0, ["x".repeat(200)], 200))
+    assert.isTrue(writer.request(3, 1, 1, [], 0, [], 200))
     const sequences = fromClient(writer.take()).map((message) => message._tag === "Request" && message.sequence)
     assert.deepStrictEqual(sequences, [1, 3])
   })
@@ -254,7 +263,7 @@ describe("a reader", () => {
 
   it.prop("finds every cut in a message", [Arguments, Schema.Int], ([args, seed]) => {
     const writer = new ClientWriter()
-    writer.request(1, 2, 3, [4, 5], args, Infinity)
+    writer.request(1, 2, 3, [4, 5], 2, args, Infinity)
     const bytes = writer.take().subarray(headerBytes)
     const reader = new Reader(bytes.subarray(0, 1 + new Random(seed).below(bytes.length - 1)))
     readFromClient(reader, session)

@@ -56,13 +56,13 @@ class Nonsense {
     // To use one again ends the session, and a session is for saying much.
     const sequence = random.chance(0.99) ? ++this.#sequence : random.below(this.#sequence + 1)
     const some = random.below(this.#sequence + 1)
-    if (what < 3) writer.request(sequence, 0, 0, [], this.#opening(), Infinity)
+    if (what < 3) writer.request(sequence, 0, 0, [], 0, this.#opening(), Infinity)
     else if (what < 12) {
       const object = this.#object()
       const kind = this.#engine.state.objects.get(object)?.kind
       const operation = random.below(Object.keys(kind?.operations ?? {}).length + 1)
       const guard = Array.from({ length: random.chance(0.05) ? random.below(20) : 0 }, () => random.below(100))
-      writer.request(sequence, object, operation, guard, this.#arguments(), Infinity)
+      writer.request(sequence, object, operation, guard, random.below(20), this.#arguments(), Infinity)
     } else if (what < 14) writer.cancel(some)
     else if (what < 16) writer.acknowledge(some, random.pick([some, some + 5, Number.MAX_SAFE_INTEGER, 0]))
     else if (what < 17) writer.drop(this.#object(), random.pick([0, 1, Number.MAX_SAFE_INTEGER]))

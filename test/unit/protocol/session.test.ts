@@ -21,8 +21,8 @@ const holding = (limits: Memory.MemoryOptions["limits"] = {}) =>
     })
     const { state } = memory.server.engine
     const writer = new ClientWriter()
-    writer.request(1, 0, 0, [], ["Lock", "", "lock", 0], Infinity)
-    writer.request(2, 1, 0, [], [], Infinity)
+    writer.request(1, 0, 0, [], 0, ["Lock", "", "lock", 0], Infinity)
+    writer.request(2, 1, 0, [], 0, [], Infinity)
     client.send(writer.take())
     yield* Memory.until("it holds the lock", () => state.counts.holders === 1)
     return { memory, client, writer, state, ended, said }
@@ -65,7 +65,7 @@ describe("a session ends, its holds are released, and its client is told why, wh
 it.live("no message of a frame has an effect if one of them is malformed", () =>
   Effect.gen(function*() {
     const { client, ended, memory, writer } = yield* holding()
-    writer.request(3, 0, 0, [], ["Map", "", "written by a broken frame", 0], Infinity)
+    writer.request(3, 0, 0, [], 0, ["Map", "", "written by a broken frame", 0], Infinity)
     const frame = writer.take().subarray(headerBytes)
     client.send(raw.frame(Uint8Array.from([...frame, 99])))
     yield* Memory.until("the link is ended", ended)
@@ -90,13 +90,13 @@ it.live("an item that fits into no reply is refused to everyone that waits for i
     yield* raw.session(client)
     // This client sends nothing when its call is refused. A message would be another turn of the event loop.
     const writer = new ClientWriter()
-    writer.request(1, jobs.id, operation("takeLease"), [], [], frameBytesMax)
+    writer.request(1, jobs.id, operation("takeLease"), [], 0, [], frameBytesMax)
     client.send(writer.take())
     yield* Memory.until("the first waits", () => jobs.waiting === 1)
     const second = yield* Effect.forkChild(Effect.flip(Effect.scoped(queue.takeLease)))
     yield* Memory.until("the second waits", () => jobs.waiting === 2)
     const fits = (length: number) =>
-      writer.request(2, jobs.id, operation("offer"), [], [cell(JSON.stringify("x".repeat(length)))], frameBytesMax)
+      writer.request(2, jobs.id, operation("offer"), [], 0, [cell(JSON.stringify("x".repeat(length)))], frameBytesMax)
     for (let length = frameBytesMax; !fits(length); length--);
     client.send(writer.take())
     assert.include((yield* Fiber.join(second)).message, "frameBytesMax")
@@ -107,7 +107,7 @@ it.live("an item that fits into no reply is refused to everyone that waits for i
 it.live("messages before a goodbye in one frame still count", () =>
   Effect.gen(function*() {
     const { client, ended, memory, state, writer } = yield* holding()
-    writer.request(3, 1, 2, [], [2], Infinity)
+    writer.request(3, 1, 2, [], 0, [2], Infinity)
     writer.goodbye()
     client.send(writer.take())
     yield* Memory.until("the link is ended", ended)

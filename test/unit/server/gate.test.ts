@@ -115,7 +115,7 @@ describe("while a turn is held", () => {
       const writer = new ClientWriter()
       const set = Object.keys(mapKind.operations).indexOf("set")
       for (let i = 0; i < 20; i++) {
-        writer.request(1_000 + i, state.names.get("map")!, set, [], ["1", cell("1")], 1_000)
+        writer.request(1_000 + i, state.names.get("map")!, set, [], 0, ["1", cell("1")], 1_000)
       }
       wire!.send(writer.take())
       yield* Memory.until("the session is gone", () => state.sessions.size === 0)

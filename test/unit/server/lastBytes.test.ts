@@ -16,7 +16,7 @@ const left = Effect.gen(function*() {
   const { state } = memory.server.engine
   held.hold()
   const writer = new ClientWriter()
-  writer.request(1, 0, 0, [], ["Lock", "", "lock", 0], Infinity)
+  writer.request(1, 0, 0, [], 0, ["Lock", "", "lock", 0], Infinity)
   client.send(writer.take())
   yield* Memory.until("a reply is pending", () => held.pendingBytes > 0)
   writer.goodbye()
@@ -54,7 +54,7 @@ it.effect("and that the server has ended keeps its link until it has said goodby
       Effect.forkScoped
     )
     const writer = new ClientWriter()
-    for (const again of [1, 1]) writer.request(again, 0, 0, [], ["Lock", "", "lock", 0], Infinity)
+    for (const again of [1, 1]) writer.request(again, 0, 0, [], 0, ["Lock", "", "lock", 0], Infinity)
     client.send(writer.take())
     yield* Memory.until("the session has ended", () => memory.server.engine.state.sessions.size === 0)
     assert.include((yield* Effect.flip(memory.connect())).message, "sessions")

@@ -42,9 +42,9 @@ describe("a client that uses a sequence twice is ended alone, told why, and leav
           if (message._tag === "Closing") said.push(message.reason)
         })
         const writer = new ClientWriter()
-        writer.request(1, 0, 0, [], ["Lock", "", "own", 0], Infinity)
-        writer.request(2, state.nextObject, operation("acquire"), [], [], Infinity)
-        writer.request(3, state.names.get("held")!, operation("acquire"), [], [], Infinity)
+        writer.request(1, 0, 0, [], 0, ["Lock", "", "own", 0], Infinity)
+        writer.request(2, state.nextObject, operation("acquire"), [], 0, [], Infinity)
+        writer.request(3, state.names.get("held")!, operation("acquire"), [], 0, [], Infinity)
         client.send(writer.take())
         yield* Memory.until("it waits", () => state.counts.waiters === 1)
         const [token] = state.sessions.get(session)!.grants.keys()
@@ -58,9 +58,9 @@ describe("a client that uses a sequence twice is ended alone, told why, and leav
       }))
 
   ends("to give back, while the call of that sequence waits", (writer, { object, token }) => {
-    writer.request(3, object, operation("release"), [], [token], Infinity)
+    writer.request(3, object, operation("release"), [], 0, [token], Infinity)
   })
-  ends("for the same call", (writer) => writer.request(3, 1, operation("acquire"), [], [], Infinity))
+  ends("for the same call", (writer) => writer.request(3, 1, operation("acquire"), [], 0, [], Infinity))
   ends("for a subscription", (writer) => writer.watch(3, 1, 1))
   ends("for a request of several calls", (writer, { object }) => {
     writer.joint(3, [], [1, object].map((object) => ({ object, operation: operation("isHeld"), args: [] })), Infinity)

@@ -53,7 +53,7 @@ const setUp = (shared = new SharedArguments()) => {
 }
 
 const request = (writer: ClientWriter, sequence: number, operation = 0, args: ReadonlyArray<Argument> = []) =>
-  writer.request(sequence, 1, operation, [], args, Infinity)
+  writer.request(sequence, 1, operation, [], 0, args, Infinity)
 
 const requests = (from: number, to: number) => (writer: ClientWriter) => {
   for (let sequence = from; sequence <= to; sequence++) request(writer, sequence)

@@ -32,7 +32,7 @@ const reserved = (start: number) =>
       object: number,
       operation: number,
       args: ReadonlyArray<string | number | null | ReturnType<typeof value>>
-    ) => step({ _tag: "Request", session: 1, sequence, guard: [], calls: [{ object, operation, args }] })
+    ) => step({ _tag: "Request", session: 1, sequence, guard: [], stalls: 0, calls: [{ object, operation, args }] })
     step({ _tag: "Open", session: 1, label: { name: "client", pid: 0 } })
     request(1, 0, 0, ["Ref", "", "ref", 1, "value", "", value(1)])
     request(2, 1, Object.keys(ref.operations).indexOf("reserve"), ["value"])

@@ -30,7 +30,7 @@ import { ClientWriter, type FromServer, readFromServer } from "../protocol/Messa
 import type { Link } from "../transport/Link.ts"
 import { Call, type Complete } from "./Call.ts"
 import { failure, lost } from "./Failure.ts"
-import { guardFor } from "./Guard.ts"
+import { guardFor, stalledBy } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Joint, type JointSender, membership, refuse } from "./Joint.ts"
 import { LongWaits } from "./LongWaits.ts"
@@ -260,11 +260,13 @@ export class Connection {
 
   /** Whether a request fits into the frame of this turn, or else into the next one, and was written. */
   #write(call: Call, args: ReadonlyArray<Argument>): boolean {
-    const { guard, joint, operation, sequence, target } = call
+    const { fiber, guard, joint, operation, sequence, target } = call
+    // A call without a fiber has no guard.
+    const stalls = guard.length === 0 ? 0 : stalledBy(fiber!, this)
     const bytesMax = this.agreement.limits.frameBytesMax - replyBytes
     const before = this.#writer.bytes
     const isWritten = joint === undefined
-      ? this.#writer.request(sequence, target.id, operation.position, guard, args, bytesMax)
+      ? this.#writer.request(sequence, target.id, operation.position, guard, stalls, args, bytesMax)
       : this.#writer.joint(sequence, guard, joint, bytesMax)
     call.bytes = this.#writer.bytes - before
     if (isWritten || this.#writer.isEmpty) return isWritten

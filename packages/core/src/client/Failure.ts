@@ -4,6 +4,7 @@
 import type { Outcome } from "../engine/Inputs.ts"
 import {
   Deadlock,
+  DeadlockDetected,
   InvalidRequest,
   LimitExceeded,
   ManagerError,
@@ -15,6 +16,7 @@ import {
   ProducerLost,
   TransitionFailed
 } from "../ManagerError.ts"
+import { describe } from "./Target.ts"
 
 /** The error of a call whose connection has ended. */
 export const lost = (
@@ -58,6 +60,8 @@ const reason = (
       return new ProducerLost(call)
     case "Deadlock":
       return new Deadlock({ ...call, capacity: Number(details[0]) })
+    case "DeadlockDetected":
+      return new DeadlockDetected({ ...call, length: Number(details[0]), cycle: links(details.slice(1)) })
     case "TransitionFailed":
       return new TransitionFailed({ ...call, issue: String(details[0]) })
     case "LimitExceeded":
@@ -66,3 +70,16 @@ const reason = (
       return new InvalidRequest({ ...call, issue: [error, ...details].join(" ") })
   }
 }
+
+/** The holds of a cycle, as the engine tells them (`engine/Deadlock.ts`). */
+const links = (
+  [kind, name, process, pid, session, token, ...more]: ReadonlyArray<unknown>
+): DeadlockDetected["cycle"] =>
+  kind === undefined ? [] : [
+    {
+      process: `${process} (pid ${pid}, session ${session})`,
+      holds: describe(String(kind), name as string | number),
+      token: Number(token)
+    },
+    ...links(more)
+  ]

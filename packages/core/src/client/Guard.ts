@@ -10,7 +10,13 @@ export interface GuardedBy {
   readonly connection: object
   /** A hold that is renewed gets another one (`Held`). */
   readonly token: GrantId
+  /** The fiber that runs the body: the hold ends when this fiber does. */
+  readonly body: AnyFiber | undefined
+  /** The fiber that waits for the body. */
+  readonly holder: AnyFiber | undefined
 }
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /** The holds around the running effect, outermost first. Empty outside of any `withLock`. */
 export const Guard = Context.Reference<ReadonlyArray<GuardedBy>>("@effect-multiprocessing/core/Guard", {
@@ -25,3 +31,19 @@ export const guardFor = (connection: object): ReadonlyArray<GrantId> => {
 }
 
 const none: ReadonlyArray<GrantId> = []
+
+/**
+ * How many of the innermost holds around a fiber, of those over a connection, end no earlier than the call for which the
+ * fiber waits. A fiber that was forked inside of a body is not the one that runs it: the body may go on without the fiber,
+ * which may be under a timeout or in a race.
+ */
+export const stalledBy = (caller: AnyFiber, connection: object): number => {
+  let count = 0
+  let waiting: AnyFiber | undefined = caller
+  for (const hold of caller.getRef(Guard).toReversed()) {
+    if (hold.body !== waiting) break
+    if (hold.connection === connection) count++
+    waiting = hold.holder
+  }
+  return count
+}

@@ -17,3 +17,7 @@ export interface Target {
   readonly name: string | undefined
   readonly description: string
 }
+
+/** An object as messages name it: by its kind, and its name or id. */
+export const describe = (kind: string, name: string | number | undefined): string =>
+  name === undefined ? `a new ${kind}` : typeof name === "number" ? `${kind} #${name}` : `${kind} "${name}"`

@@ -11,6 +11,7 @@
  */
 import * as Admission from "./Admission.ts"
 import { create } from "./Creation.ts"
+import * as Deadlock from "./Deadlock.ts"
 import * as Directory from "./Directory.ts"
 import { Engine, type EngineOptions } from "./Engine.ts"
 import * as Format from "./Format.ts"
@@ -26,7 +27,7 @@ import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** Grows whenever `manager` below changes: data of another version are not loaded. */
-const version = 2
+const version = 3
 
 /**
  * Saves the state of a manager between two steps. Its outputs must have been taken, because they are not saved: otherwise
@@ -99,6 +100,7 @@ const { argument, boolean, count, finite, integer, list, literal, map, optional,
 const parked = struct<SavedParked>({
   sequence: count,
   guard: list(count),
+  stalls: count,
   calls: list(struct<SavedCall>({ object: count, operation: word, args: list(argument) })),
   arrival: count,
   since: count,
@@ -324,7 +326,7 @@ const restoreParked = (
   saved: SavedParked,
   waiting: Array<Waiter>
 ): Refused => {
-  const { arrival, deadline, guard, places, sequence, since } = saved
+  const { arrival, deadline, guard, places, sequence, since, stalls } = saved
   const objects = saved.calls.map(({ object }) => state.objects.get(object))
   const calls = saved.calls.map(({ args, object, operation }, i): CallInput => ({
     object,
@@ -348,10 +350,12 @@ const restoreParked = (
   const stands = places.length > 0 && new Set(places.map(({ call }) => call)).size === places.length &&
     places.every(({ call, lane }) => objects[call]?.lanes.has(lane))
   if (!stands) return refused("must be a lane for one of its calls or more").at("places")
+  if (stalls > guard.length) return refused("are more than the holds of the guard").at("stalls")
   const parked: Parked = {
     session: session.id,
     sequence,
     guard,
+    stalls,
     calls,
     arrival,
     since,
@@ -368,6 +372,7 @@ const restoreLanes = (state: EngineState, waiting: Array<Waiter>): Refused => {
   for (const { deadline, parked, places, session } of waiting.sort((a, b) => a.parked.arrival - b.parked.arrival)) {
     if (parked.arrival <= last || parked.arrival > state.arrivals) return refused("have requests out of order")
     last = parked.arrival
+    if (Deadlock.stalledBy(parked).some((id) => state.stalled.has(id))) return refused("stall one hold twice")
     Waiting.park(state, session, parked)
     Waiting.examineAt(state, parked, deadline)
     for (const { call, lane } of places) {

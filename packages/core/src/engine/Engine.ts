@@ -75,6 +75,7 @@ export class Engine {
       objects: new OrderedMap(),
       names: new Map(),
       joint: new Set(),
+      stalled: new Map(),
       counts: { waiters: 0, holders: 0 },
       bytes: 0,
       deadlines: [],

@@ -43,6 +43,11 @@ export interface RequestInput {
   readonly session: SessionId
   readonly sequence: number
   readonly guard: ReadonlyArray<GrantId>
+  /**
+   * How many of the innermost holds of the guard this request *stalls*: they end no earlier than it, because the fiber
+   * that would end them waits for it.
+   */
+  readonly stalls: number
   readonly calls: ReadonlyArray<CallInput>
 }
 

@@ -3,6 +3,7 @@
  * the simulator; costs the whole state, so never in production.
  */
 import * as Deadlines from "./Deadlines.ts"
+import * as Deadlock from "./Deadlock.ts"
 import type { Engine } from "./Engine.ts"
 import type { Output } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
@@ -26,6 +27,7 @@ export const violations = (engine: Engine): ReadonlyArray<string> => {
     counted(object, census, broken)
   }
   totals(engine.state, census, broken)
+  stalled(engine.state, census, broken)
   timed(engine.state, census, broken)
   return broken
 }
@@ -45,6 +47,8 @@ class Census {
   /** Grants, and requests, with a deadline. */
   readonly ending = new Set<Grant>()
   readonly examined = new Set<Parked>()
+  /** Holds that waiting requests stall. */
+  stalled = 0
 
   constructor({ objects, sessions }: EngineState) {
     for (const object of objects.values()) this.#object(object)
@@ -67,6 +71,7 @@ class Census {
     for (const [id, times] of imports) count(this.references, id, times)
     for (const request of parked.values()) {
       if (request.deadline !== undefined) this.examined.add(request)
+      this.stalled += request.stalls
       for (const { args, object } of request.calls) {
         this.waiters++
         count(this.waiting, object, 1)
@@ -128,6 +133,19 @@ const totals = ({ bytes, counts }: EngineState, census: Census, broken: Array<st
   if (grants !== counts.holders || grants !== bound) {
     broken.push(`I3: ${counts.holders} grants are counted, objects have ${grants} and sessions ${bound}`)
   }
+}
+
+/** I3: a hold is stalled by the waiting request that says so. */
+const stalled = ({ stalled, sessions }: EngineState, census: Census, broken: Array<string>): void => {
+  for (const [id, parked] of stalled) {
+    if (
+      sessions.get(parked.session)?.parked.get(parked.sequence) === parked && Deadlock.stalledBy(parked).includes(id)
+    ) {
+      continue
+    }
+    broken.push(`I3: hold ${id} is stalled by no waiting request`)
+  }
+  if (stalled.size !== census.stalled) broken.push(`I3: ${stalled.size} holds are stalled, not ${census.stalled}`)
 }
 
 /** I3: what ends or is examined by time is all that has a deadline, in its order. */

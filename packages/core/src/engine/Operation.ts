@@ -175,6 +175,19 @@ export interface Operation<
   readonly stuck:
     | ((state: State, args: ReadonlyArray<Argument>, unchanged: number) => Refusal | number | undefined)
     | undefined
+  /**
+   * Whether a waiting call must wait at least as long as the holds of its object last for which `isStuck` returns true,
+   * whatever else happens (`Deadlock.ts`). `now` is the engine's time, and `upcoming` the index that the call takes if it
+   * goes now. Absent: unknown, so the call is never part of a deadlock.
+   */
+  readonly isBlocked:
+    | ((
+      state: State,
+      args: ReadonlyArray<Argument>,
+      isStuck: (hold: GrantId) => boolean,
+      at: Pick<At, "now" | "upcoming">
+    ) => boolean)
+    | undefined
   /** Counts what waits: called with 1 when a call joins its lane, and with -1 when it leaves. Changes no decision. */
   readonly tally: ((state: State, args: ReadonlyArray<Argument>, by: 1 | -1) => void) | undefined
   /** The call leaves its lane without being served (S-14): undoes `enter`. */
@@ -207,6 +220,12 @@ interface Definition<
     args: AllArguments<P, Rest>,
     unchanged: number
   ) => Refusal<Error> | number | undefined
+  readonly isBlocked?: (
+    state: State,
+    args: AllArguments<P, Rest>,
+    isStuck: (hold: GrantId) => boolean,
+    at: Pick<At, "now" | "upcoming">
+  ) => boolean
   readonly tally?: (state: State, args: AllArguments<P, Rest>, by: 1 | -1) => void
   readonly withdraw?: (state: State, args: AllArguments<P, Rest>, reason: Withdrawal, at: At) => void
 }
@@ -217,8 +236,8 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
   byReceipt = false
 ): Operation<State, AllArguments<P, Rest>, R, Error> => {
   // The loop calls these only with arguments that the parameters have recognised, so the tuple type holds.
-  const { apply, condition, decide, enter, stuck, tally, withdraw } = definition as unknown as
-    & Pick<Operation<State>, "apply" | "condition" | "enter" | "stuck" | "tally" | "withdraw">
+  const { apply, condition, decide, enter, isBlocked, stuck, tally, withdraw } = definition as unknown as
+    & Pick<Operation<State>, "apply" | "condition" | "enter" | "isBlocked" | "stuck" | "tally" | "withdraw">
     & { readonly decide?: Operation<State>["decide"] }
   return {
     access,
@@ -233,6 +252,7 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
     apply,
     enter,
     stuck,
+    isBlocked,
     tally,
     withdraw
   }

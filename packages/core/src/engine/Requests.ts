@@ -14,6 +14,7 @@
  */
 import * as Admission from "./Admission.ts"
 import * as Conditions from "./Conditions.ts"
+import * as Deadlock from "./Deadlock.ts"
 import * as GrantRecords from "./GrantRecords.ts"
 import type { CallInput, Outcome, RequestInput } from "./Inputs.ts"
 import { type Journal, record } from "./Journal.ts"
@@ -202,6 +203,7 @@ export class Requests {
       session: session.id,
       sequence,
       guard,
+      stalls: request.stalls === 0 ? 0 : Deadlock.stalls(this.#state, session, request),
       calls,
       arrival: ++this.#state.arrivals,
       since: this.#state.index,
@@ -215,6 +217,15 @@ export class Requests {
     if (calls.length > 1) return
     this.#enter(session, parked)
     this.#examine(parked)
+    if (parked.stalls > 0) this.#seekDeadlock(session, parked)
+  }
+
+  /** Fails a request that has begun to wait if it waits for itself. */
+  #seekDeadlock(session: Session, parked: Parked): void {
+    // What has entered its object has made a change by which others may go on.
+    if (this.#operation(parked, 0).enter !== undefined) return
+    const refusal = Deadlock.refusal(this.#state, parked)
+    if (refusal !== undefined) this.#failWaiting(session, parked, refusal)
   }
 
   /** The time has come that a waiting request asked for: examines it, or has it tried again at the end of this step. */
@@ -242,10 +253,14 @@ export class Requests {
     if (stuck === undefined) return
     const verdict = stuck(object.state, parked.calls[0]!.args, this.#state.now - object.changedAt)
     if (!isRefusal(verdict)) return Waiting.examineAt(this.#state, parked, verdict && this.#state.now + verdict)
-    const session = this.#state.sessions.get(parked.session)!
+    this.#failWaiting(this.#state.sessions.get(parked.session)!, parked, verdict)
+  }
+
+  /** Fails a waiting request of one call that has not entered its object. */
+  #failWaiting(session: Session, parked: Parked, refusal: Refusal): void {
     Waiting.unpark(this.#state, session, parked)
     this.#refused = 0
-    this.#fail(session, parked, verdict)
+    this.#fail(session, parked, refusal)
   }
 
   /** Takes a place for each call that must wait and has none. */

@@ -17,6 +17,8 @@ export interface Parked {
   readonly session: SessionId
   readonly sequence: number
   readonly guard: ReadonlyArray<GrantId>
+  /** How many of the innermost holds of the guard end no earlier than this request (`Deadlock.ts`). */
+  readonly stalls: number
   readonly calls: ReadonlyArray<CallInput>
   /** Order of arrival among all requests of this manager that wait. */
   arrival: number
@@ -156,6 +158,8 @@ export interface EngineState {
   readonly names: Map<string, ObjectId>
   /** Waiting requests of several calls: an object that is removed may have a call among them without a place. */
   readonly joint: Set<Parked>
+  /** The holds that a waiting request stalls, with that request (`Deadlock.ts`). */
+  readonly stalled: Map<GrantId, Parked>
   /** Of all objects together: calls that wait, and grants. */
   readonly counts: { waiters: number; holders: number }
   /** Bytes of all objects, their values, and the values of waiting calls, about (`Memory.ts`). */

@@ -2,6 +2,7 @@
  * Parking: the bookkeeping when a request begins to wait and when it stops waiting (S-14).
  */
 import * as Deadlines from "./Deadlines.ts"
+import * as Deadlock from "./Deadlock.ts"
 import * as Lane from "./Lane.ts"
 import type { Operation } from "./Operation.ts"
 import * as References from "./References.ts"
@@ -10,6 +11,7 @@ import type { EngineState, Parked, Place, Session, SharedObject } from "./State.
 /** A request begins to wait: its arguments are retained, and the objects that it calls are kept. */
 export const park = (state: EngineState, session: Session, parked: Parked): void => {
   session.parked.set(parked.sequence, parked)
+  if (parked.stalls > 0) Deadlock.stall(state, parked)
   state.counts.waiters += parked.calls.length
   if (parked.calls.length > 1) state.joint.add(parked)
   for (const { args, object } of parked.calls) {
@@ -60,6 +62,7 @@ export const unpark = (state: EngineState, session: Session, parked: Parked): vo
   parked.places.length = 0
   examineAt(state, parked, undefined)
   session.parked.delete(parked.sequence)
+  if (parked.stalls > 0) Deadlock.unstall(state, parked)
   state.counts.waiters -= parked.calls.length
   state.joint.delete(parked)
   for (const { args, object: id } of parked.calls) {

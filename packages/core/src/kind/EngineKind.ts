@@ -62,6 +62,7 @@ export const engineKinds = (kinds: ReadonlyArray<Kind.Known>): ReadonlyArray<Any
 const engineKind = memoize((kind: Kind.Any): AnyKind => {
   const evaluator = new Evaluator(kind)
   const declared = Object.entries(kind.operations)
+  const isOfHolds = declared.every(([, { access }]) => access !== "change")
   const lanesOf = (isRead: boolean) =>
     declared.filter(([, { access }]) => (access === "read") === isRead).map(([name, { lane = name }]) => lane)
   return kindOf<State>()({
@@ -70,7 +71,9 @@ const engineKind = memoize((kind: Kind.Any): AnyKind => {
     // Reads see each change before the next one is made.
     lanes: [...new Set([...lanesOf(true), ...lanesOf(false)])],
     operations: {
-      ...Object.fromEntries(declared.map(([name, operation]) => [name, operationOf(evaluator, name, operation)])),
+      ...Object.fromEntries(
+        declared.map(([name, operation]) => [name, operationOf(evaluator, name, operation, isOfHolds)])
+      ),
       [stateOperation]: read([], ({ current }) => [evaluator.show(current)] as const),
       [releaseOperation]: change({
         parameters: [count],
@@ -135,7 +138,8 @@ const endHold = (evaluator: Evaluator, state: State, id: GrantId, reason: HoldEn
 const operationOf = (
   evaluator: Evaluator,
   name: string,
-  { access, holdFor, lane = name, payload }: Kind.Operations[string]
+  { access, holdFor, lane = name, payload }: Kind.Operations[string],
+  isOfHolds: boolean
 ): AnyOperation => {
   const parameters: Parameters = payload === Schema.Void ? [] : [value]
   const payloadOf = payloads(evaluator, name)
@@ -161,16 +165,50 @@ const operationOf = (
   }
   if (access === "read") return read(parameters, () => [], { lane, decide })
   if (access === "change") return change({ parameters, lane, decide, apply: (state, _, at) => apply(state, at) })
+  /**
+   * Only the ends of holds can let a hold go on if no other operation changes the state. So it is tried as if the holds
+   * had ended that may end, and as if all had.
+   */
+  const isBlocked = (
+    state: State,
+    args: Reply,
+    isStuck: (hold: GrantId) => boolean,
+    { now, upcoming }: Pick<At, "now" | "upcoming">
+  ): boolean => {
+    const stuck = new Set([...state.holds.keys()].filter((id) => isStuck(id)))
+    const payload = evaluator.payload(name, args)
+    if (stuck.size === 0 || Exit.isFailure(payload)) return false
+    const waits = (isOver: (hold: GrantId) => boolean): boolean => {
+      const left = without(evaluator, state, isOver)
+      if (left === undefined) return true
+      const evaluated = evaluator.evaluate(name, left, payload.value, { now, index: upcoming })
+      return evaluated._tag === "Waiting" && evaluated.until === undefined
+    }
+    return waits((id) => !stuck.has(id)) && !waits(() => true)
+  }
   return grant({
     parameters,
     lane,
     decide,
+    ...isOfHolds ? { isBlocked } : {},
     apply: (state, args, at) => {
       if (holdFor !== undefined) at.expire(holdFor)
       state.holds.set(at.index, { operation: name, args })
       return [at.index, ...apply(state, at)]
     }
   })
+}
+
+/** The state as if some holds had ended; absent: a defect of the kind prevents it. */
+const without = (evaluator: Evaluator, { current, holds }: State, isOver: (hold: GrantId) => boolean): unknown => {
+  let left = current
+  for (const [index, { args, operation }] of holds) {
+    if (!isOver(index)) continue
+    const made = evaluator.release(operation, left, args, { index, reason: "released" })
+    if (Result.isFailure(made)) return undefined
+    left = made.success.state
+  }
+  return left
 }
 
 /** The payloads of calls. That of a call that waits is kept, because the call is evaluated again and again. */

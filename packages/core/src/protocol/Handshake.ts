@@ -20,7 +20,7 @@ import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
 
 /** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
-export const protocolVersion = 3
+export const protocolVersion = 4
 
 /** Distinguishes a manager from any other server. */
 export const magic = "effect-multiprocessing"

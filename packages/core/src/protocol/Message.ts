@@ -147,6 +147,7 @@ export class ClientWriter extends FrameWriter {
     object: ObjectId,
     operation: number,
     guard: ReadonlyArray<GrantId>,
+    stalls: number,
     args: ReadonlyArray<Argument>,
     bytesMax: number
   ): boolean {
@@ -154,7 +155,7 @@ export class ClientWriter extends FrameWriter {
     const start = writer.length
     writer.byte(tag.request)
     writer.number(sequence)
-    writeIds(writer, guard)
+    writeGuard(writer, guard, stalls)
     writeCall(writer, object, operation, args)
     return this.#fits(start, bytesMax)
   }
@@ -170,7 +171,7 @@ export class ClientWriter extends FrameWriter {
     const start = writer.length
     writer.byte(tag.joint)
     writer.number(sequence)
-    writeIds(writer, guard)
+    writeGuard(writer, guard, 0)
     writer.number(calls.length)
     for (const { args, object, operation } of calls) writeCall(writer, object, operation, args)
     return this.#fits(start, bytesMax)
@@ -212,6 +213,12 @@ export class ClientWriter extends FrameWriter {
   }
 }
 
+/** Only a guard that has holds is followed by how many of them the request stalls. */
+const writeGuard = (writer: Writer, guard: ReadonlyArray<GrantId>, stalls: number): void => {
+  writeIds(writer, guard)
+  if (guard.length > 0) writer.number(stalls)
+}
+
 const writeCall = (
   writer: Writer,
   object: ObjectId,
@@ -250,13 +257,12 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
   }
 }
 
-const readRequest = (reader: Reader, session: SessionId, isJoint: boolean): RequestInput => ({
-  _tag: "Request",
-  session,
-  sequence: reader.whole(),
-  guard: readIds(reader),
-  calls: isJoint ? readCalls(reader) : [readCall(reader)]
-})
+const readRequest = (reader: Reader, session: SessionId, isJoint: boolean): RequestInput => {
+  const sequence = reader.whole()
+  const guard = readIds(reader)
+  const stalls = guard.length === 0 ? 0 : reader.whole()
+  return { _tag: "Request", session, sequence, guard, stalls, calls: isJoint ? readCalls(reader) : [readCall(reader)] }
+}
 
 const readCalls = (reader: Reader): ReadonlyArray<CallInput> => {
   const length = reader.count()

@@ -17,6 +17,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
 import { HandleOwner } from "../client/Received.ts"
+import { describe } from "../client/Target.ts"
 import type { OptionParameters, OptionsOf } from "../engine/Parameter.ts"
 import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
@@ -127,9 +128,6 @@ const bind = <A extends Remote.Shared, K extends Named, C, R>(
     [NodeInspectSymbol]: { value: () => shown }
   })
 }
-
-const describe = (kind: string, name: string | number | undefined): string =>
-  name === undefined ? `a new ${kind}` : typeof name === "number" ? `${kind} #${name}` : `${kind} "${name}"`
 
 type OpenRefusal = "SchemaMismatch" | "KindMismatch" | "OptionsMismatch" | "InvalidOptions" | "UnknownKind"
 

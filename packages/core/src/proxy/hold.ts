@@ -23,6 +23,8 @@ export class Held<L> implements GuardedBy {
   #token: GrantId
   #state: "held" | "suspended" | "lost" | "over" = "held"
   #unregister: () => void
+  body: GuardedBy["body"]
+  holder: GuardedBy["holder"]
 
   /** Make it in the turn in which the grant is read: the next message may revoke it. */
   constructor(remote: Remote<unknown>, token: GrantId, loss: (token: GrantId) => L) {
@@ -109,8 +111,13 @@ export const under = <A, E, R, L>(
   body: Effect.Effect<A, E, R>,
   release: (token: GrantId) => void
 ): Effect.Effect<A, E | L, R> =>
-  Effect.flatMap(Guard, (guard) => {
-    const guarded = Effect.provideService(body, Guard, [...guard, held])
+  Effect.withFiber((holder) => {
+    held.holder = holder
+    const begun = Effect.withFiber((fiber) => {
+      held.body = fiber
+      return body
+    })
+    const guarded = Effect.provideService(begun, Guard, [...holder.getRef(Guard), held])
     return Effect.onExit(restore(Effect.raceFirst(guarded, held.lost)), () =>
       Effect.sync(() => {
         held.end()

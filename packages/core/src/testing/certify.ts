@@ -190,6 +190,10 @@ const check = (replay: JournalReplay, calls: Calls, record: CallRecord): void =>
   if (outcome._tag === "Failure" && generic.has(outcome.error)) {
     if (outcome.error === "FencedOut" && replay.holds(record.session, Number(outcome.details[0]))) {
       violate("but the hold was current")
+    } else if (outcome.error === "DeadlockDetected") {
+      for (const [session, hold] of holdsOf(outcome.details)) {
+        if (!replay.holds(session, hold)) violate(`but session ${session} did not have the hold ${hold}`)
+      }
     } else if (outcome.error.startsWith("Object") && replica !== undefined && isPermanent(replica)) {
       violate("but nobody had deleted the object")
     }
@@ -213,8 +217,15 @@ const check = (replay: JournalReplay, calls: Calls, record: CallRecord): void =>
   }
 }
 
+/** The holds of a cycle, with their sessions, as the engine tells them (`engine/Deadlock.ts`). */
+const holdsOf = (
+  [, ...told]: ReadonlyArray<unknown>
+): ReadonlyArray<readonly [session: number, hold: number]> =>
+  Array.from({ length: told.length / 6 }, (_, i) => [Number(told[i * 6 + 4]), Number(told[i * 6 + 5])])
+
 /** Refusals that do not depend on the state of the object alone. */
 const generic = new Set([
+  "DeadlockDetected",
   "FencedOut",
   "InvalidArguments",
   "InvalidOptions",

@@ -55,6 +55,10 @@ export const release = (state: Locked, token: GrantId, at: At): void => {
 export const ifHeld = (_: Locked, [token]: readonly [GrantId, ...ReadonlyArray<unknown>], at: At) =>
   at.held(token) === undefined ? refuse("NotHeld", token) : ready
 
+/** A call that wants the lock waits for its holder. */
+export const isBlocked = ({ holder }: Locked, _: unknown, isStuck: (hold: GrantId) => boolean): boolean =>
+  holder !== undefined && isStuck(holder)
+
 export const operations = {
   /** Waits until the lock is free and takes it. Replies with the token, and 1 if the lock was abandoned. */
   acquire: grant({
@@ -62,6 +66,7 @@ export const operations = {
     lane: "waiting",
     guarded: false,
     decide: (state) => state.holder === undefined ? ready : wait,
+    isBlocked,
     apply: (state, [], at) => hold(state, at)
   }),
   /** Takes the lock if it is free and no call waits for it. */

@@ -40,6 +40,14 @@ const operations = {
     guarded: false,
     decide: (state, [permits]) =>
       permits > state.permits ? refuse("TooManyPermits", state.permits) : permits > state.free ? wait : ready,
+    isBlocked: ({ free, holds }, [permits], isStuck) => {
+      let most = free
+      for (const [id, held] of holds) {
+        if (most >= permits) return false
+        if (!isStuck(id)) most += held
+      }
+      return most < permits
+    },
     apply: (state, [permits], at) => take(state, permits, at)
   }),
   /** Takes that many permits if they are free and no call waits for permits; else replies with nothing. */

@@ -1,0 +1,176 @@
+/** Bodies that wait for one another: one fails with `DeadlockDetected`, and none fails in a program that can go on. */
+import { Kind, Manager, SharedLock, SharedObject, SharedSemaphore } from "@effect-multiprocessing/core"
+import { ManagerError } from "@effect-multiprocessing/core/ManagerError"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Schema, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as Memory from "../../support/Memory.ts"
+import { untilWaiting } from "../../support/untilWaiting.ts"
+
+/** The reason of the `ManagerError` with which an effect has failed. */
+const reasonOf = (exit: Exit.Exit<unknown, unknown>) => {
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  return error instanceof ManagerError ? error.reason : undefined
+}
+
+/** Holds something while a body runs. */
+type Hold = <A, E>(body: Effect.Effect<A, E>) => Effect.Effect<A, unknown>
+
+/** Runs two bodies under a hold each, in their processes. The second runs when the first waits for the second hold. */
+const crossed = (
+  [hold, other]: readonly [Hold, Hold],
+  first: Effect.Effect<unknown, unknown>,
+  second: Effect.Effect<unknown, unknown>,
+  untilFirstWaits: Effect.Effect<unknown, unknown>
+) =>
+  Effect.gen(function*() {
+    const [held, begun] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+    const one = yield* Effect.forkChild(hold(Effect.gen(function*() {
+      yield* Deferred.succeed(held, undefined)
+      yield* Deferred.await(begun)
+      return yield* first
+    })))
+    yield* Deferred.await(held)
+    const two = yield* Effect.forkChild(other(Effect.gen(function*() {
+      yield* Deferred.succeed(begun, undefined)
+      yield* untilFirstWaits
+      return yield* second
+    })))
+    return [one, two] as const
+  })
+
+const locks = Effect.all([SharedLock.make({ name: "a" }), SharedLock.make({ name: "b" })])
+
+/** What two fibers hold, and for which waiting calls the second one waits before it wants the first hold. */
+type Crossing = Effect.Effect<
+  readonly [Hold, Hold, untilFirstWaits: Effect.Effect<unknown, unknown>],
+  unknown,
+  Manager.Manager | Scope.Scope
+>
+
+/** Readers or one writer, without a time. */
+const Readable = Kind.make("test/Readable", {
+  state: Schema.Struct({ readers: Schema.Int, isWriting: Schema.Boolean }),
+  initial: { readers: 0, isWriting: false },
+  operations: { read: Kind.hold({ lane: "waiting" }), write: Kind.hold({ lane: "waiting" }) },
+  transitions: {
+    read: (state) => state.isWriting ? Kind.wait : Kind.done({ ...state, readers: state.readers + 1 }),
+    write: (state) => state.isWriting || state.readers > 0 ? Kind.wait : Kind.done({ ...state, isWriting: true })
+  },
+  released: {
+    read: (state) => ({ ...state, readers: state.readers - 1 }),
+    write: (state) => ({ ...state, isWriting: false })
+  }
+})
+
+const layer = Manager.layerMemoryWith({ kinds: [Readable] })
+
+describe("a deadlock fails the later call, and the other one goes on", () => {
+  const crossings: Readonly<Record<string, Crossing>> = {
+    "of two locks": Effect.gen(function*() {
+      const [a, b] = yield* locks
+      return [a.withLock, b.withLock, yield* Effect.map(Manager.Manager, (m) => waiting(m, b))]
+    }),
+    "of a lock and a permit": Effect.gen(function*() {
+      const [a] = yield* locks
+      const slots = yield* SharedSemaphore.make({ permits: 1 })
+      return [a.withLock, slots.withPermit, yield* Effect.map(Manager.Manager, (m) => waiting(m, slots))]
+    }),
+    "of a permit and the writer of a program's own kind": Effect.gen(function*() {
+      const slots = yield* SharedSemaphore.make({ permits: 1 })
+      const file = yield* SharedObject.make(Readable)
+      const write: Hold = (body) => SharedObject.withHold(file.write, () => body)
+      return [slots.withPermit, write, yield* Effect.map(Manager.Manager, (m) => waiting(m, file))]
+    })
+  }
+  const waiting = (manager: Manager.Manager["Service"], object: Parameters<typeof untilWaiting>[0]) =>
+    Effect.provideService(untilWaiting(object, 1), Manager.Manager, manager)
+
+  for (const [name, crossing] of Object.entries(crossings)) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        const [hold, other, untilFirstWaits] = yield* crossing
+        const both = yield* crossed([hold, other], other(Effect.succeed("in")), hold(Effect.void), untilFirstWaits)
+        const [one, two] = yield* Effect.forEach(both, Fiber.await)
+        assert.strictEqual(reasonOf(two!)?._tag, "DeadlockDetected")
+        assert.deepStrictEqual(one, Exit.succeed("in"))
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+  }
+
+  it.effect("of a reader that wants to write, with another reader that may end", () =>
+    Effect.gen(function*() {
+      const file = yield* SharedObject.make(Readable)
+      const write = SharedObject.withHold(file.write, () => Effect.void)
+      const other = yield* Effect.forkChild(SharedObject.withHold(file.read, () => Effect.never))
+      const exit = yield* Effect.exit(SharedObject.withHold(file.read, () => write))
+      assert.strictEqual(reasonOf(exit)?._tag, "DeadlockDetected")
+      yield* Fiber.interrupt(other)
+      yield* write
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("of a fiber that wants all permits, and has one", () =>
+    Effect.gen(function*() {
+      const slots = yield* SharedSemaphore.make({ permits: 2 })
+      const exit = yield* Effect.exit(slots.withPermit(slots.withPermits(2)(Effect.void)))
+      assert.strictEqual(reasonOf(exit)?._tag, "DeadlockDetected")
+      assert.strictEqual(yield* slots.available, 2)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("of two processes, and names them and their locks", () =>
+    Effect.gen(function*() {
+      const memory = yield* Memory.make()
+      const [left, right] = yield* Effect.forEach(["left", "right"], (name) => memory.connect({ name }))
+      const of = ({ manager }: Memory.Connected) => Effect.provideService(locks, Manager.Manager, manager)
+      const [[a], [theirs, b]] = [yield* of(left!), yield* of(right!)]
+      const [, wanted] = yield* of(left!)
+      const both = yield* crossed(
+        [a.withLock, b.withLock],
+        wanted.withLock(Effect.void),
+        theirs.withLock(Effect.void),
+        waiting(right!.manager, b)
+      )
+      const [one, two] = yield* Effect.forEach(both, Fiber.await)
+      assert.isTrue(Exit.isSuccess(one!))
+      assert.match(
+        String(reasonOf(two!)?.message),
+        new RegExp(
+          `^acquire on Lock "a" would wait for ever: right \\(pid \\d+, session 2\\) holds Lock "b" and waits for Lock "a"; ` +
+            `left \\(pid \\d+, session 1\\) holds Lock "a" and waits for Lock "b"\\. The call had no effect\\. `
+        )
+      )
+    }).pipe(Effect.scoped))
+})
+
+describe("no deadlock is a wait that the first body may end by itself", () => {
+  type Lock = SharedLock.SharedLock
+  const bodies: Readonly<Record<string, (b: Lock, c: Lock) => Effect.Effect<unknown, unknown>>> = {
+    "by a timeout": (b) => Effect.timeoutOption(b.withLock(Effect.void), "1 second"),
+    "by a race": (b) => Effect.raceFirst(b.withLock(Effect.void), Effect.sleep("1 second")),
+    "by another branch that fails": (b) =>
+      Effect.exit(Effect.all([b.withLock(Effect.void), Effect.delay(Effect.fail("no"), "1 second")], {
+        concurrency: "unbounded"
+      })),
+    "by its own end: another fiber waits": (b) =>
+      Effect.andThen(Effect.forkChild(b.withLock(Effect.void)), Effect.sleep("1 second")),
+    "by a timeout around two locks": (b, c) => Effect.timeoutOption(c.withLock(b.withLock(Effect.void)), "1 second")
+  }
+  for (const [name, body] of Object.entries(bodies)) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        const [a, b] = yield* locks
+        const c = yield* SharedLock.make()
+        const manager = yield* Manager.Manager
+        const untilWaits = Effect.provideService(untilWaiting(b, 1), Manager.Manager, manager)
+        const [one, two] = yield* crossed(
+          [a.withLock, b.withLock],
+          body(b, c),
+          a.withLock(Effect.succeed("in")),
+          untilWaits
+        )
+        yield* untilWaiting(a, 1)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Fiber.await(two), Exit.succeed("in"))
+        assert.isTrue(Exit.isSuccess(yield* Fiber.await(one)))
+      }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+  }
+})
