@@ -3,6 +3,7 @@ import * as Remote from "#core/proxy/Remote.ts"
 import { Manager, SharedLock } from "@effect-multiprocessing/core"
 import { assert, type Vitest } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, type Scope } from "effect"
+import { untilWaiting } from "../support/untilWaiting.ts"
 
 /** An object that one body at a time can hold. */
 export interface Holdable {
@@ -68,6 +69,22 @@ export const holdSuite = (it: It, make: Make<Holdable>): void => {
         yield* Effect.exit(hold(end))
         assert.deepStrictEqual(yield* holdIfAvailable(Effect.succeed("in")), Option.some("in"))
       }
+    }).pipe(Effect.scoped))
+
+  it.effect("fails the later of two bodies that want what the other has, and the other goes on (S-34)", () =>
+    Effect.gen(function*() {
+      const [first, second] = [yield* make, yield* make]
+      const both = yield* Deferred.make<void>()
+      const other = yield* enter(first, Effect.andThen(Deferred.await(both), second.hold(Effect.succeed("in"))))
+      const manager = yield* Manager.Manager
+      const untilOtherWaits = Effect.provideService(untilWaiting(second.object, 1), Manager.Manager, manager)
+      const error = yield* Effect.flip(second.hold(Effect.gen(function*() {
+        yield* Deferred.succeed(both, undefined)
+        yield* untilOtherWaits
+        yield* first.hold(Effect.void)
+      })))
+      assert.include(String(error), "would wait for ever")
+      assert.strictEqual(yield* Fiber.join(other), "in")
     }).pipe(Effect.scoped))
 
   it.effect("skips a waiter that was interrupted", () =>

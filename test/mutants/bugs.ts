@@ -2,7 +2,7 @@
  * Bugs of what stands around the engine: the server, the client, the pool, the protocol and the processes. Each is a
  * change of one place of a source, of the dangerous sort: a condition negated, a registration kept, a timer not set
  * again, a limit missed by one. `npm run mutants` makes one after the other in a copy of the repository, where one of its
- * tests must fail. Those of the engine are in `test/simulation/mutants.ts`.
+ * tests must fail. Those of the engine are in `test/simulation/mutants.ts`, except for its search for deadlocks.
  */
 
 /** A bug. */
@@ -22,6 +22,54 @@ const inFile = (file: string, bugs: Readonly<Record<string, Omit<Bug, "name" | "
 
 /** Every bug. */
 export const bugs: ReadonlyArray<Bug> = [
+  ...inFile("core/src/client/Guard.ts", {
+    "a fiber that was forked in a body holds up the body's end": {
+      from: "if (hold.body !== waiting) break",
+      to: "if (hold.body === undefined) break",
+      tests: ["unit/client/cycles", "simulation/deadlocks"]
+    },
+    "a call holds up the innermost hold alone": {
+      from: "waiting = hold.holder",
+      to: "waiting = undefined",
+      tests: ["simulation/deadlocks"]
+    }
+  }),
+  ...inFile("core/src/engine/Deadlock.ts", {
+    "a hold that ends by itself is held up": {
+      from: "grants.has(id) && grants.get(id)!.deadline === undefined",
+      to: "grants.has(id)",
+      tests: ["unit/engine/cycles", "simulation/deadlocks"]
+    },
+    "a hold is held up when its request is over": {
+      from: "for (const id of stalledBy(parked)) stalled.delete(id)",
+      to: "",
+      tests: ["simulation/deadlocks"]
+    },
+    "a request that may go on holds up others": {
+      from: "this.#free.has(by) || ",
+      to: "",
+      tests: ["unit/engine/cycles", "simulation/deadlocks"]
+    },
+    "what depends on a request that may go on is not tried again": {
+      from: "if (!this.#free.has(dependent)) open.push(dependent)",
+      to: ";",
+      tests: ["unit/engine/cycles"]
+    }
+  }),
+  ...inFile("core/src/engine/kinds/semaphore.ts", {
+    "permits that may be released do not count": {
+      from: "if (!isStuck(id)) most += held",
+      to: "isStuck(id)",
+      tests: ["unit/engine/cycles", "simulation/deadlocks"]
+    }
+  }),
+  ...inFile("core/src/kind/EngineKind.ts", {
+    "a hold that waits for others to arrive is blocked": {
+      from: " && !waits(() => true)",
+      to: "",
+      tests: ["unit/client/cycles"]
+    }
+  }),
   ...inFile("core/src/server/Accept.ts", {
     "a session that has ended counts for ever": {
       from: "Effect.addFinalizer(() => Effect.sync(() => open--))",

@@ -6,6 +6,7 @@ import { untilWaiting } from "../../support/untilWaiting.ts"
 import {
   Bell,
   Board,
+  Cross,
   Gate,
   HoldAll,
   HoldEntry,
@@ -26,6 +27,26 @@ import { type Deployment, Signals } from "./deployment.ts"
 /** Killed holders and waiters. */
 export const holders = (deployment: Deployment): void => {
   const layer = Layer.provideMerge(layerShared, deployment.layer("holdersWorker", tasks))
+
+  describe(`processes that wait for one another, ${deployment.name}`, () => {
+    it.live("are told of it, and the other one goes on (S-34)", () =>
+      Effect.gen(function*() {
+        const [log, gate, slots] = yield* Effect.all([Log, Gate, Slots])
+        const crossing = yield* gate.withLock(Effect.gen(function*() {
+          const crossing = yield* Process.spawn(Holders, Cross, {})
+          yield* log.take
+          yield* untilWaiting(gate, 1)
+          const error = yield* Effect.flip(slots.withPermit(Effect.void))
+          assert.match(
+            error.message,
+            /^acquire on Semaphore "holders\/Slots" would wait for ever: .* holds Lock "holders\/Gate" and waits for /
+          )
+          return crossing
+        }))
+        yield* crossing.result
+        assert.strictEqual(yield* slots.available, 2)
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+  })
 
   describe(`a process that is killed, ${deployment.name}`, () => {
     it.live("leaves its locks, permits and conditions to the processes that wait (F-8.1.6, R-1)", () =>

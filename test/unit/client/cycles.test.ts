@@ -63,7 +63,19 @@ const Readable = Kind.make("test/Readable", {
   }
 })
 
-const layer = Manager.layerMemoryWith({ kinds: [Readable] })
+/** Holds that wait for others: two must sit before one may speak. */
+const Table = Kind.make("test/Table", {
+  state: Schema.Struct({ sitting: Schema.Int }),
+  initial: { sitting: 0 },
+  operations: { sit: Kind.hold(), speak: Kind.hold() },
+  transitions: {
+    sit: ({ sitting }) => Kind.done({ sitting: sitting + 1 }),
+    speak: (state) => state.sitting < 2 ? Kind.wait : Kind.done({ ...state })
+  },
+  released: { sit: ({ sitting }) => ({ sitting: sitting - 1 }), speak: (state) => state }
+})
+
+const layer = Manager.layerMemoryWith({ kinds: [Readable, Table] })
 
 describe("a deadlock fails the later call, and the other one goes on", () => {
   const crossings: Readonly<Record<string, Crossing>> = {
@@ -141,7 +153,7 @@ describe("a deadlock fails the later call, and the other one goes on", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("no deadlock is a wait that the first body may end by itself", () => {
+describe("no deadlock is a wait that may end", () => {
   type Lock = SharedLock.SharedLock
   const bodies: Readonly<Record<string, (b: Lock, c: Lock) => Effect.Effect<unknown, unknown>>> = {
     "by a timeout": (b) => Effect.timeoutOption(b.withLock(Effect.void), "1 second"),
@@ -173,4 +185,15 @@ describe("no deadlock is a wait that the first body may end by itself", () => {
         assert.isTrue(Exit.isSuccess(yield* Fiber.await(one)))
       }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
   }
+
+  it.effect("by a hold of another body", () =>
+    Effect.gen(function*() {
+      const table = yield* SharedObject.make(Table)
+      const one = yield* Effect.forkChild(
+        SharedObject.withHold(table.sit, () => SharedObject.withHold(table.speak, () => Effect.succeed("spoken")))
+      )
+      yield* untilWaiting(table, 1)
+      yield* Effect.scoped(Effect.andThen(table.sit, Fiber.join(one)))
+      assert.deepStrictEqual(yield* Fiber.await(one), Exit.succeed("spoken"))
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 })
