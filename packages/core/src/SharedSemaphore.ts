@@ -46,7 +46,8 @@ export class PermitsLost extends Schema.TaggedError<PermitsLost>()("PermitsLost"
 export interface SharedSemaphore extends Shared.Shared {
   /**
    * Acquires `permits` permits, runs an effect, and releases them however the effect ends. Not re-entrant: a fiber that
-   * acquires more permits while it holds some may wait for itself, as with Effect's semaphore.
+   * acquires more permits while it holds some may wait for itself. That fails with `ManagerError` of reason
+   * `DeadlockDetected`, as every cycle of holds does.
    *
    * **Fairness** FIFO: a small request does not overtake a large one.
    *

@@ -186,6 +186,20 @@ describe("no deadlock is a wait that may end", () => {
       }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
   }
 
+  it.effect("by the time of a hold of another manager", () =>
+    Effect.gen(function*() {
+      const [a, b] = yield* locks
+      const { manager } = yield* Effect.flatMap(Memory.make(), ({ connect }) => connect())
+      const bounded = yield* Effect.provideService(SharedLock.make({ holdFor: "1 second" }), Manager.Manager, manager)
+      const untilWaits = Effect.provideService(untilWaiting(b, 1), Manager.Manager, yield* Manager.Manager)
+      const first = Effect.exit(bounded.withLock(b.withLock(Effect.void)))
+      const [one, two] = yield* crossed([a.withLock, b.withLock], first, a.withLock(Effect.succeed("in")), untilWaits)
+      yield* untilWaiting(a, 1)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.await(two), Exit.succeed("in"))
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(one)))
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.effect("by a hold of another body", () =>
     Effect.gen(function*() {
       const table = yield* SharedObject.make(Table)

@@ -33,16 +33,18 @@ export const guardFor = (connection: object): ReadonlyArray<GrantId> => {
 const none: ReadonlyArray<GrantId> = []
 
 /**
- * How many of the innermost holds around a fiber, of those over a connection, end no earlier than the call for which the
- * fiber waits. A fiber that was forked inside of a body is not the one that runs it: the body may go on without the fiber,
- * which may be under a timeout or in a race.
+ * How many of the innermost holds around a fiber end no earlier than the call for which the fiber waits. A fiber that was
+ * forked inside of a body is not the one that runs it: the body may go on without the fiber, which may be under a timeout
+ * or in a race. A hold of another manager may end by itself, which would interrupt the fiber.
  */
 export const stalledBy = (caller: AnyFiber, connection: object): number => {
+  const guard = caller.getRef(Guard)
+  if (guard.some((hold) => hold.connection !== connection)) return 0
   let count = 0
   let waiting: AnyFiber | undefined = caller
-  for (const hold of caller.getRef(Guard).toReversed()) {
+  for (const hold of guard.toReversed()) {
     if (hold.body !== waiting) break
-    if (hold.connection === connection) count++
+    count++
     waiting = hold.holder
   }
   return count

@@ -51,7 +51,8 @@ export interface Hold {
 /** The methods of a lock. */
 export interface Locking {
   /**
-   * Acquires the lock, runs an effect, and releases the lock however the effect ends.
+   * Acquires the lock, runs an effect, and releases the lock however the effect ends. Fails with `ManagerError` of reason
+   * `DeadlockDetected` where it would close a cycle of bodies that wait for one another.
    *
    * **Fairness** FIFO. Waiters that are gone cost the others nothing.
    *
