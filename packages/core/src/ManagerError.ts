@@ -129,12 +129,10 @@ export class DeadlockDetected extends Schema.TaggedError<DeadlockDetected>()("De
 }) {
   override get message(): string {
     const { cycle, length } = this
-    const links = cycle.map(({ holds, process }, i) =>
-      `${process} holds ${holds} and waits for ${
-        cycle[i + 1]?.holds ?? (length > cycle.length ? "another" : cycle[0]?.holds)
-      }`
-    )
-    if (length > cycle.length) links.push(`and ${length - cycle.length} more`)
+    const more = length - cycle.length
+    const wanted = [...cycle.slice(1), { holds: more > 0 ? "another object" : cycle[0]?.holds }]
+    const links = cycle.map(({ holds, process }, i) => `${process} holds ${holds} and waits for ${wanted[i]?.holds}`)
+    if (more > 0) links.push(`and ${more} more`)
     return `${this.operation} on ${this.object} would wait for ever: ${links.join("; ")}. The call had no effect. ` +
       "Acquire objects in the same order everywhere, or end one hold before you wait for another"
   }

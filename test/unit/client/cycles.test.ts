@@ -1,6 +1,6 @@
 /** Bodies that wait for one another: one fails with `DeadlockDetected`, and none fails in a program that can go on. */
 import { Kind, Manager, SharedLock, SharedObject, SharedSemaphore } from "@effect-multiprocessing/core"
-import { ManagerError } from "@effect-multiprocessing/core/ManagerError"
+import { DeadlockDetected, ManagerError } from "@effect-multiprocessing/core/ManagerError"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -151,6 +151,17 @@ describe("a deadlock fails the later call, and the other one goes on", () => {
         )
       )
     }).pipe(Effect.scoped))
+})
+
+describe("the message of a deadlock", () => {
+  it("says what it leaves out of a long cycle", () => {
+    const cycle = ["a", "b"].map((name, token) => ({ process: `of ${name}`, holds: name, token }))
+    const { message } = new DeadlockDetected({ object: "b", operation: "acquire", cycle, length: 40 })
+    assert.include(
+      message,
+      ": of a holds a and waits for b; of b holds b and waits for another object; and 38 more. The call"
+    )
+  })
 })
 
 describe("no deadlock is a wait that may end", () => {

@@ -1,5 +1,6 @@
 /**
- * The guard of a fiber: the holds it stands under, which every call it makes is checked against (S-21).
+ * The guard of a fiber: the holds it stands under, which every call it makes is checked against (S-21), and those of them
+ * that a call of the fiber stalls (S-34).
  */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
@@ -10,7 +11,7 @@ export interface GuardedBy {
   readonly connection: object
   /** A hold that is renewed gets another one (`Held`). */
   readonly token: GrantId
-  /** The fiber that runs the body: the hold ends when this fiber does. */
+  /** The fiber that runs the body: the hold ends when this fiber does. Absent: the body has not begun. */
   readonly body: AnyFiber | undefined
   /** The fiber that waits for the body. */
   readonly holder: AnyFiber | undefined

@@ -1,5 +1,5 @@
 /**
- * Deadlocks: requests that wait for one another, so that none of them can ever go on.
+ * Deadlocks: requests that wait for one another, so that none of them can ever go on (S-34).
  *
  * ```text
  *   request ─ must wait for the end of ─► holds (`Operation.isBlocked`) ─ each stalled by ─► a request ─► ...
@@ -12,7 +12,7 @@
  * except to interrupt a fiber or to end a session, so it is no false alarm.
  *
  * A set can become stuck only when a request begins to wait, and then it has this request. So the search begins there. It
- * turns to no request that does not keep another one of the set waiting, and ends at the first that may go on.
+ * turns only to requests that stall what another one of the set waits for.
  */
 import { type Grant, type GrantId, type Refusal, refuse } from "./Operation.ts"
 import type { EngineState, Parked, Session } from "./State.ts"
@@ -103,16 +103,22 @@ class Search {
     return true
   }
 
-  /** The shortest way from the root to the root. */
+  /** The holds on a shortest way from the root to the root; absent: the root waits for others that wait for one another. */
   #way(): ReadonlyArray<Grant> | undefined {
-    const ways = new Map<Parked, ReadonlyArray<Grant>>([[this.#root, []]])
-    for (const [request, way] of ways) {
+    const steps = new Map<Parked, { readonly from: Parked; readonly hold: Grant } | undefined>([[
+      this.#root,
+      undefined
+    ]])
+    for (const request of steps.keys()) {
       let last: Grant | undefined
       this.#isBlocked(request, (by, hold) => {
         if (by === this.#root) last ??= hold
-        else if (!ways.has(by)) ways.set(by, [...way, hold])
+        else if (!steps.has(by)) steps.set(by, { from: request, hold })
       })
-      if (last !== undefined) return [last, ...way]
+      if (last === undefined) continue
+      const back: Array<Grant> = []
+      for (let step = steps.get(request); step !== undefined; step = steps.get(step.from)) back.push(step.hold)
+      return [last, ...back.reverse()]
     }
     return undefined
   }

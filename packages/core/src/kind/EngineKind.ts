@@ -176,8 +176,9 @@ const operationOf = (
     { now, upcoming }: Pick<At, "now" | "upcoming">
   ): boolean => {
     const stuck = new Set([...state.holds.keys()].filter((id) => isStuck(id)))
+    if (stuck.size === 0) return false
     const payload = evaluator.payload(name, args)
-    if (stuck.size === 0 || Exit.isFailure(payload)) return false
+    if (Exit.isFailure(payload)) return false
     const waits = (isOver: (hold: GrantId) => boolean): boolean => {
       const left = without(evaluator, state, isOver)
       if (left === undefined) return true

@@ -23,6 +23,7 @@ export class Held<L> implements GuardedBy {
   #token: GrantId
   #state: "held" | "suspended" | "lost" | "over" = "held"
   #unregister: () => void
+  /** Absent: its body has not begun. */
   body: GuardedBy["body"]
   holder: GuardedBy["holder"]
 
