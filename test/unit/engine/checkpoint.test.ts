@@ -190,6 +190,21 @@ describe("data that is not of this manager", () => {
     )
   })
 
+  it("is refused: with a hold that is not in the guard, or that two requests stall", () => {
+    assert.strictEqual(
+      reason((data) => void (data.sessions[1].parked[0].stalls = 1)),
+      "saved.sessions[1].parked[0].stalls are more than the holds of the guard"
+    )
+    const twice = reason((data) => {
+      const [parked] = data.sessions[1].parked
+      Object.assign(parked, { guard: [1], stalls: 1 })
+      data.sessions[1].parked.push({ ...parked, sequence: 9, arrival: ++data.arrivals })
+    })
+    assert.strictEqual(twice, "saved.sessions stall one hold twice")
+    const inOne = reason((data) => void Object.assign(data.sessions[1].parked[0], { guard: [1, 1], stalls: 2 }))
+    assert.strictEqual(inOne, "saved is no state of a manager. I3: 1 holds are stalled, not 2")
+  })
+
   it("is refused: with something that is not there", () => {
     assert.strictEqual(
       reason((data) => void data.suspects.push(99)),
