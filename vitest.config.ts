@@ -9,7 +9,7 @@ const inRoot = (path: string): string => join(import.meta.dirname, path)
 /** What `npm run test:fast` runs: what needs no other process and no large budget. */
 const fast = ["test/unit/**/*.test.ts", "test/tidy/*.test.ts"]
 const slow = [
-  "test/unit/{simulate,client/many,kind/simulate,engine/random,engine/together,interruption/*,pool/scheduler,protocol/fuzz}.test.ts",
+  "test/unit/{simulate,actor/simulate,client/many,kind/simulate,engine/random,engine/together,interruption/*,pool/scheduler,protocol/fuzz}.test.ts",
   "test/unit/proxy/{fetched,values}.test.ts"
 ]
 

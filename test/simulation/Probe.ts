@@ -119,6 +119,10 @@ export class Probe {
         note("settle")
         at.settle(id)
       },
+      revoke: (id) => {
+        note("revoke")
+        at.revoke(id)
+      },
       expire: (milliseconds) => {
         note("expire")
         at.expire(milliseconds)

@@ -126,6 +126,11 @@ const operationBugs: Readonly<Record<string, OperationBug>> = {
     isIn: (_, has) => has("settle"),
     change: sees({ settle: nothing })
   },
+  "not-revoked": {
+    bug: "does not end the grant that has become useless (S-10)",
+    isIn: (_, has) => has("revoke"),
+    change: sees({ revoke: nothing })
+  },
   "without-deadline": {
     bug: "grants without a deadline",
     isIn: (_, has) => has("expire"),

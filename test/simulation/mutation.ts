@@ -69,6 +69,7 @@ export const changed = (at: At, change: Partial<At>): At => ({
   isWatched: at.isWatched,
   held: (id) => at.held(id),
   settle: (id) => at.settle(id),
+  revoke: (id) => at.revoke(id),
   expire: (milliseconds) => at.expire(milliseconds),
   retain: (cell) => at.retain(cell),
   release: (cell) => at.release(cell),

@@ -37,7 +37,7 @@ const walls: Record<string, Wall> = {
     followed: "loads"
   },
   "client/, proxy/ and the public modules load of the engine only what a value is, and the map of calls": {
-    from: (file) => isIn("client", "proxy")(file) || isPublic(file) && file !== "Pool.ts",
+    from: (file) => isIn("actor", "client", "proxy")(file) || isPublic(file) && file !== "Pool.ts",
     to: (file) => isIn("engine")(file) && !value.has(file) && !sequenced.has(file),
     followed: "loads"
   },
@@ -47,7 +47,7 @@ const walls: Record<string, Wall> = {
     followed: "loads"
   },
   "client/, proxy/, pool/ and the public modules do not know server/": {
-    from: (file) => isIn("client", "proxy", "pool")(file) || isPublic(file),
+    from: (file) => isIn("actor", "client", "proxy", "pool")(file) || isPublic(file),
     to: isIn("server"),
     followed: "types, too"
   },

@@ -59,19 +59,21 @@ export type ErrorOf<C> = C extends { readonly error: infer E extends Schema.Top 
 /** No part but those that are known: a misspelt one does not compile. */
 export type Only<C, Known> = { readonly [K in Exclude<keyof C, keyof Known>]: never }
 
-/** Declares a task. The `tag` is unique in its group. */
-export const make = <const Tag extends string, C extends Contract = {}>(
-  tag: Tag,
-  { error = Schema.Never, payload = Schema.Void, success = Schema.Void }: C & Only<C, Contract> = {} as
-    & C
-    & Only<C, Contract>
-): Task<Tag, PayloadOf<C>, SuccessOf<C>, ErrorOf<C>> => ({
-  tag,
+/** The schemas of a contract. @internal */
+export const schemasOf = <C extends Contract>(
+  { error = Schema.Never, payload = Schema.Void, success = Schema.Void }: C
+) => ({
   // As the conditional types say: a schema is the payload's, fields become a struct, and what is absent has its default.
   payload: (Schema.isSchema(payload) ? payload : Schema.Struct(payload)) as PayloadOf<C>,
   success: success as SuccessOf<C>,
   error: error as ErrorOf<C>
 })
+
+/** Declares a task. The `tag` is unique in its group. */
+export const make = <const Tag extends string, C extends Contract = {}>(
+  tag: Tag,
+  contract: C & Only<C, Contract> = {} as C & Only<C, Contract>
+): Task<Tag, PayloadOf<C>, SuccessOf<C>, ErrorOf<C>> => ({ tag, ...schemasOf<C>(contract) })
 
 /** The arguments after a task: its payload, which a task that takes nothing need not be given, and options. */
 export type Arguments<T extends Any, Options> = void extends T["payload"]["Type"]

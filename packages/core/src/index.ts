@@ -1,4 +1,5 @@
 // Written by scripts/barrel.mjs, do not edit.
+export * as Actor from "./Actor.ts"
 export * as Kind from "./Kind.ts"
 export * as Limits from "./Limits.ts"
 export * as Manager from "./Manager.ts"

@@ -96,7 +96,7 @@ const lanes = (engine: Engine, object: SharedObject, broken: Array<string>): voi
     let arrival = 0
     /** By a change before it. */
     let held = false
-    for (const { isRead, parked } of Lane.places(lane)) {
+    for (const { condition, isRead, parked } of Lane.places(lane)) {
       if (parked.arrival <= arrival) broken.push(`I4: lane of object ${object.id} is out of order`)
       arrival = parked.arrival
       if (engine.state.sessions.get(parked.session)?.parked.get(parked.sequence) !== parked) {
@@ -105,7 +105,7 @@ const lanes = (engine: Engine, object: SharedObject, broken: Array<string>): voi
       if (!held && !engine.mustWait(parked)) {
         broken.push(`I4: request ${parked.session}:${parked.sequence} could go on ${object.kind.name} ${object.id}`)
       }
-      held ||= !isRead
+      held ||= !isRead && condition === undefined
     }
   }
 }

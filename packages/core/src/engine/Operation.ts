@@ -61,6 +61,8 @@ export interface At {
   readonly held: (id: GrantId) => Grant | undefined
   /** Ends a grant of this object, of any session: what it stood for has been settled by the operation. */
   readonly settle: (id: GrantId) => void
+  /** As `settle`, and tells the session of the grant that it is lost. */
+  readonly revoke: (id: GrantId) => void
   /** Revokes the grant of this very step at `now + milliseconds`, unless settled before. */
   readonly expire: (milliseconds: number) => void
   /** Counts a value that the state now holds (S-23). */
@@ -151,10 +153,11 @@ export interface Operation<
   /** The one of `Kind.lanes` where it waits; absent: it never waits. */
   readonly lane: string | undefined
   /**
-   * What a read waits for, which changes then name (`At.wakes`); absent: it is tried after every change. All operations
-   * that wait in one lane have a condition, or none has.
+   * What a call waits for, by its arguments and the index at which it began to wait. Changes then name it (`At.wakes`).
+   * Absent: the call is tried after every change. All operations that wait in one lane have a condition, or none has. In
+   * a lane of conditions no call holds up another one.
    */
-  readonly condition: ((args: ReadonlyArray<Argument>) => Condition) | undefined
+  readonly condition: ((args: ReadonlyArray<Argument>, since: number) => Condition) | undefined
   /** Whether holds in the caller's guard must be current (S-21). */
   readonly guarded: boolean
   /** Gives back a grant. Never rate-limited, may overtake, idempotent (S-8). */
@@ -208,7 +211,7 @@ interface Definition<
   readonly parameters: P
   readonly rest?: Rest
   readonly lane?: Lane
-  readonly condition?: (args: AllArguments<P, Rest>) => Condition
+  readonly condition?: (args: AllArguments<P, Rest>, since: number) => Condition
   readonly guarded?: boolean
   /** Implies that it is not guarded (S-21). */
   readonly settles?: boolean

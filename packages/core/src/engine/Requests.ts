@@ -211,11 +211,12 @@ export class Requests {
       places: []
     }
     Waiting.park(this.#state, session, parked)
+    // Before it joins its lane: its condition may name the index at which it began to wait.
+    if (calls.length === 1) this.#enter(session, parked)
     this.#joinLanes(parked)
     this.#setTime(parked)
     this.#state.outputs.push({ _tag: "Parked", session: session.id, sequence })
     if (calls.length > 1) return
-    this.#enter(session, parked)
     this.#examine(parked)
     if (parked.stalls > 0) this.#seekDeadlock(session, parked)
   }

@@ -55,6 +55,13 @@ export class Step implements At {
     if (grant !== undefined) GrantRecords.settle(this.#state, grant)
   }
 
+  revoke(id: GrantId): void {
+    const grant = this.#object!.grants.get(id)
+    if (grant === undefined) return
+    GrantRecords.settle(this.#state, grant)
+    this.#state.outputs.push({ _tag: "Revoked", session: grant.session, grant: id })
+  }
+
   expire(milliseconds: number): void {
     this.expiry = milliseconds
   }

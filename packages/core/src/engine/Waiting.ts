@@ -34,7 +34,7 @@ export const join = (
     call,
     lane,
     isRead: access === "read",
-    condition: condition?.(args),
+    condition: condition?.(args, parked.since),
     previous: undefined,
     next: undefined
   }

@@ -118,10 +118,47 @@ export class Remote<K> {
     return connection.callOwned(restore, target, operation, args, this.#complete(name, decode, refusals), rejection)
   }
 
-  /** Sends a call without waiting for its end: to give something back. A connection that has ended holds nothing. */
-  tell<N extends keyof OperationsOf<K> & string>(name: N, args: ArgumentsOf<K, N>): void {
+  /**
+   * Sends a call without waiting for its end: to give something back. A connection that has ended holds nothing. `refused`
+   * is told of a failure.
+   */
+  tell<N extends keyof OperationsOf<K> & string>(
+    name: N,
+    args: ArgumentsOf<K, N>,
+    refused?: (error: ManagerError) => void
+  ): void {
     const operation = this.#operations.get(name)
-    if (operation !== undefined) this.connection.tell(this.target, operation, args)
+    if (operation === undefined) return
+    this.connection.tell(
+      this.target,
+      operation,
+      args,
+      refused && ((outcome) => {
+        if (outcome._tag === "Failure") refused(failure(this.target, name, outcome))
+        return Exit.void
+      })
+    )
+  }
+
+  /**
+   * Makes a call without a fiber that waits for it. `ended` gets the reply in the turn in which it is read: what it grants
+   * belongs to the caller.
+   */
+  request<N extends keyof OperationsOf<K> & string>(
+    name: N,
+    args: ArgumentsOf<K, N>,
+    ended: (exit: Exit.Exit<ReplyOf<K, N>, ManagerError>) => void
+  ): void {
+    const operation = this.#operations.get(name)
+    // To a manager that does not know it, the program could not have made the call before this one.
+    if (operation === undefined) return
+    this.connection.request(
+      this.target,
+      operation,
+      args,
+      this.#complete(name, Exit.succeed<ReplyOf<K, N>>, undefined),
+      ended
+    )
   }
 
   /** The object's snapshot, then its changes. */

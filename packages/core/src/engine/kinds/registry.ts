@@ -2,6 +2,7 @@
  * The registry: a kind is known to managers, and to everything that tests kinds, by its line here. Nothing else names
  * it but its own files.
  */
+export { actor } from "./actor.ts"
 export { array } from "./array.ts"
 export { barrier } from "./barrier.ts"
 export { condition } from "./condition.ts"

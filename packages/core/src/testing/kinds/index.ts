@@ -1,4 +1,5 @@
 // Written by scripts/barrel.mjs, do not edit.
+import { actor } from "./actor.ts"
 import { array } from "./array.ts"
 import { barrier } from "./barrier.ts"
 import { condition } from "./condition.ts"
@@ -15,6 +16,7 @@ import type { Specimen } from "./Specimen.ts"
 
 /** The specimen of every kind. */
 export const specimens: ReadonlyArray<Specimen> = [
+  actor,
   array,
   barrier,
   condition,

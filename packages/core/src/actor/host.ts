@@ -1,0 +1,288 @@
+/**
+ * The host's side of an actor: it receives calls, and runs the handler of each in a fiber of its own.
+ *
+ * ```text
+ *   receive ─► waiting ─► running ─► answer, receive        at most concurrency are running
+ * ```
+ *
+ * `concurrency` + `prefetch` calls are received and not answered, or are being received. No fiber waits for a call: a
+ * reply begins a handler, and the end of a handler the next one. So the answers of short handlers leave in one frame.
+ */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Guard } from "../client/Guard.ts"
+import type { GrantId } from "../engine/Operation.ts"
+import type { Cell } from "../engine/Value.ts"
+import type { ManagerError } from "../ManagerError.ts"
+import type { Refusals, ReplyOf } from "../proxy/Remote.ts"
+import { whileOpen } from "../proxy/whileOpen.ts"
+import type { ActorKind, ActorRemote } from "./calls.ts"
+import { AlreadyServed } from "./errors.ts"
+import type { Codecs, Methods, Streaming } from "./Method.ts"
+
+/** How an actor is hosted. */
+export interface ServeOptions {
+  /** How many handlers run at a time. Default 1: one call after the other. */
+  readonly concurrency?: number | undefined
+  /**
+   * How many calls this process receives before it can run their handlers. Default 16. They save the time of a round trip
+   * between two handlers. If the process dies, they fail with `ActorDied`, too; with 0 they are kept for the next host.
+   */
+  readonly prefetch?: number | undefined
+  /** Whether to wait for the end of the present host instead of failing with `AlreadyServed`. Default false. */
+  readonly standby?: boolean | undefined
+}
+
+/** A handler of whatever method, whose services the serving fiber has. */
+export type Handler = (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
+
+/** Handlers by the names of their methods. */
+export type Handlers = Readonly<Record<string, Handler>>
+
+/** What is known of a hosted actor. */
+export interface Hosted {
+  readonly methods: Methods
+  readonly remote: ActorRemote
+  readonly codecsOf: (name: string) => Codecs
+  readonly handlers: Handlers
+}
+
+/** A call as the host receives it. */
+type Received = ReplyOf<ActorKind, "receive">
+
+/** The elements of a stream that travel together, at most. */
+const groupMax = 64
+
+/** Hosts an actor until it is interrupted, or the connection or the actor ends. */
+export const serve = (
+  hosted: Hosted,
+  { concurrency = 1, prefetch = 16, standby = false }: ServeOptions
+): Effect.Effect<never, AlreadyServed | ManagerError> =>
+  Effect.gen(function*() {
+    const { remote } = hosted
+    const actor = remote.target.description
+    const issue = isCount(concurrency, 1) ? isCount(prefetch, 0) ? undefined : "prefetch" : "concurrency"
+    if (issue !== undefined) return yield* Effect.die(new Error(`serve of ${actor}: ${issue} is no number of calls`))
+    const refusals: Refusals<"AlreadyServed", AlreadyServed> = { AlreadyServed: () => new AlreadyServed({ actor }) }
+    const id = yield* whileOpen(
+      (restore) => remote.callOwned(restore, "serve", [standby ? 1 : 0], ([id]) => Exit.succeed(id), refusals),
+      (id) => remote.tell("end", [id])
+    )
+    const host = new Host(hosted, id, concurrency, yield* Effect.context<never>())
+    yield* Effect.addFinalizer(() => host.close)
+    return yield* host.open(concurrency + prefetch)
+  }).pipe(
+    Effect.scoped,
+    // Handlers do not stand under the holds of the fiber that serves.
+    Effect.provideService(Guard, [])
+  )
+
+const isCount = (n: number, least: number): boolean => Number.isSafeInteger(n) && n >= least
+
+/** The host of an actor, while it serves. */
+class Host {
+  readonly #hosted: Hosted
+  readonly #id: GrantId
+  readonly #concurrency: number
+  readonly #context: Context.Context<never>
+  readonly #failed = Deferred.makeUnsafe<never, ManagerError>()
+  /** Received calls whose handlers have not begun, in order. */
+  readonly #waiting = new Set<Delivery>()
+  readonly #running = new Set<Delivery>()
+  #isStarting = false
+  /** Called when the last handler has ended; set while this host closes. */
+  #closed: (() => void) | undefined
+
+  constructor(hosted: Hosted, id: GrantId, concurrency: number, context: Context.Context<never>) {
+    this.#hosted = hosted
+    this.#id = id
+    this.#concurrency = concurrency
+    this.#context = context
+  }
+
+  /** Receives calls, so many at a time. Fails when no further one can be received. */
+  open(calls: number): Effect.Effect<never, ManagerError> {
+    return Effect.suspend(() => {
+      for (let i = 0; i < calls; i++) this.#receive()
+      return Deferred.await(this.#failed)
+    })
+  }
+
+  /** Interrupts the running handlers, and waits for their end. The manager keeps what has not begun for the next host. */
+  get close(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.#closed = () => resume(Effect.void)
+      for (const delivery of this.#waiting) delivery.end()
+      for (const delivery of this.#running) delivery.interrupt()
+      if (this.#running.size === 0) this.#closed()
+    })
+  }
+
+  #receive(): void {
+    this.#hosted.remote.request("receive", [this.#id], this.#received)
+  }
+
+  readonly #received = (exit: Exit.Exit<Received, ManagerError>): void => {
+    if (Exit.isFailure(exit)) return void Deferred.doneUnsafe(this.#failed, Exit.failCause(exit.cause))
+    const delivery = new Delivery(this.#hosted, ...exit.value)
+    // It came after the end of this host: the manager puts it back.
+    if (this.#closed !== undefined) return delivery.end()
+    this.#waiting.add(delivery)
+    this.#start()
+  }
+
+  /** Begins with what waits. A handler may end at once, or end this host: this is no recursion. */
+  #start(): void {
+    if (this.#isStarting) return
+    this.#isStarting = true
+    for (const delivery of this.#waiting) {
+      if (this.#closed !== undefined || this.#running.size >= this.#concurrency) break
+      this.#waiting.delete(delivery)
+      this.#running.add(delivery)
+      delivery.begin(Effect.runForkWith(this.#context)(delivery.handled), () => this.#ended(delivery))
+    }
+    this.#isStarting = false
+  }
+
+  #ended(delivery: Delivery): void {
+    this.#running.delete(delivery)
+    if (this.#closed !== undefined) {
+      if (this.#running.size === 0) this.#closed()
+      return
+    }
+    this.#receive()
+    this.#start()
+  }
+}
+
+/** A call that this process has received. */
+class Delivery {
+  readonly #hosted: Hosted
+  readonly #id: GrantId
+  readonly #method: string
+  readonly #payload: Cell
+  readonly #unregister: () => void
+  #fiber: Fiber.Fiber<void> | undefined
+  #isInterrupted = false
+  /** Whether the caller does not wait any more. */
+  #isLost = false
+
+  /** Make it in the turn in which the delivery is read: the next message may revoke it. */
+  constructor(hosted: Hosted, ...[id, method, payload]: Received) {
+    this.#hosted = hosted
+    this.#id = id
+    this.#method = method
+    this.#payload = payload
+    this.#unregister = hosted.remote.connection.onLost(id, () => {
+      this.#isLost = true
+      this.interrupt()
+    })
+  }
+
+  /** Its handler runs in this fiber, or has ended already. */
+  begin(fiber: Fiber.Fiber<void>, ended: () => void): void {
+    this.#fiber = fiber
+    fiber.addObserver(ended)
+    if (this.#isInterrupted) fiber.interruptUnsafe()
+  }
+
+  /** Interrupts its handler, also one that is not known to run yet. */
+  interrupt(): void {
+    this.#isInterrupted = true
+    this.#fiber?.interruptUnsafe()
+  }
+
+  /** Runs the handler and answers. The scope of the handler ends after that: the result may hold handles. */
+  get handled(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#isLost ? Effect.void : Effect.scoped(this.#answered)).pipe(
+      Effect.catchDefect((defect) =>
+        Effect.logError(`a finalizer of ${this.#shown} has failed after the answer`, Cause.die(defect))
+      ),
+      Effect.ensuring(Effect.sync(() => this.end()))
+    )
+  }
+
+  /** Whoever waits for the call waits no longer, or it is put back. */
+  end(): void {
+    this.#unregister()
+    this.#hosted.remote.connection.received.giveBack([this.#payload], `the scope of the handler of ${this.#shown}`)
+  }
+
+  get #answered(): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.exit(restore(this.#performed)), (exit) => Effect.sync(() => this.#answer(exit)))
+    )
+  }
+
+  get #performed(): Effect.Effect<unknown, unknown, Scope.Scope> {
+    const { codecsOf, handlers, methods } = this.#hosted
+    return Effect.suspend(() =>
+      Effect.flatMap(Effect.orDie(codecsOf(this.#method).payload.decode(this.#payload)), (payload) => {
+        const handler = handlers[this.#method]!
+        // The contract of the method types its handler, and the codec of its payload.
+        if (!methods[this.#method]!.streams) return handler(payload) as Effect.Effect<unknown, unknown>
+        const { out, payload: given } = payload as Streaming
+        const elements = handler(given) as Stream.Stream<unknown, unknown>
+        return Stream.runForEachArray(elements, (elements) => offer(out, elements))
+      })
+    )
+  }
+
+  #answer(exit: Exit.Exit<unknown, unknown>): void {
+    const { codecsOf, remote } = this.#hosted
+    if (this.#isLost) return
+    if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
+      return remote.tell("answer", [this.#id, "died", null])
+    }
+    const { failure, success } = codecsOf(this.#method)
+    const encoded = Exit.isSuccess(exit) ? success.encode(exit.value) : failure.encode(exit.cause)
+    if (Exit.isFailure(encoded)) return this.#refuse(mismatch(exit, encoded.cause))
+    remote.tell("answer", [this.#id, Exit.isSuccess(exit) ? "done" : "failed", encoded.value], ({ message }) => {
+      // It is too large, or there is no caller any more.
+      this.#refuse(message)
+    })
+  }
+
+  /** Ends the call with a defect. */
+  #refuse(issue: string): void {
+    this.#hosted.remote.tell("answer", [this.#id, "refused", issue])
+  }
+
+  get #shown(): string {
+    return `${this.#method} of ${this.#hosted.remote.target.description}`
+  }
+}
+
+/** Why a result, or an error, is not sent. */
+const mismatch = (exit: Exit.Exit<unknown, unknown>, cause: Cause.Cause<Schema.SchemaError>): string => {
+  const issue = `it does not match its schema: ${Cause.pretty(cause)}`
+  return Exit.isSuccess(exit) ? issue : `${issue}\nThe handler has failed with: ${Cause.pretty(exit.cause)}`
+}
+
+/** Sends elements of a stream in groups. */
+const offer = (
+  out: Streaming["out"],
+  elements: Arr.NonEmptyReadonlyArray<unknown>
+): Effect.Effect<void, ManagerError> =>
+  elements.length <= groupMax
+    ? offerGroup(out, elements)
+    : Effect.forEach(Arr.chunksOf(elements, groupMax), (group) => offerGroup(out, group), { discard: true })
+
+/** Elements that are too large to travel together are sent one by one. */
+const offerGroup = (out: Streaming["out"], group: ReadonlyArray<unknown>): Effect.Effect<void, ManagerError> =>
+  out.offer(group).pipe(
+    // The reader has gone, and the interruption of this handler is on its way.
+    Effect.catchTag("QueueClosed", () => Effect.interrupt),
+    Effect.catchReason("ManagerError", "LimitExceeded", (_, error) =>
+      group.length === 1
+        ? Effect.fail(error)
+        : Effect.forEach(group, (element) => offerGroup(out, [element]), { discard: true }))
+  )
