@@ -6,27 +6,31 @@ import { contestant, server } from "./child.ts"
 import { alone, bareEcho, many, nodeRedis, type ObjectPeer, pythonManager, rawPingpong, type Shape } from "./peers.ts"
 import type { Comparison, Start, Task } from "./rounds.ts"
 
-/** Starts a manager in its own process, and its clients. */
-const clientsOfManager: Start = (folder, clients) => {
+/** Starts servers in processes of their own, the first of which is a manager, and then clients. */
+const clientsOf = (...servers: ReadonlyArray<URL>): Start => (folder, clients) => {
   // With the peer `one-by-one`, which is ours, too, there are two managers in the folder.
   const endpoint = [join(folder, randomUUID()), randomBytes(32).toString("hex")]
   return Effect.andThen(
-    server(new URL("./managerServer.ts", import.meta.url), ...endpoint),
+    Effect.forEach(servers, (file) => server(file, ...endpoint)),
     contestant(clients, new URL("./client.ts", import.meta.url), ...endpoint)
   )
 }
 
+const managerServer = new URL("./managerServer.ts", import.meta.url)
+
+const clientsOfManager = clientsOf(managerServer)
+
 /** An operation on a shared object (`operations.ts`), and the peers that have it. */
 interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, "plan"> {
   readonly peers: ReadonlyArray<ObjectPeer>
+  /** Replaces a manager and its clients, where more is needed. */
+  readonly ours?: Start
   /** Replaces the shapes of the peers, where those have no meaning. */
   readonly shapes?: ReadonlyArray<Shape>
 }
 
-const compared = ({ peers, plan, shapes, ...task }: Operation): ReadonlyArray<Comparison> =>
-  peers.flatMap((peer) =>
-    (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours: clientsOfManager, peer, plan }))
-  )
+const compared = ({ ours = clientsOfManager, peers, plan, shapes, ...task }: Operation): ReadonlyArray<Comparison> =>
+  peers.flatMap((peer) => (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours, peer, plan })))
 
 /** Ours, with another operation. */
 const ourOwn = (
@@ -45,6 +49,9 @@ const ourOwn = (
 
 /** One call for each item. */
 const oneByOne = ourOwn("one-by-one", [alone], (operation) => `${operation}-single`)
+
+/** One round trip to the manager. */
+const refGet = ourOwn("ref.get", [alone, many], () => "ref.get")
 
 /** The same change of a built-in type. */
 const sharedNumberAdd = ourOwn("shared-number.add", [alone, many], () => "ref.add")
@@ -68,7 +75,13 @@ const operations: ReadonlyArray<Operation> = [
   },
   { operation: "object.create", peers: [pythonManager, rawPingpong] },
   { operation: "queue.put+take-100", peers: [oneByOne] },
-  { operation: "kind.change", peers: [sharedNumberAdd] }
+  { operation: "kind.change", peers: [sharedNumberAdd] },
+  {
+    operation: "actor.call",
+    ours: clientsOf(managerServer, new URL("./actorHost.ts", import.meta.url)),
+    peers: [refGet, nodeRedis],
+    shapes: [alone, many]
+  }
 ]
 
 /** All comparisons of shared objects, in this order. */

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Counter } from "./counter.ts"
+import { Echo } from "./echo.ts"
 import { RoundOver } from "./loops.ts"
 import { keyAt, keys, value } from "./workload.ts"
 
@@ -44,6 +45,8 @@ export const operations: Readonly<Record<string, Operation>> = {
   "ref.increment": (name) => Effect.map(number(name), (ref) => () => ref.increment),
   "ref.add": (name) => Effect.map(number(name), (ref) => () => ref.add(1)),
   "kind.change": (name) => Effect.map(SharedObject.make(Counter, { name }), (counter) => () => counter.add(1)),
+  /** The host has the actor under its one name. */
+  "actor.call": () => Effect.map(Effect.provide(Echo, Echo.layer), ({ echo }) => echo),
   "map.get": (name) => Effect.map(filledMap(name), (map) => (position) => map.get(keyAt(position))),
   "map.set": (name) => Effect.map(filledMap(name), (map) => (position) => map.set(keyAt(position), value)),
   "queue.put+take": (name) => Effect.map(queue(name), ({ offer, take }) => () => Effect.andThen(offer(value), take)),
