@@ -4,6 +4,7 @@
  */
 // @effect-diagnostics *:off -- they would repeat the compiler's errors.
 import {
+  Actor,
   Kind,
   Process,
   SharedMap,
@@ -15,7 +16,7 @@ import {
   TaskGroup
 } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Schema, Stream } from "effect"
 import {
   Board,
   Bucket,
@@ -228,3 +229,24 @@ export const noRelease = Kind.make("types/Counter", {
 // Handles need the manager, of which a manager has none.
 // @ts-expect-error TS2322 is not assignable to type
 export const handleInState = Kind.change({ payload: SharedQueue.schema(Schema.Int) })
+
+// Actors.
+class Echo extends Actor.Service<Echo>()("types/Echo", {
+  methods: {
+    echo: Actor.method({ payload: Schema.Int, success: Schema.Int }),
+    count: Actor.stream({ success: Schema.Int, error: Schema.String })
+  }
+}) {}
+const handlers = { echo: (n: number) => Effect.succeed(n), count: () => Stream.empty }
+// @ts-expect-error TS2345 'string' is not assignable
+export const wrongCall = Effect.flatMap(Echo, (echo) => echo.echo("1"))
+// @ts-expect-error TS2345 Property 'count' is missing
+export const missingHandler = Echo.serve({ echo: handlers.echo })
+// @ts-expect-error TS2322 is not assignable to type
+export const effectForStream = Echo.serve({ ...handlers, count: () => Effect.succeed(1) })
+// @ts-expect-error TS2322 is not assignable to type
+export const wrongElement = Echo.serve({ ...handlers, count: () => Stream.succeed("1") })
+// @ts-expect-error TS2322 is not assignable to type
+export const undeclaredFailure = Echo.serve({ ...handlers, echo: () => Effect.fail("undeclared") })
+// @ts-expect-error TS2322 Type 'Int' is not assignable to type 'never'
+export const misspeltMethod = Actor.method({ payload: Schema.Int, succes: Schema.Int })
