@@ -61,7 +61,8 @@ type Result<M extends Method.Any, E, R> = M["streams"] extends true
  * that the host has not received is withdrawn. The handler of a call that it has received is interrupted; the caller does
  * not wait for the end of the handler. **On disconnect** `ManagerError`, whose reason says whether the call may have taken
  * effect; its handler is interrupted. If the host disconnects, the calls that it has received fail with `ActorDied`, and
- * the others wait for the next host.
+ * the others wait for the next host. If the actor is removed, its calls fail with `ManagerError` of reason `ObjectDeleted`;
+ * one that the host had received may have taken effect.
  */
 export type Actor<M extends Method.Methods> =
   & Shared.Shared
@@ -118,17 +119,20 @@ const kind = "Actor"
 
 const facade = <M extends Method.Methods>(
   methods: M
-): Shared.Facade<Actor<M>, ActorKind, Method.Compiled, Method.Services<M> | Manager> => ({
-  kind,
-  values: { schemas: [Method.schemaOf(methods)], codecs: Method.compile(methods) },
-  // The methods are those that type them.
-  proxy: (remote, { codecsOf, manager }) =>
-    ({
-      ...callsOf(methods, remote, codecsOf, manager),
-      [TypeId]: { methods, remote, codecsOf },
-      [Shared.TypeId]: remote
-    }) as unknown as Actor<M>
-})
+): Shared.Facade<Actor<M>, ActorKind, Method.Compiled, Method.Services<M> | Manager> => {
+  Method.checkNames(methods)
+  return {
+    kind,
+    values: { schemas: [Method.schemaOf(methods)], codecs: Method.compile(methods) },
+    // The methods are those that type them.
+    proxy: (remote, { codecsOf, manager }) =>
+      ({
+        ...callsOf(methods, remote, codecsOf, manager),
+        [TypeId]: { methods, remote, codecsOf },
+        [Shared.TypeId]: remote
+      }) as unknown as Actor<M>
+  }
+}
 
 const creation = (
   { mailboxMax = 1_024, withoutHost = "wait" }: Omit<Options<Method.Methods>, "methods">
@@ -142,6 +146,9 @@ const creation = (
  *   methods: { find: Actor.method({ payload: { word: Schema.String }, success: Schema.Array(Schema.Int) }) }
  * }) {}
  * ```
+ *
+ * The names `toJSON` and `toString` are those of every object: a method with such a name is a defect of the definition, and
+ * is thrown.
  */
 export const Service = <Self>() =>
 <const Id extends string, const M extends Method.Methods>(

@@ -304,6 +304,10 @@ describe("a stream of an actor", () => {
 })
 
 describe("the service of an actor", () => {
+  it("has no method with the name of a part of every object", () => {
+    assert.throws(() => Actor.schema({ toJSON: Actor.method() }), "cannot have the name toJSON")
+  })
+
   it.live("opens, hosts and calls it", () =>
     Effect.gen(function*() {
       const { as } = yield* setUp()

@@ -46,6 +46,12 @@ export const schemaOf = (methods: Methods): Schema.Top =>
     )
   )
 
+/** A method with the name of a part of every object is a mistake of the definition. */
+export const checkNames = (methods: Methods): void => {
+  const taken = Object.keys(methods).find((name) => /^(?:toJSON|toString|__proto__)$/.test(name))
+  if (taken !== undefined) throw new Error(`a method of an actor cannot have the name ${taken}`)
+}
+
 /** The codecs of one method. */
 export interface Codecs {
   readonly payload: ValueCodec.ValueCodec<unknown>

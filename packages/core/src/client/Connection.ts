@@ -216,37 +216,18 @@ export class Connection {
         this.#calls.delete(sequence)
         const exit = complete(outcome, index)
         if (outcome._tag === "Success" && Exit.isFailure(exit) && reject !== undefined) {
-          this.tell(
-            target,
-            reject,
-            [index, kept(Cause.pretty(exit.cause))],
-            () => Exit.succeed(this.#acknowledge(sequence))
-          )
+          const acknowledge = () => Exit.succeed(this.#acknowledge(sequence))
+          const rejection = new Call(target, reject, [], acknowledge, () => {}, "settling", undefined)
+          this.#begin(rejection, [index, kept(Cause.pretty(exit.cause))])
         } else this.#acknowledge(sequence)
         return exit
       })
     })
   }
 
-  /** Makes a call that gives something back, without a fiber that waits for it, and without a guard. */
-  tell(
-    target: Target,
-    operation: OperationInfo,
-    args: ReadonlyArray<Argument>,
-    complete: Complete<unknown, unknown> = () => Exit.void
-  ): void {
-    this.#begin(new Call(target, operation, [], complete, () => {}, "settling", undefined), args)
-  }
-
-  /** As `tell`, of any call: it waits for the window. `ended` gets the exit of `complete`. */
-  request(
-    target: Target,
-    operation: OperationInfo,
-    args: ReadonlyArray<Argument>,
-    complete: Complete<unknown, unknown>,
-    ended: Call["resume"]
-  ): void {
-    this.#begin(new Call(target, operation, [], complete, ended, "plain", undefined), args)
+  /** Makes a call without a fiber that waits for it. */
+  tell(call: Call, args: ReadonlyArray<Argument>): void {
+    this.#begin(call, args)
   }
 
   /** Whether a call has begun; one that has not has failed. */

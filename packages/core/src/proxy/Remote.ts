@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { Call } from "../client/Call.ts"
 import type { Connection } from "../client/Connection.ts"
 import { failure, inScope } from "../client/Failure.ts"
 import type { OperationInfo, Target } from "../client/Target.ts"
@@ -129,15 +130,11 @@ export class Remote<K> {
   ): void {
     const operation = this.#operations.get(name)
     if (operation === undefined) return
-    this.connection.tell(
-      this.target,
-      operation,
-      args,
-      refused && ((outcome) => {
-        if (outcome._tag === "Failure") refused(failure(this.target, name, outcome))
-        return Exit.void
-      })
-    )
+    const complete = (outcome: Outcome) => {
+      if (refused !== undefined && outcome._tag === "Failure") refused(failure(this.target, name, outcome))
+      return Exit.void
+    }
+    this.connection.tell(new Call(this.target, operation, [], complete, () => {}, "settling", undefined), args)
   }
 
   /**
@@ -152,13 +149,8 @@ export class Remote<K> {
     const operation = this.#operations.get(name)
     // To a manager that does not know it, the program could not have made the call before this one.
     if (operation === undefined) return
-    this.connection.request(
-      this.target,
-      operation,
-      args,
-      this.#complete(name, Exit.succeed<ReplyOf<K, N>>, undefined),
-      ended
-    )
+    const complete = this.#complete(name, Exit.succeed<ReplyOf<K, N>>, undefined)
+    this.connection.tell(new Call(this.target, operation, [], complete, ended, "plain", undefined), args)
   }
 
   /** The object's snapshot, then its changes. */
