@@ -290,7 +290,7 @@ export interface Functions {
  * Defines a kind. A manager finds a kind by its name, so the name is unique in a program. Give the kind to every manager
  * that has objects of it: `runMain(main, { tasks, kinds: [Account] })`.
  *
- * The names `state`, `toJSON` and `toString`, and names that begin with `$`, are those of every object: an operation with
+ * The names `state`, `tx`, `toJSON` and `toString`, and names that begin with `$`, are those of every object: an operation with
  * such a name is a defect of the definition, and is thrown.
  */
 export const make = <
@@ -301,7 +301,7 @@ export const make = <
 >(name: Name, definition: Definition<State, Options, Ops>): Kind<Name, State, Options, Ops> => {
   const { initial, operations, state } = definition
   const taken = Object.keys(operations).find((operation) =>
-    /^(?:\$.*|state|toJSON|toString|__proto__)$/.test(operation)
+    /^(?:\$.*|state|tx|toJSON|toString|__proto__)$/.test(operation)
   )
   if (taken !== undefined) throw new Error(`${name}: an operation cannot have the name ${taken}`)
   // An absent schema of options is that of no options.

@@ -18,8 +18,11 @@ import { first } from "./proxy/first.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { modify } from "./proxy/modify.ts"
 import { pages } from "./proxy/pages.ts"
+import { optionalCodec } from "./proxy/record.ts"
+import { type TransactionField, transactionField, transactionWords } from "./proxy/recordTransaction.ts"
 import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
+import type { Transaction } from "./proxy/TransactionLog.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
 /** An element of `changes`: a snapshot, or the effect of one call. */
@@ -138,6 +141,29 @@ export interface SharedMap<in out K, in out V> extends Shared.Shared {
    * **On disconnect** as `untilHas`.
    */
   readonly untilSizeAtMost: (maximum: number) => Effect.Effect<number, ManagerError>
+  /** The map in a transaction (`Transaction.tx`), the only place where this compiles. */
+  readonly tx: TransactionMap<K, V>
+}
+
+/** A map in a transaction: what is set and removed takes effect when the transaction commits. */
+export interface TransactionMap<in out K, in out V> {
+  /** Returns the value of a key, or `None`: as this transaction has set it, or as it was read. */
+  readonly get: (key: K) => Effect.Effect<Option.Option<V>, ManagerError, Transaction>
+  /** Whether a key has an entry. */
+  readonly has: (key: K) => Effect.Effect<boolean, ManagerError, Transaction>
+  /** Sets the value of a key. Reads nothing. */
+  readonly set: (key: K, value: V) => Effect.Effect<void, ManagerError, Transaction>
+  /** Removes the entry of a key, if it has one. Reads nothing. */
+  readonly remove: (key: K) => Effect.Effect<void, ManagerError, Transaction>
+  /** Reads the value of a key and replaces it; `None` removes the entry. Returns the new value. */
+  readonly update: (
+    key: K,
+    f: (current: Option.Option<V>) => Option.Option<V>
+  ) => Effect.Effect<Option.Option<V>, ManagerError, Transaction>
+  /** Returns all keys, in order of insertion. One read, whatever their number. */
+  readonly keys: Effect.Effect<ReadonlyArray<K>, ManagerError, Transaction>
+  /** Returns the number of entries. */
+  readonly size: Effect.Effect<number, ManagerError, Transaction>
 }
 
 /** A map whose values are numbers, to which the manager can add: Python's `Counter`. */
@@ -261,8 +287,25 @@ const proxy = <K, V>(
       )
   )
 
+  const inTransaction = <A>(
+    key: K,
+    use: (entry: TransactionField<Option.Option<V>>) => Effect.Effect<A, ManagerError, Transaction>
+  ) => keyed("tx", key, (text) => use(transactionField(remote, text, optionalCodec(remote, "tx", codecs.value))))
+
   return {
     [Shared.TypeId]: remote,
+    tx: {
+      get: (key) => inTransaction(key, ({ get }) => get),
+      has: (key) => inTransaction(key, ({ get }) => Effect.map(get, Option.isSome)),
+      set: (key, value) => inTransaction(key, ({ set }) => set(Option.some(value))),
+      remove: (key) => inTransaction(key, ({ set }) => set(Option.none())),
+      update: (key, f) => inTransaction(key, ({ update }) => update(f)),
+      keys: Effect.flatMap(
+        transactionWords(remote),
+        (texts) => all(texts.map((text) => decodeKey("tx", text)))
+      ),
+      size: Effect.map(transactionWords(remote), ({ length }) => length)
+    },
     get: (key) => keyed("get", key, (text) => remote.call("get", [text], found("get"))),
     has: (key) => keyed("has", key, (text) => remote.call("has", [text], ([has]) => Exit.succeed(has === 1))),
     set: (key, value) => written("set", key, value, (text, cell) => remote.call("set", [text, cell], () => Exit.void)),

@@ -16,6 +16,7 @@ import { all } from "./proxy/exits.ts"
 import * as Field from "./proxy/Field.ts"
 import { first } from "./proxy/first.ts"
 import type { Manager } from "./proxy/Manager.ts"
+import type { RecordRemote } from "./proxy/record.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
@@ -142,7 +143,7 @@ export const render = (values: Readonly<Record<string, unknown>>): string =>
 
 // internals
 
-const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): SharedNamespace<F> => {
+const proxy = <F extends Fields>(remote: RecordRemote, codecs: Codecs): SharedNamespace<F> => {
   const fields = Object.fromEntries(
     Object.entries(codecs).map(([name, codec]) => [name, Field.make(remote, name, codec)])
   ) as unknown as SharedNamespace<F>["fields"]
@@ -172,7 +173,7 @@ const proxy = <F extends Fields>(remote: Field.RecordRemote, codecs: Codecs): Sh
 
 /** Merges alternating names and cells into the values that are known already. */
 const decoded = <F extends Fields>(
-  remote: Field.RecordRemote,
+  remote: RecordRemote,
   operation: string,
   codecs: Codecs,
   parts: ReadonlyArray<Argument>,

@@ -9,9 +9,6 @@ import type * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Kind as EngineKind } from "./engine/Kind.ts"
-import type { Operation as EngineOperation } from "./engine/Operation.ts"
-import type { Parameter } from "./engine/Parameter.ts"
 import type { Argument, Cell } from "./engine/Value.ts"
 import type * as Kind from "./Kind.ts"
 import { codecsOf, type OperationCodecs } from "./kind/codecs.ts"
@@ -21,8 +18,11 @@ import { encoded } from "./proxy/exits.ts"
 import { first } from "./proxy/first.ts"
 import { Held, under } from "./proxy/hold.ts"
 import type { Manager } from "./proxy/Manager.ts"
-import type { Refusals, Remote } from "./proxy/Remote.ts"
+import { callInTransaction } from "./proxy/objectTransaction.ts"
+import type { OwnKind, OwnRemote } from "./proxy/ownRemote.ts"
+import type { Refusals } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
+import type { Transaction } from "./proxy/TransactionLog.ts"
 
 /** A hold was lost while the body ran: the object was removed, the connection ended, or `holdFor` is over. */
 export class HoldLost extends Schema.TaggedError<HoldLost>()("HoldLost", {
@@ -47,6 +47,25 @@ type Result<O extends AnyOperation> = Effect.Effect<
 /** An operation as a method; without a payload it is a value. */
 export type Method<O extends AnyOperation> = [O["payload"]["Type"]] extends [void] ? Result<O>
   : (payload: O["payload"]["Type"]) => Result<O>
+
+type InTransaction<O extends AnyOperation> = Effect.Effect<
+  O["success"]["Type"],
+  O["error"]["Type"] | ManagerError,
+  Transaction
+>
+
+/**
+ * An operation in a transaction (`Transaction.tx`). It sees what the operations before it have made of the state, and all
+ * see one time and one index. Where its transition waits, the transaction runs again when something that it has read has
+ * changed.
+ */
+export type TransactionMethod<O extends AnyOperation> = [O["payload"]["Type"]] extends [void] ? InTransaction<O>
+  : (payload: O["payload"]["Type"]) => InTransaction<O>
+
+/** The operations of a kind in a transaction. What grants a hold is none of them. */
+export type TransactionMethods<Ops extends Kind.Operations> = {
+  readonly [N in keyof Ops as Ops[N]["access"] extends "hold" ? never : N]: TransactionMethod<Ops[N]>
+}
 
 /** The state of an object of an own kind. */
 export interface State<out A> {
@@ -77,7 +96,7 @@ export interface State<out A> {
  */
 export type SharedObject<K extends Kind.Any> =
   & Shared.Shared
-  & { readonly state: State<K["state"]["Type"]> }
+  & { readonly state: State<K["state"]["Type"]>; readonly tx: TransactionMethods<K["operations"]> }
   & { readonly [N in keyof K["operations"]]: Method<K["operations"][N]> }
 
 /** The options of an object of a kind. */
@@ -161,16 +180,6 @@ const Acquired = Context.Reference<Array<Held<HoldLost>> | undefined>(
   { defaultValue: () => undefined }
 )
 
-/** An own kind as its proxies know it: at run time the manager tells its operations. */
-type OwnKind = EngineKind<
-  unknown,
-  Readonly<Record<string, EngineOperation<unknown, ReadonlyArray<Argument>, ReadonlyArray<Argument>, string>>>,
-  string,
-  { readonly options: Parameter<string> }
->
-
-type OwnRemote = Remote<OwnKind>
-
 const facadeOf = <K extends Kind.Any>(kind: K): Shared.Facade<SharedObject<K>, OwnKind> => ({
   kind: kind.name,
   fingerprinted: kind,
@@ -199,18 +208,45 @@ const proxyOf = (kind: Kind.Any, remote: OwnRemote) => {
     },
     until: (predicate) => first(remote, Stream.filter(state.changes, predicate))
   }
-  const methods = Object.entries(kind.operations).map(([name, { access }]) => {
-    const codecs = operations[name]!
-    const call = access === "hold" ? acquirer(remote, name, codecs) : caller(remote, name, codecs)
-    const { payload } = codecs
-    return [
-      name,
-      payload === undefined
-        ? call([])
-        : (value: unknown) => encoded(() => remote.encode(name, payload, value), (cell) => call([cell]))
-    ]
-  })
-  return { ...Object.fromEntries(methods), state, [Shared.TypeId]: remote }
+  const methodsOf = (makers: (name: string, access: Kind.Access) => Maker) =>
+    Object.fromEntries(
+      Object.entries(kind.operations).map(([name, { access }]) => {
+        const make = makers(name, access)(remote, name, operations[name]!)
+        const { payload } = operations[name]!
+        return [
+          name,
+          payload === undefined ?
+            make([]) :
+            (value: unknown) => encoded(() => remote.encode(name, payload, value), (cell) => make([cell]))
+        ]
+      })
+    )
+  return {
+    ...methodsOf((_, access) => access === "hold" ? acquirer : caller),
+    // Made when it is read: most handles are not used in a transaction.
+    get tx() {
+      return methodsOf(() => transactional)
+    },
+    state,
+    [Shared.TypeId]: remote
+  }
+}
+
+/** Makes the method of an operation: a function of the arguments. */
+type Maker = (
+  remote: OwnRemote,
+  name: string,
+  codecs: OperationCodecs
+) => (args: ReadonlyArray<Cell>) => Effect.Effect<unknown, unknown, Scope.Scope | Transaction>
+
+const transactional: Maker = (remote, name, codecs) => {
+  const decode = decodeReply(remote, name, codecs)
+  return ([payload]) =>
+    Effect.flatMap(
+      callInTransaction(remote, name, payload),
+      ({ cell, isFailed }) =>
+        isFailed ? Effect.flatMap(remote.decode(name, codecs.error, cell!), Effect.fail) : decode(cell)
+    )
 }
 
 const caller = (remote: OwnRemote, name: string, codecs: OperationCodecs) => {

@@ -17,6 +17,8 @@ import * as Field from "./proxy/Field.ts"
 import { first } from "./proxy/first.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { modify } from "./proxy/modify.ts"
+import { optionalCodec } from "./proxy/record.ts"
+import { type TransactionField, transactionField } from "./proxy/recordTransaction.ts"
 import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
@@ -95,6 +97,8 @@ export interface OpenField<in out A> {
    * `untilSet`.
    */
   readonly untilEquals: (value: A) => Effect.Effect<void, ManagerError>
+  /** The value in a transaction (`Transaction.tx`), `None` while the field is not set. To set `None` removes it. */
+  readonly tx: TransactionField<Option.Option<A>>
 }
 
 /** One name of an open namespace of numbers. For `add` and `increment` a field that is not set counts as 0. */
@@ -272,6 +276,7 @@ const field = <A>(
     untilSet: remote.call("untilHas", [name], ([cell]) => remote.decode("untilSet", codec, cell!)),
     untilRemoved: remote.call("untilRemoved", [name], () => Exit.void),
     untilEquals: Field.untilEquals(remote, name, codec),
+    tx: transactionField(remote, name, optionalCodec(remote, "tx", codec)),
     ...Field.arithmetic(remote, name, codec as unknown as ValueCodec.ValueCodec<number>)
   }
 }

@@ -132,12 +132,22 @@ describe("calls that take effect together", () => {
     assert.deepStrictEqual(one.get(queue, "size"), [0, 0])
   })
 
-  it("must be on distinct shared objects, not too many, and none that changes something by waiting", () => {
+  it("may read an object before the call that changes it, and are decided as one", () => {
+    const { number, one } = setUp()
+    const read = [number, "check", ["value", 0]] as const
+    const change = [number, "set", ["value", value(1)]] as const
+    assert.notInclude(String(one.answer(one.together([read, [number, "get", ["value"]], change]))), "InvalidArguments")
+    assert.strictEqual(one.answer(one.together([read, change])), "Conflict 0")
+  })
+
+  it("must change distinct shared objects, not too many, and none that changes something by waiting", () => {
     const { left, number, one } = setUp()
     const barrier = one.make("Barrier", "barrier", { parties: 2 })
     const get = [number, "get", ["value"]] as const
     const refused = (calls: Parameters<Client["together"]>[0]) => String(one.answer(one.together(calls)))
-    assert.include(refused([get, get]), "distinct")
+    const set = [number, "set", ["value", value(1)]] as const
+    assert.include(refused([set, set]), "distinct")
+    assert.include(refused([set, get]), "distinct")
     assert.include(refused([get, [0, "delete", [left]]]), "distinct")
     assert.include(refused([get, [barrier, "await"]]), "await cannot be called together")
     assert.include(refused([]), "without a call")

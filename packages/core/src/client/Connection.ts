@@ -32,7 +32,7 @@ import { Call, type Complete } from "./Call.ts"
 import { failure, lost } from "./Failure.ts"
 import { guardFor, stalledBy } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
-import { Joint, type JointSender, membership, refuse } from "./Joint.ts"
+import { Joint, type JointCall, jointCall, type JointSender, membership, refuse } from "./Joint.ts"
 import { LongWaits } from "./LongWaits.ts"
 import { kept } from "./reason.ts"
 import { Receipts } from "./Receipts.ts"
@@ -172,6 +172,23 @@ export class Connection {
       const member = membership()
       if (member !== undefined) return member.joint.add(this.#jointSender, member.position, call, args)
       return this.#begin(call, args) ? this.#cancel(call) : undefined
+    })
+  }
+
+  /**
+   * Makes several calls as one request (S-2): on distinct objects, except that reads of an object may come before its
+   * change. `complete` gets the reply to all, in the form of `protocol/JointReply.ts`. Interruptible as `call`.
+   */
+  callJoint<A, E>(calls: ReadonlyArray<JointCall>, complete: Complete<A, E>): Effect.Effect<A, E | ManagerError> {
+    return Effect.callback((resume) => {
+      const fiber = Fiber.getCurrent()
+      const own = (outcome: Outcome, index: number) => {
+        if (outcome._tag === "Success") this.received.own(outcome.reply, fiber)
+        return complete(outcome, index)
+      }
+      const call = jointCall(calls, guardFor(this), own, resume, fiber)
+      if (membership() !== undefined) return refuse(call, "a transaction cannot be made together with other calls")
+      return this.#begin(call, calls.flatMap(({ args }) => args)) ? this.#cancel(call) : undefined
     })
   }
 

@@ -10,12 +10,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { CallInput, Outcome } from "../engine/Inputs.ts"
+import type { Outcome } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Operation.ts"
 import type { Argument } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
 import { Call } from "./Call.ts"
+import type { OperationInfo, Target } from "./Target.ts"
 
 /** How a joint request is sent and cancelled: the part of the connection that it needs. */
 export interface JointSender {
@@ -34,6 +35,36 @@ const Membership = Context.Reference<{ readonly joint: Joint; readonly position:
 
 /** Where the running fiber's call is gathered. Called while a fiber registers its call. */
 export const membership = () => Fiber.getCurrent()!.getRef(Membership)
+
+/** One of several calls that are one request. */
+export interface JointCall {
+  readonly target: Target
+  readonly operation: OperationInfo
+  readonly args: ReadonlyArray<Argument>
+}
+
+/** Makes calls into one. `complete` gets the reply to all of them, as `resultsOf` and `refusalOf` read it. */
+export const jointCall = (
+  calls: ReadonlyArray<JointCall>,
+  guard: Call["guard"],
+  complete: Call["complete"],
+  resume: Call["resume"],
+  fiber: Call["fiber"]
+): Call => {
+  const description = calls.map(({ target }) => target.description).join(", ")
+  const access = calls.every(({ operation }) => operation.access === "read") ? "read" : "change"
+  const call = new Call(
+    { ...calls[0]!.target, description },
+    { name: calls.map(({ operation }) => operation.name).join(", "), position: 0, access },
+    guard,
+    complete,
+    resume,
+    "plain",
+    fiber
+  )
+  call.joint = calls.map(({ args, operation, target }) => ({ object: target.id, operation: operation.position, args }))
+  return call
+}
 
 /** The calls of some fibers over one connection. */
 export class Joint {
@@ -118,26 +149,16 @@ const leader = (
   calls: ReadonlyArray<Call>,
   args: ReadonlyArray<ReadonlyArray<Argument>>
 ): Call => {
-  const objects = calls.map(({ target }) => target.description).join(", ")
-  const access = calls.every(({ operation }) => operation.access === "read") ? "read" : "change"
-  const complete = (outcome: Outcome, index: number) => Exit.succeed(distribute(sender, calls, outcome, index))
-  const call = new Call(
-    { ...calls[0]!.target, description: objects },
-    { name: calls.map(({ operation }) => operation.name).join(", "), position: 0, access },
-    calls[0]!.guard,
-    complete,
+  const [{ fiber, guard }] = calls as readonly [Call, ...ReadonlyArray<Call>]
+  return jointCall(
+    calls.map(({ operation, target }, i) => ({ operation, target, args: args[i]! })),
+    guard,
+    (outcome, index) => Exit.succeed(distribute(sender, calls, outcome, index)),
     (exit) => {
       if (Exit.isFailure(exit)) { for (const member of calls) member.resume(exit) }
     },
-    "plain",
-    calls[0]!.fiber
+    fiber
   )
-  call.joint = calls.map(({ operation, target }, i): CallInput => ({
-    object: target.id,
-    operation: operation.position,
-    args: args[i]!
-  }))
-  return call
 }
 
 /** If one was refused its member fails, and with it the others are interrupted. */
@@ -145,7 +166,7 @@ const distribute = (sender: JointSender, calls: ReadonlyArray<Call>, outcome: Ou
   if (outcome._tag === "Success") {
     for (const [i, result] of resultsOf(outcome.reply).entries()) {
       const call = calls[i]!
-      if (result.outcome._tag === "Success") sender.own(result.outcome.reply, call.fiber)
+      sender.own(result.outcome.reply, call.fiber)
       call.answer(result.outcome, result.index)
     }
   } else {

@@ -16,12 +16,14 @@ export const jointRefusal = (
 ): Refusal | undefined => {
   if (calls.length === 0) return refuse("InvalidArguments", "a request without a call")
   if (calls.length > callsPerRequestMax) return refuse("LimitExceeded", "callsPerRequestMax", callsPerRequestMax)
-  const called = new Set([directory])
+  // Opening and deleting would change what was decided for others.
+  const changed = new Set([directory])
   for (const [i, { object, operation }] of calls.entries()) {
-    // Opening and deleting would change what was decided for others.
-    if (called.has(object)) return refuse("InvalidArguments", "calls together must be on distinct shared objects")
-    called.add(object)
+    if (changed.has(object)) {
+      return refuse("InvalidArguments", "calls together must change distinct shared objects, and read each before")
+    }
     const named = objects[i]?.operations[operation]
+    if (named?.[1].access !== "read") changed.add(object)
     if (named?.[1].enter !== undefined) {
       return refuse("InvalidArguments", `${named[0]} cannot be called together with others: to wait changes its object`)
     }

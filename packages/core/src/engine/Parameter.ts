@@ -62,10 +62,20 @@ export const count: Parameter<number> = parameter(
   "a whole number from 0 up",
   (u) => typeof u === "number" && Number.isSafeInteger(u) && u >= 0
 )
+/** A number without a fraction from 0 up, or nothing. */
+export const countOrNothing: Parameter<number | null> = parameter(
+  "a whole number from 0 up, or nothing",
+  (u) => u === null || count.is(u)
+)
 /** Anything that can be an argument. */
 export const anything: Parameter<Argument> = parameter("anything", (u) => u !== undefined)
 /** A finite number. */
 export const number: Parameter<number> = parameter("a finite number", (u) => Number.isFinite(u))
+/** A finite number, or nothing. */
+export const numberOrNothing: Parameter<number | null> = parameter(
+  "a finite number or nothing",
+  (u) => u === null || Number.isFinite(u)
+)
 
 /** A number without a fraction. */
 export const integer: Parameter<number> = parameter("a whole number of any sign", (u) => Number.isSafeInteger(u))

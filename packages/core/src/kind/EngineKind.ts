@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Format from "../engine/Format.ts"
 import { type AnyKind, kindOf } from "../engine/Kind.ts"
 import {
+  answer,
   type At,
   type Decision,
   type Grant,
@@ -25,11 +26,28 @@ import {
   wait,
   waitUntil
 } from "../engine/Operation.ts"
-import { count, type Parameters, value, word } from "../engine/Parameter.ts"
+import {
+  count,
+  countOrNothing,
+  number,
+  numberOrNothing,
+  type Parameters,
+  value,
+  valueOrNothing,
+  word
+} from "../engine/Parameter.ts"
 import type { Cell } from "../engine/Value.ts"
 import * as Kind from "../Kind.ts"
 import { type Evaluated, Evaluator, type Made, undecodable } from "./Evaluator.ts"
-import { releaseOperation, stateOperation } from "./names.ts"
+import {
+  checkOperation,
+  commitOperation,
+  releaseOperation,
+  stateOperation,
+  tryOperation,
+  untilChangedOperation
+} from "./names.ts"
+import { evaluateAll, outcomeOf } from "./sequence.ts"
 import { sizeOf } from "./size.ts"
 
 /** A hold that has not ended: the operation that granted it, and its arguments. */
@@ -45,6 +63,8 @@ interface State {
   /** Of `current`. */
   bytes: number
   readonly holds: Map<GrantId, Held>
+  /** The index of the last change. */
+  version: number
   /** The outcome of the call that was decided last. */
   decided: Evaluated | undefined
   /** Why the end of a hold could not change the state. */
@@ -69,12 +89,13 @@ const engineKind = memoize((kind: Kind.Any): AnyKind => {
     name: kind.name,
     fingerprint: kind.fingerprint,
     // Reads see each change before the next one is made.
-    lanes: [...new Set([...lanesOf(true), ...lanesOf(false)])],
+    lanes: [...new Set([...lanesOf(true), untilChangedOperation, ...lanesOf(false)])],
     operations: {
       ...Object.fromEntries(
         declared.map(([name, operation]) => [name, operationOf(evaluator, name, operation, isOfHolds)])
       ),
       [stateOperation]: read([], ({ current }) => [evaluator.show(current)] as const),
+      ...transactionOperations(kind, evaluator),
       [releaseOperation]: change({
         parameters: [count],
         rest: [word],
@@ -92,7 +113,7 @@ const engineKind = memoize((kind: Kind.Any): AnyKind => {
     initial: ({ options }) => {
       const begun = evaluator.begin(options)
       return Result.isSuccess(begun)
-        ? newState({ options, current: begun.success.state, holds: new Map() })
+        ? newState({ options, current: begun.success.state, version: 0, holds: new Map() })
         : refuse("InvalidOptions", begun.failure)
     },
     pristine: ({ current, holds, options }) => holds.size === 0 && evaluator.isInitial(options, current),
@@ -101,7 +122,7 @@ const engineKind = memoize((kind: Kind.Any): AnyKind => {
     snapshot: ({ current }) => [evaluator.show(current)],
     values: () => [],
     bytes: ({ bytes }) => bytes,
-    version: 1,
+    version: 2,
     format: formatOf(evaluator),
     check: (state, grants) => [...heldBy(state, grants), ...evaluator.violations(state.current)]
   })
@@ -110,7 +131,7 @@ const engineKind = memoize((kind: Kind.Any): AnyKind => {
 type HoldEnd = Kind.Hold<unknown>["reason"]
 
 /** The parts of a state that are saved. The others follow from them, or are of one step only. */
-type Saved = Pick<State, "options" | "current" | "holds">
+type Saved = Pick<State, "options" | "current" | "version" | "holds">
 
 const newState = (saved: Saved): State => ({
   ...saved,
@@ -121,6 +142,7 @@ const newState = (saved: Saved): State => ({
 
 const store = (evaluator: Evaluator, state: State, { grown, state: next }: Made, at: At): void => {
   state.current = next
+  state.version = at.index
   state.bytes += grown
   at.grow(grown)
   if (at.isWatched) at.changed([evaluator.show(next)])
@@ -133,6 +155,48 @@ const endHold = (evaluator: Evaluator, state: State, id: GrantId, reason: HoldEn
   if (Result.isSuccess(next)) store(evaluator, state, next.success, at)
   else state.defect = next.failure
 }
+
+/** The operations by which a transaction uses an object. */
+const transactionOperations = (kind: Kind.Any, evaluator: Evaluator) => ({
+  /**
+   * Time, index, name, payload, name, … Without a time and an index the current ones. Replies with the version of the
+   * state, time, index, and the outcome of the last operation.
+   */
+  [tryOperation]: read([numberOrNothing, countOrNothing], () => [], {
+    rest: [word, valueOrNothing],
+    decide: ({ current, version }, [time, upcoming, ...operations], at) => {
+      const step = { now: time ?? at.now, index: upcoming ?? at.upcoming }
+      const outcome = outcomeOf(evaluateAll(kind, evaluator, current, operations, step))
+      return "_tag" in outcome ? outcome : answer(version, step.now, step.index, ...outcome)
+    }
+  }),
+  /** As `$try`, and stores the state. */
+  [commitOperation]: change({
+    parameters: [number, count],
+    rest: [word, valueOrNothing],
+    decide: (state, [now, index, ...operations]) => {
+      const evaluated = state.decided = evaluateAll(kind, evaluator, state.current, operations, { now, index })
+      // The same operations on the same state: only an impure transition has another outcome.
+      return evaluated._tag === "Done" ? ready : conflict
+    },
+    apply: (state, _, at) => {
+      // Only what was decided to be done is applied.
+      store(evaluator, state, state.decided as Made, at)
+      return []
+    }
+  }),
+  [checkOperation]: read([count], () => [], {
+    decide: (state, [version]) => version === state.version ? ready : conflict
+  }),
+  /** Waits at most until a time. */
+  [untilChangedOperation]: read([count, numberOrNothing], () => [], {
+    lane: untilChangedOperation,
+    decide: (state, [version, until], at) =>
+      version !== state.version || until !== null && at.now >= until ? ready : until === null ? wait : waitUntil(until)
+  })
+})
+
+const conflict = refuse("Conflict")
 
 /** An operation of the kind. */
 const operationOf = (
@@ -240,6 +304,7 @@ const formatOf = (evaluator: Evaluator): Format.Format<State> =>
         (saved) =>
           Result.getOrElse(evaluator.parse(saved), (issue) => new Format.Malformed(`does not decode: ${issue}`))
       ),
+      version: Format.count,
       holds: Format.map(
         Format.count,
         Format.struct<Held>({ operation: Format.word, args: Format.list(Format.argument) })

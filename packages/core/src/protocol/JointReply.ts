@@ -8,8 +8,10 @@ import type { Reply } from "../engine/Operation.ts"
 /** The result of one of several calls. */
 export interface Result {
   readonly index: number
-  readonly outcome: Outcome
+  readonly outcome: Extract<Outcome, { readonly _tag: "Success" }>
 }
+
+type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
 
 /** The results of calls that took effect together. */
 export const resultsOf = (reply: Reply): ReadonlyArray<Result> => {
@@ -25,8 +27,8 @@ export const resultsOf = (reply: Reply): ReadonlyArray<Result> => {
 
 /** The refusal of several calls: which call was refused, and its outcome. */
 export const refusalOf = (
-  { details, error }: Extract<Outcome, { readonly _tag: "Failure" }>
-): { readonly call: number; readonly outcome: Outcome } => ({
+  { details, error }: Failure
+): { readonly call: number; readonly outcome: Failure } => ({
   call: Number(details[0]),
   outcome: { _tag: "Failure", error, details: details.slice(1) }
 })

@@ -10,18 +10,17 @@ import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Found, map, namespace, openNamespace, ref } from "../engine/kinds/record.ts"
+import type { Found, map, openNamespace } from "../engine/kinds/record.ts"
 import type { Cell } from "../engine/Value.ts"
 import { InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { all, encoded } from "./exits.ts"
 import { first } from "./first.ts"
 import { type Entry, modify } from "./modify.ts"
+import { type EntryCodec, optionalCodec, type RecordRemote } from "./record.ts"
+import { type TransactionField, transactionField } from "./recordTransaction.ts"
 import type { Refusals, Remote } from "./Remote.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 import { whileOpen } from "./whileOpen.ts"
-
-/** A record object as a client knows it, closed or open. */
-export type RecordRemote = Remote<typeof ref | typeof namespace | typeof map | typeof openNamespace>
 
 /** One value that processes share, read and written as a whole. */
 export interface Field<in out A> {
@@ -74,6 +73,8 @@ export interface Field<in out A> {
    * **Cancellation** Interruptible; the manager forgets the call. **On disconnect** `ManagerError`.
    */
   readonly untilEquals: (value: A) => Effect.Effect<void, ManagerError>
+  /** The value in a transaction (`Transaction.tx`), the only place where this compiles. */
+  readonly tx: TransactionField<A>
 }
 
 /** The operations on a number that the manager performs itself (S-25). */
@@ -144,6 +145,10 @@ export const make = <A>(remote: RecordRemote, name: string, codec: ValueCodec<A>
     changes,
     until: (is: Predicate.Predicate<A>) => first(remote, Stream.filter(changes, is)),
     untilEquals: untilEquals(remote, name, codec),
+    tx: transactionField(remote, name, {
+      encode: (value: A) => remote.encodeCanonical("tx", codec, value),
+      decode: decode("tx")
+    }),
     // The type shows it only where the value is a number.
     ...arithmetic(remote, name, codec as unknown as ValueCodec<number>)
   }
@@ -172,12 +177,6 @@ export const arithmeticOption = (schema: Schema.Top): string => {
 // calls to one entry, of a closed record or an open one
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Encodes and decodes an entry; an absent entry is `null`. */
-interface EntryCodec<A> {
-  readonly encode: (value: A) => Exit.Exit<Cell | null, ManagerError>
-  readonly decode: (cell: Cell | null) => Exit.Exit<A, ManagerError>
-}
-
 /** An entry for `modify`: a compare-and-set compares its version. */
 export const entry = <A>(
   remote: RecordRemote,
@@ -194,14 +193,7 @@ export const optionalEntry = <A>(
   word: string,
   codec: ValueCodec<A>
 ): Entry<Option.Option<A>, ManagerError, string, number, Cell | null, Found> =>
-  entry(remote, word, {
-    encode: Option.match({
-      onNone: () => Exit.succeed(null),
-      onSome: (value) => remote.encodeCanonical("modify", codec, value)
-    }),
-    decode: (cell) =>
-      cell === null ? Exit.succeed(Option.none()) : Exit.map(remote.decode("modify", codec, cell), Option.some)
-  })
+  entry(remote, word, optionalCodec(remote, "modify", codec))
 
 /** Replaces an entry's value. */
 export const set = <A>(remote: RecordRemote, word: string, codec: ValueCodec<A>): Field<A>["set"] => (value) =>

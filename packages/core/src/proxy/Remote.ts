@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { Call } from "../client/Call.ts"
 import type { Connection } from "../client/Connection.ts"
 import { failure, inScope } from "../client/Failure.ts"
+import type { JointCall } from "../client/Joint.ts"
 import type { OperationInfo, Target } from "../client/Target.ts"
 import type { Notification } from "../client/Watches.ts"
 import type { kind as DirectoryKind } from "../engine/Directory.ts"
@@ -57,6 +58,15 @@ export const directory = (connection: Connection, description = "the manager"): 
 
 /** Turns a reply into an exit. */
 type Decode<K, N extends keyof OperationsOf<K>, A, E> = (reply: ReplyOf<K, N>, index: number) => Exit.Exit<A, E>
+
+/** A call that is not made yet. */
+export interface PreparedCall extends JointCall {
+  readonly remote: Remote<unknown>
+  /** Why it cannot be sent. */
+  readonly issue: string | undefined
+}
+
+const unknownOperation = { position: 0, access: "read" } as const
 
 /** One shared object over a connection. */
 export class Remote<K> {
@@ -200,6 +210,13 @@ export class Remote<K> {
     return { object: this.target.description, operation }
   }
 
+  /** A call that is not made yet: for a request of several (`Connection.callJoint`). */
+  prepared<N extends keyof OperationsOf<K> & string>(name: N, args: ArgumentsOf<K, N>): PreparedCall {
+    const operation = this.#operations.get(name)
+    const issue = operation === undefined ? unsupported : issueOf(args)
+    return { remote: this, target: this.target, operation: operation ?? { name, ...unknownOperation }, args, issue }
+  }
+
   #complete<R, A, E, F>(
     operation: string,
     decode: (reply: R, index: number) => Exit.Exit<A, E>,
@@ -208,13 +225,22 @@ export class Remote<K> {
     return (outcome: Outcome, index: number): Exit.Exit<A, E | F | ManagerError> => {
       // The kind's definition types its reply; both sides have one protocol version (handshake).
       if (outcome._tag === "Success") return decode(outcome.reply as unknown as R, index)
-      const { details, error } = outcome
-      const refusal = refusals?.[error]
-      if (refusal !== undefined) return Exit.fail(refusal(details, this.target.description))
-      return error === "FencedOut"
-        ? this.#fencedOut(operation, Number(details[0]))
-        : Exit.fail(this.#inScope(failure(this.target, operation, outcome)))
+      return this.refused(operation, outcome, refusals)
     }
+  }
+
+  /** The exit of a refused call. */
+  refused<F = never>(
+    operation: string,
+    outcome: Extract<Outcome, { readonly _tag: "Failure" }>,
+    refusals?: Refusals<string, F>
+  ): Exit.Exit<never, F | ManagerError> {
+    const { details, error } = outcome
+    const refusal = refusals?.[error]
+    if (refusal !== undefined) return Exit.fail(refusal(details, this.target.description))
+    return error === "FencedOut"
+      ? this.#fencedOut(operation, Number(details[0]))
+      : Exit.fail(this.#inScope(failure(this.target, operation, outcome)))
   }
 
   /** S-21: a refused guard trips the loss signal of its hold; the `withLock` that owns it interrupts this fiber. */
@@ -230,7 +256,11 @@ export class Remote<K> {
 
   /** Refuses a call before it is sent. */
   invalid(operation: string, issue: string): Effect.Effect<never, ManagerError> {
-    return Effect.fail(new ManagerError({ reason: new InvalidRequest({ ...this.#named(operation), issue }) }))
+    return Effect.fail(this.#invalid(operation, issue))
+  }
+
+  #invalid(operation: string, issue: string): ManagerError {
+    return new ManagerError({ reason: new InvalidRequest({ ...this.#named(operation), issue }) })
   }
 }
 

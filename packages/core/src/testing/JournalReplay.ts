@@ -159,7 +159,7 @@ export class JournalReplay {
     grants.delete(grant)
     const replica = this.objects.get(object)
     if (replica?.model === undefined) return
-    replica.model.revoke(grant, reason)
+    replica.model.revoke(grant, reason, entry.index)
     tell(replica, replica.model, entry)
   }
 

@@ -8,7 +8,15 @@ import type { Withdrawal } from "../engine/Operation.ts"
 import type { Argument } from "../engine/Value.ts"
 import * as Kind from "../Kind.ts"
 import { type Evaluated, Evaluator } from "../kind/Evaluator.ts"
-import { releaseOperation, stateOperation } from "../kind/names.ts"
+import {
+  checkOperation,
+  commitOperation,
+  releaseOperation,
+  stateOperation,
+  tryOperation,
+  untilChangedOperation
+} from "../kind/names.ts"
+import { evaluateAll, outcomeOf } from "../kind/sequence.ts"
 import {
   type Answer,
   type Call,
@@ -29,6 +37,8 @@ export const modelsOf = (kinds: ReadonlyArray<Kind.Known>): Readonly<Record<stri
     })
   )
 
+const conflict: Answer = { error: "Conflict" }
+
 /** A call that was granted a hold. */
 type Holding = Pick<Call, "operation" | "args">
 
@@ -40,6 +50,8 @@ class OwnModel implements Model {
   readonly #options: string
   readonly #holds: Map<number, Holding>
   #state: unknown
+  /** The index of the last change. */
+  #version: number
   #told: ReadonlyArray<Reply> = []
 
   constructor(
@@ -48,6 +60,7 @@ class OwnModel implements Model {
     options: string,
     // The object was made, so there is a state.
     state: unknown = Result.getOrThrow(evaluator.begin(options)).state,
+    version = 0,
     holds?: ReadonlyMap<number, Holding>,
     grants?: ReadonlyMap<number, Granted>
   ) {
@@ -55,6 +68,7 @@ class OwnModel implements Model {
     this.#evaluator = evaluator
     this.#options = options
     this.#state = state
+    this.#version = version
     this.#holds = new Map(holds)
     this.grants = new Map(grants)
   }
@@ -63,6 +77,13 @@ class OwnModel implements Model {
     const { args, operation, session } = call
     if (operation === stateOperation) return { reply: this.snapshot() }
     if (operation === releaseOperation) return holds(this, session, args[0]) ? undefined : notHeld
+    if (operation === checkOperation) return args[0] === this.#version ? { reply: [] } : conflict
+    if (operation === untilChangedOperation) {
+      if (args[0] !== this.#version) return { reply: [] }
+      return args[1] === null ? undefined : { isTimed: true }
+    }
+    if (operation === tryOperation) return this.#try(args)
+    if (operation === commitOperation) return this.#evaluateAll(args)._tag === "Done" ? undefined : conflict
     const step = new UnknownStep()
     const evaluated = this.#evaluate(call, step)
     if (step.isRead) return { isTimed: true }
@@ -74,21 +95,27 @@ class OwnModel implements Model {
     const { args, index, now = 0, operation, session } = call
     if (operation === releaseOperation) {
       if (!holds(this, session, args[0])) return undefined
-      this.#end(Number(args[0]), "released")
+      this.#end(Number(args[0]), "released", index)
+      return []
+    }
+    if (operation === commitOperation) {
+      const evaluated = this.#evaluateAll(args)
+      if (evaluated._tag !== "Done") return undefined
+      this.#replace(evaluated.state, index)
       return []
     }
     const evaluated = this.#evaluate(call, { now, index })
     if (evaluated?._tag !== "Done") return undefined
-    this.#replace(evaluated.state)
+    this.#replace(evaluated.state, index)
     if (this.#kind.operations[operation]!.access !== "hold") return evaluated.reply
     this.#holds.set(index, { operation, args })
     this.grants.set(index, { session, byReceipt: false })
     return [index, ...evaluated.reply]
   }
 
-  revoke(grant: number, reason: Withdrawal): void {
+  revoke(grant: number, reason: Withdrawal, index: number): void {
     // A hold is revoked for one of these reasons only.
-    this.#end(grant, reason as Kind.Hold<unknown>["reason"])
+    this.#end(grant, reason as Kind.Hold<unknown>["reason"], index)
   }
 
   snapshot(): ReadonlyArray<Argument> {
@@ -104,11 +131,35 @@ class OwnModel implements Model {
   }
 
   state(): unknown {
-    return [this.snapshot(), [...this.#holds]]
+    return [this.snapshot(), this.#version, [...this.#holds]]
   }
 
   copy(): OwnModel {
-    return new OwnModel(this.#kind, this.#evaluator, this.#options, this.#state, this.#holds, this.grants)
+    const { grants } = this
+    return new OwnModel(
+      this.#kind,
+      this.#evaluator,
+      this.#options,
+      this.#state,
+      this.#version,
+      this.#holds,
+      grants
+    )
+  }
+
+  /** Time, index and operations of a transaction. Without a time the outcome proves nothing if it depends on it. */
+  #try([now, index, ...operations]: Reply): Answer {
+    const step = now === null ? new UnknownStep() : { now: Number(now), index: Number(index) }
+    const outcome = outcomeOf(evaluateAll(this.#kind, this.#evaluator, this.#state, operations, step))
+    if (step instanceof UnknownStep && step.isRead) return { isTimed: true }
+    return "_tag" in outcome
+      ? { error: outcome.error }
+      : { reply: [this.#version, Number(now ?? NaN), Number(index ?? NaN), ...outcome] }
+  }
+
+  #evaluateAll([now, index, ...operations]: Reply): Evaluated {
+    const step = { now: Number(now), index: Number(index) }
+    return evaluateAll(this.#kind, this.#evaluator, this.#state, operations, step)
   }
 
   #evaluate({ args, operation }: Call, step: Kind.Step): Evaluated | undefined {
@@ -119,17 +170,18 @@ class OwnModel implements Model {
       : undefined
   }
 
-  #end(grant: number, reason: Kind.Hold<unknown>["reason"]): void {
+  #end(grant: number, reason: Kind.Hold<unknown>["reason"], index: number): void {
     const { args, operation } = this.#holds.get(grant)!
     this.#holds.delete(grant)
     this.grants.delete(grant)
     const next = this.#evaluator.release(operation, this.#state, args, { index: grant, reason })
     this.#told = []
-    if (Result.isSuccess(next)) this.#replace(next.success.state)
+    if (Result.isSuccess(next)) this.#replace(next.success.state, index)
   }
 
-  #replace(state: unknown): void {
+  #replace(state: unknown, version: number): void {
     this.#state = state
+    this.#version = version
     this.#told = [this.snapshot()]
   }
 }

@@ -21,7 +21,17 @@ import {
   refuse,
   wait
 } from "../Operation.ts"
-import { count, named, number, type Options, type Parameter, value, valueOrNothing, word } from "../Parameter.ts"
+import {
+  count,
+  named,
+  number,
+  type Options,
+  type Parameter,
+  value,
+  valueOrNothing,
+  word,
+  wordOrNothing
+} from "../Parameter.ts"
 import { type Argument, type Cell, cell, isEqual, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
 import * as Scan from "./scan.ts"
@@ -57,9 +67,14 @@ interface State extends Reservation.Reservable, Scan.Scans {
   last: Entry | undefined
   /** Whether entries come and go. */
   readonly isOpen: boolean
+  /** The index at which an entry came or went last. */
+  arranged: number
   /** The bounds of sums, for all entries of an open record whose values are numbers. */
   readonly arithmetic: Arithmetic | undefined
 }
+
+/** Something that a transaction has read has changed. */
+const conflict = refuse("Conflict")
 
 /** An entry in a reply: value and version, or nothing and 0. */
 export type Found = readonly [value: Cell | null, version: number]
@@ -88,6 +103,7 @@ const put = (state: State, word: string, next: Cell, at: At): void => {
   const entry = state.entries.get(word)
   if (entry === undefined) {
     at.grow(Memory.ofKey(word))
+    state.arranged = at.index
     insert(state, { word, value: next, version: at.index, arithmetic: undefined, hold: undefined })
     at.wakes(null, "")
   } else {
@@ -102,6 +118,7 @@ const put = (state: State, word: string, next: Cell, at: At): void => {
 const drop = (state: State, entry: Entry, at: At): void => {
   const { next, previous, value, word } = entry
   state.entries.delete(word)
+  state.arranged = at.index
   at.grow(-Memory.ofKey(word))
   if (previous !== undefined) previous.next = next
   if (next === undefined) state.last = previous
@@ -144,6 +161,14 @@ function* parts({ entries }: State): Generator<Argument> {
 /** Refuses a word that is no declared field of a closed record. */
 const unknownField = ({ entries, isOpen }: State, name: string): Refusal<"UnknownField"> | undefined =>
   isOpen || entries.has(name) ? undefined : refuse("UnknownField", name)
+
+/** Refuses to remove a declared field. */
+const unfit = ({ isOpen }: State, name: string, next: Cell | null): Refusal<"FieldStays"> | undefined =>
+  isOpen || next !== null ? undefined : refuse("FieldStays", name)
+
+/** The version of an entry, or of the words as a whole. */
+const versionOf = (state: State, word: string | null): number =>
+  word === null ? state.arranged : state.entries.get(word)?.version ?? 0
 
 const sum = (
   state: State,
@@ -191,23 +216,58 @@ const operations = {
       return []
     }
   }),
-  /** Word, value, word, value, …: sets all in one step, with one change for watchers. */
+  /**
+   * Word, value, word, value, …: sets all in one step, or removes the entry where there is no value. Watchers get one
+   * change for entries in a row that are set, or removed.
+   */
   setAll: change({
     parameters: [],
-    rest: [word, value],
+    rest: [word, valueOrNothing],
     decide: (state, args) => {
-      if (args.length === 0) return answer()
+      let changes = false
       for (let i = 0; i < args.length; i += 2) {
-        const unknown = unknownField(state, args[i] as string)
-        if (unknown !== undefined) return unknown
+        const word = args[i] as string
+        const isRemoval = args[i + 1] === null
+        const refused = unknownField(state, word) ?? unfit(state, word, args[i + 1] as Cell | null)
+        if (refused !== undefined) return refused
+        changes ||= !isRemoval || state.entries.has(word)
       }
-      return ready
+      return changes ? ready : answer()
     },
     apply: (state, args, at) => {
-      for (let i = 0; i < args.length; i += 2) put(state, args[i] as string, args[i + 1] as Cell, at)
-      at.changed(args)
+      let told: Array<Argument> = []
+      for (let i = 0; i < args.length; i += 2) {
+        const word = args[i] as string
+        const next = args[i + 1] as Cell | null
+        const entry = state.entries.get(word)
+        if (next === null && entry === undefined) continue
+        if (told.length > 0 && (told[1] === null) !== (next === null)) {
+          at.changed(told)
+          told = []
+        }
+        if (next === null) drop(state, entry!, at)
+        else put(state, word, next, at)
+        told.push(word, next)
+      }
+      at.changed(told)
       return []
     }
+  }),
+  /** Word, version, word, version, …: refused if one has another version. No word stands for all words. */
+  check: read([], () => [], {
+    rest: [wordOrNothing, count],
+    decide: (state, args) => {
+      for (let i = 0; i < args.length; i += 2) {
+        if (versionOf(state, args[i] as string | null) !== args[i + 1]) return conflict
+      }
+      return ready
+    }
+  }),
+  /** Waits until an entry, or no word for all words, has another version. */
+  untilChanged: read([wordOrNothing, count], () => [], {
+    lane: "conditions",
+    condition: ([word]) => [word, ""],
+    decide: (state, [word, version]) => versionOf(state, word) === version ? wait : ready
   }),
   /** Adds to a number, to 0 if the entry is absent, and replies with the sum. */
   add: change({
@@ -229,7 +289,7 @@ const operations = {
     /** A value, or nothing to remove the entry. */
     next: valueOrNothing,
     absent: unknownField,
-    unfit: ({ isOpen }: State, name, next) => isOpen || next !== null ? undefined : refuse("FieldStays", name),
+    unfit,
     find,
     isExpected: (state, word, version) => find(state, word)[1] === version,
     replace: (state, word, next, at) => next === null ? remove(state, word, at) : write(state, word, next, at)
@@ -258,7 +318,8 @@ const operations = {
 const openOperations = {
   ...operations,
   has: read([word], (state, [word]) => [state.entries.has(word) ? 1 : 0] as const),
-  size: read([], (state) => [state.entries.size] as const),
+  /** Replies with the number of entries, and the version of all words. */
+  size: read([], (state) => [state.entries.size, state.arranged] as const),
   words: read([], (state): ReadonlyArray<string> => [...state.entries.keys()]),
   values: read([], (state): ReadonlyArray<Cell> => Array.from(state.entries.values(), ({ value }) => value)),
   /** Sets an absent entry and replies with nothing, or replies with the existing entry. */
@@ -342,6 +403,7 @@ const openOperations = {
         at.wakes(entry.word, "")
       }
       at.wakes(null, "")
+      state.arranged = at.index
       state.entries.clear()
       state.last = undefined
       at.changed([])
@@ -407,10 +469,11 @@ const kind = {
     for (const word of entries.keys()) bytes += Memory.ofKey(word)
     return bytes
   },
-  version: 2,
+  version: 3,
   format: Format.convert(
     Format.struct({
       isOpen: Format.boolean,
+      arranged: Format.count,
       arithmetic: Format.optional(arithmetic),
       entries: Format.list(Format.struct<SavedEntry>({
         word: Format.word,
@@ -451,6 +514,7 @@ const make = (isOpen: boolean, arithmetic?: Arithmetic): State => ({
   held: new Map(),
   last: undefined,
   isOpen,
+  arranged: 0,
   arithmetic,
   reservation: undefined,
   scans: new Map()
@@ -484,8 +548,13 @@ const open = {
   initial: ({ values = "" }: { readonly values?: string }): State => make(true, arithmeticOf(values))
 }
 
-/** The kind behind `SharedRef` and `SharedNumber`. */
-export const ref = kindOf<State>()({ ...kind, name: "Ref", operations, initial: closed })
+/** The kind behind `SharedRef` and `SharedNumber`. The reservation of one of them is that of all transactions. */
+export const ref = kindOf<State>()({
+  ...kind,
+  name: "Ref",
+  operations: { ...operations, unreserved: Reservation.unreserved },
+  initial: closed
+})
 
 /** The kind behind `SharedNamespace`. */
 export const namespace = kindOf<State>()({ ...kind, name: "Namespace", operations, initial: closed })

@@ -121,6 +121,11 @@ export const operations = <
   }
 }
 
+/** Refused if there is a reservation other than this one; 0 is none. */
+export const unreserved = operationsOf<Reservable>().read([count], () => [], {
+  decide: (state, [reservation], at) => mustYield(state, reservation, at) ? refuse("Conflict") : ready
+})
+
 /** For `Kind.format`. */
 export const fields = { reservation: Format.optional(Format.count) }
 

@@ -58,8 +58,8 @@ export interface Model {
   readonly withdraw?: (call: Call, reason: Withdrawal) => void
   /** Operations that may stand under a hold that has ended (S-21). */
   readonly unguarded: ReadonlySet<string>
-  /** Takes back what a change granted. */
-  readonly revoke: (grant: number, reason: Withdrawal) => void
+  /** Takes back what a change granted, under an index. */
+  readonly revoke: (grant: number, reason: Withdrawal, index: number) => void
   /** All a watcher needs to know; absent: the kind cannot be watched. */
   readonly snapshot?: () => Reply
   /** What the last change or revocation tells watchers. */

@@ -4,12 +4,21 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { map as kind } from "../../engine/kinds/record.ts"
 import * as SharedMap from "../../SharedMap.ts"
+import * as Transaction from "../../Transaction.ts"
 import { Handle, makeHandle } from "./handle.ts"
-import { holdEntry, holdReservationOf, makeOpen } from "./record.ts"
+import { addOption, holdEntry, holdReservationOf, makeOpen, transact } from "./record.ts"
 import { scan } from "./scan.ts"
 import { remoteOf, specimen } from "./Specimen.ts"
 
 const keys = ["a", "b", "c"]
+
+/** An entry as a field of a transaction. */
+const entryOf = ({ tx }: SharedMap.SharedMap<string, number>, key: string) => ({
+  get: tx.get(key),
+  set: (value: Option.Option<number>) =>
+    Option.match(value, { onNone: () => tx.remove(key), onSome: (value) => tx.set(key, value) }),
+  update: (f: (value: Option.Option<number>) => Option.Option<number>) => tx.update(key, f)
+})
 
 /** The specimen of `Map`. */
 export const map = specimen({
@@ -31,6 +40,17 @@ export const map = specimen({
         const next = Option.getOrElse(found, () => 0) + 1
         return [next, next > 3 ? Option.none() : Option.some(next)]
       })),
+    transact: ({ scores }, actor) => {
+      const [from, to] = [0, 1].map(() => entryOf(scores, actor.random.pick(keys)))
+      return transact(actor, from!, to!, addOption)
+    },
+    transactAll: ({ scores }, { impatiently, random }) =>
+      impatiently(Transaction.tx(Effect.gen(function*() {
+        const size = yield* scores.tx.size
+        if (size === 0 && random.chance(1 / 2)) return yield* Transaction.txRetry
+        for (const key of yield* scores.tx.keys) yield* scores.tx.remove(key)
+        yield* scores.tx.set(random.pick(keys), size)
+      }))),
     holdReservation: ({ scores }, actor) => holdReservationOf(actor, remoteOf(scores, kind), "\"a\""),
     hold: ({ scores }, actor) => {
       const key = actor.random.pick(keys)

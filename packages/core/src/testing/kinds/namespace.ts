@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { namespace as kind } from "../../engine/kinds/record.ts"
 import * as SharedNamespace from "../../SharedNamespace.ts"
 import { Handle, makeHandle } from "./handle.ts"
-import { holdReservationOf, makeClosed } from "./record.ts"
+import { holdReservationOf, makeClosed, transact } from "./record.ts"
 import { remoteOf, specimen } from "./Specimen.ts"
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))
@@ -44,6 +44,10 @@ export const namespace = specimen({
       impatiently(board.fields.running.untilEquals(random.chance(1 / 2))),
     untilCount: ({ board }, { impatiently, random }) =>
       impatiently(random.chance(1 / 2) ? board.fields.count.untilAtLeast(15) : board.fields.count.untilAtMost(3)),
+    transact: ({ board }, actor) => {
+      const { count } = board.fields
+      return transact(actor, count.tx, count.tx, (n, by) => n + by < 0 ? undefined : (n + by) % 20)
+    },
     until: ({ board }) => board.fields.running.until((running) => !running),
     watch: ({ board }, { watch }) => watch(board.changes),
     point: ({ board }) => Effect.flatMap(makeHandle, board.fields.pointer.set),

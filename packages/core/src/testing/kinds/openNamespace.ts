@@ -7,7 +7,7 @@ import { openNamespace as kind } from "../../engine/kinds/record.ts"
 import { cell } from "../../engine/Value.ts"
 import * as SharedOpenNamespace from "../../SharedOpenNamespace.ts"
 import { Handle, makeHandle } from "./handle.ts"
-import { holdEntry, holdReservationOf, makeOpen } from "./record.ts"
+import { addOption, holdEntry, holdReservationOf, makeOpen, transact } from "./record.ts"
 import { scan } from "./scan.ts"
 import { remoteOf, specimen } from "./Specimen.ts"
 
@@ -29,6 +29,13 @@ export const openNamespace = specimen({
     add: ({ notes }, { random }) => notes.field(random.pick(names)).add(random.below(3)),
     modify: ({ notes }, { impatiently, random }) =>
       impatiently(notes.field(random.pick(names)).modify((n) => [n, Option.map(n, (n) => n + 1)])),
+    transact: ({ notes }, actor) =>
+      transact(
+        actor,
+        notes.field(actor.random.pick(names)).tx,
+        notes.field(actor.random.pick(names)).tx,
+        addOption
+      ),
     holdReservation: ({ notes }, actor) => holdReservationOf(actor, remoteOf(notes, kind), "a"),
     hold: ({ notes }, actor) => {
       const note = notes.field(actor.random.pick(names))

@@ -4,9 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type Argument, type Cell, cell, isCell, isEqual } from "../../engine/Value.ts"
-import type { RecordRemote } from "../../proxy/Field.ts"
+import type { RecordRemote } from "../../proxy/record.ts"
+import type { TransactionField } from "../../proxy/recordTransaction.ts"
+import * as Transaction from "../../Transaction.ts"
 import type { Actor } from "../Workload.ts"
 import { type Answer, type Call, holds, type MakeModel, type Model, notHeld, type Reply } from "./Model.ts"
 import { type Entry as Reservable, holdReservation, ReservationModel } from "./reservation.ts"
@@ -33,17 +36,21 @@ class RecordModel implements Model {
   told: Array<Reply> = []
   readonly #rules: Rules
   readonly #entries: Map<string, Entry>
+  /** The index at which an entry came or went last. */
+  #arranged: number
   readonly #reservations: ReservationModel
   readonly #scans: ScanModel
 
   constructor(
     rules: Rules,
     entries: ReadonlyMap<string, Entry>,
+    arranged = 0,
     reservations = new ReservationModel(),
     scans = new ScanModel(reservations.grants, 2)
   ) {
     this.#rules = rules
     this.#entries = new Map(entries)
+    this.#arranged = arranged
     this.#reservations = reservations
     this.#scans = scans
   }
@@ -62,7 +69,7 @@ class RecordModel implements Model {
       case "has":
         return { reply: [has ? 1 : 0] }
       case "size":
-        return { reply: [this.#entries.size] }
+        return { reply: [this.#entries.size, this.#arranged] }
       case "entries":
         return { reply: this.snapshot() }
       case "words":
@@ -72,17 +79,37 @@ class RecordModel implements Model {
       case "compareAndSet":
       case "reserve":
       case "endReservation":
+      case "unreserved":
         return this.#reservations.look(call, () => this.#reservable(call))
       case "untilSize":
         return this.#entries.size >= Number(args[0]) && this.#entries.size <= Number(args[1])
           ? { reply: [this.#entries.size] }
           : undefined
       case "setAll":
-        if (args.length === 0) return { reply: [] }
-        return args.some((word, i) => i % 2 === 0 && this.#isUnknown(word)) ? { error: "UnknownField" } : undefined
+        return this.#lookAll(args)
+      case "check":
+        return args.some((word, i) => i % 2 === 0 && this.#versionOf(word) !== args[i + 1])
+          ? { error: "Conflict" }
+          : { reply: [] }
+      case "untilChanged":
+        return this.#versionOf(args[0]) === args[1] ? undefined : { reply: [] }
     }
     return this.#scans.look(call, () => this.snapshot()) ??
       (this.#rules.isOpen ? this.#lookOpen(call) : this.#lookClosed(call))
+  }
+
+  /** What is refused first, or a change. */
+  #lookAll(args: Reply): Answer | undefined {
+    for (let i = 0; i < args.length; i += 2) {
+      if (this.#isUnknown(args[i])) return { error: "UnknownField" }
+      if (!this.#rules.isOpen && args[i + 1] === null) return { error: "FieldStays" }
+    }
+    const changes = args.some((part, i) => i % 2 === 1 && (part !== null || this.#entries.has(String(args[i - 1]))))
+    return changes ? undefined : { reply: [] }
+  }
+
+  #versionOf(word: Argument | undefined): number {
+    return word === null ? this.#arranged : this.#at([String(word)]).version
   }
 
   #lookClosed(call: Call): Answer | undefined {
@@ -143,9 +170,19 @@ class RecordModel implements Model {
       case "setIfAbsent":
         this.#write(index, [word, args[1]!])
         return [null, 0]
-      case "setAll":
-        this.#write(index, args)
+      case "setAll": {
+        // Entries in a row that are set, or removed, are told as one.
+        let row: Array<Argument> = []
+        for (let i = 0; i < args.length; i += 2) {
+          const [word, next] = [String(args[i]), args[i + 1]!]
+          if (row.length > 0 && (row[1] === null || next === null)) {
+            if ((row[1] === null) !== (next === null)) this.#write(index, row.splice(0))
+          }
+          if (next !== null || this.#entries.has(word) && !row.includes(word)) row.push(word, next)
+        }
+        if (row.length > 0) this.#write(index, row)
         return []
+      }
       case "remove":
         this.#write(index, [word, null])
         return [value, version]
@@ -160,6 +197,7 @@ class RecordModel implements Model {
         return [last, entry.value]
       }
       case "clear":
+        this.#arranged = index
         for (const { hold } of this.#entries.values()) this.#unbind(hold)
         this.#entries.clear()
         this.told.push([])
@@ -185,11 +223,11 @@ class RecordModel implements Model {
       })
   }
 
-  revoke(grant: number): void {
+  revoke(grant: number, _: unknown, index: number): void {
     this.told = []
     this.#reservations.end(grant)
     this.#scans.end(grant)
-    this.#endHold(NaN, grant)
+    this.#endHold(index, grant)
   }
 
   snapshot(): Reply {
@@ -201,12 +239,18 @@ class RecordModel implements Model {
   }
 
   state(): unknown {
-    return [[...this.#entries], this.#reservations.holder, this.#scans.state()]
+    return [[...this.#entries], this.#arranged, this.#reservations.holder, this.#scans.state()]
   }
 
   copy(): RecordModel {
     const reservations = this.#reservations.copy()
-    return new RecordModel(this.#rules, this.#entries, reservations, this.#scans.copy(reservations.grants))
+    return new RecordModel(
+      this.#rules,
+      this.#entries,
+      this.#arranged,
+      reservations,
+      this.#scans.copy(reservations.grants)
+    )
   }
 
   #at([word]: ReadonlyArray<Argument>): Entry {
@@ -251,6 +295,7 @@ class RecordModel implements Model {
     for (let i = 0; i < parts.length; i += 2) {
       const [word, value] = [String(parts[i]), parts[i + 1]!]
       const { hold } = this.#at([word])
+      if ((value !== null) !== this.#entries.has(word)) this.#arranged = version
       if (value !== null) this.#entries.set(word, { value, version, hold })
       else if (this.#entries.delete(word)) this.#unbind(hold)
     }
@@ -292,6 +337,30 @@ export const holdEntry = <E>(
   hold: Effect.Effect<void, E, Scope.Scope>,
   remove: Effect.Effect<unknown, E>
 ) => impatiently(Effect.scoped(Effect.andThen(hold, random.pick([sleep(500), work(), work(), remove]))))
+
+/** A transaction that moves an amount from one entry to another, and may wait until the first has so much. */
+export const transact = <A>(
+  { impatiently, random, work }: Actor,
+  from: TransactionField<A>,
+  to: TransactionField<A>,
+  add: (value: A, amount: number) => A | undefined
+) => {
+  const amount = random.below(3)
+  const waits = random.chance(1 / 4)
+  return impatiently(Transaction.tx(Effect.gen(function*() {
+    const taken = add(yield* from.get, -amount)
+    if (taken === undefined) return yield* waits ? Transaction.txRetry : Effect.void
+    yield* work()
+    yield* from.set(taken)
+    yield* to.update((value) => add(value, amount) ?? value)
+  })))
+}
+
+/** Adds to an entry that may be absent, which counts as 0. */
+export const addOption = (value: Option.Option<number>, amount: number): Option.Option<number> | undefined => {
+  const sum = Option.getOrElse(value, () => 0) + amount
+  return sum < 0 ? undefined : sum === 0 ? Option.none() : Option.some(sum)
+}
 
 /** Holds the reservation of a record. */
 export const holdReservationOf = (actor: Actor, remote: RecordRemote, word: string) =>

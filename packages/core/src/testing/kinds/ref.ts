@@ -6,7 +6,7 @@ import { ref as kind } from "../../engine/kinds/record.ts"
 import { cell } from "../../engine/Value.ts"
 import * as SharedRef from "../../SharedRef.ts"
 import { Handle, makeHandle } from "./handle.ts"
-import { holdReservationOf, makeClosed } from "./record.ts"
+import { holdReservationOf, makeClosed, transact } from "./record.ts"
 import { remoteOf, specimen } from "./Specimen.ts"
 
 /** The specimen of `Ref`. */
@@ -27,6 +27,8 @@ export const ref = specimen({
     update: ({ text }, { impatiently, random }) =>
       impatiently(text.update((value) => `${value}${random.below(10)}`.slice(-5))),
     holdReservation: ({ counter }, actor) => holdReservationOf(actor, remoteOf(counter, kind), "value"),
+    transact: ({ counter }, actor) =>
+      transact(actor, counter.tx, counter.tx, (n, by) => n + by < 0 ? undefined : (n + by) % 10),
     /** As a namespace is read and written. */
     whole: ({ counter }, { random }) => {
       const remote = remoteOf(counter, kind)

@@ -29,10 +29,12 @@ export class ReservationModel {
   look({ args, operation, session }: Call, entry: () => Entry): Answer | undefined {
     if (operation === "endReservation") return this.#isHeld(args[0], session) ? undefined : notHeld
     if (operation === "reserve") return entry().absent
+    const yields = (reservation: Argument | undefined) =>
+      this.holder !== undefined && !this.#isHeld(reservation, session)
+    if (operation === "unreserved") return yields(args[0]) ? { error: "Conflict" } : { reply: [] }
     if (operation !== "compareAndSet") return undefined
     const { absent, found, isExpected, unfit } = entry()
-    const yields = this.holder !== undefined && !this.#isHeld(args[3], session)
-    return absent ?? unfit ?? (yields || !isExpected ? { reply: found } : undefined)
+    return absent ?? unfit ?? (yields(args[3]) || !isExpected ? { reply: found } : undefined)
   }
 
   /** Carries an operation of an updater out that `look` does not answer; `undefined`: it is none, or has to wait. */

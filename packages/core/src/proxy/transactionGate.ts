@@ -1,0 +1,74 @@
+/**
+ * The reservation of a manager for transactions that have met a conflict. It is that of a ref, which all programs open by
+ * one name: while a transaction has it, the commits of the others are refused, and so each of n contending ones needs two
+ * runs.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type { Connection } from "../client/Connection.ts"
+import type { ref } from "../engine/kinds/record.ts"
+import type { GrantId } from "../engine/Operation.ts"
+import { InvalidRequest, ManagerError } from "../ManagerError.ts"
+import * as SharedRef from "../SharedRef.ts"
+import { Manager } from "./Manager.ts"
+import { type Remote, TypeId } from "./Remote.ts"
+
+/** The ref whose reservation it is. */
+export type Gate = Remote<typeof ref>
+
+const name = "@effect-multiprocessing/core/Transaction"
+
+const gates = new WeakMap<Connection, Gate>()
+
+/** The gate of a manager. A process opens it for its first transaction that writes. */
+export const gate: Effect.Effect<Gate, ManagerError, Manager> = Effect.flatMap(Manager, ({ connection }) => {
+  const known = gates.get(connection)
+  if (known !== undefined) return Effect.succeed(known)
+  return SharedRef.make({ name, schema: Schema.Int, initial: 0 }).pipe(
+    // It is given back when the connection ends.
+    Effect.provideService(Scope.Scope, Scope.makeUnsafe()),
+    Effect.map((opened) => {
+      // A ref of this module.
+      const gate = opened[TypeId] as Gate
+      gates.set(connection, gate)
+      return gate
+    }),
+    Effect.mapError((error) =>
+      error instanceof ManagerError ? error : new ManagerError({
+        reason: new InvalidRequest({
+          object: name,
+          operation: "open",
+          issue: "another object has the name of this ref"
+        })
+      })
+    )
+  )
+})
+
+/** The call that is refused if another transaction has the reservation; 0: this one has none. */
+export const pass = (gate: Gate, reservation: GrantId) => gate.prepared("unreserved", [reservation])
+
+/** Waits for the reservation, and has it while an effect runs. */
+export const reserved = <A, E, R>(
+  use: (reservation: GrantId) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ManagerError, R | Manager> =>
+  Effect.flatMap(gate, (gate) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        gate.callOwned(
+          restore,
+          "reserve",
+          ["value"],
+          ([reservation]) => Exit.succeed(reservation),
+          undefined,
+          "endReservation"
+        ),
+        (reservation) =>
+          Effect.ensuring(
+            restore(use(reservation)),
+            Effect.sync(() => gate.tell("endReservation", [reservation]))
+          )
+      )
+    ))
