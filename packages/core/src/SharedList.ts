@@ -19,11 +19,13 @@ import { IndexOutOfRange, theEnd, whenOutOfRange, whole } from "./proxy/bounds.t
 import { all, encoded } from "./proxy/exits.ts"
 import type { IsExactly } from "./proxy/Field.ts"
 import { first } from "./proxy/first.ts"
+import { appendItem, replaceItems, transactionItems } from "./proxy/listTransaction.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { type Current, type Entry, modify } from "./proxy/modify.ts"
 import { pages } from "./proxy/pages.ts"
 import type { Refusals, Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
+import type { Transaction } from "./proxy/TransactionLog.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
 export { IndexOutOfRange } from "./proxy/bounds.ts"
@@ -123,6 +125,8 @@ export interface SharedList<in out A> extends Shared.Shared {
    * `ManagerError`.
    */
   readonly until: (is: Predicate.Predicate<ReadonlyArray<A>>) => Effect.Effect<ReadonlyArray<A>, ManagerError>
+  /** The list in a transaction (`Transaction.tx`), the only place where this compiles. */
+  readonly tx: TransactionList<A>
 }
 
 /** A list that the manager can sort: numbers and bigints by size (`NaN` first), strings by code unit. */
@@ -137,6 +141,22 @@ export interface OrderedList<in out A> extends SharedList<A> {
 export type ListOf<S extends Schema.Constraint> = true extends
   IsExactly<S, number> | IsExactly<S, bigint> | IsExactly<S, string> ? OrderedList<S["Type"]>
   : SharedList<S["Type"]>
+
+/** A list in a transaction: what is changed takes effect when the transaction commits. The first read reads all items. */
+export interface TransactionList<in out A> {
+  /** Returns all items, as this transaction has left them. */
+  readonly toArray: Effect.Effect<Array<A>, ManagerError, Transaction>
+  /** Returns the number of items. */
+  readonly size: Effect.Effect<number, ManagerError, Transaction>
+  /** Returns the item at an index, or `None` if the index is out of range. */
+  readonly get: (index: number) => Effect.Effect<Option.Option<A>, ManagerError, Transaction>
+  /** Adds an item at the end. Reads nothing. */
+  readonly append: (value: A) => Effect.Effect<void, ManagerError, Transaction>
+  /** Replaces the item at an index. */
+  readonly set: (index: number, value: A) => Effect.Effect<void, IndexOutOfRange | ManagerError, Transaction>
+  /** Removes the item at an index, and returns it. */
+  readonly removeAt: (index: number) => Effect.Effect<A, IndexOutOfRange | ManagerError, Transaction>
+}
 
 /** Options of a list. All programs that open a name must agree on `item`. */
 export interface Options<S extends Schema.Top> {
@@ -247,6 +267,10 @@ const proxy = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): SharedLi
 
   return {
     [Shared.TypeId]: remote,
+    // Made when it is read: most handles are not used in a transaction.
+    get tx() {
+      return transactional(remote, codec)
+    },
     size: remote.call("size", [], ([size]) => Exit.succeed(size)),
     get: (index) =>
       remote.call(
@@ -364,4 +388,39 @@ const apply = <A>(items: Array<A>, change: ListChange<A>): void => {
 const compare = (a: unknown, b: unknown): number => {
   const [left, right] = [a as number, b as number]
   return left < right ? -1 : left > right ? 1 : Number(right !== right) - Number(left !== left)
+}
+
+const transactional = <A>(remote: ListRemote, codec: ValueCodec.ValueCodec<A>): TransactionList<A> => {
+  const items = transactionItems(remote)
+  const at = (index: number) =>
+    Effect.flatMap(items, (items): Effect.Effect<readonly [ReadonlyArray<Cell>, number], IndexOutOfRange> => {
+      const position = index < 0 ? items.length + index : index
+      return items[position] === undefined
+        ? Effect.fail(new IndexOutOfRange({ object: remote.target.description, index, size: items.length }))
+        : Effect.succeed([items, position])
+    })
+  const encode = (value: A) => remote.encodeCanonical("tx", codec, value)
+  return {
+    toArray: Effect.flatMap(items, (items) => decodeAll(remote, "tx", codec, items)),
+    size: Effect.map(items, ({ length }) => length),
+    get: (index) =>
+      Effect.flatMap(items, (items) => {
+        const item = items.at(index)
+        return item === undefined
+          ? Exit.succeed(Option.none())
+          : Exit.map(remote.decode("tx", codec, item), Option.some)
+      }),
+    append: (value) => encoded(() => encode(value), (item) => appendItem(remote, item)),
+    set: (index, value) =>
+      encoded(
+        () => encode(value),
+        (item) => Effect.flatMap(at(index), ([items, position]) => replaceItems(remote, items.with(position, item)))
+      ),
+    removeAt: (index) =>
+      Effect.flatMap(at(index), ([items, position]) =>
+        Effect.andThen(
+          replaceItems(remote, items.toSpliced(position, 1)),
+          remote.decode("tx", codec, items[position]!)
+        ))
+  }
 }

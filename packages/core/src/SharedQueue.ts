@@ -23,10 +23,12 @@ import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
 import { type Letter, letters } from "./proxy/letters.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { offer, offerAll, type OfferedInPart, type QueueClosed, type QueueRemote, whenClosed } from "./proxy/offers.ts"
+import { acknowledge, offerItem, takeItem } from "./proxy/queueTransaction.ts"
 import type { Refusals, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 import { whileOpen } from "./proxy/whileOpen.ts"
+import * as Transaction from "./Transaction.ts"
 
 export { OfferedInPart, QueueClosed } from "./proxy/offers.ts"
 
@@ -88,6 +90,19 @@ export interface DeadLetterCounts {
   readonly discarded: number
 }
 
+/** A queue in a transaction: items are taken and added when the transaction commits. */
+export interface TransactionQueue<in out A> {
+  /** Takes the first item for good. While there is none, gives up as `Transaction.txRetry`. */
+  readonly take: Effect.Effect<A, QueueClosed | ManagerError, Transaction.Transaction>
+  /** As `take`, but returns `None` while there is no item. */
+  readonly poll: Effect.Effect<Option.Option<A>, QueueClosed | ManagerError, Transaction.Transaction>
+  /**
+   * Adds an item at the end. If the queue has no room when the transaction commits, or other offers wait for it, the
+   * transaction runs again when there is.
+   */
+  readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError, Transaction.Transaction>
+}
+
 /**
  * A shared queue.
  *
@@ -130,6 +145,20 @@ export interface SharedQueue<in out A> extends Shared.Shared {
     f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
   ) => Effect.Effect<B, E | QueueClosed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
   /**
+   * As `process`, where `f` is the body of a transaction (`Transaction.tx`): what it writes takes effect in the step that
+   * removes the item, or not at all. So what `f` does to objects of this manager by `tx` is done exactly once for each
+   * item, whenever a process dies. `f` may run several times.
+   *
+   * **Fairness**, **Cancellation** and **On disconnect** as `process`, and as `Transaction.tx`.
+   */
+  readonly processTx: <B, E, R>(
+    f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
+  ) => Effect.Effect<
+    B,
+    E | QueueClosed | LeaseLost | Transaction.TransactionConflict | ManagerError,
+    Exclude<Exclude<R, Scope.Scope>, Transaction.Transaction> | Manager
+  >
+  /**
    * Processes one item after another until the queue is closed and drained. The first failure of `f` ends it, and so
    * does a `QueueClosed` of another queue. To process several items at a time, run it several times.
    *
@@ -146,6 +175,8 @@ export interface SharedQueue<in out A> extends Shared.Shared {
    * place. **On disconnect** `ManagerError`; an item that was on its way returns to its old place.
    */
   readonly take: Effect.Effect<A, QueueClosed | ManagerError>
+  /** The queue in a transaction (`Transaction.tx`), the only place where this compiles. */
+  readonly tx: TransactionQueue<A>
   /** As `take`, but returns `None` where `take` would wait or fail with `QueueClosed` (Python's `get_nowait`). */
   readonly poll: Effect.Effect<Option.Option<A>, ManagerError>
   /**
@@ -307,9 +338,14 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
         () => remote.encode("offerIfRoom", codec, value),
         (cell) => remote.call("offerAll", [cell], ([accepted]) => Exit.succeed(accepted === 1), whenClosed)
       ),
-    process: (f) => process(remote, codec, f, whenClosed),
+    process: (f) => process(remote, codec, whenClosed, f, acknowledged),
+    processTx: (f) => process(remote, codec, whenClosed, f, committed),
+    // Made when it is read: most handles are not used in a transaction.
+    get tx() {
+      return transactional(remote, codec)
+    },
     processAll: (f) =>
-      Effect.forever(process(remote, codec, f, whenDrained)).pipe(
+      Effect.forever(process(remote, codec, whenDrained, f, acknowledged)).pipe(
         Effect.catch((error) => error instanceof Drained ? Effect.void : Effect.fail(error))
       ),
     take,
@@ -386,25 +422,36 @@ const giveBack = (remote: QueueRemote, id: GrantId, cause: Cause.Cause<unknown>)
     ? remote.tell("giveBack", [id, 0, ""])
     : remote.tell("giveBack", [id, 1, kept(Cause.pretty(cause))])
 
-const process = <A, B, E, R, Closed>(
+/** Ends the work for a delivery: how the item is removed when the work has succeeded. */
+type Finish<A, B, E, R, E2, R2> = (
+  work: Effect.Effect<B, E, R>,
+  remote: QueueRemote,
+  lease: Leased<A>
+) => Effect.Effect<B, E2, R2>
+
+/** Removes the item after the work. */
+const acknowledged = <A, B, E, R>(work: Effect.Effect<B, E, R>, remote: QueueRemote, { id }: Leased<A>) =>
+  Effect.tap(work, () => remote.call("ack", [id], () => Exit.void, whenNotHeld))
+
+/** Removes the item in the step in which all that the work writes takes effect. */
+const committed = <A, B, E, R>(work: Effect.Effect<B, E, R>, remote: QueueRemote, { id }: Leased<A>) =>
+  Transaction.tx(Effect.tap(work, () => acknowledge(remote, id, whenNotHeld)))
+
+const process = <A, B, E, R, Closed, E2, R2>(
   remote: QueueRemote,
   codec: ValueCodec.ValueCodec<A>,
+  refusals: Refusals<"QueueClosed", Closed>,
   f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>,
-  refusals: Refusals<"QueueClosed", Closed>
-): Effect.Effect<B, E | Closed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>> =>
+  finish: Finish<A, B, E, Exclude<R, Scope.Scope>, E2, R2>
+): Effect.Effect<B, E2 | Closed | LeaseLost | ManagerError, R2> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(lease(remote, codec, restore, refusals), ({ attempt, cell, id, isBounded, item }) => {
-      const work = under(
-        Effect.scoped(Effect.suspend(() => f(item, { attempt }))),
-        remote.connection,
-        remote.target,
-        id
-      )
-      const done = remote.call("ack", [id], () => Exit.void, whenNotHeld)
+    Effect.flatMap(lease(remote, codec, restore, refusals), (leased) => {
+      const { attempt, cell, id, isBounded, item } = leased
+      const work = finish(Effect.scoped(Effect.suspend(() => f(item, { attempt }))), remote, leased)
       const lost = (lease: GrantId) => new LeaseLost({ queue: remote.target.description, lease })
       const held = isBounded ? new Held(remote, id, lost) : undefined
-      const bounded = held === undefined ? work : Effect.raceFirst(work, held.lost)
-      return restore(Effect.tap(bounded, () => done)).pipe(
+      const offering = under(work, remote.connection, remote.target, id)
+      return restore(held === undefined ? offering : Effect.raceFirst(offering, held.lost)).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
             held?.end()
@@ -417,6 +464,21 @@ const process = <A, B, E, R, Closed>(
       )
     })
   )
+
+const transactional = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): TransactionQueue<A> => {
+  const take = Effect.flatMap(
+    takeItem(remote),
+    (found): Exit.Exit<Option.Option<A>, ManagerError> =>
+      Option.isNone(found)
+        ? Exit.succeed(Option.none())
+        : Exit.map(remote.decode("tx", codec, found.value), Option.some)
+  )
+  return {
+    take: Effect.flatMap(take, Option.match({ onNone: () => Transaction.txRetry, onSome: Effect.succeed })),
+    poll: take,
+    offer: (value) => encoded(() => remote.encode("tx", codec, value), (cell) => offerItem(remote, cell))
+  }
+}
 
 const takeLease = <A>(
   remote: QueueRemote,

@@ -64,6 +64,8 @@ export interface PreparedCall extends JointCall {
   readonly remote: Remote<unknown>
   /** Why it cannot be sent. */
   readonly issue: string | undefined
+  /** Its errors besides those of every call. */
+  readonly refusals: Refusals<string, unknown> | undefined
 }
 
 const unknownOperation = { position: 0, access: "read" } as const
@@ -211,10 +213,21 @@ export class Remote<K> {
   }
 
   /** A call that is not made yet: for a request of several (`Connection.callJoint`). */
-  prepared<N extends keyof OperationsOf<K> & string>(name: N, args: ArgumentsOf<K, N>): PreparedCall {
+  prepared<N extends keyof OperationsOf<K> & string>(
+    name: N,
+    args: ArgumentsOf<K, N>,
+    refusals?: Refusals<string, unknown>
+  ): PreparedCall {
     const operation = this.#operations.get(name)
     const issue = operation === undefined ? unsupported : issueOf(args)
-    return { remote: this, target: this.target, operation: operation ?? { name, ...unknownOperation }, args, issue }
+    return {
+      remote: this,
+      target: this.target,
+      operation: operation ?? { name, ...unknownOperation },
+      args,
+      issue,
+      refusals
+    }
   }
 
   #complete<R, A, E, F>(

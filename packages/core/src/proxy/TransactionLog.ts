@@ -20,7 +20,7 @@ import type { Reply } from "../engine/Operation.ts"
 import type { ObjectId } from "../engine/Value.ts"
 import { ForeignHandle, InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
-import type { PreparedCall, Remote } from "./Remote.ts"
+import type { PreparedCall, Refusals, Remote } from "./Remote.ts"
 
 /** One object in a run: its reads and writes. */
 export interface Part {
@@ -164,7 +164,9 @@ interface Refused {
 
 const isConflict = ({ outcome }: Refused): boolean => outcome.error === "Conflict"
 
-const refused = ({ call: { operation, remote }, outcome }: Refused) => remote.refused(operation.name, outcome)
+/** The failure of a run. What makes a call declares the errors that the call may have. */
+const refused = ({ call: { operation, refusals, remote }, outcome }: Refused): Exit.Exit<never, ManagerError> =>
+  remote.refused(operation.name, outcome, refusals as Refusals<string, never> | undefined)
 
 /** Makes calls as one request. */
 const request = (

@@ -6,7 +6,7 @@
  */
 import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
-import { answer, type At, operationsOf, ready, type Refusal, refuse } from "../Operation.ts"
+import { answer, type At, operationsOf, ready, type Refusal, refuse, wait } from "../Operation.ts"
 import { count, end, index, start, value, word } from "../Parameter.ts"
 import { type Argument, type Cell, isEqual, textOf } from "../Value.ts"
 import * as Reservation from "./reservation.ts"
@@ -17,10 +17,12 @@ type Order = keyof typeof keys | ""
 
 interface State extends Reservation.Reservable, Scan.Scans {
   readonly items: Array<Cell>
+  /** The index of the last change. */
+  version: number
   readonly order: Order
 }
 
-const { change, read } = operationsOf<State>()
+const { change, read } = operationsOf<State, "conditions">()
 
 const outOfRange = ({ items }: State, index: number): Refusal<"IndexOutOfRange"> | undefined =>
   items.at(index) === undefined ? refuse("IndexOutOfRange", items.length) : undefined
@@ -43,11 +45,13 @@ const search = ({ items }: State, item: Cell, start = 0, end = items.length): nu
 const block = 10_000
 
 /** Replaces the items between two bounds. */
-const splice = ({ items }: State, start: number, end: number, values: ReadonlyArray<Cell>, at: At): void => {
+const splice = (state: State, start: number, end: number, values: ReadonlyArray<Cell>, at: At): void => {
+  const { items } = state
   for (const cell of values) at.retain(cell)
   const removed = items.splice(start, end - start, ...values.slice(0, block))
   for (let i = block; i < values.length; i += block) items.splice(start + i, 0, ...values.slice(i, i + block))
   for (const cell of removed) at.release(cell)
+  state.version = at.index
   at.changed(["splice", start, end - start, ...values])
 }
 
@@ -56,6 +60,7 @@ const put = (state: State, index: number, next: Cell, at: At): void => {
   at.retain(next)
   at.release(state.items[position]!)
   state.items[position] = next
+  state.version = at.index
   at.changed(["splice", position, 1, next])
 }
 
@@ -96,7 +101,17 @@ const sort = ({ items, order }: State, descending: boolean): void => {
 }
 
 const operations = {
-  size: read([], ({ items }) => [items.length] as const),
+  /** Replies with the number of items, and the index of the last change. */
+  size: read([], ({ items, version }) => [items.length, version] as const),
+  /** Refused if the list has changed since the change of this index. */
+  check: read([count], () => [], {
+    decide: ({ version }, [expected]) => version === expected ? ready : refuse("Conflict")
+  }),
+  /** Waits until the list changes after the change of this index. */
+  untilChanged: read([count], () => [], {
+    lane: "conditions",
+    decide: ({ version }, [expected]) => version === expected ? wait : ready
+  }),
   /** Replies with the item at an index, or nothing, and with the size. */
   get: read([index], ({ items }, [index]) => [items.at(index) ?? null, items.length] as const),
   slice: read([start, end], ({ items }, [start, end]): ReadonlyArray<Cell> => items.slice(start, end)),
@@ -151,6 +166,7 @@ const operations = {
     decide: ({ items }) => items.length > 1 ? ready : answer(),
     apply: (state, [], at) => {
       state.items.reverse()
+      state.version = at.index
       at.changed(["reverse"])
       return []
     }
@@ -161,6 +177,7 @@ const operations = {
     decide: ({ items, order }) => order === "" ? refuse("NotOrdered") : items.length > 1 ? ready : answer(),
     apply: (state, [descending], at) => {
       sort(state, descending > 0)
+      state.version = at.index
       at.changed(["sort", descending])
       return []
     }
@@ -180,13 +197,13 @@ const operations = {
 /** The kind behind `SharedList`. */
 export const list = kindOf<State>()({
   name: "List",
-  lanes: ["reservations"],
+  lanes: ["conditions", "reservations"],
   /** An `Order`. */
   options: { order: word },
   operations,
   initial: ({ order }, values): State | Refusal<"InvalidOptions"> =>
     order === "" || Object.hasOwn(keys, order)
-      ? { items: [...values], order: order as Order, reservation: undefined, scans: new Map() }
+      ? { items: [...values], version: 0, order: order as Order, reservation: undefined, scans: new Map() }
       : refuse("InvalidOptions", `there is no order ${order}`),
   pristine: ({ items, reservation, scans }) => items.length === 0 && reservation === undefined && scans.size === 0,
   revoke: (state, grant, _, at) => {
@@ -195,9 +212,10 @@ export const list = kindOf<State>()({
   },
   snapshot: ({ items }) => [...items],
   values: (state) => [...state.items, ...Scan.values(state)],
-  version: 1,
+  version: 2,
   format: Format.struct<State>({
     items: Format.list(Format.cell),
+    version: Format.count,
     order: Format.literal("", "number", "bigint", "string"),
     ...Reservation.fields,
     ...Scan.fields

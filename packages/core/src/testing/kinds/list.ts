@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { list as kind } from "../../engine/kinds/list.ts"
 import { type Argument, type Cell, isCell, isEqual } from "../../engine/Value.ts"
 import * as SharedList from "../../SharedList.ts"
+import * as Transaction from "../../Transaction.ts"
 import { Handle, makeHandle } from "./handle.ts"
 import { type Answer, type Call, type Model, type Reply } from "./Model.ts"
 import { type Entry, holdReservation, ReservationModel } from "./reservation.ts"
@@ -17,17 +18,21 @@ class ListModel implements Model {
   told: Array<Reply> = []
   readonly #order: string
   #items: ReadonlyArray<Cell>
+  /** The index of the last change. */
+  #version: number
   readonly #reservations: ReservationModel
   readonly #scans: ScanModel
 
   constructor(
     order: string,
     items: ReadonlyArray<Cell>,
+    version = 0,
     reservations = new ReservationModel(),
     scans = new ScanModel(reservations.grants, 1)
   ) {
     this.#order = order
     this.#items = items
+    this.#version = version
     this.#reservations = reservations
     this.#scans = scans
   }
@@ -42,7 +47,11 @@ class ListModel implements Model {
     const [first, second, third] = args
     switch (operation) {
       case "size":
-        return { reply: [items.length] }
+        return { reply: [items.length, this.#version] }
+      case "check":
+        return first === this.#version ? { reply: [] } : { error: "Conflict" }
+      case "untilChanged":
+        return first === this.#version ? undefined : { reply: [] }
       case "get":
         return { reply: [items.at(Number(first)) ?? null, items.length] }
       case "slice":
@@ -73,6 +82,12 @@ class ListModel implements Model {
   change(call: Call): Reply | undefined {
     this.told = []
     if (this.look(call) !== undefined) return undefined
+    const reply = this.#change(call)
+    if (this.told.length > 0) this.#version = call.index
+    return reply
+  }
+
+  #change(call: Call): Reply | undefined {
     const { args, operation } = call
     const items = this.#items
     const position = items.length === 0 ? 0 : (Number(args[0]) + items.length) % items.length
@@ -121,12 +136,12 @@ class ListModel implements Model {
   }
 
   state(): unknown {
-    return [this.#items, this.#reservations.holder, this.#scans.state()]
+    return [this.#items, this.#version, this.#reservations.holder, this.#scans.state()]
   }
 
   copy(): ListModel {
     const reservations = this.#reservations.copy()
-    return new ListModel(this.#order, this.#items, reservations, this.#scans.copy(reservations.grants))
+    return new ListModel(this.#order, this.#items, this.#version, reservations, this.#scans.copy(reservations.grants))
   }
 
   #absent({ args }: Call): Answer | undefined {
@@ -192,6 +207,14 @@ export const list = specimen({
       impatiently(lines.modifyAt(random.below(3) - 1, (n) => [n, n + 1])),
     modifyWord: ({ words }, { impatiently, random }) =>
       impatiently(words.modifyAt(random.below(2), (word) => [word, word === "a" ? "b" : "a"])),
+    transact: ({ lines }, { impatiently, random }) =>
+      impatiently(Transaction.tx(Effect.gen(function*() {
+        yield* lines.tx.append(random.below(9))
+        const items = yield* lines.tx.toArray
+        if (items.length === 1 && random.chance(1 / 4)) return yield* Transaction.txRetry
+        yield* Effect.ignore(lines.tx.set(random.below(items.length), random.below(9)))
+        yield* Effect.ignore(lines.tx.removeAt(random.below(items.length)))
+      }))),
     holdReservation: ({ words }, actor) => {
       const remote = remoteOf(words, kind)
       return holdReservation(

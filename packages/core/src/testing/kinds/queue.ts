@@ -9,6 +9,7 @@ import type { Withdrawal } from "../../engine/Operation.ts"
 import { type Argument, bytesMaxOf, cell } from "../../engine/Value.ts"
 import { letters } from "../../proxy/letters.ts"
 import * as SharedQueue from "../../SharedQueue.ts"
+import * as Transaction from "../../Transaction.ts"
 import { type Actor, lateRound } from "../Workload.ts"
 import { Handle, makeHandle } from "./handle.ts"
 import {
@@ -83,6 +84,21 @@ class QueueModel implements Model {
   look({ args, operation, session }: Call): Answer | undefined {
     const { closed, dead, discarded, leased, waiting } = this.#state
     switch (operation) {
+      case "peek": {
+        if (this.#isOver) return this.#end
+        const item = this.#deliverable[Number(args[0])]
+        return { reply: item === undefined ? [] : [item.place, item.value] }
+      }
+      case "check":
+        return this.#isUnchanged(args) ? { reply: [] } : { error: "Conflict" }
+      case "untilChanged":
+        if (!this.#isUnchanged(args)) return { reply: [] }
+        return this.#isOver ? this.#ifReceived({ reply: [] }) : undefined
+      case "untilRoom":
+        return closed ? { reply: [] } : this.#room >= Number(args[0]) ? { reply: [], ifOthersWait: true } : undefined
+      case "commit":
+      case "commitOffers":
+        return this.#lookCommit(args, session)
       case "offerAll":
         if (closed) return { error: "QueueClosed" }
         return args.length === 0 || this.#room <= 0 ? { reply: [0] } : { reply: [0], ifOthersWait: true }
@@ -176,6 +192,14 @@ class QueueModel implements Model {
         return [1]
       case "clear":
         return [state.waiting.splice(0).length]
+      case "commit":
+      case "commitOffers": {
+        const [lease, taken, ...offered] = args
+        if (lease !== 0) this.#takeBack(Number(lease))
+        state.waiting.splice(0, Number(taken))
+        for (const value of offered) state.waiting.push({ place: state.offered++, value, attempts: 0 })
+        return []
+      }
       case "close":
         state.closed = true
         return []
@@ -225,6 +249,40 @@ class QueueModel implements Model {
       producers: new Map(producers),
       grants: new Map(grants)
     })
+  }
+
+  get #deliverable(): ReadonlyArray<Item> {
+    return this.#isSuspended ? [] : this.#state.waiting
+  }
+
+  #isUnchanged(places: ReadonlyArray<Argument>): boolean {
+    const items = this.#deliverable
+    return places.every((place, i) => place === null ? items.length === i : items[i]?.place === place)
+  }
+
+  /** No item is there, or will come, once those that were delivered have been received. */
+  get #isOver(): boolean {
+    const { closed, leased, waiting } = this.#state
+    return closed && waiting.length === 0 && leased.size === 0
+  }
+
+  get #end(): Answer {
+    return this.#ifReceived({ error: this.#state.failed ? "ProducerLost" : "QueueClosed" })
+  }
+
+  /** Whether what was delivered has been received, nobody tells. */
+  #ifReceived(answer: Answer): Answer {
+    return this.#state.delivered.size === 0 ? answer : { isTimed: true }
+  }
+
+  #lookCommit([lease, taken, ...offered]: ReadonlyArray<Argument>, session: number): Answer | undefined {
+    if (lease !== 0 && !holds(this, session, lease)) return notHeld
+    if (Number(taken) > this.#deliverable.length) return { error: "Conflict" }
+    if (offered.length === 0) return lease === 0 && taken === 0 ? { reply: [] } : undefined
+    if (this.#state.closed) return { error: "QueueClosed" }
+    if (offered.length > this.#state.capacity) return { error: "OverCapacity" }
+    const room = this.#room + Number(taken) + (lease === 0 ? 0 : 1)
+    return room < offered.length ? { error: "Full" } : { error: "Full", ifOthersWait: true }
   }
 
   get #room(): number {
@@ -409,6 +467,31 @@ export const queue = specimen({
     feedItself: ({ jobs }, { client, impatiently, ledger }) =>
       impatiently(Effect.map(
         jobs.process((item) => Effect.as(jobs.offer(ledger.item()), item)),
+        (item) => ledger.took(item, client)
+      )),
+    /** Takes an item for good, and offers others. */
+    transact: ({ brief, jobs }, { client, impatiently, ledger, random, work }) => {
+      const queue = random.chance(3 / 4) ? jobs : brief
+      return impatiently(Effect.map(
+        Transaction.tx(Effect.gen(function*() {
+          const taken = random.chance(1 / 2) ? Option.some(yield* queue.tx.take) : yield* queue.tx.poll
+          yield* work()
+          for (let i = random.below(3); i > 0; i--) yield* queue.tx.offer(ledger.item())
+          return taken
+        })),
+        (taken) => queue === jobs && Option.isSome(taken) && ledger.took(taken.value, client)
+      ))
+    },
+    processTx: ({ jobs }, { client, impatiently, ledger, random, work }) =>
+      impatiently(Effect.map(
+        jobs.processTx((item) =>
+          Effect.gen(function*() {
+            yield* work()
+            if (random.chance(1 / 4)) return yield* Effect.fail("no")
+            if (random.chance(1 / 2)) yield* jobs.tx.offer(ledger.item())
+            return item
+          })
+        ),
         (item) => ledger.took(item, client)
       )),
     clear: ({ brief, jobs }, { random }) => random.chance(1 / 4) ? jobs.clear : brief.clear,
