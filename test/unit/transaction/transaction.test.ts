@@ -1,12 +1,12 @@
 /** Transactions in memory: reads, writes, conflicts, waiting, and what does not work. */
 import { Manager, SharedMap, SharedRef, Transaction } from "@effect-multiprocessing/core"
-import { Effect, Fiber, Option, Schema } from "effect"
+import { Effect, Fiber, Option, Schema, type Scope } from "effect"
 import { assert, describe, it } from "vitest"
 import { untilWaiting } from "../../support/untilWaiting.ts"
 
 const Int = { schema: Schema.Int, initial: 0 }
 
-const run = <A, E>(effect: Effect.Effect<A, E, Manager.Manager | import("effect").Scope.Scope>) =>
+const run = <A, E>(effect: Effect.Effect<A, E, Manager.Manager | Scope.Scope>) =>
   Effect.runPromise(effect.pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
 
 describe("a transaction", () => {

@@ -177,16 +177,19 @@ export class Connection {
 
   /**
    * Makes several calls as one request (S-2): on distinct objects, except that reads of an object may come before its
-   * change. `complete` gets the reply to all, in the form of `protocol/JointReply.ts`. Interruptible as `call`.
+   * change. `complete` gets the reply to all: of more than one in the form of `protocol/JointReply.ts`. Interruptible as `call`.
    */
   callJoint<A, E>(calls: ReadonlyArray<JointCall>, complete: Complete<A, E>): Effect.Effect<A, E | ManagerError> {
     return Effect.callback((resume) => {
       const fiber = Fiber.getCurrent()
-      const own = (outcome: Outcome, index: number) => {
+      const own: Complete<A, E> = (outcome, index) => {
         if (outcome._tag === "Success") this.received.own(outcome.reply, fiber)
         return complete(outcome, index)
       }
-      const call = jointCall(calls, guardFor(this), own, resume, fiber)
+      const [{ operation, target }] = calls as readonly [JointCall, ...ReadonlyArray<JointCall>]
+      const call = calls.length === 1
+        ? new Call(target, operation, guardFor(this), complete, resume, "plain", fiber)
+        : jointCall(calls, guardFor(this), own, resume, fiber)
       if (membership() !== undefined) return refuse(call, "a transaction cannot be made together with other calls")
       return this.#begin(call, calls.flatMap(({ args }) => args)) ? this.#cancel(call) : undefined
     })

@@ -175,18 +175,14 @@ const request = (
 ): Effect.Effect<Answer, ManagerError> => {
   const unfit = calls.find(({ issue }) => issue !== undefined)
   if (unfit !== undefined) return unfit.remote.invalid(unfit.operation.name, unfit.issue!)
-  const [first] = calls
-  if (calls.length === 1) {
-    const { args, operation, target } = first!
-    return connection.call(target, operation, args, (outcome) =>
-      Exit.succeed<Answer>(
-        outcome._tag === "Success" ? { replies: [outcome.reply] } : { call: first!, outcome }
-      ))
-  }
   return connection.callJoint(calls, (outcome) => {
     if (outcome._tag === "Success") {
-      return Exit.succeed<Answer>({ replies: resultsOf(outcome.reply).map(({ outcome }) => outcome.reply) })
+      const replies = calls.length === 1
+        ? [outcome.reply]
+        : resultsOf(outcome.reply).map(({ outcome }) => outcome.reply)
+      return Exit.succeed<Answer>({ replies })
     }
+    if (calls.length === 1) return Exit.succeed<Answer>({ call: calls[0]!, outcome })
     const { call, outcome: failure } = refusalOf(outcome)
     return Exit.succeed<Answer>({ call: calls[call]!, outcome: failure })
   })

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type { Connection } from "../client/Connection.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Cell, ObjectId } from "../engine/Value.ts"
@@ -35,14 +35,14 @@ class QueuePart implements Part {
   }
 
   /** Takes the first item, or one that this transaction has offered. */
-  get take(): Effect.Effect<Option.Option<Cell>, ManagerError> {
+  take(): Effect.Effect<Option.Option<Cell>, ManagerError> {
     return Effect.suspend((): Effect.Effect<Option.Option<Cell>, ManagerError> => {
       const known = this.#items[this.#taken]
       if (known !== undefined) {
         this.#taken++
         return Effect.succeedSome(known.cell)
       }
-      if (!this.#isWhole) return Effect.andThen(this.#read, this.take)
+      if (!this.#isWhole) return Effect.flatMap(this.#read(), () => this.take())
       const [own, ...others] = this.#offered
       if (own === undefined) return Effect.succeedNone
       this.#offered = others
@@ -50,7 +50,7 @@ class QueuePart implements Part {
     })
   }
 
-  get #read(): Effect.Effect<void, ManagerError> {
+  #read(): Effect.Effect<void, ManagerError> {
     const peek = this.#remote.prepared("peek", [this.#items.length], whenClosed)
     return Effect.map(this.#log.read(peek), ([reply]) => {
       // The reply of `peek`.
@@ -128,7 +128,7 @@ export const takeItem = (
   remote: QueueRemote
 ): Effect.Effect<Option.Option<Cell>, QueueClosed | ManagerError, Transaction> =>
   // `peek` may be refused with it.
-  inQueue(remote, (part): Effect.Effect<Option.Option<Cell>, QueueClosed | ManagerError> => part.take)
+  inQueue(remote, (part): Effect.Effect<Option.Option<Cell>, QueueClosed | ManagerError> => part.take())
 
 /** Adds an item when the transaction commits. */
 export const offerItem = (

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Found } from "../engine/kinds/record.ts"
+import type { Found } from "../engine/kinds/recordEntries.ts"
 import type { Cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import { encoded } from "./exits.ts"

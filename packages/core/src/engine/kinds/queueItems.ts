@@ -139,7 +139,7 @@ export const takeBack = (state: State, id: GrantId): Item => {
   return item
 }
 
-export const countLease = (state: State, id: GrantId, by: 1 | -1): void => {
+const countLease = (state: State, id: GrantId, by: 1 | -1): void => {
   state.leased += by
   if (state.waitingFor.has(id)) state.stuck += by
 }

@@ -415,6 +415,7 @@ export const queue = specimen({
   model: makeQueue,
   harmless: {
     "offerAll/overtakes": "while a call waits for room there is none, but for calls that take effect together",
+    "untilRoom/overtakes": "while a call waits for room there is none, but for calls that take effect together",
     "poll/overtakes": "while a call waits for an item there is none, but for calls that take effect together"
   },
   samples: {
@@ -481,6 +482,15 @@ export const queue = specimen({
         })),
         (taken) => queue === jobs && Option.isSome(taken) && ledger.took(taken.value, client)
       ))
+    },
+    /** Calls of transactions, one by one. */
+    asTransaction: ({ jobs }, { impatiently, random }) => {
+      const remote = remoteOf(jobs, kind)
+      return impatiently(random.pick<Effect.Effect<unknown, unknown>>([
+        remote.call("check", [null], () => Exit.void),
+        remote.call("commit", [0, 1], () => Exit.void),
+        remote.call("untilRoom", [1], () => Exit.void)
+      ]))
     },
     processTx: ({ jobs }, { client, impatiently, ledger, random, work }) =>
       impatiently(Effect.map(

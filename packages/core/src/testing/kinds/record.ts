@@ -172,7 +172,7 @@ class RecordModel implements Model {
         return [null, 0]
       case "setAll": {
         // Entries in a row that are set, or removed, are told as one.
-        let row: Array<Argument> = []
+        const row: Array<Argument> = []
         for (let i = 0; i < args.length; i += 2) {
           const [word, next] = [String(args[i]), args[i + 1]!]
           if (row.length > 0 && (row[1] === null || next === null)) {
