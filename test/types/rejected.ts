@@ -13,7 +13,8 @@ import {
   SharedQueue,
   type SharedRef,
   Task,
-  TaskGroup
+  TaskGroup,
+  Transaction
 } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Effect, Layer, Schema, Stream } from "effect"
@@ -250,3 +251,11 @@ export const wrongElement = Echo.serve({ ...handlers, count: () => Stream.succee
 export const undeclaredFailure = Echo.serve({ ...handlers, echo: () => Effect.fail("undeclared") })
 // @ts-expect-error TS2322 Type 'Int' is not assignable to type 'never'
 export const misspeltMethod = Actor.method({ payload: Schema.Int, succes: Schema.Int })
+
+// A transaction's reads and writes outside of one.
+// @ts-expect-error TS2379 'Transaction' is not assignable to type 'never'
+Effect.runFork(numbers.tx.get)
+// @ts-expect-error TS2379 'Transaction' is not assignable to type 'never'
+Effect.runFork(text.tx.offer("outside"))
+// @ts-expect-error TS2379 'Transaction' is not assignable to type 'never'
+Effect.runFork(Transaction.txRetry)

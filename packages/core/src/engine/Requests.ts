@@ -9,7 +9,7 @@
  * ```
  *
  * A request of several calls takes effect as a whole: nothing is applied before every call was found ready, and nothing
- * comes between two of its indexes. While it waits it holds nothing. Its calls are on distinct objects, so applying one
+ * comes between two of its indexes. While it waits it holds nothing. Its calls change distinct objects, so applying one
  * does not change what was decided for another.
  */
 import * as Admission from "./Admission.ts"
