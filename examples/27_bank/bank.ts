@@ -13,7 +13,7 @@ const Transfer = { from: Schema.String, to: Schema.String, amount: Amount }
 
 const State = Schema.Struct({
   balances: Schema.Record(Schema.String, Schema.Int),
-  /** What was paid into the bank. */
+  /** What was paid into the bank, and not out of it. */
   deposits: Schema.Int
 })
 
@@ -36,15 +36,22 @@ export const Bank = Kind.make("bank/Bank", {
   initial: { balances: {}, deposits: 0 },
   operations: {
     deposit: Kind.change({ payload: { account: Schema.String, amount: Amount } }),
+    /** Waits until the account has that much. */
+    withdraw: Kind.change({ payload: { account: Schema.String, amount: Amount } }),
     /** Fails if the account has less. */
     transfer: Kind.change({ payload: Transfer, success: Schema.Int, error: Overdrawn }),
     /** Waits until the account has that much. */
     pay: Kind.change({ payload: Transfer }),
-    balance: Kind.read({ payload: Schema.String, success: Schema.Int })
+    balance: Kind.read({ payload: Schema.String, success: Schema.Int }),
+    total: Kind.read({ success: Schema.Int })
   },
   transitions: {
     deposit: ({ balances, deposits }, { account, amount }) =>
       Kind.done({ balances: add(balances, account, amount), deposits: deposits + amount }),
+    withdraw: ({ balances, deposits }, { account, amount }) =>
+      balanceOf(balances, account) < amount
+        ? Kind.wait
+        : Kind.done({ balances: add(balances, account, -amount), deposits: deposits - amount }),
     transfer: (state, { amount, from, to }) => {
       const balance = balanceOf(state.balances, from) - amount
       if (balance < 0) return Kind.fail(new Overdrawn({ account: from, balance: balance + amount }))
@@ -54,7 +61,8 @@ export const Bank = Kind.make("bank/Bank", {
       balanceOf(state.balances, from) < amount
         ? Kind.wait
         : Kind.done({ ...state, balances: add(add(state.balances, from, -amount), to, amount) }),
-    balance: ({ balances }, account) => Kind.succeed(balanceOf(balances, account))
+    balance: ({ balances }, account) => Kind.succeed(balanceOf(balances, account)),
+    total: (state) => Kind.succeed(total(state))
   },
   invariants: {
     "money is neither made nor lost": (state) => total(state) === state.deposits,
@@ -64,3 +72,6 @@ export const Bank = Kind.make("bank/Bank", {
 
 /** The bank of this program. */
 export class TheBank extends SharedObject.Service<TheBank>()("bank/TheBank", Bank) {}
+
+/** A branch of it, where everybody has a second account. */
+export class TheBranch extends SharedObject.Service<TheBranch>()("bank/TheBranch", Bank) {}

@@ -3,6 +3,7 @@
  * re-introduces is named by its number in the bug zoo of the coordination systems that had it, or by the rule (S-n) or
  * invariant (I-n) it breaks. Bugs that any kind may have are in `genericMutants.ts`.
  */
+import type { Connection } from "#core/client/Connection.ts"
 import * as GrantRecords from "#core/engine/GrantRecords.ts"
 import type { CallInput } from "#core/engine/Inputs.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
@@ -575,5 +576,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     ...inOperation("Queue", "close", () => ({
       decide: (state) => state.items.length > state.head ? answer() : ready
     }))
+  },
+  "unchecked": {
+    bug: "a transaction takes effect, though something that it has read has changed",
+    actions: ["transactions.move", "transactions.look"],
+    options: inConnection((connection) => {
+      const callJoint: Connection["callJoint"] = connection.callJoint.bind(connection)
+      connection.callJoint = (calls, complete) =>
+        callJoint(calls.map((call) => call.operation.name === "check" ? { ...call, args: [] } : call), complete)
+    })
   }
 }

@@ -10,7 +10,8 @@ import {
   SharedMap,
   SharedQueue,
   SharedRef,
-  SharedSemaphore
+  SharedSemaphore,
+  Transaction
 } from "@effect-multiprocessing/core"
 import { Effect, Option, Schema, Stream } from "effect"
 
@@ -163,5 +164,43 @@ const directory = workload({
   }
 })
 
+/** Transactions of two objects, whose sum is always 0. */
+const transactions = workload({
+  samples: {
+    left: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 0 }),
+    right: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 0 })
+  },
+  actions: {
+    move: ({ left, right }, { impatiently, random, work }) => {
+      const amount = 1 + random.below(3)
+      return impatiently(Transaction.tx(Effect.gen(function*() {
+        const [before, after] = [yield* left.tx.get, yield* right.tx.get]
+        if (before + after !== 0) return yield* Effect.die(new Error(`a body saw ${before} and ${after}`))
+        yield* work()
+        yield* left.tx.set(before - amount)
+        yield* right.tx.set(after + amount)
+      })))
+    },
+    look: ({ left, right }, { impatiently, work }) =>
+      impatiently(Transaction.tx(Effect.gen(function*() {
+        const before = yield* left.tx.get
+        yield* work()
+        const after = yield* right.tx.get
+        if (before + after !== 0) return yield* Effect.die(new Error(`a body saw ${before} and ${after}`))
+        if (before > -3) return yield* Transaction.txRetry
+      })))
+  },
+  help: ({ left, right }) => [
+    Transaction.tx(Effect.andThen(left.tx.update((n) => n - 1), right.tx.update((n) => n + 1)))
+  ]
+})
+
 /** Every scenario by its name. */
-export const scenarios: Readonly<Record<string, AnyWorkload>> = { guarded, store, mail, together, directory }
+export const scenarios: Readonly<Record<string, AnyWorkload>> = {
+  guarded,
+  store,
+  mail,
+  together,
+  transactions,
+  directory
+}

@@ -215,6 +215,8 @@ export const list = specimen({
         yield* Effect.ignore(lines.tx.set(random.below(items.length), random.below(9)))
         yield* Effect.ignore(lines.tx.removeAt(random.below(items.length)))
       }))),
+    checkOnly: ({ lines }, { random }) =>
+      Effect.exit(remoteOf(lines, kind).call("check", [random.below(3)], () => Exit.void)),
     holdReservation: ({ words }, actor) => {
       const remote = remoteOf(words, kind)
       return holdReservation(

@@ -415,6 +415,7 @@ export const queue = specimen({
   model: makeQueue,
   harmless: {
     "offerAll/overtakes": "while a call waits for room there is none, but for calls that take effect together",
+    "commitOffers/overtakes": "while a call waits for room there is none, but for calls that take effect together",
     "untilRoom/overtakes": "while a call waits for room there is none, but for calls that take effect together",
     "poll/overtakes": "while a call waits for an item there is none, but for calls that take effect together"
   },
@@ -484,11 +485,12 @@ export const queue = specimen({
       ))
     },
     /** Calls of transactions, one by one. */
-    asTransaction: ({ jobs }, { impatiently, random }) => {
+    asTransaction: ({ jobs }, { impatiently, ledger, random }) => {
       const remote = remoteOf(jobs, kind)
       return impatiently(random.pick<Effect.Effect<unknown, unknown>>([
         remote.call("check", [null], () => Exit.void),
         remote.call("commit", [0, 1], () => Exit.void),
+        remote.call("commitOffers", [0, 0, cell(JSON.stringify(ledger.item()))], () => Exit.void),
         remote.call("untilRoom", [1], () => Exit.void)
       ]))
     },

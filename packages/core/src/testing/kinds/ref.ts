@@ -30,13 +30,16 @@ export const ref = specimen({
     transact: ({ counter }, actor) =>
       transact(actor, counter.tx, counter.tx, (n, by) => n + by < 0 ? undefined : (n + by) % 10),
     /** As a namespace is read and written. */
-    whole: ({ counter }, { random }) => {
+    whole: ({ counter }, { impatiently, random }) => {
       const remote = remoteOf(counter, kind)
-      return random.pick([
+      return random.pick<Effect.Effect<unknown, unknown>>([
         remote.call("entries", [], () => Exit.void),
         remote.call("setAll", ["value", cell("7")], () => Exit.void),
         Effect.exit(remote.call("setAll", ["value", cell("7"), "other", cell("8")], () => Exit.void)),
-        Effect.exit(remote.call("add", ["other", 1], () => Exit.void))
+        Effect.exit(remote.call("add", ["other", 1], () => Exit.void)),
+        Effect.exit(remote.call("check", ["value", random.below(2)], () => Exit.void)),
+        Effect.exit(remote.call("unreserved", [0], () => Exit.void)),
+        impatiently(remote.call("untilChanged", ["value", 0], () => Exit.void))
       ])
     },
     until: ({ counter }) => counter.until((n) => n % 3 === 0),
