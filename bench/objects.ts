@@ -74,6 +74,7 @@ const operations: ReadonlyArray<Operation> = [
     plan: { warmUpMs: 5_000, roundMs: 1_000 }
   },
   { operation: "object.create", peers: [pythonManager, rawPingpong] },
+  { operation: "tx.transfer", peers: [nodeRedis], shapes: [alone, { fibers: 64, clients: 4 }] },
   { operation: "queue.put+take-100", peers: [oneByOne] },
   { operation: "kind.change", peers: [sharedNumberAdd] },
   {

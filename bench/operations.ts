@@ -7,9 +7,11 @@ import {
   SharedMap,
   SharedObject,
   SharedQueue,
-  SharedRef
+  SharedRef,
+  Transaction
 } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Counter } from "./counter.ts"
@@ -36,6 +38,17 @@ const filledMap = (name: string) =>
     (map) => Effect.forEach(keys, (key) => map.set(key, value), { concurrency: "unbounded", discard: true })
   )
 
+const accounts = (name: string) => SharedMap.make({ name, key: Schema.String, value: Schema.Int })
+
+/** Moves 1 from one account to another. */
+const transfer = (map: SharedMap.SharedNumberMap<string>, from: string, to: string) =>
+  Transaction.tx(
+    Effect.andThen(
+      map.tx.update(from, (balance) => Option.some(Option.getOrElse(balance, () => 0) - 1)),
+      map.tx.update(to, (balance) => Option.some(Option.getOrElse(balance, () => 0) + 1))
+    )
+  )
+
 const queue = (name: string) => SharedQueue.make({ name, item: Schema.String })
 
 /** The operations by name. */
@@ -60,6 +73,9 @@ export const operations: Readonly<Record<string, Operation>> = {
       yield* Effect.addFinalizer(() => Effect.ignore(barrier.abort))
       return () => Effect.catchTag(barrier.await, "BarrierBroken", () => Effect.fail(new RoundOver()))
     }),
+  /** Keys of two callers are seldom the same at the same time. */
+  "tx.transfer": (name) =>
+    Effect.map(accounts(name), (map) => (position) => transfer(map, keyAt(position), keyAt(position + 1))),
   /** Also drops the object. */
   "object.create": () => Effect.succeed(() => Effect.scoped(SharedMap.make(texts))),
   "queue.put+take-100": (name) =>

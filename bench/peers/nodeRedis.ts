@@ -4,19 +4,39 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
-import { createClient } from "redis"
+import { createClient, WatchError } from "redis"
 import { answer } from "../child.ts"
 import { promises } from "../loops.ts"
 import { keyAt, keys, value } from "../workload.ts"
 
 const [path = ""] = process.argv.slice(2)
 
+type Client = Awaited<ReturnType<typeof connect>>
+
+const connect = () => createClient({ socket: { path, tls: false } }).on("error", () => {}).connect()
+
+/** `WATCH` is of one connection, so each transaction needs one of its own. Both reads leave together with it. */
+const transfer = async (free: Array<Client>, from: string, to: string): Promise<void> => {
+  const client = free.pop() ?? await connect()
+  for (let isDone = false; !isDone;) {
+    const [, [has, had]] = await Promise.all([client.watch([from, to]), client.mGet([from, to])])
+    isDone = await client.multi().set(from, Number(has) - 1).set(to, Number(had) + 1).exec()
+      .then(() => true, (error) => {
+        if (error instanceof WatchError) return false
+        throw error
+      })
+  }
+  free.push(client)
+}
+
 const main = Effect.gen(function*() {
   const client = yield* Effect.acquireRelease(
-    Effect.promise(() => createClient({ socket: { path, tls: false } }).on("error", () => {}).connect()),
+    Effect.promise(connect),
     (client) => Effect.sync(() => client.destroy())
   )
   yield* Effect.promise(() => Promise.all([client.set("ref", 1), ...keys.map((key) => client.set(key, value))]))
+  const connections: Array<Client> = []
+  yield* Effect.addFinalizer(() => Effect.sync(() => connections.forEach((client) => client.destroy())))
   const operations: Record<string, (position: number) => Promise<unknown>> = {
     "ref.get": () => client.get("ref"),
     "ref.set": (position) => client.set("ref", position),
@@ -30,7 +50,8 @@ const main = Effect.gen(function*() {
     },
     // Redis passes no call on to another process: this is a round trip to its server alone.
     "actor.call": () => client.get("ref"),
-    "list.append": () => client.rPush("list", value)
+    "list.append": () => client.rPush("list", value),
+    "tx.transfer": (position) => transfer(connections, keyAt(position), keyAt(position + 1))
   }
   yield* answer((task) => promises(task.fibers, operations[task.operation]!))
 })
