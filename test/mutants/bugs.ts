@@ -331,7 +331,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/owed"]
     },
     "the handles of a joint reply have no owner": {
-      from: "      if (result.outcome._tag === \"Success\") sender.own(result.outcome.reply, call.fiber)\n",
+      from: "      sender.own(result.outcome.reply, call.fiber)\n",
       to: "",
       tests: ["unit/client/together", "unit/proxy/fetched"]
     }

@@ -23,7 +23,7 @@ import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
 import { type Letter, letters } from "./proxy/letters.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { offer, offerAll, type OfferedInPart, type QueueClosed, type QueueRemote, whenClosed } from "./proxy/offers.ts"
-import { acknowledge, offerItem, takeItem } from "./proxy/queueTransaction.ts"
+import { acknowledge, type TransactionQueue, transactionQueue } from "./proxy/queueTransaction.ts"
 import type { Refusals, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
@@ -88,19 +88,6 @@ export interface DeadLetterCounts {
   readonly kept: number
   /** Dead letters that were discarded because there were more than `deadLetterCapacity`. */
   readonly discarded: number
-}
-
-/** A queue in a transaction: items are taken and added when the transaction commits. */
-export interface TransactionQueue<in out A> {
-  /** Takes the first item for good. While there is none, gives up as `Transaction.txRetry`. */
-  readonly take: Effect.Effect<A, QueueClosed | ManagerError, Transaction.Transaction>
-  /** As `take`, but returns `None` while there is no item. */
-  readonly poll: Effect.Effect<Option.Option<A>, QueueClosed | ManagerError, Transaction.Transaction>
-  /**
-   * Adds an item at the end. If the queue has no room when the transaction commits, or other offers wait for it, the
-   * transaction runs again when there is.
-   */
-  readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError, Transaction.Transaction>
 }
 
 /**
@@ -342,7 +329,7 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
     processTx: (f) => process(remote, codec, whenClosed, f, committed),
     // Made when it is read: most handles are not used in a transaction.
     get tx() {
-      return transactional(remote, codec)
+      return transactionQueue(remote, codec)
     },
     processAll: (f) =>
       Effect.forever(process(remote, codec, whenDrained, f, acknowledged)).pipe(
@@ -464,21 +451,6 @@ const process = <A, B, E, R, Closed, E2, R2>(
       )
     })
   )
-
-const transactional = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): TransactionQueue<A> => {
-  const take = Effect.flatMap(
-    takeItem(remote),
-    (found): Exit.Exit<Option.Option<A>, ManagerError> =>
-      Option.isNone(found)
-        ? Exit.succeed(Option.none())
-        : Exit.map(remote.decode("tx", codec, found.value), Option.some)
-  )
-  return {
-    take: Effect.flatMap(take, Option.match({ onNone: () => Transaction.txRetry, onSome: Effect.succeed })),
-    poll: take,
-    offer: (value) => encoded(() => remote.encode("tx", codec, value), (cell) => offerItem(remote, cell))
-  }
-}
 
 const takeLease = <A>(
   remote: QueueRemote,

@@ -21,10 +21,10 @@ import * as Schema from "effect/Schema"
 import type { GrantId } from "./engine/Operation.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { Manager } from "./proxy/Manager.ts"
-import { gate, pass, reserved } from "./proxy/transactionGate.ts"
-import { Transaction, TransactionLog } from "./proxy/TransactionLog.ts"
+import { gate as openGate, pass, reserved, untilUnreserved } from "./proxy/transactionGate.ts"
+import { type Committed, Transaction, TransactionLog } from "./proxy/TransactionLog.ts"
 
-export { Transaction } from "./proxy/TransactionLog.ts"
+export { Transaction, txRetry } from "./proxy/TransactionLog.ts"
 
 /**
  * The transaction has run many times, and each time something that it had read was changed before it could commit. It had
@@ -71,18 +71,6 @@ export const tx = <A, E, R>(
   )
 
 /**
- * Gives the run of a transaction up: the transaction runs again when something has changed that it has read. It fails if
- * it has read nothing.
- *
- * **Fairness** Delays no other call; all transactions that wait for a change run again. **Cancellation** Interruptible;
- * nothing was written. **On disconnect** `ManagerError`.
- */
-export const txRetry: Effect.Effect<never, never, Transaction> = Effect.flatMap(
-  Transaction,
-  (log) => log.giveUp("retry")
-)
-
-/**
  * Runs the second part if the first one gives up with `txRetry`. What the first one was to write is dropped then. If both
  * give up, the transaction runs again when something has changed that either has read.
  */
@@ -123,17 +111,27 @@ const once = <A, E, R>(
       if (log.state === "retry") return Effect.succeed({ _tag: "Wait", changed: log.changed })
       // The last read has found that all reads were true together, so what follows from them alone is true, too.
       if (Exit.isFailure(exit) || !log.hasWrites) return Effect.succeed({ _tag: "Ended", exit })
-      return Effect.map(
-        Effect.flatMap(gate, (gate) => log.commit(pass(gate, reservation))),
-        (ended) =>
-          ended === "Wait"
-            ? { _tag: ended, changed: log.changed }
-            : ended === "Committed"
-            ? { _tag: "Ended", exit }
-            : { _tag: ended }
-      )
+      return Effect.map(commit(log, reservation), (ended): Next<A, E> => {
+        if (ended === "Committed") return { _tag: "Ended", exit }
+        return ended === "Wait" ? { _tag: "Wait", changed: log.changed } : { _tag: ended }
+      })
     }
     return Effect.flatMap(Effect.exit(Effect.provideService(body, Transaction, log)), next)
+  })
+
+/** Commits. Of another transaction that has the reservation it waits for the end, once: then it needs its own. */
+const commit = (
+  log: TransactionLog,
+  reservation: GrantId
+): Effect.Effect<Exclude<Committed, "Reserved">, ManagerError, Manager> =>
+  Effect.gen(function*() {
+    const gate = yield* openGate
+    const call = pass(gate, reservation)
+    const first = yield* log.commit(call)
+    if (first !== "Reserved") return first
+    yield* untilUnreserved(gate)
+    const second = yield* log.commit(call)
+    return second === "Reserved" ? "Conflict" : second
   })
 
 /** Runs a body until its transaction has ended. `conflicts`: in the runs before, in a row. */

@@ -53,16 +53,13 @@ export interface Agreement {
 
 /** A value that was sent must fit into a reply, which may have that many bytes more than its request. */
 const replyBytes = 64
-
 /** The share of a frame that arguments may fill; the rest is for what stands around them in a request or a reply. */
 const argumentShare = 3 / 4
 
 /** A frame is sent at this size, or half of its bound, within a turn: the manager works while more is written. */
 const flushBytes = 8 * 1024
 
-/** The directory of the manager. */
-const directory: Target = { id: 0, name: undefined, description: "the manager" }
-
+const theManager: Target = { id: 0, name: undefined, description: "the manager" }
 const noOperations: ReadonlyMap<string, OperationInfo> = new Map()
 
 /** A reply as its fiber takes it. */
@@ -128,7 +125,7 @@ export class Connection {
     this.longWaits = new LongWaits(
       context,
       () => this.#calls.values(),
-      (args, complete) => this.call(directory, this.operationsOf("Directory").get("holders")!, args, complete)
+      (args, complete) => this.call(theManager, this.operationsOf("Directory").get("holders")!, args, complete)
     )
     this.#dispatcher = scheduler.makeDispatcher()
     for (const [kind, list] of Object.entries(agreement.operations)) {
@@ -175,21 +172,10 @@ export class Connection {
     })
   }
 
-  /**
-   * Makes several calls as one request (S-2): on distinct objects, except that reads of an object may come before its
-   * change. `complete` gets the reply to all: of more than one in the form of `protocol/JointReply.ts`. Interruptible as `call`.
-   */
+  /** Makes calls as one request (S-2), as `jointCall`. The handles in its reply belong to the session. */
   callJoint<A, E>(calls: ReadonlyArray<JointCall>, complete: Complete<A, E>): Effect.Effect<A, E | ManagerError> {
     return Effect.callback((resume) => {
-      const fiber = Fiber.getCurrent()
-      const own: Complete<A, E> = (outcome, index) => {
-        if (outcome._tag === "Success") this.received.own(outcome.reply, fiber)
-        return complete(outcome, index)
-      }
-      const [{ operation, target }] = calls as readonly [JointCall, ...ReadonlyArray<JointCall>]
-      const call = calls.length === 1
-        ? new Call(target, operation, guardFor(this), complete, resume, "plain", fiber)
-        : jointCall(calls, guardFor(this), own, resume, fiber)
+      const call = jointCall(calls, guardFor(this), complete, resume, Fiber.getCurrent())
       if (membership() !== undefined) return refuse(call, "a transaction cannot be made together with other calls")
       return this.#begin(call, calls.flatMap(({ args }) => args)) ? this.#cancel(call) : undefined
     })

@@ -43,7 +43,9 @@ export interface JointCall {
   readonly args: ReadonlyArray<Argument>
 }
 
-/** Makes calls into one. `complete` gets the reply to all of them, as `resultsOf` and `refusalOf` read it. */
+/**
+ * Makes calls into one. `complete` gets the reply to all of them: of more than one as `resultsOf` and `refusalOf` read it.
+ */
 export const jointCall = (
   calls: ReadonlyArray<JointCall>,
   guard: Call["guard"],
@@ -51,10 +53,12 @@ export const jointCall = (
   resume: Call["resume"],
   fiber: Call["fiber"]
 ): Call => {
+  const [{ operation, target }] = calls as readonly [JointCall, ...ReadonlyArray<JointCall>]
+  if (calls.length === 1) return new Call(target, operation, guard, complete, resume, "plain", fiber)
   const description = calls.map(({ target }) => target.description).join(", ")
   const access = calls.every(({ operation }) => operation.access === "read") ? "read" : "change"
   const call = new Call(
-    { ...calls[0]!.target, description },
+    { ...target, description },
     { name: calls.map(({ operation }) => operation.name).join(", "), position: 0, access },
     guard,
     complete,

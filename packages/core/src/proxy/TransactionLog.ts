@@ -4,7 +4,7 @@
  * ```text
  *   read   ─► request: check what was read of each object, read ─► refused? the run is given up
  *   write  ─► kept here; later reads of the body see it
- *   commit ─► request: pass the reservation, check each object, write each object ─► refused? the run is given up
+ *   commit ─► request: check each object, pass the reservation, write each object ─► refused? the run is given up
  * ```
  *
  * The manager decides all calls of a request before it applies the first. So a body never sees two reads that were not
@@ -41,9 +41,9 @@ const readsMax = 1_000
 
 /**
  * How a commit ended. *Conflict*: something that was read has changed. *Again*: the log knows why, and so will the next run.
- * *Wait*: a write would have to wait.
+ * *Wait*: a write would have to wait. *Reserved*: another transaction has the reservation.
  */
-export type Committed = "Committed" | "Conflict" | "Again" | "Wait"
+export type Committed = "Committed" | "Conflict" | "Again" | "Wait" | "Reserved"
 
 /** The reads and writes of one run of a transaction. */
 export class TransactionLog {
@@ -106,10 +106,11 @@ export class TransactionLog {
 
   /** Writes all, if the reservation of the manager lets it pass and nothing has changed that was read. */
   commit(pass: PreparedCall): Effect.Effect<Committed, ManagerError> {
-    const calls = [pass, ...this.#checks(), ...this.#all((part) => part.writes())]
+    const calls = [...this.#checks(), pass, ...this.#all((part) => part.writes())]
     return Effect.flatMap(request(this.#connection, calls), (answer): Effect.Effect<Committed, ManagerError> => {
       if ("replies" in answer) return Effect.succeed("Committed")
       if (isConflict(answer)) return Effect.succeed("Conflict")
+      if (answer.outcome.error === "Reserved") return Effect.succeed("Reserved")
       const next = this.#parts.get(answer.call.target.id)?.refused?.(answer.outcome.error)
       return next === undefined ? refused(answer) : Effect.succeed(next)
     })
@@ -146,6 +147,18 @@ export class Transaction
   extends Context.Service<Transaction, TransactionLog>()("@effect-multiprocessing/core/Transaction")
 {}
 
+/**
+ * Gives the run of a transaction up: the transaction runs again when something has changed that it has read. It fails if
+ * it has read nothing.
+ *
+ * **Fairness** Delays no other call; all transactions that wait for a change run again. **Cancellation** Interruptible;
+ * nothing was written. **On disconnect** `ManagerError`.
+ */
+export const txRetry: Effect.Effect<never, never, Transaction> = Effect.flatMap(
+  Transaction,
+  (log) => log.giveUp("retry")
+)
+
 /** Uses the part of an object in the transaction of a body. */
 export const withPart = <P extends Part, A, E>(
   remote: Remote<unknown>,
@@ -175,17 +188,20 @@ const request = (
 ): Effect.Effect<Answer, ManagerError> => {
   const unfit = calls.find(({ issue }) => issue !== undefined)
   if (unfit !== undefined) return unfit.remote.invalid(unfit.operation.name, unfit.issue!)
-  return connection.callJoint(calls, (outcome) => {
-    if (outcome._tag === "Success") {
-      const replies = calls.length === 1
-        ? [outcome.reply]
-        : resultsOf(outcome.reply).map(({ outcome }) => outcome.reply)
-      return Exit.succeed<Answer>({ replies })
-    }
-    if (calls.length === 1) return Exit.succeed<Answer>({ call: calls[0]!, outcome })
-    const { call, outcome: failure } = refusalOf(outcome)
-    return Exit.succeed<Answer>({ call: calls[call]!, outcome: failure })
-  })
+  return Effect.withFiber((fiber) =>
+    connection.callJoint(calls, (outcome) => {
+      if (outcome._tag === "Success") {
+        if (calls.length > 1) connection.received.own(outcome.reply, fiber)
+        const replies = calls.length === 1
+          ? [outcome.reply]
+          : resultsOf(outcome.reply).map(({ outcome }) => outcome.reply)
+        return Exit.succeed<Answer>({ replies })
+      }
+      if (calls.length === 1) return Exit.succeed<Answer>({ call: calls[0]!, outcome })
+      const { call, outcome: failure } = refusalOf(outcome)
+      return Exit.succeed<Answer>({ call: calls[call]!, outcome: failure })
+    })
+  )
 }
 
 const invalid = (object: string, operation: string, issue: string): ManagerError =>

@@ -4,14 +4,16 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type { Connection } from "../client/Connection.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Cell, ObjectId } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
+import { encoded } from "./exits.ts"
 import { QueueClosed, type QueueRemote, whenClosed } from "./offers.ts"
 import type { Refusals } from "./Remote.ts"
-import { type Part, type Transaction, type TransactionLog, withPart } from "./TransactionLog.ts"
+import { type Part, type Transaction, type TransactionLog, txRetry, withPart } from "./TransactionLog.ts"
+import type { ValueCodec } from "./ValueCodec.ts"
 
 /** Queues that were found closed, as they stay: an offer in the next run of a transaction fails at once. */
 const closedQueues = new WeakMap<Connection, Set<ObjectId>>()
@@ -124,14 +126,14 @@ const inQueue = <A, E>(
 ): Effect.Effect<A, E | ManagerError, Transaction> => withPart(remote, (log) => new QueuePart(remote, log), use)
 
 /** Takes the first item; `None` if there is none. Fails with `QueueClosed` if no item will come. */
-export const takeItem = (
+const takeItem = (
   remote: QueueRemote
 ): Effect.Effect<Option.Option<Cell>, QueueClosed | ManagerError, Transaction> =>
   // `peek` may be refused with it.
   inQueue(remote, (part): Effect.Effect<Option.Option<Cell>, QueueClosed | ManagerError> => part.take())
 
 /** Adds an item when the transaction commits. */
-export const offerItem = (
+const offerItem = (
   remote: QueueRemote,
   cell: Cell
 ): Effect.Effect<void, QueueClosed | ManagerError, Transaction> =>
@@ -145,3 +147,32 @@ export const acknowledge = <E>(
 ): Effect.Effect<void, E | ManagerError, Transaction> =>
   // The commit may be refused with it.
   inQueue(remote, (part): Effect.Effect<void, E> => Effect.sync(() => part.acknowledge(lease, refusals)))
+
+/** A queue in a transaction: items are taken and added when the transaction commits. */
+export interface TransactionQueue<in out A> {
+  /** Takes the first item for good. While there is none, gives up as `Transaction.txRetry`. */
+  readonly take: Effect.Effect<A, QueueClosed | ManagerError, Transaction>
+  /** As `take`, but returns `None` while there is no item. */
+  readonly poll: Effect.Effect<Option.Option<A>, QueueClosed | ManagerError, Transaction>
+  /**
+   * Adds an item at the end. If the queue has no room when the transaction commits, or other offers wait for it, the
+   * transaction runs again when there is.
+   */
+  readonly offer: (value: A) => Effect.Effect<void, QueueClosed | ManagerError, Transaction>
+}
+
+/** The queue of a proxy in a transaction. */
+export const transactionQueue = <A>(remote: QueueRemote, codec: ValueCodec<A>): TransactionQueue<A> => {
+  const take = Effect.flatMap(
+    takeItem(remote),
+    (found): Exit.Exit<Option.Option<A>, ManagerError> =>
+      Option.isNone(found)
+        ? Exit.succeed(Option.none())
+        : Exit.map(remote.decode("tx", codec, found.value), Option.some)
+  )
+  return {
+    take: Effect.flatMap(take, Option.match({ onNone: () => txRetry, onSome: Effect.succeed })),
+    poll: take,
+    offer: (value) => encoded(() => remote.encode("tx", codec, value), (cell) => offerItem(remote, cell))
+  }
+}

@@ -1,7 +1,7 @@
 /**
  * The reservation of a manager for transactions that have met a conflict. It is that of a ref, which all programs open by
- * one name: while a transaction has it, the commits of the others are refused, and so each of n contending ones needs two
- * runs.
+ * one name. While a transaction has it, the commits of the others wait: so each of n contending ones needs two runs. A
+ * commit that waits and then meets no conflict takes effect without a reservation of its own.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -47,8 +47,11 @@ export const gate: Effect.Effect<Gate, ManagerError, Manager> = Effect.flatMap(M
   )
 })
 
-/** The call that is refused if another transaction has the reservation; 0: this one has none. */
+/** The call that is refused while another transaction has the reservation; 0: this one has none. */
 export const pass = (gate: Gate, reservation: GrantId) => gate.prepared("unreserved", [reservation])
+
+/** Waits until no transaction has the reservation. */
+export const untilUnreserved = (gate: Gate) => gate.call("untilUnreserved", [], () => Exit.void)
 
 /** Waits for the reservation, and has it while an effect runs. */
 export const reserved = <A, E, R>(

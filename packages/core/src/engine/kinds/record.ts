@@ -405,7 +405,9 @@ const open = {
 export const ref = kindOf<State>()({
   ...kind,
   name: "Ref",
-  operations: { ...operations, unreserved: Reservation.unreserved },
+  // What passes goes on before the next reservation is granted.
+  lanes: ["conditions", "passes", "reservations"],
+  operations: { ...operations, ...Reservation.passes },
   initial: closed
 })
 

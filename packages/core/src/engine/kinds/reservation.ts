@@ -121,10 +121,20 @@ export const operations = <
   }
 }
 
-/** Refused if there is a reservation other than this one; 0 is none. */
-export const unreserved = operationsOf<Reservable>().read([count], () => [], {
-  decide: (state, [reservation], at) => mustYield(state, reservation, at) ? refuse("Conflict") : ready
-})
+const passing = operationsOf<Reservable, "passes">()
+
+/** For those that have no entry to replace, but must not come between a holder and its updates. */
+export const passes = {
+  /** Refused if there is a reservation other than this one; 0 is none. */
+  unreserved: passing.read([count], () => [], {
+    decide: (state, [reservation], at) => mustYield(state, reservation, at) ? refuse("Reserved") : ready
+  }),
+  /** Waits until there is no reservation. */
+  untilUnreserved: passing.read([], () => [], {
+    lane: "passes",
+    decide: ({ reservation }) => reservation === undefined ? ready : wait
+  })
+}
 
 /** For `Kind.format`. */
 export const fields = { reservation: Format.optional(Format.count) }

@@ -80,6 +80,7 @@ class RecordModel implements Model {
       case "reserve":
       case "endReservation":
       case "unreserved":
+      case "untilUnreserved":
         return this.#reservations.look(call, () => this.#reservable(call))
       case "untilSize":
         return this.#entries.size >= Number(args[0]) && this.#entries.size <= Number(args[1])
