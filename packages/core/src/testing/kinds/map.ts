@@ -44,13 +44,17 @@ export const map = specimen({
       const [from, to] = [0, 1].map(() => entryOf(scores, actor.random.pick(keys)))
       return transact(actor, from!, to!, addOption)
     },
-    transactAll: ({ scores }, { impatiently, random }) =>
-      impatiently(Transaction.tx(Effect.gen(function*() {
+    transactAll: ({ scores }, { impatiently, random }) => {
+      let waits = random.chance(1 / 2)
+      return impatiently(Transaction.tx(Effect.gen(function*() {
         const size = yield* scores.tx.size
-        if (size === 0 && random.chance(1 / 2)) return yield* Transaction.txRetry
+        const mayWait = waits
+        waits = false
+        if (size === 0 && mayWait) return yield* Transaction.txRetry
         for (const key of yield* scores.tx.keys) yield* scores.tx.remove(key)
         yield* scores.tx.set(random.pick(keys), size)
-      }))),
+      })))
+    },
     holdReservation: ({ scores }, actor) => holdReservationOf(actor, remoteOf(scores, kind), "\"a\""),
     hold: ({ scores }, actor) => {
       const key = actor.random.pick(keys)

@@ -339,7 +339,7 @@ export const holdEntry = <E>(
   remove: Effect.Effect<unknown, E>
 ) => impatiently(Effect.scoped(Effect.andThen(hold, random.pick([sleep(500), work(), work(), remove]))))
 
-/** A transaction that moves an amount from one entry to another, and may wait until the first has so much. */
+/** A transaction that moves an amount from one entry to another, and may wait until the first has changed. */
 export const transact = <A>(
   { impatiently, random, work }: Actor,
   from: TransactionField<A>,
@@ -347,10 +347,13 @@ export const transact = <A>(
   add: (value: A, amount: number) => A | undefined
 ) => {
   const amount = random.below(3)
-  const waits = random.chance(1 / 4)
+  // Once: what helps those that wait may be over when it runs again.
+  let waits = random.chance(1 / 4)
   return impatiently(Transaction.tx(Effect.gen(function*() {
     const taken = add(yield* from.get, -amount)
-    if (taken === undefined) return yield* waits ? Transaction.txRetry : Effect.void
+    const mayWait = waits
+    waits = false
+    if (taken === undefined) return yield* mayWait ? Transaction.txRetry : Effect.void
     yield* work()
     yield* from.set(taken)
     yield* to.update((value) => add(value, amount) ?? value)
