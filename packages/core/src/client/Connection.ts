@@ -30,6 +30,7 @@ import { ClientWriter, type FromServer, readFromServer } from "../protocol/Messa
 import type { Link } from "../transport/Link.ts"
 import { Call, type Complete } from "./Call.ts"
 import { failure, lost } from "./Failure.ts"
+import { argumentShare, flushBytes, replyBytes } from "./frames.ts"
 import { guardFor, stalledBy } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Joint, type JointCall, jointCall, type JointSender, membership, refuse } from "./Joint.ts"
@@ -51,15 +52,9 @@ export interface Agreement {
   readonly limits: WindowLimits & { readonly frameBytesMax: number; readonly watchCredit: number }
 }
 
-/** A value that was sent must fit into a reply, which may have that many bytes more than its request. */
-const replyBytes = 64
-/** The share of a frame that arguments may fill; the rest is for what stands around them in a request or a reply. */
-const argumentShare = 3 / 4
+/** The directory of the manager. */
+const directory: Target = { id: 0, name: undefined, description: "the manager" }
 
-/** A frame is sent at this size, or half of its bound, within a turn: the manager works while more is written. */
-const flushBytes = 8 * 1024
-
-const theManager: Target = { id: 0, name: undefined, description: "the manager" }
 const noOperations: ReadonlyMap<string, OperationInfo> = new Map()
 
 /** A reply as its fiber takes it. */
@@ -125,7 +120,7 @@ export class Connection {
     this.longWaits = new LongWaits(
       context,
       () => this.#calls.values(),
-      (args, complete) => this.call(theManager, this.operationsOf("Directory").get("holders")!, args, complete)
+      (args, complete) => this.call(directory, this.operationsOf("Directory").get("holders")!, args, complete)
     )
     this.#dispatcher = scheduler.makeDispatcher()
     for (const [kind, list] of Object.entries(agreement.operations)) {
