@@ -154,6 +154,7 @@ describe("calls that take effect together", () => {
     assert.include(refused(Array.from({ length: 257 }, () => get)), "LimitExceeded 0 callsPerRequestMax 256")
     assert.strictEqual(refused([get, [left, "nonsense"]]), "UnknownOperation 1 Lock")
     assert.strictEqual(refused([get, [999, "get"]]), "ObjectNotFound 1")
+    assert.strictEqual(refused([[999, "get"], [999, "get"]]), "ObjectNotFound 0")
   })
 })
 

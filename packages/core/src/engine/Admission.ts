@@ -22,10 +22,13 @@ export const jointRefusal = (
     if (changed.has(object)) {
       return refuse("InvalidArguments", "calls together must change distinct shared objects, and read each before")
     }
+    // What is not there is refused by its call.
     const named = objects[i]?.operations[operation]
-    if (named?.[1].access !== "read") changed.add(object)
-    if (named?.[1].enter !== undefined) {
-      return refuse("InvalidArguments", `${named[0]} cannot be called together with others: to wait changes its object`)
+    if (named === undefined) continue
+    const [name, { access, enter }] = named
+    if (access !== "read") changed.add(object)
+    if (enter !== undefined) {
+      return refuse("InvalidArguments", `${name} cannot be called together with others: to wait changes its object`)
     }
   }
   return undefined

@@ -50,8 +50,10 @@ const outcomes = (model: Model, record: CallRecord): ReadonlyArray<Model> => {
   const answer = model.look(call)
   if (answer !== undefined) {
     if ("isTimed" in answer) return [model]
-    if ("error" in answer) return outcome?._tag === "Failure" && outcome.error === answer.error ? [model] : []
-    if (outcome?._tag === "Success" && sameReply(answer.reply, outcome.reply)) return [model]
+    const isSo = "error" in answer
+      ? outcome?._tag === "Failure" && outcome.error === answer.error
+      : outcome?._tag === "Success" && sameReply(answer.reply, outcome.reply)
+    if (isSo) return [model]
     if (answer.ifOthersWait !== true) return []
   }
   const next = model.copy()
