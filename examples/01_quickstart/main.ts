@@ -20,7 +20,7 @@ const tasks = Tasks.toLayer({
     // Therefore the work must be safe to repeat, as setting a key is.
     yield* jobs.processAll((n) => Effect.map(results.set(n, n ** power), () => ++done))
     return done
-  }, Effect.orDie)
+  })
 }).pipe(Layer.provide(layerShared))
 
 const main = Effect.gen(function*() {

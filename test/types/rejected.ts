@@ -124,12 +124,12 @@ export const wrongResult = Tasks.toLayer({
 })
 export const undeclaredError = Tasks.toLayer({
   Square: ({ n }) => Effect.succeed(n),
-  // @ts-expect-error TS2375 'string' is not assignable to type 'ManagerError'
+  // @ts-expect-error TS2375 'string' is not assignable to type 'Infrastructure'
   Drain: () => Effect.fail("full")
 })
 export const undeclaredClosed = Tasks.toLayer({
   Square: ({ n }) => Effect.succeed(n),
-  // @ts-expect-error TS2322 'ManagerError | QueueClosed' is not assignable to type 'ManagerError'
+  // @ts-expect-error TS2322 'ManagerError | QueueClosed' is not assignable to type 'Infrastructure'
   Drain: ({ jobs }) => Effect.asVoid(jobs.take)
 })
 export const wrongPayloadField = Tasks.toLayer({

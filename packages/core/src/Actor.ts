@@ -13,6 +13,7 @@ import type { AlreadyServed } from "./actor/errors.ts"
 import * as Host from "./actor/host.ts"
 import * as Method from "./actor/Method.ts"
 import type { ManagerError } from "./ManagerError.ts"
+import type { Infrastructure } from "./proxy/infrastructure.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as Task from "./Task.ts"
@@ -21,6 +22,7 @@ export type { CallError } from "./actor/calls.ts"
 export { ActorDied, AlreadyServed, MailboxFull, NotHosted } from "./actor/errors.ts"
 export type { ServeOptions } from "./actor/host.ts"
 export type { Method, Methods } from "./actor/Method.ts"
+export type { Infrastructure } from "./proxy/infrastructure.ts"
 
 const define = <Streams extends boolean>(streams: Streams) =>
 <C extends Task.Contract = {}>(
@@ -79,12 +81,13 @@ interface Contract<M extends Method.Methods> {
 }
 
 /**
- * The handlers of an actor: what its methods do. A handler fails with the errors of its method, and with `ManagerError`.
+ * The handlers of an actor: what its methods do. A handler fails with the errors of its method, and with those of
+ * `Infrastructure`: its caller gets `ManagerError` as if the caller's own call had failed, and a lost lock as a defect.
  * Each runs in a scope of its own, which ends when the result is on its way: so a method can return the handle of an
  * object that it made.
  */
 export type Handlers<M extends Method.Methods, R> = {
-  readonly [N in keyof M]: (payload: M[N]["payload"]["Type"]) => Result<M[N], ManagerError, R>
+  readonly [N in keyof M]: (payload: M[N]["payload"]["Type"]) => Result<M[N], Infrastructure, R>
 }
 
 type ServicesOf<H> = {

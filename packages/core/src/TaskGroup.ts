@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import type { ManagerError } from "./ManagerError.ts"
+import { dieOfUndeclared, type Infrastructure } from "./proxy/infrastructure.ts"
 import type * as Task from "./Task.ts"
 
 /** The second argument of a handler. */
@@ -20,13 +20,15 @@ export interface Handlers<in out Id extends string> {
 }
 
 /**
- * The implementation of a task: runs in the worker. It fails with the errors that the task declares, and with
- * `ManagerError`, which its caller then gets as if the caller's own call had failed.
+ * The implementation of a task: runs in the worker. It fails with the errors that the task declares, and with those of
+ * `Infrastructure`: its caller gets `ManagerError` as if the caller's own call had failed, and a lost lock as a defect.
  */
 export type Handler<T extends Task.Any, R> = (
   payload: T["payload"]["Type"],
   context: TaskContext
-) => Effect.Effect<T["success"]["Type"], T["error"]["Type"] | ManagerError, R>
+) => Effect.Effect<T["success"]["Type"], T["error"]["Type"] | Infrastructure, R>
+
+export type { Infrastructure }
 
 /** A handler for every task of a group. */
 export type HandlersOf<Tasks extends ReadonlyArray<Task.Any>, R> = {
@@ -72,15 +74,14 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
         const issue = issueOf(options.tasks) ??
           (missing === undefined ? undefined : `the task ${missing.tag} has no handler`)
         return issue !== undefined ? Effect.die(new Error(`${id}: ${issue}`)) : Effect.succeed(
-          new Map(options.tasks.map((task) => [task.tag, {
-            task,
-            run: (payload, info) =>
-              // The mapped type of `toLayer` has a handler for every tag, of that task's types.
-              Effect.provideContext(
-                (handlers[task.tag as keyof H] as Handler<Task.Any, ServicesOf<H>>)(payload, info),
-                context
-              )
-          }]))
+          new Map(options.tasks.map((task) => {
+            // The mapped type of `toLayer` has a handler for every tag, of that task's types.
+            const handler = handlers[task.tag as keyof H] as Handler<Task.Any, ServicesOf<H>>
+            return [task.tag, {
+              task,
+              run: (payload, info) => dieOfUndeclared(Effect.provideContext(handler(payload, info), context), task)
+            }]
+          }))
         )
       })
     )

@@ -22,6 +22,7 @@ import { Guard } from "../client/Guard.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
+import { dieOfUndeclared } from "../proxy/infrastructure.ts"
 import type { Refusals, ReplyOf } from "../proxy/Remote.ts"
 import { whileOpen } from "../proxy/whileOpen.ts"
 import type { ActorKind, ActorRemote } from "./calls.ts"
@@ -226,12 +227,12 @@ class Delivery {
     const { codecsOf, handlers, methods } = this.#hosted
     return Effect.suspend(() =>
       Effect.flatMap(Effect.orDie(codecsOf(this.#method).payload.decode(this.#payload)), (payload) => {
-        const handler = handlers[this.#method]!
+        const [handler, method] = [handlers[this.#method]!, methods[this.#method]!]
         // The contract of the method types its handler, and the codec of its payload.
-        if (!methods[this.#method]!.streams) return handler(payload) as Effect.Effect<unknown, unknown>
+        if (!method.streams) return dieOfUndeclared(handler(payload) as Effect.Effect<unknown, unknown>, method)
         const { out, payload: given } = payload as Streaming
         const elements = handler(given) as Stream.Stream<unknown, unknown>
-        return Stream.runForEachArray(elements, (elements) => offer(out, elements))
+        return dieOfUndeclared(Stream.runForEachArray(elements, (elements) => offer(out, elements)), method)
       })
     )
   }

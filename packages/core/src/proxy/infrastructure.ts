@@ -1,0 +1,38 @@
+/** Errors of this library that the handler of a task or of an actor's method may fail with, though they are not declared. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type { ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
+import type { HoldLost } from "../SharedObject.ts"
+import type { LeaseLost } from "../SharedQueue.ts"
+import type { PermitsLost } from "../SharedSemaphore.ts"
+import type { LockLost } from "./locking.ts"
+
+/** The caller gets these as defects. */
+type Undeclared = HoldLost | LeaseLost | LockLost | OptionsMismatch | PermitsLost | SchemaMismatch
+
+/**
+ * What a handler may fail with besides the errors that it declares. Its caller gets `ManagerError` as if the caller's own
+ * call had failed, and each of the others as a defect, unless it is declared.
+ */
+export type Infrastructure = ManagerError | Undeclared
+
+const tags: Record<Undeclared["_tag"], true> = {
+  HoldLost: true,
+  LeaseLost: true,
+  LockLost: true,
+  OptionsMismatch: true,
+  PermitsLost: true,
+  SchemaMismatch: true
+}
+
+/** Makes defects of the errors that a handler need not declare, and has not declared. */
+export const dieOfUndeclared = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  { error: declared }: { readonly error: Schema.Top }
+): Effect.Effect<A, E, R> =>
+  Effect.catchIf(
+    effect,
+    (error) => Predicate.hasProperty(error, "_tag") && String(error._tag) in tags && !Schema.is(declared)(error),
+    Effect.die
+  )
