@@ -164,6 +164,14 @@ const directory = workload({
   }
 })
 
+/** Whether one of two refs was removed, and began anew at 0: else their sum is 0 in whatever a body sees. */
+const oneIsNew = (left: number, right: number): Effect.Effect<boolean> => {
+  if (left + right === 0) return Effect.succeed(false)
+  return left === 0 || right === 0
+    ? Effect.succeed(true)
+    : Effect.die(new Error(`a body saw ${left} and ${right}`))
+}
+
 /** Transactions of two objects, whose sum is always 0. */
 const transactions = workload({
   samples: {
@@ -175,18 +183,17 @@ const transactions = workload({
       const amount = 1 + random.below(3)
       return impatiently(Transaction.tx(Effect.gen(function*() {
         const [before, after] = [yield* left.tx.get, yield* right.tx.get]
-        if (before + after !== 0) return yield* Effect.die(new Error(`a body saw ${before} and ${after}`))
+        const isNew = yield* oneIsNew(before, after)
         yield* work()
-        yield* left.tx.set(before - amount)
-        yield* right.tx.set(after + amount)
+        yield* left.tx.set(isNew ? 0 : before - amount)
+        yield* right.tx.set(isNew ? 0 : after + amount)
       })))
     },
     look: ({ left, right }, { impatiently, work }) =>
       impatiently(Transaction.tx(Effect.gen(function*() {
         const before = yield* left.tx.get
         yield* work()
-        const after = yield* right.tx.get
-        if (before + after !== 0) return yield* Effect.die(new Error(`a body saw ${before} and ${after}`))
+        if (yield* oneIsNew(before, yield* right.tx.get)) return
         if (before > -3) return yield* Transaction.txRetry
       })))
   },

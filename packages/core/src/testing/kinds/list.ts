@@ -242,5 +242,5 @@ export const list = specimen({
     watchShelf: ({ shelf }, { watch }) => watch(shelf.changes),
     scanShelf: ({ shelf }, actor) => scan(actor, remoteOf(shelf, kind))
   },
-  help: ({ lines }) => [lines.clear]
+  help: ({ lines }) => [lines.append(0), lines.clear]
 })
