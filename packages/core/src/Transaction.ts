@@ -51,6 +51,9 @@ const runsMax = 1_000
  * An offer to a full queue, and an operation of an own kind that waits, make the transaction wait until something has
  * changed that it has read. It holds nothing meanwhile, and no other call waits for it.
  *
+ * A read that the manager refuses, as of an object that was removed, ends the transaction: its body goes no further, and
+ * cannot handle the `ManagerError`.
+ *
  * Calls that are not of `tx` are made at once, and again when the body runs again. Locks are held around a transaction,
  * not inside.
  *
@@ -109,6 +112,7 @@ const once = <A, E, R>(
     const next = (exit: Exit.Exit<A, E>): Effect.Effect<Next<A, E>, ManagerError, Manager> => {
       if (log.state === "conflict") return Effect.succeed({ _tag: "Conflict" })
       if (log.state === "retry") return Effect.succeed({ _tag: "Wait", changed: log.changed })
+      if (log.refusal !== undefined) return log.refusal
       // The last read has found that all reads were true together, so what follows from them alone is true, too.
       if (Exit.isFailure(exit) || !log.hasWrites) return Effect.succeed({ _tag: "Ended", exit })
       return Effect.map(commit(log, reservation), (ended): Next<A, E> => {

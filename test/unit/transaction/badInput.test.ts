@@ -33,6 +33,20 @@ describe("a transaction", () => {
       assert.strictEqual(yield* other.get, 0)
     })))
 
+  it("cannot handle a read that is refused, which nothing would check when it commits", () =>
+    run(Effect.gen(function*() {
+      const [gone, other] = [yield* number, yield* number]
+      const { remove } = yield* Manager.Manager
+      yield* remove(gone)
+      let handled = 0
+      const handles = Effect.catchTag(gone.tx.get, "ManagerError", () => Effect.sync(() => ++handled))
+      assert.strictEqual(
+        (yield* reasonOf(Transaction.tx(Effect.andThen(handles, other.tx.set(1)))))._tag,
+        "ObjectNotFound"
+      )
+      assert.deepStrictEqual([handled, yield* other.get], [0, 0])
+    })))
+
   it("spans one manager", () =>
     run(Effect.gen(function*() {
       const here = yield* number

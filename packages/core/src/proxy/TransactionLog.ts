@@ -55,7 +55,9 @@ export class TransactionLog {
   readonly #reading = Semaphore.makeUnsafe(1)
   #reads = 0
   /** Why the run is given up. */
-  state: "running" | "conflict" | "retry" = "running"
+  state: "running" | "conflict" | "retry" | "refused" = "running"
+  /** How the transaction ends when a read was refused: no check of a later read or of the commit would repeat that. */
+  refusal: Exit.Exit<never, ManagerError> | undefined
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -88,13 +90,17 @@ export class TransactionLog {
       const checks = this.#checks()
       return Effect.flatMap(request(this.#connection, [...checks, ...reads]), (answer) => {
         if ("replies" in answer) return Effect.succeed(answer.replies.slice(checks.length))
-        return isConflict(answer) ? this.giveUp("conflict") : refused(answer)
+        if (isConflict(answer)) return this.giveUp("conflict")
+        const exit = refused(answer)
+        if (isDeclared(answer)) return exit
+        this.refusal = exit
+        return this.giveUp("refused")
       })
     }))
   }
 
   /** Gives the run up: its body goes no further. */
-  giveUp(state: "conflict" | "retry"): Effect.Effect<never> {
+  giveUp(state: "conflict" | "retry" | "refused"): Effect.Effect<never> {
     this.state = state
     return Effect.interrupt
   }
@@ -176,6 +182,9 @@ interface Refused {
 }
 
 const isConflict = ({ outcome }: Refused): boolean => outcome.error === "Conflict"
+
+/** Whether the call declares the error, which is then one that lasts: a body may handle it. */
+const isDeclared = ({ call: { refusals }, outcome }: Refused): boolean => refusals?.[outcome.error] !== undefined
 
 /** The failure of a run. What makes a call declares the errors that the call may have. */
 const refused = ({ call: { operation, refusals, remote }, outcome }: Refused): Exit.Exit<never, ManagerError> =>
