@@ -25,7 +25,7 @@ const open = <A, I>(endpoint: Manager.Endpoint, item: Schema.Codec<A, I>) =>
   )
 
 const main = Effect.gen(function*() {
-  const { path } = (yield* Manager.Manager).endpoint!
+  const path = (yield* Manager.Manager).endpoint!.path!
   yield* SharedQueue.make({ name: "remote/Words", item: Schema.String })
   yield* open({ path, key: Redacted.make("open sesame") }, Schema.String)
   yield* open({ path: `${path}.other`, key }, Schema.String)

@@ -22,8 +22,8 @@ const recorded = Effect.gen(function*() {
   const endpoint = Context.get(context, Manager.Manager).endpoint!
   const connect: Recorded["connect"] = (listen) =>
     Manager.makeConnected(
-      NodeSocket.makeNet({ path: endpoint.path }).pipe(Effect.flatMap(Link.fromSocket), Effect.map(listen)),
-      { address: endpoint.path, key: endpoint.key, label: { name: "recorded", pid: process.pid } }
+      NodeSocket.makeNet({ path: endpoint.path! }).pipe(Effect.flatMap(Link.fromSocket), Effect.map(listen)),
+      { address: endpoint.path!, key: endpoint.key, label: { name: "recorded", pid: process.pid } }
     ).pipe(Effect.provide(Layer.provideMerge(NodeCrypto.layerMac, NodeCrypto.layerSecureRandom)))
   const journal = Effect.sync(() =>
     readFileSync(path, "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))

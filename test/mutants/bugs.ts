@@ -400,8 +400,13 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/protocol/handshake"]
     },
     "the proof does not cover the pid": {
-      from: "    response.name,\n    response.pid\n",
-      to: "    response.name\n",
+      from: "    response.pid,\n",
+      to: "",
+      tests: ["unit/protocol/handshake"]
+    },
+    "the proof does not cover the link's binding": {
+      from: "    response.pid,\n    binding\n",
+      to: "    response.pid\n",
       tests: ["unit/protocol/handshake"]
     }
   }),
@@ -577,7 +582,7 @@ export const bugs: ReadonlyArray<Bug> = [
   }),
   ...inFile("node/src/endpoint.ts", {
     "a manager that is not there is waited for": {
-      from: ": /EAGAIN|ECONNREFUSED/\n",
+      from: ": /EAGAIN|ECONNREFUSED|ECONNRESET/\n",
       to: ": /./\n",
       tests: ["process/clients"]
     },
@@ -590,6 +595,35 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "yield* Effect.addFinalizer(() => server.close)",
       to: "yield* Effect.void",
       tests: ["process/ends"]
+    }
+  }),
+  ...inFile("node/src/tlsLink.ts", {
+    "links over TLS have no binding": {
+      from: "NetLink.fromSocket(socket, bindingOf(socket))",
+      to: "NetLink.fromSocket(socket)",
+      tests: ["process/network"]
+    },
+    "silent connections of TLS are without number": {
+      from: "pending.size < unauthenticatedMax",
+      to: "pending",
+      tests: ["process/network"]
+    },
+    "clients need no certificate where one is required": {
+      from: "requestCert: true, rejectUnauthorized: true",
+      to: "requestCert: true, rejectUnauthorized: false",
+      tests: ["process/network"]
+    }
+  }),
+  ...inFile("node/src/network.ts", {
+    "a client sends plain bytes to anywhere": {
+      from: "plainIssue(target.host, \"Use emps://\")",
+      to: "undefined",
+      tests: ["process/network"]
+    },
+    "a server listens without TLS at every interface": {
+      from: "tls === undefined && !allowUnencrypted",
+      to: "tls === null && !allowUnencrypted",
+      tests: ["process/network"]
     }
   }),
   ...inFile("node/src/socketFile.ts", {

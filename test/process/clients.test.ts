@@ -11,7 +11,7 @@ const clients = Array.from({ length: 300 }, (_, i) => i)
 /** All handshakes begin at once, so the last one ends late on a slow machine. */
 const limits = { handshakeMs: 600_000 }
 
-const patientClient = ({ key, path }: Manager.Endpoint) =>
+const patientClient = ({ key, path = "" }: Manager.Endpoint) =>
   Layer.effect(
     Manager.Manager,
     Manager.makeConnected(

@@ -175,10 +175,10 @@ describe("a socket's file", () => {
       Effect.gen(function*() {
         const { endpoint } = yield* Manager.Manager
         for (let round = 0; round < 2; round++) {
-          rmSync(dirname(endpoint!.path), { recursive: true })
+          rmSync(dirname(endpoint!.path!), { recursive: true })
           assert.strictEqual(yield* Process.run(Tasks.Tasks, Tasks.Square, { n: 7 }), 49)
         }
-        assert.strictEqual(lstatSync(dirname(endpoint!.path)).mode & 0o777, 0o700)
+        assert.strictEqual(lstatSync(dirname(endpoint!.path!)).mode & 0o777, 0o700)
       }).pipe(Effect.provide(Layer.provideMerge(Tasks.Log.layer, Layer.merge(Layer.fresh(manager), platform)))))
   }
 })

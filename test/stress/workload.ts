@@ -96,7 +96,7 @@ const layerLogged = (wireLog: string) =>
     Manager.Manager,
     Effect.gen(function*() {
       const { endpoint } = yield* Manager.Manager
-      if (endpoint === undefined) return yield* Effect.die("a stress run needs a manager process")
+      if (endpoint?.path === undefined) return yield* Effect.die("a stress run needs a manager process")
       const open = NodeSocket.makeNet({ path: endpoint.path }).pipe(
         Effect.flatMap(Link.fromSocket),
         Effect.flatMap((link) => record(link, wireLog))

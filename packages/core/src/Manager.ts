@@ -44,7 +44,14 @@ export type {
 } from "./engine/Inspection.ts"
 export type { Client } from "./engine/Operation.ts"
 export type { ManagerKey } from "./protocol/Handshake.ts"
-export { type DirectoryChange, type Endpoint, Manager } from "./proxy/Manager.ts"
+export {
+  type ClientTls,
+  type DirectoryChange,
+  type Endpoint,
+  Manager,
+  type SocketEndpoint,
+  type UrlEndpoint
+} from "./proxy/Manager.ts"
 export type { Server } from "./server/Server.ts"
 
 /** The options of a manager. */

@@ -1,12 +1,12 @@
 /**
  * Managers on Node. The layer that provides the manager decides the deployment; the program does not change.
  *
- * | layer         | the manager                        | use it for                               |
- * | ------------- | ---------------------------------- | ---------------------------------------- |
- * | `layer`       | a child process                    | programs with worker processes (default) |
- * | `layerServer` | in this process, on a Unix socket  | one process less, or several programs    |
- * | `layerClient` | another program on this machine    | programs that are started separately     |
- * | `layerWorker` | the manager of this worker's owner | workers that do not use `runMain`        |
+ * | layer         | the manager                                 | use it for                               |
+ * | ------------- | ------------------------------------------- | ---------------------------------------- |
+ * | `layer`       | a child process                             | programs with worker processes (default) |
+ * | `layerServer` | in this process, on Unix sockets and ports  | one process less, or several programs    |
+ * | `layerClient` | another program, on this machine or another | programs that are started separately     |
+ * | `layerWorker` | the manager of this worker's owner          | workers that do not use `runMain`        |
  */
 import { Kind, type Limits, Manager, ManagerError, Pool, Process } from "@effect-multiprocessing/core"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -18,20 +18,25 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as NodePath from "node:path"
+import { type Address, urlOf } from "./address.ts"
 import { begin, ownerLink } from "./childProcess.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Entry from "./entry.ts"
 import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
 import * as ManagerProgram from "./managerProgram.ts"
+import * as Network from "./network.ts"
 import { layerSpawner } from "./NodeProcess.ts"
 import { complaintHere } from "./nodeVersion.ts"
 import * as Recursion from "./recursion.ts"
 import * as Signals from "./signals.ts"
+import type { ServerTls } from "./tlsLink.ts"
 import * as TransitionWatch from "./transitionWatch.ts"
 import * as Watchdog from "./watchdog.ts"
 
+export type { Address, HostAddress, PathAddress } from "./address.ts"
 export { layerSpawner } from "./NodeProcess.ts"
+export type { ServerTls } from "./tlsLink.ts"
 
 /** Options of `layerWith`. */
 export interface Options {
@@ -55,6 +60,16 @@ export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "
    * that no process listens on is replaced; any other file is left as it is. If the socket is removed it is made again.
    */
   readonly path?: string | undefined
+  /**
+   * Where the manager listens besides `path`: at Unix sockets, `{ path }`, and at ports of TCP, `{ host, port }`. The
+   * layer's `endpoint.urls` has the URL of each, with the port that port 0 became. Workers of this program always connect
+   * by a Unix socket.
+   */
+  readonly address?: Address | ReadonlyArray<Address> | undefined
+  /** The certificates of all its ports, which are then encrypted. Without it a port must be of a loopback address. */
+  readonly tls?: ServerTls | undefined
+  /** Allows ports without `tls` beyond loopback: everybody on the way reads and may change all values. */
+  readonly allowUnencrypted?: boolean | undefined
 }
 
 /**
@@ -79,8 +94,8 @@ export const layerWith = (options: Options): Layer.Layer<Manager.Manager, Manage
 export const layer: Layer.Layer<Manager.Manager, ManagerError.ManagerError> = Layer.suspend(() => layerWith({}))
 
 /**
- * A manager inside this process, on a Unix socket that other processes can reach. Building the layer fails with
- * `StartFailed` when the socket cannot be bound.
+ * A manager inside this process, which other processes reach at Unix sockets and at ports of TCP, with or without TLS.
+ * Building the layer fails with `StartFailed` when it cannot listen at one of them.
  *
  * **Fairness** Does not wait for other programs. **Cancellation** Building can be interrupted. **On disconnect** The
  * manager ends with this process; the calls of its clients then fail with `ManagerError`.
@@ -90,18 +105,30 @@ export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Ma
     Manager.Manager,
     Effect.gen(function*() {
       yield* Recursion.refuse
-      const endpoint = yield* makeEndpoint(options.path, options.key)
-      const { key, path } = endpoint
+      const addresses = [...options.path === undefined ? [] : [{ path: options.path }], ...listOf(options.address)]
+      const paths = addresses.flatMap((address) => "path" in address ? [address.path] : [])
+      const { key, path } = yield* makeEndpoint(paths[0], options.key)
       const server = yield* Manager.makeServer({ ...options, key })
-      const isOwnFolder = options.path === undefined
-      yield* Effect.mapError(Endpoint.listen(server, path, { isOwnFolder }), (issue) => cannotStart(path, issue))
-      return yield* Manager.makeLocal(server, key, { ...options, endpoint, label: { name: "main", pid: process.pid } })
+      // The ports first: the last finalizer added says goodbye to all clients, and it is that of a Unix socket.
+      const urls = yield* Effect.forEach(addresses, (address) =>
+        "path" in address
+          ? Effect.succeed(urlOf(address))
+          : Effect.mapError(Network.listen(server, address, options), (issue) =>
+            cannotStart(`${address.host}:${address.port}`, issue)))
+      const isOwnFolder = paths.length === 0
+      yield* Effect.forEach(
+        [path, ...paths.slice(1).map((path) => NodePath.resolve(path))],
+        (path) => Effect.mapError(Endpoint.listen(server, path, { isOwnFolder }), (issue) => cannotStart(path, issue))
+      )
+      const label = { name: "main", pid: process.pid }
+      return yield* Manager.makeLocal(server, key, { ...options, endpoint: { path, key, urls }, label })
     })
   ).pipe(Layer.provide(layerPlatform))
 
 /**
- * A connection to the manager of another program on this machine, by its socket and key. `name` is shown in `inspect`
- * and in errors. Building the layer fails with `ConnectFailed` or `HandshakeRefused`.
+ * A connection to the manager of another program, by its key and its socket or URL: `unix:///path`, `emps://host:port`
+ * (TLS) or `emp://host:port` (not encrypted, so loopback only). `name` is shown in `inspect` and in errors, over a
+ * network as `name@host`. Building the layer fails with `ConnectFailed` or `HandshakeRefused`.
  *
  * **Fairness** A connection that a busy listener does not accept at once is retried for two seconds. **Cancellation**
  * Building can be interrupted. **On disconnect** Every pending and every later call fails with `ManagerError`. The
@@ -202,6 +229,9 @@ export const runMain = <A, E, ROut = never, ET = never>(
 }
 
 // internals
+
+const listOf = (address: ServerOptions["address"] = []): ReadonlyArray<Address> =>
+  "path" in address || "host" in address ? [address] : address
 
 const foreign =
   "runMain was not given an Effect of the copy of effect that effect-multiprocessing uses. A program must " +

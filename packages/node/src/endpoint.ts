@@ -1,5 +1,5 @@
 /**
- * Unix sockets: listening and connecting.
+ * Listening at Unix sockets, and connecting to a manager wherever it is.
  */
 import { Link, Manager, type ManagerError } from "@effect-multiprocessing/core"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
@@ -15,7 +15,9 @@ import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import * as NodePath from "node:path"
+import * as Address from "./address.ts"
 import * as NetLink from "./netLink.ts"
+import * as Network from "./network.ts"
 import { reasonOf } from "./reason.ts"
 import * as SocketFile from "./socketFile.ts"
 import { temporaryFolders } from "./temporaryFolders.ts"
@@ -95,33 +97,62 @@ const listenOnce = (server: Serving, path: string): Effect.Effect<void, string, 
     if (issue !== undefined) return yield* Effect.fail(issue)
     // Exclusive: the workers of a `node:cluster` would share one socket.
     const options = { path: own, backlog: 1_024, exclusive: true }
-    yield* Effect.mapError(NetLink.listen(options, server.serve), reasonOf)
+    yield* Effect.mapError(NetLink.listen(NetLink.plainListener(), options, server.serve), reasonOf)
     const file = SocketFile.look(own)
     yield* Effect.ensuring(SocketFile.link(own, path), Effect.sync(() => rmSync(own, { force: true })))
     yield* Effect.addFinalizer(() => Effect.sync(() => file === undefined || SocketFile.unlink(path, file)))
   })
 
 /**
- * Connects to a manager that listens on a Unix socket, for the life of the scope. `isExpected`: a socket that is not there
- * was there, and is made again.
+ * Connects to a manager, for the life of the scope. `isExpected`: a Unix socket that is not there was there, and is made
+ * again.
  */
 export const connect = (
   endpoint: Manager.Endpoint,
   name: string,
   { isExpected = false } = {}
 ): Effect.Effect<Manager.Manager["Service"], ManagerError.ManagerError, Scope.Scope> => {
-  const { key, path } = endpoint
+  const { address, isRemote, open } = wayTo(endpoint)
   // When many clients start together, the listener's queue or the manager may be full for a moment (R-17).
   const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: isExpected ? "5 seconds" : "2 seconds" }))
-  const again = isExpected ? /EAGAIN|ECONNREFUSED|ENOENT/ : /EAGAIN|ECONNREFUSED/
-  const issue = issueOf(path)
-  const open = issue === undefined
-    ? Effect.retry(NetLink.connect(path), { schedule, while: ({ reason }) => again.test(reason) })
-    : Effect.fail(new Link.LinkClosed({ reason: issue }))
+  const again = isExpected ? /EAGAIN|ECONNREFUSED|ECONNRESET|ENOENT/ : /EAGAIN|ECONNREFUSED|ECONNRESET/
+  const patient = Effect.retry(open, { schedule, while: ({ reason }) => again.test(reason) })
+  const label = { name: isRemote ? Network.nameHere(name) : name, pid: process.pid }
   const isBusy = ({ reason }: ManagerError.ManagerError) =>
     reason._tag === "HandshakeRefused" && reason.why === "TooManyHandshakes"
-  return Manager.makeConnected(open, { address: path, key, label: { name, pid: process.pid }, endpoint }).pipe(
+  return Manager.makeConnected(patient, { address, key: endpoint.key, label, endpoint }).pipe(
     Effect.retry({ schedule, while: isBusy }),
     Effect.provide(layerCrypto)
   )
 }
+
+/** How to reach a manager. */
+interface Way {
+  /** For messages. */
+  readonly address: string
+  readonly isRemote: boolean
+  readonly open: Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope>
+}
+
+const wayTo = (endpoint: Manager.Endpoint): Way => {
+  if (endpoint.url === undefined) return wayToPath(endpoint.path)
+  const parsed = Address.parse(endpoint.url)
+  if (Result.isFailure(parsed)) return noWay("its URL", parsed.failure)
+  const target = parsed.success
+  return "path" in target
+    ? wayToPath(target.path)
+    : { address: Address.urlOf(target), isRemote: true, open: Network.connect(target, endpoint) }
+}
+
+const wayToPath = (path: string): Way => {
+  const issue = issueOf(path)
+  return issue === undefined
+    ? { address: path, isRemote: false, open: NetLink.connect({ path }) }
+    : noWay(path, issue)
+}
+
+const noWay = (address: string, reason: string): Way => ({
+  address,
+  isRemote: false,
+  open: Effect.fail(new Link.LinkClosed({ reason }))
+})

@@ -8,7 +8,7 @@ import { receiveLine, takeLine } from "./inbox.ts"
 
 /** The instructions of a manager process. */
 export interface ManagerInstructions {
-  readonly endpoint: Manager.Endpoint
+  readonly endpoint: Manager.SocketEndpoint
   readonly limits: Partial<Limits.Limits> | undefined
   /** The path of a file that gets one line of JSON for every index. */
   readonly journal: string | undefined
@@ -35,14 +35,19 @@ type Instructions = ManagerInstructions | OwnManagerInstructions | WorkerInstruc
 
 /** Instructions as a line. */
 export const encode = (instructions: Instructions): string => {
-  const { key, path } = instructions.endpoint
-  return `${JSON.stringify({ ...instructions, endpoint: { path, key: Redacted.value(key) } })}\n`
+  const { key, ...rest } = instructions.endpoint
+  const tls = "tls" in rest && rest.tls !== undefined
+    ? { ...rest.tls, key: rest.tls.key && Redacted.value(rest.tls.key) }
+    : undefined
+  return `${JSON.stringify({ ...instructions, endpoint: { ...rest, key: Redacted.value(key), tls } })}\n`
 }
 
 const decode = <I extends Instructions>(line: string): I => {
   // Written by `encode` of the same release: the owner runs the same program.
   const { endpoint, ...rest } = JSON.parse(line)
-  return { ...rest, endpoint: { path: endpoint.path, key: Redacted.make(endpoint.key) } }
+  const { key, tls } = endpoint
+  const hidden = tls?.key === undefined ? tls : { ...tls, key: Redacted.make(tls.key) }
+  return { ...rest, endpoint: { ...endpoint, key: Redacted.make(key), tls: hidden } }
 }
 
 /** Receives the instructions of a manager that runs no program of the user. */

@@ -26,7 +26,7 @@ const graceMs = 3_000
 
 /** Starts a manager and connects to it. The error contains the output of a manager that could not start. */
 export const start = (options: {
-  readonly endpoint: Manager.Endpoint
+  readonly endpoint: Manager.SocketEndpoint
   readonly limits: Partial<Limits.Limits> | undefined
   readonly journal: string | undefined
   /** Its own kinds. */

@@ -1,7 +1,7 @@
 /**
- * A link straight over a socket of Node's: bytes are handed over in the turn in which Node reads them, and sent bytes
- * are written at once. Neither a fiber nor a queue stands in between; for a single call that is most of the difference
- * to `Link.fromSocket`.
+ * A link straight over a socket of Node's: a Unix socket, TCP or TLS. Bytes are handed over in the turn in which Node
+ * reads them, and sent bytes are written at once. Neither a fiber nor a queue stands in between; for a single call that
+ * is most of the difference to `Link.fromSocket`.
  */
 import { Link } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
@@ -9,24 +9,33 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Net from "node:net"
+import { netReasonOf } from "./netReason.ts"
 
 /** Hands over the bytes that a socket reads, from now on; returns a function that stops that. */
 type Listen = (onBytes: (bytes: Uint8Array) => void) => () => void
 
 /** A link over an open socket, for the life of the scope. It closes when the sent bytes have gone out, at
- * the latest after a second. */
-export const fromSocket = (socket: Net.Socket): Effect.Effect<Link.Link, never, Scope.Scope> =>
+ * the latest after a second. `binding`: that of a link over TLS. */
+export const fromSocket = (
+  socket: Net.Socket,
+  binding?: string
+): Effect.Effect<Link.Link, never, Scope.Scope> =>
   make(socket, (onBytes) => {
     socket.on("data", onBytes)
     return () => socket.off("data", onBytes)
-  })
+  }, binding)
 
-const make = (socket: Net.Socket, listen: Listen): Effect.Effect<Link.Link, never, Scope.Scope> =>
+const make = (
+  socket: Net.Socket,
+  listen: Listen,
+  binding?: string
+): Effect.Effect<Link.Link, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync((): Link.Link => {
       let failure: Error | undefined
       socket.on("error", (error) => failure = error)
-      const closed = () => Effect.fail(new Link.LinkClosed({ reason: failure?.message ?? "the other side ended it" }))
+      const reason = () => failure === undefined ? "the other side ended it" : netReasonOf(failure)
+      const closed = () => Effect.fail(new Link.LinkClosed({ reason: reason() }))
       let drained = () => {}
       let isBehind = false
       // Not by the event "drain": Node emits it only after more has been pending than the socket's high water mark.
@@ -36,6 +45,7 @@ const make = (socket: Net.Socket, listen: Listen): Effect.Effect<Link.Link, neve
         drained()
       }
       return {
+        binding,
         send: (bytes) => {
           if (!socket.writable) return
           socket.write(bytes, written)
@@ -69,33 +79,58 @@ const close = (socket: Net.Socket): void => {
   socket.once("close", () => clearTimeout(timer)).destroySoon()
 }
 
+/** Small frames leave at once. The system asks a silent peer, after these milliseconds, whether it is still there. */
+export const tcpOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 } as const
+
+/** What listens for the connections of a manager. */
+export interface Listener<S extends Net.Socket> {
+  readonly server: Net.Server
+  /** The event of a connection that can be used. */
+  readonly event: "connection" | "secureConnection"
+  readonly link: (socket: S) => Effect.Effect<Link.Link, never, Scope.Scope>
+}
+
+/** Listens at a Unix socket, or at a port without encryption. */
+export const plainListener = (): Listener<Net.Socket> => ({
+  server: Net.createServer({ pauseOnConnect: true, ...tcpOptions }),
+  event: "connection",
+  link: fromSocket
+})
+
 /**
- * Listens, and serves each connection in a fiber of its own, for the life of the scope. Fails with Node's error.
+ * Listens, and serves each connection in a fiber of its own, for the life of the scope. Returns the address at which it
+ * listens. Fails with Node's error.
  */
-export const listen = (
+export const listen = <S extends Net.Socket>(
+  { event, link, server }: Listener<S>,
   options: Net.ListenOptions,
   serve: (link: Link.Link) => Effect.Effect<void, never, Scope.Scope>
-): Effect.Effect<void, Error, Scope.Scope> =>
+): Effect.Effect<ReturnType<Net.Server["address"]>, Error, Scope.Scope> =>
   Effect.gen(function*() {
     const fork = Effect.runForkWith(yield* Effect.context())
-    const server = Net.createServer({ pauseOnConnect: true })
     // Waits for the connections, which end before, because their scope is the later one.
     yield* Effect.addFinalizer(() => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void))))
     const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-    server.on("connection", (socket) => {
-      fork(Effect.scoped(Effect.flatMap(fromSocket(socket), serve))).pipe(Fiber.runIn(connections))
+    server.on(event, (socket: S) => {
+      fork(Effect.scoped(Effect.flatMap(link(socket), serve))).pipe(Fiber.runIn(connections))
     })
     yield* Effect.callback<void, Error>((resume) => {
       // Also later: one connection that cannot be accepted is not the end of the others.
       server.on("error", (error) => resume(Effect.fail(error))).listen(options, () => resume(Effect.void))
     })
+    return server.address()
   })
 
 /** The most bytes that are read at once. */
 const readBytes = 64 * 1024
 
-/** Opens a Unix socket. Each read uses the same memory: by default Node allocates memory for each. */
-export const connect = (path: string): Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope> =>
+/**
+ * Connects to a Unix socket, or to a port without encryption. Each read uses the same memory: by default Node allocates
+ * memory for each.
+ */
+export const connect = (
+  address: { readonly path: string } | { readonly host: string; readonly port: number }
+): Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       let hear: (bytes: Uint8Array) => void = () => {}
@@ -110,14 +145,19 @@ export const connect = (path: string): Effect.Effect<Link.Link, Link.LinkClosed,
         hear = onBytes
         return () => hear = () => {}
       }
-      return Effect.flatMap(restore(open({ path, onread })), (socket) => make(socket, listen))
+      const connecting = open(() => Net.connect({ ...address, ...tcpOptions, onread }).pause(), "connect")
+      return Effect.flatMap(restore(connecting), (socket) => make(socket, listen))
     })
   )
 
-const open = (options: Net.IpcNetConnectOpts): Effect.Effect<Net.Socket, Link.LinkClosed> =>
+/** Waits until a socket can be used. */
+export const open = <S extends Net.Socket>(
+  connect: () => S,
+  event: "connect" | "secureConnect"
+): Effect.Effect<S, Link.LinkClosed> =>
   Effect.callback((resume) => {
-    const socket = Net.connect(options).pause()
-    socket.once("error", ({ message }) => resume(Effect.fail(new Link.LinkClosed({ reason: message }))))
-    socket.once("connect", () => resume(Effect.succeed(socket)))
+    const socket = connect()
+    socket.once("error", (error) => resume(Effect.fail(new Link.LinkClosed({ reason: netReasonOf(error) }))))
+    socket.once(event, () => resume(Effect.succeed(socket)))
     return Effect.sync(() => socket.destroy())
   })

@@ -52,7 +52,7 @@ export const link = (own: string, path: string): Effect.Effect<void, string> =>
 
 /** Whether no process listens on a socket, because its owner was killed. */
 const isStale = (path: string): Effect.Effect<boolean> =>
-  Effect.scoped(NetLink.connect(path)).pipe(
+  Effect.scoped(NetLink.connect({ path })).pipe(
     Effect.as(false),
     Effect.catch(({ reason }) => Effect.succeed(/ECONNREFUSED|ENOENT/.test(reason)))
   )

@@ -132,18 +132,27 @@ describe("a stranger", () => {
 
 describe("a client meets", () => {
   /** The reason for which a client fails to connect to a server that responds like this. */
-  const meeting = (answer: (link: Link) => Effect.Effect<unknown, unknown, Scope.Scope>) =>
+  const meeting = (answer: (link: Link) => Effect.Effect<unknown, unknown, Scope.Scope>, binding?: string) =>
     Effect.gen(function*() {
       const pair = MemoryLink.makePair({ schedule: setImmediate })
       yield* Effect.forkChild(Effect.andThen(answer(pair.server), Effect.never))
       const options = { address: "somewhere", key: Memory.key, label: { name: "client", pid: 0 } }
-      const connected = Manager.makeConnected(Effect.succeed(pair.client), options)
+      const connected = Manager.makeConnected(Effect.succeed({ ...pair.client, binding }), options)
       const { reason } = yield* Effect.flip(Effect.provide(connected, Manager.layerCrypto))
       return `${reason._tag} ${"why" in reason ? reason.why : reason.message}`
     })
 
   const challenge = (version: number) =>
     text(JSON.stringify({ magic: Handshake.magic, version, nonce: "0".repeat(64) }))
+
+  const welcome = ({ server }: Memory.Memory) => ({
+    _tag: "Welcome",
+    session: 1,
+    epoch: 1,
+    instance: "0".repeat(32),
+    operations: server.engine.operationTable,
+    limits: { frameBytesMax: 1, inFlightMax: 1, inFlightBytesMax: 1, watchCredit: 1 }
+  })
 
   const send = (...frames: ReadonlyArray<Uint8Array<ArrayBuffer>>) => (link: Link) =>
     Effect.sync(() => frames.forEach(link.send))
@@ -169,17 +178,36 @@ describe("a client meets", () => {
   it.live("a server that does not know the key either", () =>
     Effect.gen(function*() {
       const real = yield* Memory.make()
-      const welcome = {
-        _tag: "Welcome",
-        proof: "0".repeat(64),
-        session: 1,
-        epoch: 1,
-        instance: "0".repeat(32),
-        operations: real.server.engine.operationTable,
-        limits: { frameBytesMax: 1, inFlightMax: 1, inFlightBytesMax: 1, watchCredit: 1 }
-      }
-      const reason = yield* meeting(send(challenge(Handshake.protocolVersion), text(JSON.stringify(welcome))))
+      const verdict = { ...welcome(real), proof: "0".repeat(64) }
+      const reason = yield* meeting(send(challenge(Handshake.protocolVersion), text(JSON.stringify(verdict))))
       assert.strictEqual(reason, "HandshakeRefused NotAManager")
+    }))
+
+  it.live("a server that reflects the client's own proof", () =>
+    Effect.gen(function*() {
+      const real = yield* Memory.make()
+      const reflect = (link: Link) =>
+        Effect.gen(function*() {
+          const read = yield* raw.frames(link)
+          link.send(challenge(Handshake.protocolVersion))
+          const { proof } = yield* Effect.flatMap(read.next, Handshake.read(Handshake.Response))
+          link.send(text(JSON.stringify({ ...welcome(real), proof })))
+        })
+      assert.strictEqual(yield* meeting(reflect), "HandshakeRefused NotAManager")
+    }))
+
+  it.live("a server that passes on the messages of another link", () =>
+    Effect.gen(function*() {
+      const real = yield* Memory.make()
+      const passOn = (near: Link) =>
+        Effect.gen(function*() {
+          const { link } = yield* dial(real)
+          const pass = (from: Link, to: Link) =>
+            Effect.forkScoped(from.read({ onBytes: (bytes) => to.send(bytes.slice()), onDrain: () => {} }))
+          yield* pass(near, link)
+          yield* pass(link, near)
+        })
+      assert.strictEqual(yield* meeting(passOn, "the binding of one link"), "HandshakeRefused WrongKey")
     }))
 
   it.live("a frame that is larger than any handshake", () =>

@@ -48,7 +48,7 @@ export const connect = (
       name: label.name,
       pid: label.pid
     }
-    const transcript = Handshake.transcript(challenge, response)
+    const transcript = Handshake.transcript(challenge, response, link.binding)
     const proof = yield* Handshake.prove(key, "client", transcript)
     link.send(Handshake.frame(Handshake.Response, { ...response, proof }))
     const verdict = yield* frames.next.pipe(

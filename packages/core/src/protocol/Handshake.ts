@@ -8,8 +8,9 @@
  *          or Refused    reason; also in the place of a challenge
  * ```
  *
- * The transcript covers the messages before it, so none of them can be changed or replayed. Each message is one frame
- * of JSON of at most `handshakeBytesMax`. The binary messages of `Message.ts` come after the handshake.
+ * The transcript covers the messages before it, so none of them can be changed or replayed. It covers the link's binding,
+ * too: over TLS a peer between the two sides has two links, and each side would sign another transcript. Each message is
+ * one frame of JSON of at most `handshakeBytesMax`. The binary messages of `Message.ts` come after the handshake.
  */
 import type { CryptoError } from "effect/crypto/CryptoError"
 import * as Mac from "effect/crypto/Mac"
@@ -20,7 +21,7 @@ import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
 
 /** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
-export const protocolVersion = 4
+export const protocolVersion = 5
 
 /** Distinguishes a manager from any other server. */
 export const magic = "effect-multiprocessing"
@@ -76,10 +77,11 @@ export const Greeting = Schema.Union([Challenge, Refused])
 /** The end of a handshake. */
 export const Verdict = Schema.Union([Welcome, Refused])
 
-/** The text that both sides sign. */
+/** The text that both sides sign. `binding`: that of the link. */
 export const transcript = (
   challenge: typeof Challenge.Type,
-  response: Omit<typeof Response.Type, "proof">
+  response: Omit<typeof Response.Type, "proof">,
+  binding = ""
 ): string =>
   JSON.stringify([
     magic,
@@ -88,7 +90,8 @@ export const transcript = (
     response.version,
     response.nonce,
     response.name,
-    response.pid
+    response.pid,
+    binding
   ])
 
 /** The key of a manager: any text that is hard to guess. */

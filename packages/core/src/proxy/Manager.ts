@@ -19,11 +19,45 @@ import type { ManagerError } from "../ManagerError.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
 import type * as Remote from "./Remote.ts"
 
-/** Where a manager can be reached. */
-export interface Endpoint {
-  /** The path of a Unix socket. */
+/** Where a manager can be reached, and its key: at a Unix socket or at a URL. */
+export type Endpoint = SocketEndpoint | UrlEndpoint
+
+/** A manager that is reached at a Unix socket. */
+export interface SocketEndpoint {
+  /** The path of the Unix socket. */
   readonly path: string
   readonly key: ManagerKey
+  /**
+   * The URLs of the addresses that the server was given, in their order and with the ports that it got. Only in the
+   * endpoint of the server's own layer.
+   */
+  readonly urls?: ReadonlyArray<string> | undefined
+  readonly url?: undefined
+}
+
+/** A manager that is reached at a URL. */
+export interface UrlEndpoint {
+  /** `unix:///path`, `emp://host:port` (not encrypted) or `emps://host:port` (TLS). A key in it is refused. */
+  readonly url: string
+  readonly key: ManagerKey
+  /** How to connect to `emps://`. Default: Node's certificate authorities, and no certificate of this client. */
+  readonly tls?: ClientTls | undefined
+  /** Allows `emp://` beyond this machine: everybody on the way reads and may change all values. */
+  readonly allowUnencrypted?: boolean | undefined
+  readonly path?: undefined
+  readonly urls?: undefined
+}
+
+/** The TLS of a client. Certificates and keys are texts in PEM. */
+export interface ClientTls {
+  /** The certificates of the authorities that this client trusts, in the place of Node's. */
+  readonly ca?: string | undefined
+  /** The client's own certificate, for a server that requires one. */
+  readonly cert?: string | undefined
+  /** The private key of `cert`. */
+  readonly key?: ManagerKey | undefined
+  /** The host name that the server's certificate must have. Default: the host of the URL. */
+  readonly servername?: string | undefined
 }
 
 /** A change of the objects of a manager. */

@@ -71,7 +71,7 @@ export const make = (
         Effect.catchTag("SchemaError", () => Effect.failSync(() => refusal(link, "Malformed")))
       )
       if (response.version !== Handshake.protocolVersion) return yield* refusal(link, "WrongVersion")
-      const transcript = Handshake.transcript(challenge, response)
+      const transcript = Handshake.transcript(challenge, response, link.binding)
       if (!Handshake.sameProof(yield* Handshake.prove(key, "client", transcript), response.proof)) {
         return yield* refusal(link, "WrongKey")
       }

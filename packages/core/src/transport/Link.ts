@@ -34,6 +34,11 @@ export interface Link {
   readonly send: (bytes: Uint8Array<ArrayBuffer>) => void
   /** Sent bytes that the transport has not taken yet. */
   readonly pendingBytes: () => number
+  /**
+   * A secret text that only the two ends of this link share, as TLS exports it. The handshake proves it, so that nobody
+   * can pass the messages of one link on to another. Absent: the transport has none.
+   */
+  readonly binding?: string | undefined
   /** Reads until the link ends. A link has one reader at a time, whose throw is the defect of this effect. */
   readonly read: (reader: LinkReader) => Effect.Effect<never, LinkClosed>
 }
