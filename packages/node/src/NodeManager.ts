@@ -12,6 +12,7 @@ import { Kind, type Limits, Manager, ManagerError, Pool, Process } from "@effect
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
+import type * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,6 +21,7 @@ import type * as Scope from "effect/Scope"
 import * as NodePath from "node:path"
 import { type Address, urlOf } from "./address.ts"
 import { begin, ownerLink } from "./childProcess.ts"
+import { clientConfig } from "./clientConfig.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Entry from "./entry.ts"
 import * as Instructions from "./instructions.ts"
@@ -35,6 +37,7 @@ import * as TransitionWatch from "./transitionWatch.ts"
 import * as Watchdog from "./watchdog.ts"
 
 export type { Address, HostAddress, PathAddress } from "./address.ts"
+export { keyFromFile } from "./clientConfig.ts"
 export { layerSpawner } from "./NodeProcess.ts"
 export type { ServerTls } from "./tlsLink.ts"
 
@@ -138,6 +141,26 @@ export const layerClient = (
   endpoint: Manager.Endpoint & { readonly name?: string | undefined }
 ): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
   Layer.effect(Manager.Manager, Endpoint.connect(endpoint, endpoint.name ?? "client"))
+
+/**
+ * `layerClient` of the configuration, which is the environment unless the program has another `ConfigProvider`:
+ *
+ * | variable       | what it is                                                                                      |
+ * | -------------- | ----------------------------------------------------------------------------------------------- |
+ * | `EMP_URL`      | the URL of the manager                                                                          |
+ * | `EMP_KEY_FILE` | the path of a file with the key, which only its owner can read                                  |
+ * | `EMP_KEY`      | the key itself, instead of a file. Every process that this program starts inherits the variable |
+ * | `EMP_CA`       | the path of a file with the certificates of the authorities that are trusted, in PEM            |
+ *
+ * Building the layer also fails with `ConfigError`: a variable is missing, or a file cannot be used.
+ *
+ * **Fairness**, **Cancellation** and **On disconnect** as `layerClient`.
+ */
+export const layerClientConfig: Layer.Layer<Manager.Manager, ManagerError.ManagerError | Config.ConfigError> = Layer
+  .effect(
+    Manager.Manager,
+    Effect.flatMap(clientConfig, (endpoint) => Endpoint.connect(endpoint, "client"))
+  )
 
 /**
  * In a worker, a connection to the manager of its owner. Elsewhere it fails with `ConnectFailed`. **Fairness**,
