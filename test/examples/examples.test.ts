@@ -12,7 +12,7 @@ import { matches, type Run, runsOf } from "./header.ts"
 const folder = join(import.meta.dirname, "../../examples")
 
 /** Examples with a test of their own: in test/docs, test/process, and below. */
-const apart = ["01_quickstart", "02_census", "10_three_programs.ts", "40_http_server"]
+const apart = ["01_quickstart", "02_census", "10_three_programs.ts", "30_network.ts", "40_http_server"]
 
 const names = readdirSync(folder).filter((name) => /^\d/.test(name))
 
@@ -71,5 +71,17 @@ describe("an example", () => {
         yield* client.exit
         assert.isTrue(matches(lines, client.output()), client.output())
       }
+    }).pipe(Effect.scoped))
+
+  it.live("of two programs that are started separately shares their queue at a port (SEED-31, 32, 42)", () =>
+    Effect.gen(function*() {
+      const name = "30_network.ts"
+      const program = pathToFileURL(join(folder, name))
+      const [serve, client] = runsOf(sourceOf(name))
+      const server = yield* start(program, serve!.args[0]!)
+      yield* waitUntil("it serves", () => matches(serve!.lines, server.output()))
+      const { exit, output } = yield* start(program, /emp:\S+/.exec(server.output())![0])
+      yield* exit
+      assert.isTrue(matches(client!.lines, output()), output())
     }).pipe(Effect.scoped))
 })

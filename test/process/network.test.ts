@@ -101,6 +101,18 @@ describe("a manager at several addresses", () => {
       }
     }))
 
+  it.live("leaves its port to the next manager, with its own objects, as soon as it ends (SEED-48)", () =>
+    Effect.gen(function*() {
+      let port = 0
+      for (let round = 0; round < 3; round++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const manager = yield* serve({ address: { ...loopback, port } })
+          port = manager.port
+          assert.strictEqual(yield* count(yield* connect({ url: manager.url })), 1)
+        }))
+      }
+    }))
+
   it.live("shows the host of each client at a port", () =>
     Effect.gen(function*() {
       const { manager, url } = yield* serve()

@@ -56,11 +56,11 @@ export class Recorder {
       this.#heard(readFromServer(reader, this.#session))
     })
     return {
+      ...link,
       send: (bytes) => {
         fromClient(bytes)
         link.send(bytes)
       },
-      pendingBytes: link.pendingBytes,
       read: ({ onBytes, onDrain }) =>
         link.read({
           onBytes: (bytes) => {
