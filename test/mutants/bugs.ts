@@ -599,7 +599,7 @@ export const bugs: ReadonlyArray<Bug> = [
   }),
   ...inFile("node/src/tlsLink.ts", {
     "links over TLS have no binding": {
-      from: "NetLink.fromSocket(socket, bindingOf(socket))",
+      from: "NetLink.fromSocket(socket, binding)",
       to: "NetLink.fromSocket(socket)",
       tests: ["process/network"]
     },

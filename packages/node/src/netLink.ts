@@ -87,7 +87,7 @@ export interface Listener<S extends Net.Socket> {
   readonly server: Net.Server
   /** The event of a connection that can be used. */
   readonly event: "connection" | "secureConnection"
-  readonly link: (socket: S) => Effect.Effect<Link.Link, never, Scope.Scope>
+  readonly link: (socket: S) => Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope>
 }
 
 /** Listens at a Unix socket, or at a port without encryption. */
@@ -112,7 +112,7 @@ export const listen = <S extends Net.Socket>(
     yield* Effect.addFinalizer(() => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void))))
     const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
     server.on(event, (socket: S) => {
-      fork(Effect.scoped(Effect.flatMap(link(socket), serve))).pipe(Fiber.runIn(connections))
+      fork(Effect.ignore(Effect.scoped(Effect.flatMap(link(socket), serve)))).pipe(Fiber.runIn(connections))
     })
     yield* Effect.callback<void, Error>((resume) => {
       // Also later: one connection that cannot be accepted is not the end of the others.

@@ -19,7 +19,7 @@ export interface ServerTls {
   /** The server's certificate, followed by those between it and its authority. */
   readonly cert: string
   /** The private key of `cert`. */
-  readonly key: Manager.ManagerKey
+  readonly key: Redacted.Redacted<string>
   /** Certificates of authorities: a client must show a certificate of one of them. Absent: clients need none. */
   readonly clientCa?: string | undefined
 }
@@ -31,8 +31,14 @@ const minVersion = "TLSv1.3"
 const bindingOf = (socket: Tls.TLSSocket): string =>
   socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0)).toString("hex")
 
-const fromSocket = (socket: Tls.TLSSocket): Effect.Effect<Link.Link, never, Scope.Scope> =>
-  Effect.suspend(() => NetLink.fromSocket(socket, bindingOf(socket)))
+const fromSocket = (socket: Tls.TLSSocket): Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope> =>
+  Effect.try({
+    try: () => bindingOf(socket),
+    catch: (error) => {
+      socket.destroy()
+      return new Link.LinkClosed({ reason: `TLS has no binding: ${reasonOf(error)}` })
+    }
+  }).pipe(Effect.flatMap((binding) => NetLink.fromSocket(socket, binding)))
 
 /** How many connections may be in the handshake of TLS, and for how long. */
 interface Bounds {

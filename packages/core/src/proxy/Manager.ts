@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Connection } from "../client/Connection.ts"
 import type {
@@ -55,7 +56,7 @@ export interface ClientTls {
   /** The client's own certificate, for a server that requires one. */
   readonly cert?: string | undefined
   /** The private key of `cert`. */
-  readonly key?: ManagerKey | undefined
+  readonly key?: Redacted.Redacted<string> | undefined
   /** The host name that the server's certificate must have. Default: the host of the URL. */
   readonly servername?: string | undefined
 }
