@@ -614,6 +614,20 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["process/network"]
     }
   }),
+  ...inFile("node/src/clientConfig.ts", {
+    "a key file may be read by others": {
+      from: "0 : 0o077",
+      to: "0 : 0o000",
+      tests: ["process/clientConfig"]
+    }
+  }),
+  ...inFile("node/src/address.ts", {
+    "a password in a URL is no key": {
+      from: " || url.password !== \"\"",
+      to: "",
+      tests: ["process/network"]
+    }
+  }),
   ...inFile("node/src/network.ts", {
     "a client sends plain bytes to anywhere": {
       from: "plainIssue(target.host, \"Use emps://\")",
