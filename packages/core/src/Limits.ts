@@ -27,7 +27,7 @@ export const defaults: Limits = {
   handshakeMs: 5_000,
   /** Connections that are in the handshake at a time. Many clients may start together. */
   unauthenticatedMax: 1_024,
-  /** Sessions of one manager. A process is one session: more than this on one machine is a runaway spawner. */
+  /** Sessions of one manager. A process is one session: more than this is a runaway spawner. */
   sessionsMax: 4_096,
   /** Calls of one session that are sent and neither answered nor parked. Further calls wait in the client (S-8). */
   inFlightMax: 16_384,
