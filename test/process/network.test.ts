@@ -227,7 +227,7 @@ for (const [name, options, client] of deployments) {
     undisturbed(
       "are silent: they are closed after handshakeMs",
       (port) => closed(port, ""),
-      { handshakeMs: 300 }
+      { handshakeMs: 2_000 }
     )
     undisturbed(
       "are silent and many: only unauthenticatedMax stay",
@@ -309,7 +309,7 @@ describe("TLS", () => {
 
   it.live("a client without TLS at a port with TLS, and the reverse, do not connect", () =>
     Effect.gen(function*() {
-      const withTls = yield* serve({ tls: tlsOf(own), limits: { handshakeMs: 300 } })
+      const withTls = yield* serve({ tls: tlsOf(own), limits: { handshakeMs: 2_000 } })
       const plain = yield* refusal({ url: withTls.url.replace("emps:", "emp:") })
       assert.strictEqual(plain._tag, "ConnectFailed")
       const without = yield* serve()
