@@ -14,6 +14,11 @@ const packages = {
     peers: ["@effect-multiprocessing/core", "@effect/platform-node", "effect"],
     examples: true,
     programs: ["manager", "managerProgram", "watchdog"]
+  },
+  cli: {
+    peers: ["@effect-multiprocessing/core", "@effect-multiprocessing/node", "@effect/platform-node", "effect"],
+    examples: false,
+    programs: []
   }
 }
 

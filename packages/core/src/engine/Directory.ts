@@ -113,7 +113,12 @@ const operations = {
   objects: pages(Inspection.objectsAfter),
   details: pages(Inspection.detailsAfter),
   holders: pagesOfObject(Inspection.holdersAfter),
-  waiters: pagesOfObject(Inspection.waitersAfter)
+  waiters: pagesOfObject(Inspection.waitersAfter),
+  /** Replies with the object of a name as JSON; with nothing if there is none. */
+  find: read([word], (state, [name]): readonly [] | readonly [row: string] => {
+    const found = Inspection.named(state, name)
+    return found === undefined ? [] : [JSON.stringify(found)]
+  })
 }
 
 /** The kind of the directory. */

@@ -6,7 +6,7 @@
  * whether or not the row of that key still exists. A row that exists throughout is read exactly once.
  */
 import type { SessionId } from "./Inputs.ts"
-import type { EngineState, Lane, Place } from "./State.ts"
+import type { EngineState, Lane, Place, SharedObject } from "./State.ts"
 import { bytesMaxOf, directory, type ObjectId } from "./Value.ts"
 
 /** The size of a manager. */
@@ -48,6 +48,13 @@ export interface ObjectInfo extends ObjectIdentity {
   readonly waiting: number
   /** Its grants that are not settled. */
   readonly held: number
+}
+
+/** A named object, with the schemas that programs must open it with. */
+export interface NamedObject extends ObjectInfo {
+  readonly name: string
+  /** The fingerprint of the schemas of its values (S-26); of an own kind, that of the kind. */
+  readonly schema: string
 }
 
 /** A call that waits for an object. */
@@ -125,10 +132,25 @@ export function* sessionsAfter({ sessions }: EngineState, after: number): Genera
 
 /** Objects by id. */
 export function* objectsAfter({ objects }: EngineState, after: ObjectId): Generator<ObjectInfo> {
-  for (const { grants, id, kind, name = null, references, waiting, watchers } of objects.after(after)) {
-    if (id === directory) continue
-    yield { id, kind: kind.name, name, references, watchers: watchers.size, waiting, held: grants.size }
-  }
+  for (const object of objects.after(after)) if (object.id !== directory) yield rowOf(object)
+}
+
+const rowOf = ({ grants, id, kind, name, references, waiting, watchers }: SharedObject): ObjectInfo => ({
+  id,
+  kind: kind.name,
+  name: name ?? null,
+  references,
+  watchers: watchers.size,
+  waiting,
+  held: grants.size
+})
+
+/** The object of a name; undefined: there is none. */
+export const named = ({ names, objects }: EngineState, name: string): NamedObject | undefined => {
+  const object = objects.get(names.get(name) ?? directory)
+  return object === undefined || object.id === directory
+    ? undefined
+    : { ...rowOf(object), name, schema: object.fingerprint }
 }
 
 /** Objects by id, with their first waiters and holders. */

@@ -143,7 +143,7 @@ const orIssue = <A>(
 
 const textForm: Form<TextCell> = {
   write: (json, handles) => ({ text: JSON.stringify(json), handles }),
-  writeCanonical: (json, handles) => ({ text: JSON.stringify(canonical(json)), handles }),
+  writeCanonical: (json, handles) => ({ text: canonicalText(json), handles }),
   // Another program may have stored text that this codec would not write.
   read: ({ text }) => {
     if (text === undefined) return invalid("it is bytes, not text")
@@ -167,6 +167,9 @@ const isOfBytes = (schema: Schema.Top): boolean => {
   return Predicate.hasProperty(annotations?.["representation"], "id") &&
     annotations["representation"].id === "effect/schema/Uint8Array"
 }
+
+/** The canonical text of a JSON value, as a codec writes it: a key of a map. */
+export const canonicalText = (json: unknown): string => JSON.stringify(canonical(json))
 
 /** Sorts the keys of objects, so that equal values are equal text. JSON knows no -0. */
 const canonical = (json: unknown): unknown => {

@@ -1,0 +1,125 @@
+/**
+ * The command line: the commands, their options and their help. The only file that knows Effect's modules for command
+ * lines, which are unstable.
+ */
+import type { Manager } from "@effect-multiprocessing/core"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Argument from "effect/cli/Argument"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { readFileSync } from "node:fs"
+import { Failure, failureOf, wrongUsage } from "./failure.ts"
+import * as ManagerAt from "./managerAt.ts"
+import * as Objects from "./objects.ts"
+import * as Serve from "./serve.ts"
+import * as Signals from "./signals.ts"
+
+const socket = Flag.String("socket").pipe(
+  Flag.withMetavar("PATH"),
+  Flag.withDescription("The Unix socket of the manager")
+)
+const keyFile = Flag.String("key-file").pipe(
+  Flag.withMetavar("FILE"),
+  Flag.withDescription("The file with its key. Default: $EMP_KEY, else the file that $EMP_KEY_FILE names"),
+  Flag.optional
+)
+const at = { socket, keyFile }
+
+const json = Flag.Boolean("json").pipe(
+  Flag.withDescription("Prints JSON, one value on a line"),
+  Flag.withoutNegation,
+  Flag.withDefault(false)
+)
+const name = Argument.String("name").pipe(Argument.withDescription("The name of the object"))
+
+/** What a command does with its options, connected to the manager. It ends by itself; a signal makes it fail. */
+const once =
+  <Options>(run: (options: Options) => Effect.Effect<void, unknown, Manager.Manager>) =>
+  (options: Options & ManagerAt.ManagerAt): Effect.Effect<void, Failure> =>
+    Signals.orFail(run(options).pipe(Effect.provide(ManagerAt.layer(options)), Effect.mapError(failureOf)))
+
+const serve = Command.make("serve", {
+  ...at,
+  makeKeyFile: Flag.Boolean("make-key-file").pipe(
+    Flag.withDescription("Makes the key file, for this user only, with a new key, if there is none"),
+    Flag.withoutNegation,
+    Flag.withDefault(false)
+  ),
+  kinds: Flag.String("kinds").pipe(
+    Flag.withMetavar("MODULE"),
+    Flag.withDescription("A module that exports the own kinds of the objects as `kinds`"),
+    Flag.optional
+  )
+}, (options) => Signals.untilSignal(Effect.mapError(Serve.serve(options), failureOf))).pipe(
+  Command.withDescription("Runs a manager in the foreground, until SIGINT or SIGTERM."),
+  Command.withExamples([
+    {
+      command: "emp serve --socket /run/app/manager --key-file /run/app/key --make-key-file",
+      description: "Make a key, and serve with it"
+    },
+    { command: "emp serve --socket ./manager --key-file ./key --kinds ./kinds.js", description: "Serve own kinds, too" }
+  ])
+)
+
+const ls = Command.make("ls", { ...at, json }, once(Objects.list)).pipe(
+  Command.withDescription("Lists the objects."),
+  Command.withExamples([{ command: "emp ls --socket /run/app/manager", description: "With the key of $EMP_KEY_FILE" }])
+)
+
+const inspect = Command.make("inspect", { ...at, json, name }, once(Objects.inspect)).pipe(
+  Command.withDescription("Shows an object, the processes that hold it and the calls that wait for it."),
+  Command.withExamples([
+    { command: "emp inspect app/Lock --socket /run/app/manager", description: "Who holds a lock, and who waits" }
+  ])
+)
+
+const rm = Command.make("rm", { ...at, name }, once(Objects.remove)).pipe(
+  Command.withDescription("Removes an object, also while it is in use: its holds are lost, and waiting calls fail."),
+  Command.withExamples([{ command: "emp rm app/Queue --socket /run/app/manager", description: "Remove a queue" }])
+)
+
+const emp = Command.make("emp").pipe(
+  Command.withDescription("Starts managers of effect-multiprocessing, and shows and changes what they share."),
+  Command.withSubcommands([serve, ls, inspect, rm])
+)
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
+
+/** Runs a command line, and returns its exit code. A failure is one line on standard error. */
+export const run = (args: ReadonlyArray<string>): Effect.Effect<number> =>
+  Command.runWith(emp, { version })(args).pipe(
+    Effect.provide(Layer.mergeAll(
+      NodeServices.layer,
+      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+      CliOutput.layerPresenter({ present })
+    )),
+    Effect.exit,
+    Effect.flatMap((exit) => Exit.isSuccess(exit) ? Effect.succeed(0) : report(failureIn(exit.cause)))
+  )
+
+/** Wrong command lines are reported as all failures are. */
+const present = (event: CliOutput.Presenter.Event): Effect.Effect<void> =>
+  event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event)
+
+const failureIn = (cause: Cause.Cause<unknown>): Failure => {
+  const error = Cause.squash(cause)
+  if (!CliError.isCliError(error)) return failureOf(error)
+  if (error._tag !== "ShowHelp") return wrongUsage(error.message)
+  const issues = error.errors.map(({ message }) => message.replaceAll(/\s*\n\s*/g, " "))
+  // Without an error help was asked for.
+  return issues.length === 0
+    ? new Failure({ code: 0, message: "" })
+    : wrongUsage(`${issues.join(". ")}. See ${error.commandPath.join(" ")} --help`)
+}
+
+const report = ({ code, message }: Failure): Effect.Effect<number> =>
+  message === "" ? Effect.succeed(code) : Effect.as(Console.error(`emp: ${message}`), code)

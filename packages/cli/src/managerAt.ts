@@ -1,0 +1,67 @@
+/** Where the manager of a command is: its socket, and its key. A key is never an argument, which all users can see. */
+import { Manager, type ManagerError } from "@effect-multiprocessing/core"
+import { NodeManager } from "@effect-multiprocessing/node"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { exitCodes, Failure, wrongUsage } from "./failure.ts"
+
+/** The options of every command that say where its manager is. */
+export interface ManagerAt {
+  /** The path of its Unix socket. */
+  readonly socket: string
+  /** The file with its key. Default: the variable `EMP_KEY`, else the file that `EMP_KEY_FILE` names. */
+  readonly keyFile: Option.Option<string>
+}
+
+/** A connection to the manager, for the life of the layer. `emp` is its name in `inspect`. */
+export const layer = (at: ManagerAt): Layer.Layer<Manager.Manager, ManagerError.ManagerError | Failure> =>
+  Layer.unwrap(Effect.map(keyOf(at), (key) => NodeManager.layerClient({ path: at.socket, key, name: "emp" })))
+
+/** The key of the manager. */
+export const keyOf = ({ keyFile }: ManagerAt): Effect.Effect<Manager.ManagerKey, Failure> =>
+  Effect.suspend(() => {
+    const { EMP_KEY, EMP_KEY_FILE } = process.env
+    if (Option.isSome(keyFile)) return readKey(keyFile.value)
+    if (EMP_KEY) return Effect.succeed(Redacted.make(EMP_KEY))
+    if (EMP_KEY_FILE) return readKey(EMP_KEY_FILE)
+    return Effect.fail(
+      wrongUsage("the key of the manager is missing. Give --key-file FILE, or set EMP_KEY_FILE or EMP_KEY")
+    )
+  })
+
+/** Makes a file with a new key that only this user can read, unless there is a file already. */
+export const makeKeyFile = (file: string): Effect.Effect<void, Failure> =>
+  Effect.flatMap(
+    Effect.provide(Manager.orRandomKey(undefined), Manager.layerCrypto),
+    (key) => onFile(file, "write", () => writeFileSync(file, `${Redacted.value(key)}\n`, { mode: 0o600, flag: "wx" }))
+  ).pipe(
+    Effect.catchIf(({ message }) => message.includes("EEXIST"), () => Effect.void)
+  )
+
+/** Reads a key. A file that other users can read is refused: its key is no secret. */
+const readKey = (file: string): Effect.Effect<Manager.ManagerKey, Failure> =>
+  Effect.gen(function*() {
+    const { mode } = yield* onFile(file, "read", () => statSync(file))
+    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
+      return yield* new Failure({
+        code: exitCodes.failed,
+        message: `other users can read or write the key file ${file}: chmod 600 ${file}, and use a new key`
+      })
+    }
+    const key = (yield* onFile(file, "read", () => readFileSync(file, "utf8"))).trim()
+    if (key === "") return yield* new Failure({ code: exitCodes.failed, message: `the key file ${file} is empty` })
+    return Redacted.make(key)
+  })
+
+const onFile = <A>(file: string, verb: string, use: () => A): Effect.Effect<A, Failure> =>
+  Effect.try({
+    try: use,
+    catch: (error) =>
+      new Failure({
+        code: exitCodes.failed,
+        message: `cannot ${verb} the key file ${file}: ${(error as Error).message}`
+      })
+  })
