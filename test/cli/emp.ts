@@ -56,9 +56,9 @@ export interface Served {
   readonly keyFile: string
   readonly manager: Running
   /** Runs a command to its end. */
-  readonly emp: (...args: ReadonlyArray<string>) => Promise<Ended>
+  readonly emp: (command: string, ...args: ReadonlyArray<string>) => Promise<Ended>
   /** Starts a command that a signal ends. */
-  readonly starts: (...args: ReadonlyArray<string>) => Running
+  readonly starts: (command: string, ...args: ReadonlyArray<string>) => Running
   /** Runs an effect in the program. */
   readonly run: <A, E>(effect: Effect.Effect<A, E, Manager.Manager>) => Promise<A>
   readonly end: () => Promise<void>
@@ -74,13 +74,14 @@ export const serve = async (...options: ReadonlyArray<string>): Promise<Served> 
   const runtime = ManagedRuntime.make(
     Layer.suspend(() => NodeManager.layerClient({ path: socket, key: key(), name: "program" }))
   )
-  const starts = (...args: ReadonlyArray<string>) => start([...args, "--socket", socket, "--key-file", keyFile])
+  const starts = (command: string, ...args: ReadonlyArray<string>) =>
+    start([command, "--socket", socket, "--key-file", keyFile, ...args])
   return {
     folder,
     socket,
     keyFile,
     manager,
-    emp: (...args) => starts(...args).ended,
+    emp: (command, ...args) => starts(command, ...args).ended,
     starts,
     run: (effect) => runtime.runPromise(effect),
     end: async () => {

@@ -20,8 +20,10 @@ import { readFileSync } from "node:fs"
 import { Failure, failureOf, wrongUsage } from "./failure.ts"
 import * as ManagerAt from "./managerAt.ts"
 import * as Objects from "./objects.ts"
+import * as Queues from "./queues.ts"
 import * as Serve from "./serve.ts"
 import * as Signals from "./signals.ts"
+import * as Values from "./values.ts"
 
 const socket = Flag.String("socket").pipe(
   Flag.withMetavar("PATH"),
@@ -41,11 +43,18 @@ const json = Flag.Boolean("json").pipe(
 )
 const name = Argument.String("name").pipe(Argument.withDescription("The name of the object"))
 
-/** What a command does with its options, connected to the manager. It ends by itself; a signal makes it fail. */
-const once =
-  <Options>(run: (options: Options) => Effect.Effect<void, unknown, Manager.Manager>) =>
-  (options: Options & ManagerAt.ManagerAt): Effect.Effect<void, Failure> =>
-    Signals.orFail(run(options).pipe(Effect.provide(ManagerAt.layer(options)), Effect.mapError(failureOf)))
+type Run<Options> = (options: Options) => Effect.Effect<void, unknown, Manager.Manager>
+
+const connected = <Options>(run: Run<Options>) => (options: Options & ManagerAt.ManagerAt) =>
+  run(options).pipe(Effect.provide(ManagerAt.layer(options)), Effect.mapError(failureOf))
+
+/** A command that ends by itself. A signal makes it fail. */
+const once = <Options>(run: Run<Options>) => (options: Options & ManagerAt.ManagerAt): Effect.Effect<void, Failure> =>
+  Signals.orFail(connected(run)(options))
+
+/** A command that a signal ends. */
+const live = <Options>(run: Run<Options>) => (options: Options & ManagerAt.ManagerAt): Effect.Effect<void, Failure> =>
+  Signals.untilSignal(connected(run)(options))
 
 const serve = Command.make("serve", {
   ...at,
@@ -82,14 +91,76 @@ const inspect = Command.make("inspect", { ...at, json, name }, once(Objects.insp
   ])
 )
 
+const get = Command.make("get", {
+  ...at,
+  name,
+  key: Argument.String("key").pipe(
+    Argument.withDescription("A key, a field, or the index of an item"),
+    Argument.optional
+  )
+}, once(Values.get)).pipe(
+  Command.withDescription("Prints a value, an entry or an item as JSON."),
+  Command.withExamples([
+    { command: "emp get app/Count --socket /run/app/manager", description: "A ref" },
+    { command: "emp get app/Users ada --socket /run/app/manager", description: "The entry of a map" }
+  ])
+)
+
+const set = Command.make("set", {
+  ...at,
+  name,
+  keyAndValue: Argument.String("[key] value").pipe(
+    Argument.withDescription("The key of an entry, if the object has entries, and the new value as JSON"),
+    Argument.between(1, 2)
+  )
+}, once(Values.set)).pipe(
+  Command.withDescription("Replaces a value, an entry or an item by JSON that conforms to its schema."),
+  Command.withExamples([
+    { command: "emp set app/Count 7 --socket /run/app/manager", description: "A ref" },
+    { command: "emp set app/Names ada '\"Ada\"' --socket /run/app/manager", description: "The entry of a map" },
+    { command: "emp set --socket /run/app/manager app/Count -- -7", description: "A value that begins with a dash" }
+  ])
+)
+
+const watch = Command.make("watch", { ...at, name }, live(Values.watch)).pipe(
+  Command.withDescription("Prints a value and every change of it as JSON, until a signal ends it."),
+  Command.withExamples([{ command: "emp watch app/Count --socket /run/app/manager", description: "Follow a ref" }])
+)
+
 const rm = Command.make("rm", { ...at, name }, once(Objects.remove)).pipe(
   Command.withDescription("Removes an object, also while it is in use: its holds are lost, and waiting calls fail."),
   Command.withExamples([{ command: "emp rm app/Queue --socket /run/app/manager", description: "Remove a queue" }])
 )
 
+const queue = Argument.String("queue").pipe(Argument.withDescription("The name of the queue"))
+
+const drain = Command.make("drain", { ...at, queue }, once(Queues.drain)).pipe(
+  Command.withDescription("Takes all queued items, and prints them as JSON."),
+  Command.withExamples([
+    { command: "emp drain app/Jobs --socket /run/app/manager > jobs.jsonl", description: "Keep the items in a file" }
+  ])
+)
+
+const deadLetters = Command.make("dead-letters", {
+  ...at,
+  queue,
+  retry: Flag.Boolean("retry").pipe(
+    Flag.withDescription("Offers their items again"),
+    Flag.withoutNegation,
+    Flag.withDefault(false)
+  ),
+  drop: Flag.Boolean("drop").pipe(Flag.withDescription("Drops them"), Flag.withoutNegation, Flag.withDefault(false))
+}, once(Queues.deadLetters)).pipe(
+  Command.withDescription("Prints the dead letters of a queue as JSON, oldest first."),
+  Command.withExamples([
+    { command: "emp dead-letters app/Jobs --socket /run/app/manager", description: "Why items failed" },
+    { command: "emp dead-letters app/Jobs --retry --socket /run/app/manager", description: "Try all of them again" }
+  ])
+)
+
 const emp = Command.make("emp").pipe(
   Command.withDescription("Starts managers of effect-multiprocessing, and shows and changes what they share."),
-  Command.withSubcommands([serve, ls, inspect, rm])
+  Command.withSubcommands([serve, ls, inspect, get, set, watch, rm, drain, deadLetters])
 )
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }

@@ -1,0 +1,119 @@
+/** `emp get`, `emp set`, `emp watch`, `emp drain` and `emp dead-letters`, with a program that shares the objects. */
+import { type Manager, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { Effect, Option, Schema, Scope } from "effect"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { serve, type Served, until } from "./emp.ts"
+
+let served: Served
+const scope = Scope.makeUnsafe()
+/** Runs an effect whose objects stay open until the end of the file. */
+const inProgram = <A, E>(effect: Effect.Effect<A, E, Manager.Manager | Scope.Scope>) =>
+  served.run(Effect.provideService(effect, Scope.Scope, scope))
+
+beforeAll(async () => {
+  served = await serve()
+})
+
+afterAll(async () => {
+  await served.end()
+})
+
+describe("emp get and emp set", () => {
+  it("read and write what a program shares", async () => {
+    const ref = await inProgram(SharedRef.make({ name: "count", schema: Schema.Int, initial: 7 }))
+    assert.deepStrictEqual(await served.emp("get", "count"), { code: 0, out: "7\n", error: "" })
+    assert.deepStrictEqual(await served.emp("set", "count", "8"), { code: 0, out: "", error: "" })
+    assert.deepStrictEqual(await served.emp("set", "count", "9.5"), {
+      code: 1,
+      out: "",
+      error: "emp: set on Ref \"count\" was refused: the value does not conform to its schema: Number & isInt. " +
+        "The call had no effect\n"
+    })
+    assert.strictEqual(await inProgram(ref.get), 8)
+    // What begins with a dash is an option.
+    assert.strictEqual((await served.emp("set", "count", "-8")).code, 2)
+    assert.strictEqual((await served.emp("set", "--", "count", "-8")).code, 0)
+    assert.strictEqual(await inProgram(ref.get), -8)
+  })
+
+  it("reach the entries of a map by key, and say with 3 that there is none", async () => {
+    const map = await inProgram(SharedMap.make({ name: "ages", key: Schema.String, value: Schema.Number }))
+    assert.strictEqual((await served.emp("set", "ages", "ada", "36")).code, 0)
+    assert.deepStrictEqual(await inProgram(map.get("ada")), Option.some(36))
+    assert.strictEqual((await served.emp("get", "ages", "ada")).out, "36\n")
+    assert.strictEqual((await served.emp("get", "ages")).out, "{\"ada\":36}\n")
+    const { code, error } = await served.emp("get", "ages", "bob")
+    assert.deepStrictEqual([code, error], [3, "emp: ages has nothing at bob\n"])
+  })
+
+  it("say that a value needs the schema of its program, or is no JSON", async () => {
+    await inProgram(SharedRef.make({ name: "day", schema: Schema.Date, initial: new Date(0) }))
+    const { code, error } = await served.emp("set", "day", "\"2026-01-01\"")
+    assert.strictEqual(code, 1)
+    assert.match(error, /^emp: .* only a program that has the schema of its values can write them: Date.*\n$/)
+    const noJson = await served.emp("set", "day", "Monday")
+    assert.deepStrictEqual([noJson.code, noJson.error], [
+      2,
+      "emp: the value is no JSON: Monday. A text has quotes: '\"text\"'\n"
+    ])
+    assert.strictEqual((await served.emp("set", "day")).code, 2)
+  })
+})
+
+describe("emp watch", () => {
+  it("prints the value and every change, until a signal ends it with 0", async () => {
+    const ref = await inProgram(SharedRef.make({ name: "watched", schema: Schema.Int, initial: 1 }))
+    const watching = served.starts("watch", "watched")
+    await until(watching, () => watching.out() === "1\n")
+    await inProgram(Effect.andThen(ref.set(2), ref.set(3)))
+    await until(watching, () => watching.out() === "1\n2\n3\n")
+    watching.process.kill("SIGINT")
+    assert.deepStrictEqual(await watching.ended, { code: 0, out: "1\n2\n3\n", error: "" })
+  })
+
+  it("fails when the object is removed", async () => {
+    await inProgram(SharedRef.make({ name: "short", schema: Schema.Int, initial: 1 }))
+    const watching = served.starts("watch", "short")
+    await until(watching, () => watching.out() === "1\n")
+    await served.emp("rm", "short")
+    const { code, error } = await watching.ended
+    assert.strictEqual(code, 1)
+    assert.match(error, /^emp: Ref "short" was removed while changes waited\..*\n$/)
+  })
+})
+
+describe("emp drain", () => {
+  it("takes every queued item, and prints them in order", async () => {
+    const queue = await inProgram(SharedQueue.make({ name: "jobs", item: Schema.Struct({ n: Schema.Int }) }))
+    await inProgram(queue.offerAll([{ n: 1 }, { n: 2 }]))
+    assert.deepStrictEqual(await served.emp("drain", "jobs"), { code: 0, out: "{\"n\":1}\n{\"n\":2}\n", error: "" })
+    assert.deepStrictEqual(await inProgram(queue.poll), Option.none())
+    assert.strictEqual((await served.emp("drain", "jobs")).out, "")
+  })
+
+  it("refuses what is not a queue", async () => {
+    await inProgram(SharedRef.make({ name: "no queue", schema: Schema.Int, initial: 1 }))
+    const { code, error } = await served.emp("drain", "no queue")
+    assert.strictEqual(code, 1)
+    assert.match(error, /it is not a queue/)
+  })
+})
+
+describe("emp dead-letters", () => {
+  it("prints them, drops them, and offers their items again", async () => {
+    const queue = await inProgram(SharedQueue.make({ name: "failing", item: Schema.Int, attempts: 1 }))
+    await inProgram(queue.offer(5))
+    await inProgram(Effect.exit(queue.process(() => Effect.fail("no disk"))))
+    const { out } = await served.emp("dead-letters", "failing")
+    const letter = JSON.parse(out)
+    assert.deepStrictEqual([letter.id, letter.attempts, letter.item], [1, 1, 5])
+    assert.include(letter.reason, "no disk")
+    assert.strictEqual((await served.emp("dead-letters", "failing", "--retry")).out, out)
+    assert.deepStrictEqual(await inProgram(queue.deadLetters), [])
+    await inProgram(Effect.exit(queue.process(() => Effect.fail("again"))))
+    assert.include((await served.emp("dead-letters", "failing", "--drop")).out, "\"item\":5")
+    assert.strictEqual((await served.emp("dead-letters", "failing")).out, "")
+    assert.strictEqual((await served.emp("drain", "failing")).out, "")
+    assert.strictEqual((await served.emp("dead-letters", "failing", "--drop", "--retry")).code, 2)
+  })
+})
