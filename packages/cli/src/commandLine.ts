@@ -23,6 +23,7 @@ import * as Objects from "./objects.ts"
 import * as Queues from "./queues.ts"
 import * as Serve from "./serve.ts"
 import * as Signals from "./signals.ts"
+import * as Top from "./top.ts"
 import * as Values from "./values.ts"
 
 const socket = Flag.String("socket").pipe(
@@ -117,8 +118,7 @@ const set = Command.make("set", {
   Command.withDescription("Replaces a value, an entry or an item by JSON that conforms to its schema."),
   Command.withExamples([
     { command: "emp set app/Count 7 --socket /run/app/manager", description: "A ref" },
-    { command: "emp set app/Names ada '\"Ada\"' --socket /run/app/manager", description: "The entry of a map" },
-    { command: "emp set --socket /run/app/manager app/Count -- -7", description: "A value that begins with a dash" }
+    { command: "emp set app/Names ada '\"Ada\"' --socket /run/app/manager", description: "The entry of a map" }
   ])
 )
 
@@ -158,9 +158,31 @@ const deadLetters = Command.make("dead-letters", {
   ])
 )
 
+const top = Command.make("top", {
+  ...at,
+  json,
+  once: Flag.Boolean("once").pipe(
+    Flag.withDescription("Shows it once, and ends"),
+    Flag.withoutNegation,
+    Flag.withDefault(false)
+  ),
+  interval: Flag.Finite("interval").pipe(
+    Flag.withMetavar("SECONDS"),
+    Flag.withDescription("Seconds from one sample to the next. Default: 1"),
+    Flag.filter((seconds) => seconds >= 0.1, () => "it must be at least 0.1"),
+    Flag.withDefault(1)
+  )
+}, live(Top.top)).pipe(
+  Command.withDescription("Shows sessions, changes per second, the busiest objects and the longest waits."),
+  Command.withExamples([
+    { command: "emp top --socket /run/app/manager", description: "Live on a terminal, until Ctrl-C" },
+    { command: "emp top --once --json --socket /run/app/manager", description: "One sample for a script" }
+  ])
+)
+
 const emp = Command.make("emp").pipe(
   Command.withDescription("Starts managers of effect-multiprocessing, and shows and changes what they share."),
-  Command.withSubcommands([serve, ls, inspect, get, set, watch, rm, drain, deadLetters])
+  Command.withSubcommands([serve, ls, inspect, get, set, watch, rm, drain, deadLetters, top])
 )
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }

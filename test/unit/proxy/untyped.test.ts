@@ -41,8 +41,9 @@ it.layer(layer)("an object of unknown schema", (it) => {
   it.effect("is found by its name, with its type and schema", () =>
     Effect.gen(function*() {
       yield* SharedRef.make({ name: "found", schema: Schema.Int, initial: 1 })
-      const { id: _, ...found } = yield* Untyped.find("found")
+      const found = yield* Untyped.find("found")
       assert.deepStrictEqual(found, {
+        id: found.id,
         kind: "Ref",
         name: "found",
         references: 1,

@@ -1,0 +1,107 @@
+/** What `emp top` shows of a manager: pure functions from samples to lines. */
+import type { Manager } from "@effect-multiprocessing/core"
+import { nameOf } from "./objects.ts"
+import { table } from "./output.ts"
+
+/** A manager at an instant, in milliseconds. */
+export interface Sample {
+  readonly at: number
+  readonly inspection: Manager.Inspection
+}
+
+/** A call that waits. */
+export interface Wait extends Manager.Waiter {
+  readonly object: string
+  /** How long it has been seen waiting. It may have waited before `emp top` began. */
+  readonly seconds: number
+}
+
+/** What is shown of a sample. */
+export interface View {
+  readonly index: number
+  /** Changes of all objects in a second, since the sample before; null: there is none. */
+  readonly changesPerSecond: number | null
+  readonly counts: Manager.Counts
+  /** Those with the most waiting calls and grants first. */
+  readonly sessions: ReadonlyArray<Manager.SessionInfo>
+  /** Those with the most waiting calls, holders and watchers first. */
+  readonly objects: ReadonlyArray<Manager.ObjectInfo>
+  /** Those that began first, first. */
+  readonly waits: ReadonlyArray<Wait>
+}
+
+/** What is kept from one sample to the next. */
+export interface History {
+  readonly last: Sample | undefined
+  /** When a waiting call was seen first, by its arrival. */
+  readonly seen: ReadonlyMap<number, number>
+}
+
+export const noHistory: History = { last: undefined, seen: new Map() }
+
+/** The view of a sample, with at most so many rows in each table, and the history with it. */
+export const next = ({ last, seen }: History, sample: Sample, most: number): readonly [History, View] => {
+  const { at, inspection } = sample
+  const { counts, index, objects, sessions } = inspection
+  const waiters = objects.flatMap((object) => object.waiters.map((waiter) => ({ ...waiter, object: nameOf(object) })))
+  const since = new Map(waiters.map(({ arrival }) => [arrival, seen.get(arrival) ?? at]))
+  const view: View = {
+    index,
+    changesPerSecond: last === undefined || at <= last.at
+      ? null
+      : Math.round((index - last.inspection.index) * 1_000 / (at - last.at)),
+    counts,
+    sessions: first(sessions, most, ({ holding, waiting }) => [waiting, holding]),
+    objects: first(objects, most, ({ held, waiting, watchers }) => [waiting, held, watchers])
+      .map(({ held, id, kind, name, references, waiting, watchers }) => ({
+        id,
+        kind,
+        name,
+        references,
+        watchers,
+        waiting,
+        held
+      })),
+    waits: first(waiters, most, ({ arrival }) => [-arrival])
+      .map((waiter) => ({ ...waiter, seconds: Math.floor((at - since.get(waiter.arrival)!) / 1_000) }))
+  }
+  return [{ last: sample, seen: since }, view]
+}
+
+/** The lines of a view. */
+export const lines = ({ changesPerSecond, counts, objects, sessions, waits }: View): ReadonlyArray<string> => [
+  `sessions ${counts.sessions}  objects ${counts.objects}  waiting ${counts.waiters}  held ${counts.holders}` +
+  (changesPerSecond === null ? "" : `  changes ${changesPerSecond}/s`),
+  "",
+  ...table(
+    ["SESSION", "PROCESS", "PID", "WAITING", "HOLDING"],
+    sessions.map(({ holding, id, name, pid, waiting }) => [id, name, pid, waiting, holding])
+  ),
+  ...objects.length === 0 ? [] : [
+    "",
+    ...table(
+      ["OBJECT", "KIND", "WAITING", "HELD", "WATCHERS"],
+      objects.map((object) => [nameOf(object), object.kind, object.waiting, object.held, object.watchers])
+    )
+  ],
+  ...waits.length === 0 ? [] : [
+    "",
+    ...table(
+      ["WAITS FOR", "CALL", "PROCESS", "PID", "SECONDS"],
+      waits.map(({ name, object, operation, pid, seconds }) => [object, operation, name, pid, seconds])
+    )
+  ]
+]
+
+/** Lines as a terminal shows them: what does not fit is cut, and what was there before is erased. */
+export const frame = (lines: ReadonlyArray<string>, columns: number, rows: number): string => {
+  const visible = lines.slice(0, Math.max(1, rows)).map((line) => `${line.slice(0, Math.max(1, columns))}\u001b[K`)
+  return `\u001b[H${visible.join("\r\n")}\u001b[J`
+}
+
+/** The first rows, by the largest ranks. Rows of equal ranks stay in order. */
+const first = <A>(rows: ReadonlyArray<A>, most: number, ranks: (row: A) => ReadonlyArray<number>): ReadonlyArray<A> =>
+  rows.map((row) => ({ row, ranks: ranks(row) }))
+    .sort((a, b) => a.ranks.map((rank, i) => b.ranks[i]! - rank).find((difference) => difference !== 0) ?? 0)
+    .slice(0, most)
+    .map(({ row }) => row)

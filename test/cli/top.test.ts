@@ -1,0 +1,101 @@
+/** `emp top`: what it shows of a manager at work, as lines and as JSON, and its frames on a terminal. */
+import { type Manager, SharedLock, SharedRef } from "@effect-multiprocessing/core"
+import { Effect, Schema, Scope } from "effect"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { frame, lines, next, noHistory } from "../../packages/cli/src/topView.ts"
+import { untilWaiting } from "../support/untilWaiting.ts"
+import { serve, type Served, until } from "./emp.ts"
+
+let served: Served
+const scope = Scope.makeUnsafe()
+/** Runs an effect whose objects stay open until the end of the file. */
+const inProgram = <A, E>(effect: Effect.Effect<A, E, Manager.Manager | Scope.Scope>) =>
+  served.run(Effect.provideService(effect, Scope.Scope, scope))
+
+beforeAll(async () => {
+  served = await serve()
+  await inProgram(Effect.gen(function*() {
+    yield* SharedRef.make({ name: "idle", schema: Schema.Int, initial: 7 })
+    const lock = yield* SharedLock.make({ name: "deploy" })
+    yield* Effect.forkIn(lock.withLock(Effect.never), scope)
+    yield* Effect.forkIn(lock.withLock(Effect.never), scope)
+    yield* untilWaiting(lock, 1)
+  }))
+})
+
+afterAll(async () => {
+  await served.end()
+})
+
+describe("emp top --once", () => {
+  it("shows sessions, the busiest objects and the longest waits", async () => {
+    const { code, error, out } = await served.emp("top", "--once")
+    assert.deepStrictEqual([code, error], [0, ""])
+    // The manager's own process is the first session, this command the last.
+    const [counts, , , ...rest] = out.split("\n")
+    assert.strictEqual(counts, "sessions 3  objects 2  waiting 1  held 1")
+    assert.match(rest.join("\n"), new RegExp(`^ +\\d+ +program +${process.pid} +1 +1$`, "m"))
+    assert.match(rest.join("\n"), /^deploy +Lock +1 +1 +0\nidle +Ref +0 +0 +0$/m)
+    assert.match(rest.join("\n"), new RegExp(`^deploy +acquire +program +${process.pid} +0$`, "m"))
+  })
+
+  it("shows them as JSON", async () => {
+    const view = JSON.parse((await served.emp("top", "--once", "--json")).out)
+    assert.deepStrictEqual(Object.keys(view), ["index", "changesPerSecond", "counts", "sessions", "objects", "waits"])
+    assert.deepStrictEqual([view.objects[0].name, view.waits[0].object], ["deploy", "deploy"])
+  })
+})
+
+describe("emp top", () => {
+  it("goes on with rates until a signal ends it, with 0", async () => {
+    const running = served.starts("top", "--interval", "0.1")
+    await until(running, () => /changes \d+\/s/.test(running.out()))
+    running.process.kill("SIGTERM")
+    assert.strictEqual((await running.ended).code, 0)
+    assert.notInclude(running.out(), "\u001b")
+  })
+
+  it("refuses an interval without a pause", async () => {
+    const { code, error } = await served.emp("top", "--interval", "0")
+    assert.strictEqual(code, 2)
+    assert.match(error, /^emp: .*at least 0\.1.*\n$/)
+  })
+})
+
+describe("a view", () => {
+  const inspection = (index: number, arrivals: ReadonlyArray<number>): Manager.Inspection => ({
+    epoch: 1,
+    index,
+    counts: { sessions: 0, objects: 1, waiters: arrivals.length, holders: 0 },
+    sessions: [],
+    objects: [{
+      id: 1,
+      kind: "Lock",
+      name: "a\u001b[2J",
+      references: 1,
+      watchers: 0,
+      waiting: arrivals.length,
+      held: 0,
+      holders: [],
+      waiters: arrivals.map((arrival) => ({ session: 1, name: "p", pid: 2, operation: "acquire", arrival }))
+    }]
+  })
+
+  it("has the rate since the sample before, and how long each wait was seen", () => {
+    const [first] = next(noHistory, { at: 0, inspection: inspection(100, [5, 4]) }, 9)
+    const [second] = next(first, { at: 3_000, inspection: inspection(150, [6, 5]) }, 9)
+    const [, view] = next(second, { at: 5_000, inspection: inspection(250, [6, 5]) }, 9)
+    assert.strictEqual(view.changesPerSecond, 50)
+    assert.deepStrictEqual(view.waits.map(({ arrival, seconds }) => [arrival, seconds]), [[5, 5], [6, 2]])
+  })
+
+  it("has no more rows than are asked for, and nothing that a terminal would obey", () => {
+    const [, view] = next(noHistory, { at: 0, inspection: inspection(1, [1, 2, 3]) }, 2)
+    assert.strictEqual(view.waits.length, 2)
+    assert.notInclude(lines(view).join(), "\u001b")
+  })
+
+  it("is cut to the terminal", () => {
+    assert.strictEqual(frame(["abcd", "e", "f"], 3, 2), "\u001b[Habc\u001b[K\r\ne\u001b[K\u001b[J")
+  })
+})
