@@ -107,7 +107,7 @@ const writeConsumer = () => {
   const installed = (name) => readJson(`node_modules/${name}/package.json`).version
   const fromHere = (names) => Object.fromEntries(names.map((name) => [name, installed(name)]))
   const packed = readdirSync(tarballs).map((file) => [
-    `@effect-multiprocessing/${/-(core|node)-/.exec(file)[1]}`,
+    `@effect-multiprocessing/${/-(core|node|cli)-/.exec(file)[1]}`,
     `file:${join(tarballs, file)}`
   ])
   const manifest = {
@@ -249,6 +249,13 @@ if (prepared) {
   const runners = supported.length === 0 ? [process.execPath] : supported.map(binaryOf)
   for (const node of runners) {
     const version = run(node, ["--version"], consumer).trim()
+    await step(`Node ${version}: emp --help`, () => {
+      const help = run(node, [
+        join("node_modules", "@effect-multiprocessing", "cli", "dist", "bin", "emp.js"),
+        "--help"
+      ], consumer)
+      expect("a list of commands", /^SUBCOMMANDS$/m.test(help), true)
+    })
     for (const program of programs) {
       await step(
         `Node ${version}: ${program.name}, TypeScript`,

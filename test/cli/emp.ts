@@ -8,7 +8,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const program = fileURLToPath(new URL("../../packages/cli/src/bin/emp.ts", import.meta.url))
+/** Its file. */
+export const program = fileURLToPath(new URL("../../packages/cli/src/bin/emp.ts", import.meta.url))
 
 /** What a command has printed, and its exit code. */
 export interface Ended {

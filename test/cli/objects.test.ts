@@ -92,8 +92,8 @@ describe("emp inspect", () => {
     const [title, numbers, , , holder, , , waiter] = out.split("\n")
     assert.match(title!, /^Lock deploy \(#\d+\)$/)
     assert.strictEqual(numbers, "held 1, waiting 1, watchers 0, references 1")
-    assert.match(holder!, new RegExp(`^program +${process.pid} +\\d+ +\\d+$`))
-    assert.match(waiter!, new RegExp(`^program +${process.pid} +\\d+ +acquire$`))
+    assert.match(holder!, new RegExp(`^program +${process.pid} +\\d+ +\\d+ +\\d+s$`))
+    assert.match(waiter!, new RegExp(`^program +${process.pid} +\\d+ +acquire +\\d+s$`))
   })
 
   it("shows the schema, and all as JSON", async () => {

@@ -2,7 +2,8 @@
 import { type Manager, SharedLock, SharedRef } from "@effect-multiprocessing/core"
 import { Effect, Schema, Scope } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { frame, lines, next, noHistory } from "../../packages/cli/src/topView.ts"
+import { duration } from "../../packages/cli/src/output.ts"
+import { frame, lines, viewOf } from "../../packages/cli/src/topView.ts"
 import { untilWaiting } from "../support/untilWaiting.ts"
 import { serve, type Served, until } from "./emp.ts"
 
@@ -36,7 +37,7 @@ describe("emp top --once", () => {
     assert.strictEqual(counts, "sessions 3  objects 2  waiting 1  held 1")
     assert.match(rest.join("\n"), new RegExp(`^ +\\d+ +program +${process.pid} +1 +1$`, "m"))
     assert.match(rest.join("\n"), /^deploy +Lock +1 +1 +0\nidle +Ref +0 +0 +0$/m)
-    assert.match(rest.join("\n"), new RegExp(`^deploy +acquire +program +${process.pid} +0$`, "m"))
+    assert.match(rest.join("\n"), new RegExp(`^deploy +acquire +program +${process.pid} +\\d+s$`, "m"))
   })
 
   it("shows them as JSON", async () => {
@@ -77,22 +78,33 @@ describe("a view", () => {
       waiting: arrivals.length,
       held: 0,
       holders: [],
-      waiters: arrivals.map((arrival) => ({ session: 1, name: "p", pid: 2, operation: "acquire", arrival }))
+      waiters: arrivals.map((arrival) => ({
+        session: 1,
+        name: "p",
+        pid: 2,
+        operation: "acquire",
+        arrival,
+        waitedMs: 0
+      }))
     }]
   })
 
-  it("has the rate since the sample before, and how long each wait was seen", () => {
-    const [first] = next(noHistory, { at: 0, inspection: inspection(100, [5, 4]) }, 9)
-    const [second] = next(first, { at: 3_000, inspection: inspection(150, [6, 5]) }, 9)
-    const [, view] = next(second, { at: 5_000, inspection: inspection(250, [6, 5]) }, 9)
+  it("has the rate since the sample before, and the first waits first", () => {
+    const last = { at: 3_000, inspection: inspection(150, [6, 5]) }
+    const view = viewOf(last, { at: 5_000, inspection: inspection(250, [6, 5]) }, 9)
     assert.strictEqual(view.changesPerSecond, 50)
-    assert.deepStrictEqual(view.waits.map(({ arrival, seconds }) => [arrival, seconds]), [[5, 5], [6, 2]])
+    assert.deepStrictEqual(view.waits.map(({ arrival }) => arrival), [5, 6])
   })
 
   it("has no more rows than are asked for, and nothing that a terminal would obey", () => {
-    const [, view] = next(noHistory, { at: 0, inspection: inspection(1, [1, 2, 3]) }, 2)
+    const view = viewOf(undefined, { at: 0, inspection: inspection(1, [1, 2, 3]) }, 2)
     assert.strictEqual(view.waits.length, 2)
     assert.notInclude(lines(view).join(), "\u001b")
+  })
+
+  it("has times by their two largest units", () => {
+    const times = { "0s": 999, "59s": 59_999, "1m 0s": 60_000, "2h 5m": 7_500_000, "3d 0h": 3 * 86_400_000 + 59_000 }
+    for (const [text, milliseconds] of Object.entries(times)) assert.strictEqual(duration(milliseconds), text)
   })
 
   it("is cut to the terminal", () => {

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeAll, describe, it } from "vitest"
 import { bundle } from "../support/bundlePrograms.ts"
-import { additionTo, type Fence, type Page, pathOf, readPages, root } from "./pages.ts"
+import { additionTo, asSaid, type Fence, type Page, pathOf, readPages, root } from "./pages.ts"
 
 /**
  * A copy of the packages with every example in `pages/`. Git ignores it, and so do all tools that look at the repository
@@ -79,12 +79,6 @@ const bin = (name: string): string => join(root, "node_modules", ".bin", name)
 
 const node = (...args: ReadonlyArray<string>): Promise<string> =>
   outputOf(process.execPath, [...process.execArgv, ...args])
-
-/** What a page says of an output: `…` stands for what differs from run to run, and is filled in where that fits. */
-const asSaid = (said: string, output: string): string => {
-  const parts = said.split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
-  return new RegExp(`^${parts.join("[^]*")}$`).test(output) ? output : said
-}
 
 const writeCopy = (): void => {
   rmSync(copy, { recursive: true, force: true })

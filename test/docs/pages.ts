@@ -46,6 +46,12 @@ export const readPages = (): ReadonlyArray<Page> =>
     readPage(path, readFileSync(join(root, path), "utf8"))
   )
 
+/** What a page says of an output: `…` stands for what differs from run to run, and is filled in where that fits. */
+export const asSaid = (said: string, output: string): string => {
+  const parts = said.split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+  return new RegExp(`^${parts.join("[^]*")}$`).test(output) ? output : said
+}
+
 // internals
 
 const skipped = new Set(["node_modules", "dist", "results"])

@@ -40,12 +40,16 @@ export const inspect = (
       `held ${held}, waiting ${waiting}, watchers ${watchers}, references ${references}`
     )
     if (holders.length > 0) {
-      const rows = holders.map(({ name, pid, session, token }) => [name, pid, session, token])
-      yield* Output.print("", ...Output.table(["HOLDER", "PID", "SESSION", "TOKEN"], rows))
+      const rows = holders.map((
+        { heldMs, name, pid, session, token }
+      ) => [name, pid, session, token, Output.duration(heldMs)])
+      yield* Output.print("", ...Output.table(["HOLDER", "PID", "SESSION", "TOKEN", "FOR"], rows))
     }
     if (waiters.length > 0) {
-      const rows = waiters.map(({ name, operation, pid, session }) => [name, pid, session, operation])
-      yield* Output.print("", ...Output.table(["WAITER", "PID", "SESSION", "CALL"], rows))
+      const rows = waiters.map((
+        { name, operation, pid, session, waitedMs }
+      ) => [name, pid, session, operation, Output.duration(waitedMs)])
+      yield* Output.print("", ...Output.table(["WAITER", "PID", "SESSION", "CALL", "FOR"], rows))
     }
   })
 

@@ -33,3 +33,15 @@ export const table = (
 /** A text of another process, without what a terminal would obey. */
 // oxlint-disable-next-line no-control-regex -- these are the characters that must not be written
 export const shown = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\uFFFD")
+
+/** A time as people read it, by its two largest units: `2h 5m`. */
+export const duration = (milliseconds: number): string => {
+  const seconds = Math.floor(milliseconds / 1_000)
+  const units = [[86_400, "d"], [3_600, "h"], [60, "m"], [1, "s"]] as const
+  const first = units.findIndex(([size]) => seconds >= size)
+  if (first < 0) return "0s"
+  return units.slice(first, first + 2).map(([size, unit], i) => {
+    const rest = i === 0 ? seconds : seconds % units[first]![0]
+    return `${Math.floor(rest / size)}${unit}`
+  }).join(" ")
+}

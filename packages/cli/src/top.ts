@@ -27,14 +27,14 @@ type Show = (view: View.View, options: Options) => Effect.Effect<void>
 const samples = (options: Options, show: Show): Effect.Effect<void, unknown, Manager.Manager> =>
   Effect.gen(function*() {
     const { inspect } = yield* Manager.Manager
-    let history = View.noHistory
+    let last: View.Sample | undefined
     for (;;) {
       const before = yield* Clock.currentTimeMillis
       const inspection = yield* inspect
       const at = yield* Clock.currentTimeMillis
-      const [kept, view] = View.next(history, { at, inspection }, rowsOf(options))
-      history = kept
-      yield* show(view, options)
+      const sample = { at, inspection }
+      yield* show(View.viewOf(last, sample, rowsOf(options)), options)
+      last = sample
       if (options.once) return
       // A large manager is read in many pages: at most a tenth of the time.
       yield* Effect.sleep(Math.max(options.interval * 1_000, 9 * (at - before)))

@@ -1,7 +1,7 @@
 /** What `emp top` shows of a manager: pure functions from samples to lines. */
 import type { Manager } from "@effect-multiprocessing/core"
 import { nameOf } from "./objects.ts"
-import { table } from "./output.ts"
+import { duration, table } from "./output.ts"
 
 /** A manager at an instant, in milliseconds. */
 export interface Sample {
@@ -12,8 +12,6 @@ export interface Sample {
 /** A call that waits. */
 export interface Wait extends Manager.Waiter {
   readonly object: string
-  /** How long it has been seen waiting. It may have waited before `emp top` began. */
-  readonly seconds: number
 }
 
 /** What is shown of a sample. */
@@ -30,22 +28,11 @@ export interface View {
   readonly waits: ReadonlyArray<Wait>
 }
 
-/** What is kept from one sample to the next. */
-export interface History {
-  readonly last: Sample | undefined
-  /** When a waiting call was seen first, by its arrival. */
-  readonly seen: ReadonlyMap<number, number>
-}
-
-export const noHistory: History = { last: undefined, seen: new Map() }
-
-/** The view of a sample, with at most so many rows in each table, and the history with it. */
-export const next = ({ last, seen }: History, sample: Sample, most: number): readonly [History, View] => {
-  const { at, inspection } = sample
+/** The view of a sample, with at most so many rows in each table. `last` is the sample before. */
+export const viewOf = (last: Sample | undefined, { at, inspection }: Sample, most: number): View => {
   const { counts, index, objects, sessions } = inspection
   const waiters = objects.flatMap((object) => object.waiters.map((waiter) => ({ ...waiter, object: nameOf(object) })))
-  const since = new Map(waiters.map(({ arrival }) => [arrival, seen.get(arrival) ?? at]))
-  const view: View = {
+  return {
     index,
     changesPerSecond: last === undefined || at <= last.at
       ? null
@@ -63,9 +50,7 @@ export const next = ({ last, seen }: History, sample: Sample, most: number): rea
         held
       })),
     waits: first(waiters, most, ({ arrival }) => [-arrival])
-      .map((waiter) => ({ ...waiter, seconds: Math.floor((at - since.get(waiter.arrival)!) / 1_000) }))
   }
-  return [{ last: sample, seen: since }, view]
 }
 
 /** The lines of a view. */
@@ -87,8 +72,8 @@ export const lines = ({ changesPerSecond, counts, objects, sessions, waits }: Vi
   ...waits.length === 0 ? [] : [
     "",
     ...table(
-      ["WAITS FOR", "CALL", "PROCESS", "PID", "SECONDS"],
-      waits.map(({ name, object, operation, pid, seconds }) => [object, operation, name, pid, seconds])
+      ["WAITS FOR", "CALL", "PROCESS", "PID", "FOR"],
+      waits.map(({ name, object, operation, pid, waitedMs }) => [object, operation, name, pid, duration(waitedMs)])
     )
   ]
 ]

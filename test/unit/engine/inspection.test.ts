@@ -183,11 +183,18 @@ describe("pages", () => {
     const { harness, queue, reader, semaphore } = new Crowd()
     const other = harness.open()
     const token = Number(reader.get(semaphore, "acquire", [6])[0])
+    harness.time(1_000)
     other.call(semaphore, "acquire", [2])
+    harness.time(3_500.5)
     const main = { session: reader.session, name: `client ${reader.session}`, pid: 0 }
-    assert.deepStrictEqual(list(other, "holders", [semaphore], 0), [{ ...main, token }])
+    assert.deepStrictEqual(list(other, "holders", [semaphore], 0), [{ ...main, token, heldMs: 3_500 }])
     const waiter = { session: other.session, name: `client ${other.session}`, pid: 0 }
-    assert.deepStrictEqual(list(reader, "waiters", [semaphore], 0), [{ ...waiter, operation: "acquire", arrival: 1 }])
+    assert.deepStrictEqual(list(reader, "waiters", [semaphore], 0), [{
+      ...waiter,
+      operation: "acquire",
+      arrival: 1,
+      waitedMs: 2_500
+    }])
     other.get(queue, "offer", [value(0)])
     other.call(queue, "offer", [value(1)])
     reader.call(queue, "untilEmpty")

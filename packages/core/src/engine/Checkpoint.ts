@@ -27,7 +27,7 @@ import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** Grows whenever `manager` below changes: data of another version are not loaded. */
-const version = 3
+const version = 4
 
 /**
  * Saves the state of a manager between two steps. Its outputs must have been taken, because they are not saved: otherwise
@@ -104,6 +104,7 @@ const parked = struct<SavedParked>({
   calls: list(struct<SavedCall>({ object: count, operation: word, args: list(argument) })),
   arrival: count,
   since: count,
+  parkedAt: finite,
   deadline: optional(finite),
   places: list(struct({ call: count, lane: word }))
 })
@@ -160,6 +161,7 @@ const manager = struct<Saved>({
     sequence: count,
     object: count,
     byReceipt: boolean,
+    grantedAt: finite,
     deadline: optional(finite)
   })),
   suspects: Format.set(count)
@@ -326,7 +328,7 @@ const restoreParked = (
   saved: SavedParked,
   waiting: Array<Waiter>
 ): Refused => {
-  const { arrival, deadline, guard, places, sequence, since, stalls } = saved
+  const { arrival, deadline, guard, parkedAt, places, sequence, since, stalls } = saved
   const objects = saved.calls.map(({ object }) => state.objects.get(object))
   const calls = saved.calls.map(({ args, object, operation }, i): CallInput => ({
     object,
@@ -359,6 +361,7 @@ const restoreParked = (
     calls,
     arrival,
     since,
+    parkedAt,
     deadline: undefined,
     places: []
   }

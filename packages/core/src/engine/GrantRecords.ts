@@ -23,6 +23,7 @@ export const add = (
     sequence,
     object: object.id,
     byReceipt,
+    grantedAt: state.now,
     deadline
   })
 }

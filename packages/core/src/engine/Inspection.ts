@@ -65,6 +65,8 @@ export interface Waiter {
   readonly operation: string
   /** The order in which requests began to wait in this manager. */
   readonly arrival: number
+  /** Milliseconds since it began to wait. */
+  readonly waitedMs: number
 }
 
 /** A process with a grant of an object. */
@@ -74,6 +76,8 @@ export interface Holder {
   readonly pid: number
   /** The id of the grant; of a lock, the fencing token. */
   readonly token: number
+  /** Milliseconds since it was granted. */
+  readonly heldMs: number
 }
 
 /** A shared object with its waiters and holders. */
@@ -169,8 +173,8 @@ const first = <Row>(rows: Iterable<Row>, most: number): ReadonlyArray<Row> => {
 
 /** The holders of an object by token. Each holder before the key costs some nanoseconds. */
 export function* holdersAfter(state: EngineState, object: ObjectId, after: number): Generator<Holder> {
-  for (const { id, session } of state.objects.get(object)?.grants.values() ?? []) {
-    if (id > after) yield { ...clientOf(state, session), token: id }
+  for (const { grantedAt, id, session } of state.objects.get(object)?.grants.values() ?? []) {
+    if (id > after) yield { ...clientOf(state, session), token: id, heldMs: Math.floor(state.now - grantedAt) }
   }
 }
 
@@ -180,8 +184,9 @@ export function* waitersAfter(state: EngineState, object: ObjectId, after: numbe
   if (waitedFor === undefined) return
   const heads = Array.from(waitedFor.lanes.values(), (lane) => firstAfter(lane, after))
   for (let place = earliest(heads); place !== undefined; place = earliest(heads)) {
-    const { arrival, calls, session } = place.parked
-    yield { ...clientOf(state, session), operation: waitedFor.operations[calls[place.call]!.operation]![0], arrival }
+    const { arrival, calls, parkedAt, session } = place.parked
+    const operation = waitedFor.operations[calls[place.call]!.operation]![0]
+    yield { ...clientOf(state, session), operation, arrival, waitedMs: Math.floor(state.now - parkedAt) }
     heads[heads.indexOf(place)] = place.next
   }
 }

@@ -27,6 +27,8 @@ export interface Grant {
   readonly object: number
   /** Settled by the acknowledgement of its reply (a plain `take`), not by an operation. */
   readonly byReceipt: boolean
+  /** Engine time in milliseconds at which it was granted. */
+  readonly grantedAt: number
   /** Engine time in milliseconds at which it is revoked by itself; absent: never. */
   readonly deadline: number | undefined
 }

@@ -207,6 +207,7 @@ export class Requests {
       calls,
       arrival: ++this.#state.arrivals,
       since: this.#state.index,
+      parkedAt: this.#state.now,
       deadline: undefined,
       places: []
     }

@@ -24,6 +24,8 @@ export interface Parked {
   arrival: number
   /** The index at which it began to wait, its own if that was a change (`Operation.enter`). */
   since: number
+  /** Engine time at which it began to wait. */
+  readonly parkedAt: number
   /** Engine time at which it is examined (`Operation.stuck`) or tried again (`Decision`). */
   deadline: number | undefined
   /** Where it stands: one place for each call that had to wait when the request was last tried, or before. */

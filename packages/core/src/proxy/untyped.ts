@@ -75,11 +75,7 @@ const value = (opened: Opened): Access => {
     set: (value, key) =>
       key !== undefined
         ? remote.invalid("set", "it has no keys")
-        : checked(opened, remote, [value], () =>
-          encoded(
-            () => remote.encodeCanonical("set", codec, value),
-            (cell) => remote.call("set", [field, cell], () => Exit.void)
-          )),
+        : write(opened, value, [value], (cell) => remote.call("set", [field, cell], () => Exit.void)),
     changes: Stream.mapEffect(remote.notifications, ({ parts }) => remote.decode("changes", codec, parts[1] as Cell))
   }
 }
@@ -103,25 +99,20 @@ const entries = (opened: Opened): Access => {
       : Effect.succeed(kind === "Map" ? [key, value] : [value])
   return {
     get,
-    entry: (key) =>
-      remote.call(
-        "get",
-        [wordOf(opened.info, key)],
-        ([cell]) =>
-          cell === null ? Exit.succeed(Option.none()) : Exit.map(remote.decode("get", codec, cell), Option.some)
-      ),
+    entry: (key) => remote.call("get", [wordOf(opened.info, key)], ([cell]) => found(opened, cell)),
     set: (value, key) => {
       if (key === undefined) return remote.invalid("set", "it has entries: name one of its keys")
       const word = wordOf(opened.info, key)
       return Effect.flatMap(
         described(keyOf(kind, word), value),
         (values) =>
-          checked(opened, remote, values, () =>
-            encoded(
-              () => remote.encodeCanonical("set", codec, value),
-              (cell) =>
-                remote.call("set", [word, cell], () => Exit.void, { UnknownField: refusal("set", "it has no field") })
-            ))
+          write(
+            opened,
+            value,
+            values,
+            (cell) =>
+              remote.call("set", [word, cell], () => Exit.void, { UnknownField: refusal("set", "it has no field") })
+          )
       )
     },
     changes: Stream.mapEffect(remote.notifications, ({ event, parts }) => {
@@ -149,24 +140,17 @@ const items = (opened: Opened): Access => {
       : remote.invalid(operation, "it has items: name the index of one, from 0, or from -1 at the end")
   return {
     get: Stream.runCollect(pages(remote, (parts) => decode("get", parts))),
-    entry: (key) =>
+    entry: (key) => at("get", key, (index) => remote.call("get", [index], ([cell]) => found(opened, cell))),
+    set: (value, key) =>
       at(
-        "get",
+        "set",
         key,
         (index) =>
-          remote.call("get", [index], ([cell]) =>
-            cell === null ? Exit.succeed(Option.none()) : Exit.map(remote.decode("get", codec, cell), Option.some))
+          write(opened, value, [value], (cell) =>
+            remote.call("set", [index, cell], () => Exit.void, {
+              IndexOutOfRange: refusal("set", "the index is out of range. The number of items is")
+            }))
       ),
-    set: (value, key) =>
-      at("set", key, (index) =>
-        checked(opened, remote, [value], () =>
-          encoded(
-            () => remote.encodeCanonical("set", codec, value),
-            (cell) =>
-              remote.call("set", [index, cell], () => Exit.void, {
-                IndexOutOfRange: refusal("set", "the index is out of range. The number of items is")
-              })
-          ))),
     changes: Stream.mapEffect(
       remote.notifications,
       ({ event, parts }) =>
@@ -207,19 +191,27 @@ const nothing = (opened: Opened): Access => {
   }
 }
 
-/** Goes on if values conform to the schemas of the object. */
-const checked = <A, E, K>(
-  { info: { schema } }: Opened,
-  remote: Remote<K>,
-  values: ReadonlyArray<Json>,
-  write: () => Effect.Effect<A, E>
-): Effect.Effect<A, E | ManagerError> => {
+/** An entry or an item of a reply. */
+const found = (opened: Opened, cell: Cell | null): Exit.Exit<Option.Option<Json>, ManagerError> =>
+  cell === null
+    ? Exit.succeed(Option.none())
+    : Exit.map(remoteOf(opened).decode("get", opened.codec, cell), Option.some)
+
+/** Writes a value, if the values that the schemas of the object describe then conform to them. */
+const write = (
+  opened: Opened,
+  value: Json,
+  described: ReadonlyArray<Json>,
+  call: (cell: Cell) => Effect.Effect<void, ManagerError>
+): Effect.Effect<void, ManagerError> => {
+  const { codec, info: { schema } } = opened
+  const remote = remoteOf(opened)
   const checks = checksOf(schema)
-  if (checks?.length !== values.length) {
+  if (checks?.length !== described.length) {
     return remote.invalid("set", `only a program that has the schema of its values can write them: ${schema}`)
   }
-  return checks.every((conforms, i) => conforms(values[i]!))
-    ? Effect.suspend(write)
+  return checks.every((conforms, i) => conforms(described[i]!))
+    ? encoded(() => remote.encodeCanonical("set", codec, value), call)
     : remote.invalid("set", `the value does not conform to its schema: ${schema}`)
 }
 
