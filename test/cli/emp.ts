@@ -29,7 +29,9 @@ export interface Running {
 /** Starts a command. The environment has no variable of `emp` but those given. */
 export const start = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv = {}): Running => {
   const ours = Object.entries(process.env).filter(([name]) => !name.startsWith("EMP_"))
-  const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
+  // A module of kinds must have the library that the command has, not the copy in its bundle.
+  const execArgv = process.execArgv.filter((arg) => !(args.includes("--kinds") && arg.startsWith("--import")))
+  const child = spawn(process.execPath, [...execArgv, program, ...args], {
     env: { ...Object.fromEntries(ours), NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"]
   })

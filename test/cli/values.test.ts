@@ -1,7 +1,10 @@
 /** `emp get`, `emp set`, `emp watch`, `emp drain` and `emp dead-letters`, with a program that shares the objects. */
-import { type Manager, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { type Manager, SharedMap, SharedObject, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { Effect, Option, Schema, Scope } from "effect"
+import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { Stack } from "../support/ownKinds.ts"
+import { untilWaiting } from "../support/untilWaiting.ts"
 import { serve, type Served, until } from "./emp.ts"
 
 let served: Served
@@ -69,6 +72,16 @@ describe("emp watch", () => {
     assert.deepStrictEqual(await watching.ended, { code: 0, out: "1\n2\n3\n", error: "" })
   })
 
+  it("ends with 0 when the reader of its output has enough", async () => {
+    const ref = await inProgram(SharedRef.make({ name: "read once", schema: Schema.Int, initial: 1 }))
+    const watching = served.starts("watch", "read once")
+    await until(watching, () => watching.out() === "1\n")
+    watching.process.stdout?.destroy()
+    await inProgram(ref.set(2))
+    const { code, error } = await watching.ended
+    assert.deepStrictEqual([code, error], [0, ""])
+  })
+
   it("fails when the object is removed", async () => {
     await inProgram(SharedRef.make({ name: "short", schema: Schema.Int, initial: 1 }))
     const watching = served.starts("watch", "short")
@@ -113,5 +126,30 @@ describe("emp dead-letters", () => {
     assert.strictEqual((await served.emp("dead-letters", "failing")).out, "")
     assert.strictEqual((await served.emp("drain", "failing")).out, "")
     assert.strictEqual((await served.emp("dead-letters", "failing", "--drop", "--retry")).code, 2)
+  })
+
+  it("waits until the queue has room for an item; a signal then ends it, and the letter stays", async () => {
+    const queue = await inProgram(SharedQueue.make({ name: "full", item: Schema.Int, attempts: 1, capacity: 1 }))
+    await inProgram(queue.offer(1))
+    await inProgram(Effect.exit(queue.process(() => Effect.fail("no disk"))))
+    await inProgram(queue.offer(2))
+    const retrying = served.starts("dead-letters", "full", "--retry")
+    await inProgram(untilWaiting(queue, 1))
+    retrying.process.kill("SIGINT")
+    assert.deepStrictEqual(await retrying.ended, { code: 130, out: "", error: "" })
+    assert.deepStrictEqual((await inProgram(queue.deadLetters)).map(({ id }) => id), [1])
+  })
+})
+
+describe("an own kind", () => {
+  it("is served from a module, and its state is shown", async () => {
+    const own = await serve("--kinds", fileURLToPath(new URL("./kinds.ts", import.meta.url)))
+    const stack = SharedObject.make(Stack, { name: "stack", options: { first: [1] } })
+    await own.run(Effect.scoped(Effect.gen(function*() {
+      yield* (yield* stack).push(2)
+      const { code, out } = yield* Effect.promise(() => own.emp("get", "stack"))
+      assert.deepStrictEqual([code, out], [0, "[1,2]\n"])
+    })))
+    await own.end()
   })
 })
