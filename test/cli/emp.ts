@@ -1,12 +1,13 @@
 /** The command line under test: `emp` as its user runs it, and a manager that it has started. */
-import type { Manager } from "@effect-multiprocessing/core"
+import { type Manager, SharedLock } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
-import { type Effect, Layer, ManagedRuntime, Redacted } from "effect"
+import { Effect, Layer, ManagedRuntime, Redacted, Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { untilWaiting } from "../support/untilWaiting.ts"
 
 /** Its file. */
 export const program = fileURLToPath(new URL("../../packages/cli/src/bin/emp.ts", import.meta.url))
@@ -62,8 +63,8 @@ export interface Served {
   readonly emp: (command: string, ...args: ReadonlyArray<string>) => Promise<Ended>
   /** Starts a command that a signal ends. */
   readonly starts: (command: string, ...args: ReadonlyArray<string>) => Running
-  /** Runs an effect in the program. */
-  readonly run: <A, E>(effect: Effect.Effect<A, E, Manager.Manager>) => Promise<A>
+  /** Runs an effect in the program. What it opens stays open until the manager ends. */
+  readonly run: <A, E>(effect: Effect.Effect<A, E, Manager.Manager | Scope.Scope>) => Promise<A>
   readonly end: () => Promise<void>
 }
 
@@ -75,8 +76,9 @@ export const serve = async (...options: ReadonlyArray<string>): Promise<Served> 
   await until(manager, () => manager.out().includes("listens"))
   const key = () => Redacted.make(readFileSync(keyFile, "utf8").trim())
   const runtime = ManagedRuntime.make(
-    Layer.suspend(() => NodeManager.layerClient({ path: socket, key: key(), name: "program" }))
+    Layer.suspend(() => NodeManager.layerClient({ path: socket, key: key(), name: "worker" }))
   )
+  const scope = Scope.makeUnsafe()
   const starts = (command: string, ...args: ReadonlyArray<string>) =>
     start([command, "--socket", socket, "--key-file", keyFile, ...args])
   return {
@@ -86,7 +88,7 @@ export const serve = async (...options: ReadonlyArray<string>): Promise<Served> 
     manager,
     emp: (command, ...args) => starts(command, ...args).ended,
     starts,
-    run: (effect) => runtime.runPromise(effect),
+    run: (effect) => runtime.runPromise(Effect.provideService(effect, Scope.Scope, scope)),
     end: async () => {
       await runtime.dispose()
       manager.process.kill("SIGTERM")
@@ -95,3 +97,12 @@ export const serve = async (...options: ReadonlyArray<string>): Promise<Served> 
     }
   }
 }
+
+/** A lock that one fiber of the program holds, and another one waits for. */
+export const contendedLock = (name: string) =>
+  Effect.gen(function*() {
+    const lock = yield* SharedLock.make({ name })
+    yield* Effect.forkScoped(lock.withLock(Effect.never))
+    yield* Effect.forkScoped(lock.withLock(Effect.never))
+    yield* untilWaiting(lock, 1)
+  })

@@ -1,27 +1,17 @@
 /** `emp serve`, `emp ls`, `emp inspect` and `emp rm`, and what is common to all commands: keys, help, exit codes. */
-import { type Manager, SharedLock, SharedRef } from "@effect-multiprocessing/core"
-import { Effect, Schema, Scope } from "effect"
+import { SharedRef } from "@effect-multiprocessing/core"
+import { Schema } from "effect"
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { untilWaiting } from "../support/untilWaiting.ts"
-import { serve, type Served, start } from "./emp.ts"
+import { contendedLock, serve, type Served, start } from "./emp.ts"
 
 let served: Served
-const scope = Scope.makeUnsafe()
-/** Runs an effect whose objects stay open until the end of the file. */
-const inProgram = <A, E>(effect: Effect.Effect<A, E, Manager.Manager | Scope.Scope>) =>
-  served.run(Effect.provideService(effect, Scope.Scope, scope))
 
 beforeAll(async () => {
   served = await serve()
-  await inProgram(Effect.gen(function*() {
-    yield* SharedRef.make({ name: "count", schema: Schema.Int, initial: 7 })
-    const lock = yield* SharedLock.make({ name: "deploy" })
-    yield* Effect.forkIn(lock.withLock(Effect.never), scope)
-    yield* Effect.forkIn(lock.withLock(Effect.never), scope)
-    yield* untilWaiting(lock, 1)
-  }))
+  await served.run(SharedRef.make({ name: "count", schema: Schema.Int, initial: 7 }))
+  await served.run(contendedLock("deploy"))
 })
 
 afterAll(async () => {
@@ -92,8 +82,8 @@ describe("emp inspect", () => {
     const [title, numbers, , , holder, , , waiter] = out.split("\n")
     assert.match(title!, /^Lock deploy \(#\d+\)$/)
     assert.strictEqual(numbers, "held 1, waiting 1, watchers 0, references 1")
-    assert.match(holder!, new RegExp(`^program +${process.pid} +\\d+ +\\d+ +\\d+s$`))
-    assert.match(waiter!, new RegExp(`^program +${process.pid} +\\d+ +acquire +\\d+s$`))
+    assert.match(holder!, new RegExp(`^worker +${process.pid} +\\d+ +\\d+ +\\d+s$`))
+    assert.match(waiter!, new RegExp(`^worker +${process.pid} +\\d+ +acquire +\\d+s$`))
   })
 
   it("shows the schema, and all as JSON", async () => {
@@ -110,7 +100,7 @@ describe("emp inspect", () => {
 
 describe("emp rm", () => {
   it("removes an object", async () => {
-    await inProgram(SharedRef.make({ name: "gone", schema: Schema.Int, initial: 7 }))
+    await served.run(SharedRef.make({ name: "gone", schema: Schema.Int, initial: 7 }))
     assert.deepStrictEqual(await served.emp("rm", "gone"), { code: 0, out: "", error: "" })
     assert.strictEqual((await served.emp("rm", "gone")).code, 3)
   })

@@ -1,27 +1,17 @@
 /** `emp top`: what it shows of a manager at work, as lines and as JSON, and its frames on a terminal. */
-import { type Manager, SharedLock, SharedRef } from "@effect-multiprocessing/core"
-import { Effect, Schema, Scope } from "effect"
+import { type Manager, SharedRef } from "@effect-multiprocessing/core"
+import { Schema } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { duration } from "../../packages/cli/src/output.ts"
 import { frame, lines, viewOf } from "../../packages/cli/src/topView.ts"
-import { untilWaiting } from "../support/untilWaiting.ts"
-import { serve, type Served, until } from "./emp.ts"
+import { contendedLock, serve, type Served, until } from "./emp.ts"
 
 let served: Served
-const scope = Scope.makeUnsafe()
-/** Runs an effect whose objects stay open until the end of the file. */
-const inProgram = <A, E>(effect: Effect.Effect<A, E, Manager.Manager | Scope.Scope>) =>
-  served.run(Effect.provideService(effect, Scope.Scope, scope))
 
 beforeAll(async () => {
   served = await serve()
-  await inProgram(Effect.gen(function*() {
-    yield* SharedRef.make({ name: "idle", schema: Schema.Int, initial: 7 })
-    const lock = yield* SharedLock.make({ name: "deploy" })
-    yield* Effect.forkIn(lock.withLock(Effect.never), scope)
-    yield* Effect.forkIn(lock.withLock(Effect.never), scope)
-    yield* untilWaiting(lock, 1)
-  }))
+  await served.run(SharedRef.make({ name: "idle", schema: Schema.Int, initial: 7 }))
+  await served.run(contendedLock("deploy"))
 })
 
 afterAll(async () => {
@@ -35,9 +25,9 @@ describe("emp top --once", () => {
     // The manager's own process is the first session, this command the last.
     const [counts, , , ...rest] = out.split("\n")
     assert.strictEqual(counts, "sessions 3  objects 2  waiting 1  held 1")
-    assert.match(rest.join("\n"), new RegExp(`^ +\\d+ +program +${process.pid} +1 +1$`, "m"))
+    assert.match(rest.join("\n"), new RegExp(`^ +\\d+ +worker +${process.pid} +1 +1$`, "m"))
     assert.match(rest.join("\n"), /^deploy +Lock +1 +1 +0\nidle +Ref +0 +0 +0$/m)
-    assert.match(rest.join("\n"), new RegExp(`^deploy +acquire +program +${process.pid} +\\d+s$`, "m"))
+    assert.match(rest.join("\n"), new RegExp(`^deploy +acquire +worker +${process.pid} +\\d+s$`, "m"))
   })
 
   it("shows them as JSON", async () => {

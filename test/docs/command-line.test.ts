@@ -1,13 +1,11 @@
 /** The sessions of docs/command-line.md: each command prints what the page says, in the order of the page. */
-import { SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import { NodeManager } from "@effect-multiprocessing/node"
-import { Effect, ManagedRuntime, Redacted, Schema, Scope } from "effect"
+import { SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { Effect, Schema } from "effect"
 import { execFile } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { program, serve, type Served } from "../cli/emp.ts"
-import { untilWaiting } from "../support/untilWaiting.ts"
+import { contendedLock, program, serve, type Served } from "../cli/emp.ts"
 import { asSaid, readPages } from "./pages.ts"
 
 /** A command of the page, and what it prints. */
@@ -26,32 +24,23 @@ const [serving, ...commands] = readPages().find(({ path }) => path === "docs/com
   )
 
 let served: Served
-const scope = Scope.makeUnsafe()
 
 beforeAll(async () => {
   served = await serve()
-  const { folder, keyFile, socket } = served
+  const { folder } = served
   const execArgv = process.execArgv.map((arg) => `'${arg}'`).join(" ")
   writeFileSync(join(folder, "emp"), `#!/bin/sh\nexec '${process.execPath}' ${execArgv} '${program}' "$@"\n`, {
     mode: 0o755
   })
-  const key = Redacted.make(readFileSync(keyFile, "utf8").trim())
-  const runtime = ManagedRuntime.make(NodeManager.layerClient({ path: socket, key, name: "worker" }))
-  await runtime.runPromise(
-    Effect.gen(function*() {
-      const lock = yield* SharedLock.make({ name: "app/Deploy" })
-      yield* Effect.forkIn(lock.withLock(Effect.never), scope)
-      yield* Effect.forkIn(lock.withLock(Effect.never), scope)
-      yield* untilWaiting(lock, 1)
-      yield* SharedRef.make({ name: "app/Count", schema: Schema.Int, initial: 7 })
-      const ages = yield* SharedMap.make({ name: "app/Ages", key: Schema.String, value: Schema.Number })
-      yield* ages.set("ada", 36)
-      const item = Schema.Struct({ n: Schema.Int })
-      const jobs = yield* SharedQueue.make({ name: "app/Jobs", item, attempts: 1 })
-      yield* jobs.offer({ n: 1 })
-      yield* Effect.exit(jobs.process(() => Effect.fail("no disk")))
-    }).pipe(Effect.provideService(Scope.Scope, scope))
-  )
+  await served.run(contendedLock("app/Deploy"))
+  await served.run(Effect.gen(function*() {
+    yield* SharedRef.make({ name: "app/Count", schema: Schema.Int, initial: 7 })
+    const ages = yield* SharedMap.make({ name: "app/Ages", key: Schema.String, value: Schema.Number })
+    yield* ages.set("ada", 36)
+    const jobs = yield* SharedQueue.make({ name: "app/Jobs", item: Schema.Struct({ n: Schema.Int }), attempts: 1 })
+    yield* jobs.offer({ n: 1 })
+    yield* Effect.exit(jobs.process(() => Effect.fail("no disk")))
+  }))
 })
 
 afterAll(() => served.end())

@@ -37,11 +37,11 @@ const keyFile = Flag.String("key-file").pipe(
 )
 const at = { socket, keyFile }
 
-const json = Flag.Boolean("json").pipe(
-  Flag.withDescription("Prints JSON, one value on a line"),
-  Flag.withoutNegation,
-  Flag.withDefault(false)
-)
+/** An option without a value. */
+const option = (name: string, description: string): Flag.Flag<boolean> =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withoutNegation, Flag.withDefault(false))
+
+const json = option("json", "Prints JSON, one value on a line")
 const name = Argument.String("name").pipe(Argument.withDescription("The name of the object"))
 
 type Run<Options> = (options: Options) => Effect.Effect<void, unknown, Manager.Manager>
@@ -59,11 +59,7 @@ const live = <Options>(run: Run<Options>) => (options: Options & ManagerAt.Manag
 
 const serve = Command.make("serve", {
   ...at,
-  makeKeyFile: Flag.Boolean("make-key-file").pipe(
-    Flag.withDescription("Makes the key file, for this user only, with a new key, if there is none"),
-    Flag.withoutNegation,
-    Flag.withDefault(false)
-  ),
+  makeKeyFile: option("make-key-file", "Makes the key file, for this user only, with a new key, if there is none"),
   kinds: Flag.String("kinds").pipe(
     Flag.withMetavar("MODULE"),
     Flag.withDescription("A module that exports the own kinds of the objects as `kinds`"),
@@ -144,12 +140,8 @@ const drain = Command.make("drain", { ...at, queue }, once(Queues.drain)).pipe(
 const deadLetters = Command.make("dead-letters", {
   ...at,
   queue,
-  retry: Flag.Boolean("retry").pipe(
-    Flag.withDescription("Offers their items again"),
-    Flag.withoutNegation,
-    Flag.withDefault(false)
-  ),
-  drop: Flag.Boolean("drop").pipe(Flag.withDescription("Drops them"), Flag.withoutNegation, Flag.withDefault(false))
+  retry: option("retry", "Offers their items again"),
+  drop: option("drop", "Drops them")
 }, once(Queues.deadLetters)).pipe(
   Command.withDescription("Prints the dead letters of a queue as JSON, oldest first."),
   Command.withExamples([
@@ -161,11 +153,7 @@ const deadLetters = Command.make("dead-letters", {
 const top = Command.make("top", {
   ...at,
   json,
-  once: Flag.Boolean("once").pipe(
-    Flag.withDescription("Shows it once, and ends"),
-    Flag.withoutNegation,
-    Flag.withDefault(false)
-  ),
+  once: option("once", "Shows it once, and ends"),
   interval: Flag.Finite("interval").pipe(
     Flag.withMetavar("SECONDS"),
     Flag.withDescription("Seconds from one sample to the next. Default: 1"),
