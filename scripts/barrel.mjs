@@ -36,9 +36,9 @@ for (const { also = [], entries = {}, except = [], folder } of packages) {
     .map((file) => file.slice(0, -".ts".length))
     .filter((module) => !except.includes(module))
     .sort()
-  const barrel = [...modules, ...also].map((module) =>
-    `export * as ${module.split("/").at(-1)} from "./${module}.ts"\n`
-  )
+  // As the formatter sorts exports.
+  const inOrder = [...modules, ...also].sort((a, b) => a.toLowerCase() < b.toLowerCase() ? -1 : 1)
+  const barrel = inOrder.map((module) => `export * as ${module.split("/").at(-1)} from "./${module}.ts"\n`)
   put(join(path, "src/index.ts"), `// Written by scripts/barrel.mjs, do not edit.\n${barrel.join("")}`)
 
   const published = Object.entries({ ...Object.fromEntries(modules.map((module) => [module, module])), ...entries })
