@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
-import { exitCodes, Failure, wrongUsage } from "./failure.ts"
+import { writeFileSync } from "node:fs"
+import { type Failure, failureOf, wrongUsage } from "./failure.ts"
 
 /** The options of every command that say where its manager is. */
 export interface ManagerAt {
@@ -34,34 +34,11 @@ export const keyOf = ({ keyFile }: ManagerAt): Effect.Effect<Manager.ManagerKey,
 
 /** Makes a file with a new key that only this user can read, unless there is a file already. */
 export const makeKeyFile = (file: string): Effect.Effect<void, Failure> =>
-  Effect.flatMap(
-    Effect.provide(Manager.orRandomKey(undefined), Manager.layerCrypto),
-    (key) => onFile(file, "write", () => writeFileSync(file, `${Redacted.value(key)}\n`, { mode: 0o600, flag: "wx" }))
-  ).pipe(
-    Effect.catchIf(({ message }) => message.includes("EEXIST"), () => Effect.void)
-  )
+  Effect.flatMap(Effect.provide(Manager.orRandomKey(undefined), Manager.layerCrypto), (key) =>
+    Effect.try({
+      try: () => writeFileSync(file, `${Redacted.value(key)}\n`, { mode: 0o600, flag: "wx" }),
+      catch: (error) => failureOf(new Error(`cannot make the key file ${file}: ${(error as Error).message}`))
+    })).pipe(Effect.catchIf(({ message }) => message.includes("EEXIST"), () => Effect.void))
 
-/** Reads a key. A file that other users can read is refused: its key is no secret. */
 const readKey = (file: string): Effect.Effect<Manager.ManagerKey, Failure> =>
-  Effect.gen(function*() {
-    const { mode } = yield* onFile(file, "read", () => statSync(file))
-    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
-      return yield* new Failure({
-        code: exitCodes.failed,
-        message: `other users can read or write the key file ${file}: chmod 600 ${file}, and use a new key`
-      })
-    }
-    const key = (yield* onFile(file, "read", () => readFileSync(file, "utf8"))).trim()
-    if (key === "") return yield* new Failure({ code: exitCodes.failed, message: `the key file ${file} is empty` })
-    return Redacted.make(key)
-  })
-
-const onFile = <A>(file: string, verb: string, use: () => A): Effect.Effect<A, Failure> =>
-  Effect.try({
-    try: use,
-    catch: (error) =>
-      new Failure({
-        code: exitCodes.failed,
-        message: `cannot ${verb} the key file ${file}: ${(error as Error).message}`
-      })
-  })
+  Effect.mapError(NodeManager.keyFromFile(file), ({ cause }) => failureOf(cause))
