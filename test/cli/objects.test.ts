@@ -158,7 +158,7 @@ describe("a command line", () => {
   })
 
   it("that is wrong says so in one line, with 2", async () => {
-    for (const args of [["foo"], ["ls"], ["inspect", "--socket", "x"], ["ls", "--socket", "x", "--foo"]]) {
+    for (const args of [["foo"], ["inspect", "--socket", "x"], ["ls", "--socket", "x", "--foo"]]) {
       const { code, error, out } = await start(args).ended
       assert.deepStrictEqual([code, out], [2, ""], args.join(" "))
       assert.match(error, /^emp: [^\n]* See emp[^\n]* --help\n$/)

@@ -16,6 +16,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
 import { Failure, failureOf, wrongUsage } from "./failure.ts"
 import * as ManagerAt from "./managerAt.ts"
@@ -26,16 +27,25 @@ import * as Signals from "./signals.ts"
 import * as Top from "./top.ts"
 import * as Values from "./values.ts"
 
+/** An option with the path of a file. */
+const file = (name: string, description: string): Flag.Flag<Option.Option<string>> =>
+  Flag.String(name).pipe(Flag.withMetavar("FILE"), Flag.withDescription(description), Flag.optional)
+
 const socket = Flag.String("socket").pipe(
   Flag.withMetavar("PATH"),
-  Flag.withDescription("The Unix socket of the manager")
-)
-const keyFile = Flag.String("key-file").pipe(
-  Flag.withMetavar("FILE"),
-  Flag.withDescription("The file with its key. Default: $EMP_KEY, else the file that $EMP_KEY_FILE names"),
+  Flag.withDescription("The Unix socket of the manager"),
   Flag.optional
 )
-const at = { socket, keyFile }
+const url = Flag.String("url").pipe(
+  Flag.withMetavar("URL"),
+  Flag.withDescription(
+    "The URL of the manager: emps://HOST:PORT, or emp://HOST:PORT on this machine. Default: $EMP_URL"
+  ),
+  Flag.optional
+)
+const ca = file("ca", "The file with the authorities that are trusted. Default: $EMP_CA, else Node's")
+const keyFile = file("key-file", "The file with its key. Default: $EMP_KEY, else the file that $EMP_KEY_FILE names")
+const at = { socket, url, ca, keyFile }
 
 /** An option without a value. */
 const option = (name: string, description: string): Flag.Flag<boolean> =>
@@ -58,7 +68,16 @@ const live = <Options>(run: Run<Options>) => (options: Options & ManagerAt.Manag
   Signals.untilSignal(connected(run)(options))
 
 const serve = Command.make("serve", {
-  ...at,
+  socket,
+  listen: Flag.String("listen").pipe(
+    Flag.withMetavar("HOST:PORT"),
+    Flag.withDescription("A port of TCP, on this machine only unless there is a certificate. May be repeated"),
+    Flag.atLeast(0)
+  ),
+  cert: file("cert", "The certificate of the ports, in PEM"),
+  certKey: file("cert-key", "The private key of the certificate"),
+  clientCa: file("client-ca", "The authorities of the certificates that clients must show"),
+  keyFile,
   makeKeyFile: option("make-key-file", "Makes the key file, for this user only, with a new key, if there is none"),
   kinds: Flag.String("kinds").pipe(
     Flag.withMetavar("MODULE"),
@@ -72,7 +91,14 @@ const serve = Command.make("serve", {
       command: "emp serve --socket /run/app/manager --key-file /run/app/key --make-key-file",
       description: "Make a key, and serve with it"
     },
-    { command: "emp serve --socket ./manager --key-file ./key --kinds ./kinds.js", description: "Serve own kinds, too" }
+    {
+      command: "emp serve --socket ./manager --key-file ./key --kinds ./kinds.js",
+      description: "Serve own kinds, too"
+    },
+    {
+      command: "emp serve --listen 0.0.0.0:7000 --cert ./cert.pem --cert-key ./cert-key.pem --key-file ./key",
+      description: "Serve other machines, encrypted"
+    }
   ])
 )
 

@@ -1,27 +1,49 @@
-/** Where the manager of a command is: its socket, and its key. A key is never an argument, which all users can see. */
+/** Where the manager of a command is, and its key. A key is never an argument, which all users can see. */
 import { Manager, type ManagerError } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { type Failure, failureOf, wrongUsage } from "./failure.ts"
 
 /** The options of every command that say where its manager is. */
 export interface ManagerAt {
   /** The path of its Unix socket. */
-  readonly socket: string
+  readonly socket: Option.Option<string>
+  /** Its URL. Default, without a socket: the variable `EMP_URL`. */
+  readonly url: Option.Option<string>
+  /** The file with the authorities that are trusted. Default: the file that `EMP_CA` names, else Node's authorities. */
+  readonly ca: Option.Option<string>
   /** The file with its key. Default: the variable `EMP_KEY`, else the file that `EMP_KEY_FILE` names. */
   readonly keyFile: Option.Option<string>
 }
 
 /** A connection to the manager, for the life of the layer. `emp` is its name in `inspect`. */
 export const layer = (at: ManagerAt): Layer.Layer<Manager.Manager, ManagerError.ManagerError | Failure> =>
-  Layer.unwrap(Effect.map(keyOf(at), (key) => NodeManager.layerClient({ path: at.socket, key, name: "emp" })))
+  Layer.unwrap(Effect.map(endpointOf(at), (endpoint) => NodeManager.layerClient({ ...endpoint, name: "emp" })))
+
+const endpointOf = (at: ManagerAt): Effect.Effect<Manager.Endpoint, Failure> =>
+  Effect.gen(function*() {
+    const { EMP_CA, EMP_URL } = process.env
+    if (Option.isSome(at.socket) && Option.isSome(at.url)) return yield* wrongUsage("give --socket or --url, not both")
+    if (Option.isSome(at.socket)) return { path: at.socket.value, key: yield* keyOf(at) }
+    const url = Option.getOrElse(at.url, () => EMP_URL)
+    if (!url) return yield* wrongUsage("the manager is missing. Give --socket PATH or --url URL, or set EMP_URL")
+    const ca = Option.getOrElse(at.ca, () => EMP_CA)
+    return { url, key: yield* keyOf(at), tls: ca ? { ca: yield* textOf(ca) } : undefined }
+  })
+
+/** The text of a file. */
+export const textOf = (file: string): Effect.Effect<string, Failure> =>
+  Effect.try({
+    try: () => readFileSync(file, "utf8"),
+    catch: (error) => failureOf(new Error(`cannot read ${file}: ${(error as Error).message}`))
+  })
 
 /** The key of the manager. */
-export const keyOf = ({ keyFile }: ManagerAt): Effect.Effect<Manager.ManagerKey, Failure> =>
+export const keyOf = ({ keyFile }: Pick<ManagerAt, "keyFile">): Effect.Effect<Manager.ManagerKey, Failure> =>
   Effect.suspend(() => {
     const { EMP_KEY, EMP_KEY_FILE } = process.env
     if (Option.isSome(keyFile)) return readKey(keyFile.value)
