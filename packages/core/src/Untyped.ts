@@ -28,9 +28,9 @@ export type { NamedObject } from "./engine/Inspection.ts"
 type Json = Schema.Json
 
 /** No object has this name. A name is of the objects that exist: one that nobody uses may be gone. */
-export class NoSuchObject extends Schema.TaggedError<NoSuchObject>()("NoSuchObject", { name: Schema.String }) {
+export class NoSuchObject extends Schema.TaggedError<NoSuchObject>()("NoSuchObject", { object: Schema.String }) {
   override get message(): string {
-    return `there is no object named ${JSON.stringify(this.name)}`
+    return `there is no object named ${JSON.stringify(this.object)}`
   }
 }
 
@@ -97,7 +97,9 @@ export const find = (name: string): Effect.Effect<NamedObject, NoSuchObject | Ma
       Remote.directory(connection).call("find", [name], ([row]) => Exit.succeed(row)),
       // The manager wrote it, and is of the protocol version that the handshake has checked.
       (row) =>
-        row === undefined ? Effect.fail(new NoSuchObject({ name })) : Effect.succeed(JSON.parse(row) as NamedObject)
+        row === undefined
+          ? Effect.fail(new NoSuchObject({ object: name }))
+          : Effect.succeed(JSON.parse(row) as NamedObject)
     ))
 
 /** Opens an object by its name. It is not made if there is none. **On disconnect** `ManagerError`. */
