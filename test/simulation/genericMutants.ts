@@ -238,7 +238,7 @@ export const genericMutants = (kind: AnyKind): Readonly<Record<string, Mutant>> 
   const { harmless = {} } = specimens.find((specimen) => specimen.kind === kind)!
   const mutants: Record<string, Mutant> = {}
   for (const [name, { bug, change, isIn }] of Object.entries(kindBugs)) {
-    if (isIn(kind, probe)) {
+    if (isIn(kind, probe) && !Object.hasOwn(harmless, name)) {
       mutants[`${kind.name}/${name}`] = { bug: `${kind.name} ${bug}`, ...inKind(kind.name, change) }
     }
   }

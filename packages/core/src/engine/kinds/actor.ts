@@ -212,12 +212,11 @@ export const actor = kindOf<State>()({
   options: { mailboxMax: atLeastOne, withoutHost: oneOf("wait", "fail") },
   initial: (options) => empty({ ...options, host: undefined }),
   pristine: ({ calls, host }) => host === undefined && calls.size === 0,
-  revoke: (state, { id }: Grant, reason, at) => {
-    if (id === state.host) return unhosted(state, at, (waiting) => died(waiting, at))
-    const waiting = takeBack(state, id)
-    if (reason === "cancelled") putBack(state, waiting)
-    else died(waiting, at)
-  },
+  // A session is the host before it has deliveries. So its end takes them with the host, and a delivery alone is cancelled.
+  revoke: (state, { id }: Grant, _, at) =>
+    id === state.host
+      ? unhosted(state, at, (waiting) => died(waiting, at))
+      : putBack(state, takeBack(state, id)),
   values: function*({ calls }) {
     for (const { ending, payload } of calls.values()) if (ending === undefined) yield payload
   },

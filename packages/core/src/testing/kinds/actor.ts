@@ -190,6 +190,7 @@ const called = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 export const actor = specimen({
   kind,
   model: ({ mailboxMax, withoutHost }) => new ActorModel(Number(mailboxMax), withoutHost === "wait"),
+  harmless: { "reason-forgotten": "what was revoked, the host or a delivery, says as much as the reason" },
   samples: {
     sample: (name) => Actor.make({ name, methods, mailboxMax }),
     /** Its calls do not wait for a host. */
