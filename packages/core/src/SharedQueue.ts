@@ -31,6 +31,7 @@ import { whileOpen } from "./proxy/whileOpen.ts"
 import * as Transaction from "./Transaction.ts"
 
 export { OfferedInPart, QueueClosed } from "./proxy/offers.ts"
+export type { TransactionQueue } from "./proxy/queueTransaction.ts"
 
 /** The lease ended before the work was acknowledged. The item may be delivered again, or already was. */
 export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {

@@ -12,6 +12,7 @@ import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 
 export { OutOfBounds } from "./proxy/Field.ts"
+export type { TransactionField } from "./proxy/recordTransaction.ts"
 
 /** A shared value: the methods of `Field`. */
 export interface SharedRef<in out A> extends Field.Field<A>, Shared.Shared {}
