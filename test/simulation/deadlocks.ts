@@ -3,7 +3,6 @@
  * holds something, then wants what the next one holds.
  */
 import {
-  Kind,
   type Manager,
   SharedBarrier,
   SharedCondition,
@@ -19,7 +18,8 @@ import {
   simulateSeed,
   type Simulation
 } from "@effect-multiprocessing/core/testing"
-import { Effect, Fiber, Schema, type Scope } from "effect"
+import { Effect, Fiber, type Scope } from "effect"
+import { File } from "../support/ownKinds.ts"
 
 type Work = Effect.Effect<unknown, unknown, Manager.Manager | Scope.Scope>
 
@@ -37,21 +37,6 @@ interface Resource {
 }
 
 const clients = 3
-
-/** Readers or one writer. */
-const File = Kind.make("test/File", {
-  state: Schema.Struct({ readers: Schema.Int, isWriting: Schema.Boolean }),
-  initial: { readers: 0, isWriting: false },
-  operations: { read: Kind.hold({ lane: "waiting" }), write: Kind.hold({ lane: "waiting" }) },
-  transitions: {
-    read: (state) => state.isWriting ? Kind.wait : Kind.done({ ...state, readers: state.readers + 1 }),
-    write: (state) => state.isWriting || state.readers > 0 ? Kind.wait : Kind.done({ ...state, isWriting: true })
-  },
-  released: {
-    read: (state) => ({ ...state, readers: state.readers - 1 }),
-    write: (state) => ({ ...state, isWriting: false })
-  }
-})
 
 const opened = <A, E>(open: Effect.Effect<A, E, Manager.Manager | Scope.Scope>, hold: (object: A) => Hold): Hold => {
   return (body) => Effect.flatMap(open, (object) => hold(object)(body))

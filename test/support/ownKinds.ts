@@ -1,4 +1,4 @@
-/** Own kinds of the tests that run on every deployment. */
+/** Own kinds of several tests. */
 import { Kind } from "@effect-multiprocessing/core"
 import { Option, Schema } from "effect"
 
@@ -48,5 +48,20 @@ export const Stack = Kind.make("test/Stack", {
   invariants: { "has at most three": ({ length }) => length <= 3 }
 })
 
-/** All of them. */
+/** Readers or one writer, whose holds have no time: a deadlock may go through them. */
+export const File = Kind.make("test/File", {
+  state: Schema.Struct({ readers: Schema.Int, isWriting: Schema.Boolean }),
+  initial: { readers: 0, isWriting: false },
+  operations: { read: Kind.hold({ lane: "waiting" }), write: Kind.hold({ lane: "waiting" }) },
+  transitions: {
+    read: (state) => state.isWriting ? Kind.wait : Kind.done({ ...state, readers: state.readers + 1 }),
+    write: (state) => state.isWriting || state.readers > 0 ? Kind.wait : Kind.done({ ...state, isWriting: true })
+  },
+  released: {
+    read: (state) => ({ ...state, readers: state.readers - 1 }),
+    write: (state) => ({ ...state, isWriting: false })
+  }
+})
+
+/** Those of the tests that run on every deployment. */
 export const ownKinds = [ReadWriteLock, Stack]

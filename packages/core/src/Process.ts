@@ -16,6 +16,7 @@ import * as Scope from "effect/Scope"
 import type { ManagerError } from "./ManagerError.ts"
 import * as Codecs from "./pool/Codecs.ts"
 import { entryQuestion, nameIssue, notReadyIssue, optionsIssue } from "./pool/WorkerStart.ts"
+import { failureOf } from "./proxy/infrastructure.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as SharedRef from "./SharedRef.ts"
 import type * as Task from "./Task.ts"
@@ -332,7 +333,7 @@ const startTimeoutOf = (spawner: ProcessSpawner["Service"], execArgv: ReadonlyAr
 type Outcome<T extends Task.Any> = Option.Option<Exit.Exit<T["success"]["Type"], T["error"]["Type"] | ManagerError>>
 
 const outcome = <T extends Task.Any>(task: T) =>
-  Schema.Option(Schema.Exit(task.success, Codecs.failureOf(task), Schema.Defect({ includeStack: true })))
+  Schema.Option(Schema.Exit(task.success, failureOf(task.error as T["error"]), Schema.Defect({ includeStack: true })))
 
 /** The two shared objects of an assignment, as handles. */
 const assignmentOf = <T extends Task.Any>(task: T) =>

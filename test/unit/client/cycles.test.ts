@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../support/Memory.ts"
+import { File } from "../../support/ownKinds.ts"
 import { untilWaiting } from "../../support/untilWaiting.ts"
 
 /** The reason of the `ManagerError` with which an effect has failed. */
@@ -48,21 +49,6 @@ type Crossing = Effect.Effect<
   Manager.Manager | Scope.Scope
 >
 
-/** Readers or one writer, without a time. */
-const Readable = Kind.make("test/Readable", {
-  state: Schema.Struct({ readers: Schema.Int, isWriting: Schema.Boolean }),
-  initial: { readers: 0, isWriting: false },
-  operations: { read: Kind.hold({ lane: "waiting" }), write: Kind.hold({ lane: "waiting" }) },
-  transitions: {
-    read: (state) => state.isWriting ? Kind.wait : Kind.done({ ...state, readers: state.readers + 1 }),
-    write: (state) => state.isWriting || state.readers > 0 ? Kind.wait : Kind.done({ ...state, isWriting: true })
-  },
-  released: {
-    read: (state) => ({ ...state, readers: state.readers - 1 }),
-    write: (state) => ({ ...state, isWriting: false })
-  }
-})
-
 /** Holds that wait for others: two must sit before one may speak. */
 const Table = Kind.make("test/Table", {
   state: Schema.Struct({ sitting: Schema.Int }),
@@ -75,7 +61,7 @@ const Table = Kind.make("test/Table", {
   released: { sit: ({ sitting }) => ({ sitting: sitting - 1 }), speak: (state) => state }
 })
 
-const layer = Manager.layerMemoryWith({ kinds: [Readable, Table] })
+const layer = Manager.layerMemoryWith({ kinds: [File, Table] })
 
 describe("a deadlock fails the later call, and the other one goes on", () => {
   const crossings: Readonly<Record<string, Crossing>> = {
@@ -90,7 +76,7 @@ describe("a deadlock fails the later call, and the other one goes on", () => {
     }),
     "of a permit and the writer of a program's own kind": Effect.gen(function*() {
       const slots = yield* SharedSemaphore.make({ permits: 1 })
-      const file = yield* SharedObject.make(Readable)
+      const file = yield* SharedObject.make(File)
       const write: Hold = (body) => SharedObject.withHold(file.write, () => body)
       return [slots.withPermit, write, yield* Effect.map(Manager.Manager, (m) => waiting(m, file))]
     })
@@ -111,7 +97,7 @@ describe("a deadlock fails the later call, and the other one goes on", () => {
 
   it.effect("of a reader that wants to write, with another reader that may end", () =>
     Effect.gen(function*() {
-      const file = yield* SharedObject.make(Readable)
+      const file = yield* SharedObject.make(File)
       const write = SharedObject.withHold(file.write, () => Effect.void)
       const other = yield* Effect.forkChild(SharedObject.withHold(file.read, () => Effect.never))
       const exit = yield* Effect.exit(SharedObject.withHold(file.read, () => write))

@@ -5,7 +5,7 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ManagerError } from "../ManagerError.ts"
+import { causeOf } from "../proxy/infrastructure.ts"
 import { Manager } from "../proxy/Manager.ts"
 import * as ValueCodec from "../proxy/ValueCodec.ts"
 import * as SharedQueue from "../SharedQueue.ts"
@@ -101,6 +101,6 @@ const codecsOfMethod = (method: Any) => {
       streams ? Schema.Struct({ payload, out: SharedQueue.schema(groupOf(method)) }) : payload
     ),
     success: ValueCodec.make(streams ? Schema.Void : success),
-    failure: ValueCodec.make(Schema.Cause(Schema.Union([ManagerError, error]), Schema.Defect({ includeStack: true })))
+    failure: ValueCodec.make(causeOf(error))
   })
 }

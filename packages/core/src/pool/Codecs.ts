@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { TextCell } from "../engine/Value.ts"
-import { ManagerError } from "../ManagerError.ts"
+import { causeOf } from "../proxy/infrastructure.ts"
 import * as ValueCodec from "../proxy/ValueCodec.ts"
 import type * as Task from "../Task.ts"
 
@@ -49,15 +49,10 @@ const messageOf = (cause: Cause.Cause<Schema.SchemaError>): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The schema of the errors of a task's run: those of the task, and those of the manager. */
-export const failureOf = <T extends Task.Any>(task: T) =>
-  // First, because the errors of a task may be of any type.
-  Schema.Union([ManagerError, task.error as T["error"]])
-
 /** Compiles the codecs of a task. */
 export const make = <T extends Task.Any>(task: T): Effect.Effect<Codecs, never, Task.CallerServices<T>> =>
   Effect.all({
     payloads: ValueCodec.makeText(Schema.Array(task.payload)),
     values: ValueCodec.makeText(Schema.Array(task.success)),
-    failure: ValueCodec.makeText(Schema.Cause(failureOf(task), Schema.Defect({ includeStack: true })))
+    failure: ValueCodec.makeText(causeOf(task.error as T["error"]))
   })

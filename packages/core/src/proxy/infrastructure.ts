@@ -1,8 +1,8 @@
-/** Errors of this library that the handler of a task or of an actor's method may fail with, though they are not declared. */
+/** How the handler of a task, or of an actor's method, may fail: the errors of this library, and the schemas of what is told. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { ManagerError, OptionsMismatch, SchemaMismatch } from "../ManagerError.ts"
+import { ManagerError, type OptionsMismatch, type SchemaMismatch } from "../ManagerError.ts"
 import type { HoldLost } from "../SharedObject.ts"
 import type { LeaseLost } from "../SharedQueue.ts"
 import type { PermitsLost } from "../SharedSemaphore.ts"
@@ -36,3 +36,12 @@ export const dieOfUndeclared = <A, E, R>(
     (error) => Predicate.hasProperty(error, "_tag") && String(error._tag) in tags && !Schema.is(declared)(error),
     Effect.die
   )
+
+/** The schema of the errors that a caller gets: those that are declared, and those of the manager. */
+export const failureOf = <E extends Schema.Top>(declared: E) =>
+  // First, because declared errors may be of any type.
+  Schema.Union([ManagerError, declared])
+
+/** The schema of how a handler fails: with these errors, or with a defect, which keeps its stack. */
+export const causeOf = <E extends Schema.Top>(declared: E) =>
+  Schema.Cause(failureOf(declared), Schema.Defect({ includeStack: true }))
