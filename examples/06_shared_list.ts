@@ -7,6 +7,13 @@
  *     each number once: true
  *     an ordinary list: 0
  *
+ * The first argument is the number of processes:
+ *
+ *     $ npm run example examples/06_shared_list.ts 5
+ *     List: 5
+ *     each number once: true
+ *     an ordinary list: 0
+ *
  * Improvements: an item has a schema, and a process is a value until it is run, all at once or a few at a time.
  */
 import { Process, SharedList, Task, TaskGroup } from "@effect-multiprocessing/core"
@@ -20,6 +27,8 @@ const Tasks = TaskGroup.make("tutorial", { tasks: [Append] })
 
 const ordinary: Array<number> = []
 
+const [size = 50] = process.argv.slice(2).map(Number)
+
 const tasks = Tasks.toLayer({
   Append: Effect.fn(function*({ list, number }) {
     const value = yield* Random.next
@@ -31,7 +40,7 @@ const tasks = Tasks.toLayer({
 
 const main = Effect.gen(function*() {
   const list = yield* SharedList.make({ item: Pair })
-  const processes = Array.from({ length: 50 }, (_, number) => Process.run(Tasks, Append, { number, list }))
+  const processes = Array.from({ length: size }, (_, number) => Process.run(Tasks, Append, { number, list }))
   yield* Effect.all(processes, { concurrency: "unbounded", discard: true })
 
   yield* Console.log("List:", yield* list.size)

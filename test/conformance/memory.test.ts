@@ -10,7 +10,7 @@ conformance({
   name: "in memory",
   layer: Manager.layerMemory,
   ownKinds: Manager.layerMemoryWith({ kinds: ownKinds }),
-  programs: budget(250),
+  programs: budget(100),
   recorded: Effect.suspend(() => {
     const journal: Array<JournalEntry> = []
     return Effect.map(Memory.make({ journal: (entry) => journal.push(entry) }), ({ connect }) => ({

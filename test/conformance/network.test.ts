@@ -33,7 +33,7 @@ const deployment = (name: string, server: NodeManager.ServerOptions, client: Pic
     name,
     layer: layer({}),
     ownKinds: layer({ kinds: ownKinds }),
-    programs: budget(5),
+    programs: budget(3),
     recorded: Effect.gen(function*() {
       const journal: Array<JournalEntry> = []
       const url = yield* serve({ journal: (entry) => journal.push(entry) })

@@ -35,6 +35,6 @@ conformance({
   name: "in a child process",
   layer: NodeManager.layer,
   ownKinds: NodeManager.layerWith({ kinds: ownKinds, entry: fixture("ownKinds") }),
-  programs: budget(50),
+  programs: budget(20),
   recorded
 })

@@ -15,7 +15,7 @@ import type { Recorded, Suite } from "./suite.ts"
 /** Programs of each kind, by their seeds. */
 const seeds = [1, 2]
 
-/** Of an action, and between two rounds of help, in milliseconds. */
+/** Of an action, in milliseconds; each round of help begins so much later after the one before it. */
 const sleepMaxMs = 5
 
 const performer = (number: number): Performer => ({
@@ -48,7 +48,7 @@ const performAll = (
     })
     const helper = performer(0)
     const help = (round: number): Effect.Effect<never, unknown, Manager.Manager> =>
-      Effect.sleep(sleepMaxMs).pipe(
+      Effect.sleep(sleepMaxMs * (1 + round)).pipe(
         Effect.andThen(Effect.forEach(stages, (stage) => stage.help(helper, round))),
         Effect.andThen(Effect.suspend(() => help(round + 1)))
       )

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { start, waitUntil } from "../process/harness.ts"
+import { sample } from "../support/budget.ts"
 import { matches, type Run, runsOf } from "./header.ts"
 
 const folder = join(import.meta.dirname, "../../examples")
@@ -45,7 +46,8 @@ describe("an example", () => {
       assert.include(sourceOf(name), `$ npm run example examples/${name}`)
     })
 
-    it.each(runs.map((run) => [run.args.join(" "), run] as const))(
+    // From the last one: the first runs of some start fifty processes.
+    it.each(sample(runs.toReversed()).map((run) => [run.args.join(" "), run] as const))(
       "%s prints what its header says",
       async (_, run_) => {
         const output = await run(name, run_)

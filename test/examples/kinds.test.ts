@@ -54,7 +54,7 @@ const bank = <Self, Name extends string>(
 describe("the bank", () => {
   it.live("has the same total in every state that is seen", () =>
     Effect.gen(function*() {
-      const { faults } = yield* bank(TheBank, budget(40))
+      const { faults } = yield* bank(TheBank, budget(20))
       assert.isTrue(faults.kill > 0 && faults.cut > 0 && faults.cancel > 0)
     }))
 
@@ -109,7 +109,7 @@ describe("the frontier", () => {
         assert.deepStrictEqual([Object.keys(visiting).length, waiting.length], [0, 0])
         assert.strictEqual(Object.keys(seen).length, 8)
       }).pipe(Effect.scoped, Effect.provide(TheFrontier.layer))
-      const run = yield* simulate(main, { tasks, kinds: [TheFrontier], seeds: budget(20), faults })
+      const run = yield* simulate(main, { tasks, kinds: [TheFrontier], seeds: budget(10), faults })
       assert.isAbove(run.faults.kill, 0)
     }))
 })

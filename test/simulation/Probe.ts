@@ -18,9 +18,6 @@ export type Deed =
   | `revokes: ${Withdrawal}`
   | Exclude<keyof At, "index" | "now" | "client" | "held">
 
-/** Seeds that show what a kind does. */
-const seeds = 8
-
 /** The deeds of one kind, by operation; those of `revoke` and `pristine` by these names. */
 export class Probe {
   readonly #deeds = new Set<string>()
@@ -29,7 +26,8 @@ export class Probe {
   /** The only action of the run, if there is one. */
   #action: string | undefined
 
-  constructor(kind: AnyKind) {
+  /** Runs each action alone, and then all of them with seeds from 1 on. */
+  constructor(kind: AnyKind, seeds: number) {
     const mutant = inKind(kind.name, (kind) => this.#watch(kind))
     for (const action of mutant.actions) {
       this.#action = action

@@ -13,10 +13,10 @@ const firstWrong = (count: number, wrong: (seed: number) => ReadonlyArray<string
 
 describe("random programs", () => {
   it("meet no deadlock where there is none", () => {
-    assert.isUndefined(firstWrong(budget(60), wrongWithout))
+    assert.isUndefined(firstWrong(budget(30), wrongWithout))
   })
 
   it("are told of each deadlock, once, and all else goes on", () => {
-    assert.isUndefined(firstWrong(budget(60), wrongWith))
+    assert.isUndefined(firstWrong(budget(30), wrongWith))
   })
 })

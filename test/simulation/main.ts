@@ -43,7 +43,9 @@ const kindOf = (name: string): AnyKind | undefined => kinds.find((kind) => kind.
 
 /** The bugs that a kind may have, or all known bugs: those that any kind may have, and those of one. */
 const mutantsOf = (kind: AnyKind | undefined): Readonly<Record<string, Mutant>> =>
-  kind === undefined ? Object.assign({}, knownMutants, ...kinds.map(genericMutants)) : genericMutants(kind)
+  kind === undefined
+    ? Object.assign({}, knownMutants, ...kinds.map((kind) => genericMutants(kind)))
+    : genericMutants(kind)
 
 /** Its name begins with that of its kind if any kind may have it. */
 const mutantNamed = (name: string): Mutant | undefined => {

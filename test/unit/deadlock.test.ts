@@ -60,7 +60,7 @@ describe("work that offers to its own queue", () => {
         yield* Effect.forEach(processes, ({ result }) => result, { concurrency: "unbounded" })
       }).pipe(Effect.scoped, Effect.provide(layerShared))
       // Without pauses and delays: after two seconds in which nobody takes an item it is a deadlock.
-      yield* simulate(program, { tasks, seeds: budget(10), faults: ["split"] })
+      yield* simulate(program, { tasks, seeds: budget(5), faults: ["split"] })
     }))
 })
 

@@ -69,7 +69,7 @@ describe("simulate", () => {
   for (const [name, sell] of Object.entries({ "under a lock": locked, "with an atomic operation": atomic })) {
     it.live(`finds nothing in an update ${name}`, () =>
       Effect.gen(function*() {
-        const count = Math.max(30, budget(15))
+        const count = Math.max(30, budget(8))
         const { different, faults, seeds } = yield* simulate(sale, { tasks: shop(sell), seeds: count })
         assert.deepStrictEqual([seeds, different], [count, count])
         for (const fault of ["delay", "split", "pause", "rush"] as const) assert.isAbove(faults[fault], 0, fault)
@@ -134,7 +134,7 @@ describe("simulate", () => {
         assert.isAtMost(left, 10 - done)
         assert.isAtLeast(left, 7)
       }).pipe(Effect.provide(layerShared))
-      const { faults } = yield* simulate(program, { tasks: shop(locked), seeds: budget(20), faults: everyFault })
+      const { faults } = yield* simulate(program, { tasks: shop(locked), seeds: budget(10), faults: everyFault })
       assert.isAbove(faults.kill, 0)
       assert.isAbove(faults.cut, 0)
       assert.deepStrictEqual([...ends].sort(), ["by SIGKILL", "done", "with code 1"])
@@ -160,7 +160,7 @@ describe("simulate", () => {
       const finish = (job: number) =>
         Effect.andThen(Effect.sleep("20 millis"), Effect.flatMap(Done, (done) => done.set(job, true)))
       const given = tasks((jobs) => jobs.process(finish))
-      const { faults } = yield* simulate(program, { tasks: given, seeds: budget(20), faults: ["kill"] })
+      const { faults } = yield* simulate(program, { tasks: given, seeds: budget(10), faults: ["kill"] })
       assert.isAbove(faults.kill, 0)
       const taken = tasks((jobs) => Effect.flatMap(jobs.take, finish))
       const { violations } = yield* Effect.flip(simulate(program, { tasks: taken, seeds: 300, faults: ["kill"] }))
@@ -177,7 +177,7 @@ describe("simulate", () => {
         const left = yield* (yield* Stock).get
         assert.isTrue(left === 8 || (left === 9 && Exit.isFailure(exit)), String(left))
       }).pipe(Effect.provide(layerShared))
-      const { faults } = yield* simulate(program, { seeds: budget(50) })
+      const { faults } = yield* simulate(program, { seeds: budget(25) })
       assert.isAbove(faults.cancel, 0)
       assert.isAbove(interrupted, 0)
     }))

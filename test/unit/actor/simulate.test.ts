@@ -68,7 +68,7 @@ describe("an actor", () => {
         const times = yield* (yield* Seen).values
         assert.isTrue(times.every((n) => n === 1))
       }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Echo.layer, Seen.layer)))
-      const { faults } = yield* simulate(main, { tasks, seeds: budget(50), faults: everyFault })
+      const { faults } = yield* simulate(main, { tasks, seeds: budget(25), faults: everyFault })
       for (const fault of everyFault) assert.isAbove(faults[fault], 0, fault)
     }))
 })

@@ -18,7 +18,7 @@ import * as Memory from "../../support/Memory.ts"
  * More than a window (`inFlightMax`): half of a window becomes free at once, for which a stack has no room. A million with
  * `TEST_BUDGET=200`.
  */
-const calls = Math.max(20_000, budget(5_000))
+const calls = Math.max(20_000, budget(2_500))
 
 /** One call that waits, made many times, and what lets all of them end. */
 interface Waiting {

@@ -7,7 +7,7 @@ import { budget } from "../../support/budget.ts"
 import { commands, run } from "../../support/RandomProgram.ts"
 import { reachable } from "../../support/reachable.ts"
 
-const arbitrary = { runs: budget(125), size: 600 }
+const arbitrary = { runs: budget(60), size: 600 }
 
 describe("any sequence of inputs", () => {
   it.prop("keeps I1 to I5 at every step, and nobody overtakes a waiter (S-13)", [commands], ([list]) => {
@@ -19,7 +19,7 @@ describe("any sequence of inputs", () => {
     const { hash, outputs } = harness.replay()
     assert.strictEqual(hash, harness.hash)
     assert.deepStrictEqual(outputs, harness.outputs)
-  }, { arbitrary: { ...arbitrary, runs: budget(15) } })
+  }, { arbitrary: { ...arbitrary, runs: budget(8) } })
 
   it.prop(
     "throws nowhere when a session uses its sequences twice, and the state stays sound (I3)",

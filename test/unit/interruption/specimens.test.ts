@@ -24,7 +24,7 @@ const firstStep = (action: string, seed = 1): { readonly seed: number; readonly 
 }
 
 /** The next age at which an action is interrupted, in steps: all of the first ages, then fewer and fewer. */
-const next = (age: number): number => age + Math.max(1, Math.floor(age / budget(1)))
+const next = (age: number): number => age + Math.max(1, Math.floor(age / budget(1 / 2)))
 
 describe.each(specimens.map(({ kind: { name } }) => name))("%s", (kind) => {
   it.each(sample(actionsOf(kind)))("%s leaves nothing behind where it is interrupted", (action) => {

@@ -77,7 +77,7 @@ class ReadWriteLockModel implements Model {
 describe("a read-write lock of a program's own", () => {
   it("is what its model says, with processes that are killed, cut off and interrupted", () => {
     const faults = { kill: 0, cut: 0, cancel: 0 }
-    for (let seed = 1; seed <= budget(20); seed++) {
+    for (let seed = 1; seed <= budget(10); seed++) {
       const simulation = simulateSeed((client) =>
         Effect.scoped(Effect.gen(function*() {
           const lock = yield* open

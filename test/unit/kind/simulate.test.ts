@@ -50,7 +50,7 @@ describe("a program with an own kind", () => {
         yield* threeTimes
         yield* savings.state.until(({ reserved }) => reserved === 0)
       }).pipe(Effect.scoped, Effect.provide(Savings.layer))
-      const { faults } = yield* simulate(main, { tasks, kinds: [Savings], seeds: budget(25), faults: everyFault })
+      const { faults } = yield* simulate(main, { tasks, kinds: [Savings], seeds: budget(12), faults: everyFault })
       for (const fault of everyFault) assert.isAbove(faults[fault], 0, fault)
     }))
 
@@ -80,7 +80,7 @@ describe("a program with an own kind", () => {
       yield* simulate(Effect.provide(threeTimes, Paced.layer), {
         tasks,
         kinds: [Paced, Savings],
-        seeds: budget(20),
+        seeds: budget(10),
         faults: everyFault
       })
     }))

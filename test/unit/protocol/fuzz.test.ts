@@ -19,7 +19,7 @@ import { drawOpening, words } from "../../support/openings.ts"
 import * as raw from "../../support/raw.ts"
 import { reachable } from "../../support/reachable.ts"
 
-const total = budget(25_000)
+const total = budget(12_500)
 
 /** The most frames of a session. A malformed frame is its last one. */
 const perSession = 500

@@ -68,7 +68,7 @@ const offer = (locks: SharedQueue.SharedQueue<SharedLock.SharedLock>, count: num
     locks.offerAll
   ))
 
-const rounds = budget(25_000)
+const rounds = budget(12_500)
 const roundsAtOnce = 500
 
 it.live(`${rounds} rounds of offer and take end with one object, taken in a scope or collected as garbage`, () =>

@@ -130,7 +130,7 @@ const check = (shapes: ReadonlyArray<Shape>, depth: number) =>
     }
   }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory))
 
-const seeds = budget(40)
+const seeds = budget(20)
 
 it.live(`${seeds} systems of schemas that refer to each other`, () =>
   Effect.forEach(Array.from({ length: seeds }, (_, seed) => seed + 1), (seed) =>
