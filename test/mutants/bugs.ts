@@ -77,8 +77,8 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/server/lastBytes"]
     },
     "one session more than sessionsMax": {
-      from: "if (open >= limits.sessionsMax)",
-      to: "if (open > limits.sessionsMax)",
+      from: "if (open + unlinked > limits.sessionsMax)",
+      to: "if (open + unlinked > limits.sessionsMax + 1)",
       tests: ["unit/server/lastBytes"]
     },
     "one handshake more than unauthenticatedMax": {
@@ -97,12 +97,12 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/protocol/handshake"]
     },
     "a link that has drained runs no deferred request": {
-      from: "host.turn(drained)\n",
-      to: "\n",
+      from: "onDrain: () => {\n          host.turn(drained)\n",
+      to: "onDrain: () => {\n",
       tests: ["process/link"]
     },
     "a link is closed before the last bytes are read": {
-      from: "Effect.andThen(lastBytes)\n",
+      from: "Effect.andThen(restore(lastBytes))\n",
       to: "Effect.asVoid\n",
       tests: ["unit/server/lastBytes"]
     },
@@ -213,8 +213,8 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/server/misbehaving"]
     },
     "outboundBytesMax is missed by a frame": {
-      from: "return this.#link.pendingBytes() < this.#limits.outboundBytesMax",
-      to: "return this.#link.pendingBytes() <= this.#limits.outboundBytesMax",
+      from: "this.#link.pendingBytes() < this.#limits.outboundBytesMax",
+      to: "this.#link.pendingBytes() <= this.#limits.outboundBytesMax",
       tests: ["unit/server/sessionShell"]
     },
     "a large reply overtakes the frame of its turn": {
@@ -244,11 +244,6 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "",
       tests: ["unit/client/owed"]
     },
-    "the last receipts are not sent": {
-      from: "    this.#receipts.flush()\n    this.#writer.goodbye()",
-      to: "    this.#writer.goodbye()",
-      tests: ["unit/client/owed"]
-    },
     "a call that was not sent may have taken effect": {
       from: "call.operation.name, NotExecuted, why))\n    this.#watches",
       to: "call.operation.name, OutcomeUnknown, why))\n    this.#watches",
@@ -270,8 +265,8 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/owed"]
     },
     "a read that was interrupted runs on in the manager": {
-      from: "        this.#writer.cancel(call.sequence)\n        this.#written()\n        return Effect.void",
-      to: "        return Effect.void",
+      from: "      this.#writer.cancel(call.sequence)\n",
+      to: "      if (!isRead) this.#writer.cancel(call.sequence)\n",
       tests: ["unit/client/owed"]
     },
     "a call that was interrupted before it was sent is sent": {
@@ -292,14 +287,21 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/receipts"]
     }
   }),
+  ...inFile("core/src/client/Outbox.ts", {
+    "the last receipts are not sent": {
+      from: "    this.#receipts.flush()\n    this.writer.goodbye()",
+      to: "    this.writer.goodbye()",
+      tests: ["unit/client/owed"]
+    }
+  }),
   ...inFile("core/src/client/Watches.ts", {
     "a snapshot gives credit": {
-      from: "taken.filter(({ event }) => event !== \"snapshot\").length",
+      from: "taken.filter(({ credits }) => credits === sequence).length",
       to: "taken.length",
       tests: ["unit/client/watch"]
     },
     "a stream that has ended stays subscribed": {
-      from: "      this.#wire.unsubscribe(sequence)\n",
+      from: "      this.#wire.unsubscribe(watch.sequence)\n",
       to: "",
       tests: ["unit/client/watch"]
     },
@@ -405,8 +407,8 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/protocol/handshake"]
     },
     "the proof does not cover the link's binding": {
-      from: "    response.pid,\n    binding\n",
-      to: "    response.pid\n",
+      from: "    ...asked(response.session),\n    binding\n",
+      to: "    ...asked(response.session)\n",
       tests: ["unit/protocol/handshake"]
     }
   }),

@@ -4,7 +4,7 @@
 import * as Checkpoint from "#core/engine/Checkpoint.ts"
 import { Engine } from "#core/engine/Engine.ts"
 import { Malformed } from "#core/engine/Format.ts"
-import type { Input, JournalEntry, Outcome, Output, SessionId } from "#core/engine/Inputs.ts"
+import type { Grace, Input, JournalEntry, Outcome, Output, SessionId } from "#core/engine/Inputs.ts"
 import { Monitor, violations } from "#core/engine/Invariants.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
@@ -78,11 +78,11 @@ export class EngineHarness {
     return outputs
   }
 
-  /** A new session. */
-  open(): Client {
-    const client = new Client(this, this.inputs.filter(({ _tag }) => _tag === "Open").length + 1)
-    this.step({ _tag: "Open", session: client.session, label: { name: `client ${client.session}`, pid: 0 } })
-    return client
+  /** A new session. Without a grace it ends with its link. */
+  open(grace?: Grace): Client {
+    const session = this.engine.state.lastSession + 1
+    this.step({ _tag: "Open", label: { name: `client ${session}`, pid: 0 }, grace })
+    return new Client(this, session)
   }
 
   time(now: number): ReadonlyArray<Output> {
@@ -146,7 +146,9 @@ export class EngineHarness {
         const name = this.engine.state.objects.get(object)?.operations[operation]?.[0] ?? ""
         return { ...names, call, object, operation: name, args }
       })
-      this.#records.set(`${session}:${sequence}`, records)
+      const request = `${session}:${sequence}`
+      // A request that is sent again is no other one.
+      if (!this.#records.has(request)) this.#records.set(request, records)
     }
     for (const output of outputs) {
       if (output._tag !== "Reply" && output._tag !== "Cancelled") continue
@@ -324,6 +326,37 @@ export class Client {
 
   congestion(isCongested: boolean): void {
     this.#harness.step({ _tag: "Congestion", session: this.session, isCongested })
+  }
+
+  /** Its link is lost. */
+  unlink(): void {
+    this.#harness.step({ _tag: "Unlinked", session: this.session })
+  }
+
+  /** It gets a new link. */
+  link(): void {
+    this.#harness.step({ _tag: "Linked", session: this.session })
+  }
+
+  /** Sends requests again, over a new link, and returns what it is told. */
+  resend(...sequences: ReadonlyArray<number>): ReadonlyArray<Output> {
+    return sequences.flatMap((sequence) => {
+      const request = this.#harness.inputs.find((input) =>
+        input._tag === "Request" && input.session === this.session && input.sequence === sequence
+      )
+      return request === undefined ? [] : this.#harness.step(request)
+    })
+  }
+
+  /** Tells which handles it has, of the objects from one id to another. */
+  imports(times: ReadonlyArray<readonly [ObjectId, number]>, from = 0, to = Number.MAX_SAFE_INTEGER): void {
+    this.#harness.step({ _tag: "Imports", session: this.session, from, to, times })
+  }
+
+  /** Tells which holds it has. Returns those that are not current. */
+  holds(...grants: ReadonlyArray<GrantId>): ReadonlyArray<GrantId> {
+    const outputs = this.#harness.step({ _tag: "Holds", session: this.session, grants })
+    return outputs.flatMap((output) => output._tag === "Revoked" ? [output.grant] : [])
   }
 
   end(): void {

@@ -8,7 +8,7 @@ import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
 import type { Commit } from "#core/server/Gate.ts"
 import * as Server from "#core/server/Server.ts"
-import type { Link } from "#core/transport/Link.ts"
+import { type Link, LinkClosed } from "#core/transport/Link.ts"
 import * as MemoryLink from "#core/transport/MemoryLink.ts"
 import * as Limits from "@effect-multiprocessing/core/Limits"
 import * as Manager from "@effect-multiprocessing/core/Manager"
@@ -37,12 +37,15 @@ export interface ConnectOptions {
   readonly client?: ((link: Link) => Link) | undefined
   readonly server?: ((link: Link) => Link) | undefined
   readonly deliverBytes?: ((available: number) => number) | undefined
+  readonly reconnect?: Manager.Reconnect | undefined
 }
 
 /** A connection, and a function that cuts its link. */
 export interface Connected {
   readonly manager: Manager.Manager["Service"]
   readonly cut: (reason: string) => void
+  /** Whether the server can be reached, at first it can. */
+  readonly reach: (isReachable: boolean) => void
 }
 
 export interface Memory {
@@ -97,13 +100,22 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
       dial,
       connect: (options = {}) =>
         Effect.gen(function*() {
-          const pair = yield* dial(options)
-          const manager = yield* Manager.makeConnected(Effect.succeed(options.client?.(pair.client) ?? pair.client), {
+          const pairs: Array<MemoryLink.MemoryLinkPair> = []
+          let isReachable = true
+          const open = Effect.suspend(() =>
+            isReachable ? dial(options) : Effect.fail(new LinkClosed({ reason: "the server cannot be reached" }))
+          ).pipe(Effect.map((pair) => {
+            pairs.push(pair)
+            return options.client?.(pair.client) ?? pair.client
+          }))
+          const manager = yield* Manager.makeConnected(open, {
             address: "memory",
             key: options.key ?? key,
-            label: { name: options.name ?? "client", pid: 0 }
+            label: { name: options.name ?? "client", pid: 0 },
+            reconnect: options.reconnect
           })
-          return { manager, cut: pair.cut }
+          const cut = (reason: string) => pairs.at(-1)?.cut(reason)
+          return { manager, cut, reach: (reachable: boolean) => isReachable = reachable }
         }).pipe(Effect.provideContext(crypto))
     }
   })

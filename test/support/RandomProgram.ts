@@ -38,6 +38,9 @@ const limits = {
   traceEveryDrops: 1
 }
 
+/** Of the first two clients. The third has none. */
+const grace = { milliseconds: 5_000, secretHash: "hash" }
+
 const nonsense: ReadonlyArray<Argument> = [null, -1, 0.5, NaN, Infinity, "", "field", "__proto__", value(1)]
 
 /** An engine and its clients. `run` makes the next step. */
@@ -55,7 +58,7 @@ export class RandomProgram {
   readonly run = ([what, who, seed]: Command): void => {
     const random = new Random(seed)
     const client = this.#clients.get(who)
-    if (client === undefined) this.#clients.set(who, this.harness.open())
+    if (client === undefined) this.#clients.set(who, this.harness.open(who === 2 ? undefined : grace))
     else if (what < 10) this.#make(client, random)
     else if (what < 68) this.#call(client, random)
     else if (what < 74) client.cancel(this.#sequence(client, random))
@@ -65,11 +68,12 @@ export class RandomProgram {
     else if (what < 92) client.credit(this.#sequence(client, random), random.below(3))
     else if (what < 93) client.unwatch(this.#sequence(client, random))
     else if (what < 94) client.congestion(random.chance(0.5))
-    else if (what < 97) this.harness.time(this.#now += random.pick([-5, 0, 1, 2_500, 5_000]))
-    else {
-      client.end()
-      this.#clients.delete(who)
-    }
+    else if (what < 96) this.harness.time(this.#now += random.pick([-5, 0, 1, 2_500, 5_000]))
+    else if (what < 97) client.unlink()
+    else if (what < 98) this.#resume(client, random)
+    else client.end()
+    const { sessions } = this.harness.engine.state
+    for (const [who, { session }] of this.#clients) if (!sessions.has(session)) this.#clients.delete(who)
   }
 
   /** Ends every session, and then drops one more reference, because the engine searches for cycles then (S-23). */
@@ -79,6 +83,17 @@ export class RandomProgram {
     const last = this.harness.open()
     last.make("Lock")
     last.end()
+  }
+
+  /** Over a new link a client sends some of its requests again, cancels some, and tells what it has. */
+  #resume(client: Client, random: Random): void {
+    const session = this.harness.engine.state.sessions.get(client.session)!
+    if (session.grace === undefined) return
+    client.link()
+    if (random.chance(0.5)) client.cancel(this.#sequence(client, random))
+    if (random.chance(0.5)) client.imports([...session.imports].map(([id, times]) => [id, times - random.below(2)]))
+    client.holds(...session.grants.keys(), random.below(50))
+    client.resend(...session.answered.values().map(({ sequence }) => sequence), ...session.parked.keys())
   }
 
   #make(client: Client, random: Random): void {

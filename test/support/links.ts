@@ -109,3 +109,23 @@ export class Tally {
     }
   }
 }
+
+/** An end of a network that loses what it carries while it is told so: a lost connection, before anybody notices it. */
+export class Lossy {
+  losesSent = false
+  losesHeard = false
+
+  readonly wrap = (inner: Link): Link => ({
+    ...inner,
+    send: (bytes) => {
+      if (!this.losesSent) inner.send(bytes)
+    },
+    read: (reader) =>
+      inner.read({
+        ...reader,
+        onBytes: (bytes) => {
+          if (!this.losesHeard) reader.onBytes(bytes)
+        }
+      })
+  })
+}

@@ -25,6 +25,8 @@ export interface Lies {
   readonly nonce?: string | undefined
   /** The response for which the proof is made, where it is another one. */
   readonly signed?: { readonly name?: string; readonly pid?: number } | undefined
+  /** The session that it asks for. Default: a new one. */
+  readonly session?: Handshake.Asked | undefined
 }
 
 /** The frames of a link, read in the background. */
@@ -38,8 +40,8 @@ export const shakeHands = (
 ): Effect.Effect<typeof Handshake.Verdict.Type, LinkClosed> =>
   Effect.gen(function*() {
     const challenge = yield* Effect.flatMap(read.next, Handshake.read(Handshake.Challenge))
-    const { version = challenge.version } = lies
-    const response = { version, nonce: "n".repeat(32), name: "raw", pid: 0 }
+    const { session = { _tag: "Begin" }, version = challenge.version } = lies
+    const response = { version, nonce: "n".repeat(32), name: "raw", pid: 0, session }
     const transcript = Handshake.transcript({ ...challenge, nonce: lies.nonce ?? challenge.nonce }, {
       ...response,
       ...lies.signed

@@ -11,8 +11,8 @@ export interface Limits extends EngineLimits {
   readonly handshakeMs: number
   readonly unauthenticatedMax: number
   readonly sessionsMax: number
+  readonly sessionGraceMs: number
   readonly inFlightMax: number
-  readonly inFlightBytesMax: number
   readonly outboundBytesMax: number
   readonly watchCredit: number
 }
@@ -29,6 +29,8 @@ export const defaults: Limits = {
   unauthenticatedMax: 1_024,
   /** Sessions of one manager. A process is one session: more than this is a runaway spawner. */
   sessionsMax: 4_096,
+  /** Milliseconds that a session may survive its link, whatever its client asks for: until then it holds what it holds. */
+  sessionGraceMs: 60_000,
   /** Calls of one session that are sent and neither answered nor parked. Further calls wait in the client (S-8). */
   inFlightMax: 16_384,
   /**

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -26,7 +27,7 @@ import * as Limits from "./Limits.ts"
 import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
 import * as inspection from "./proxy/inspection.ts"
-import { type Endpoint, Manager } from "./proxy/Manager.ts"
+import { type Endpoint, Manager, type Reconnect } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
 import * as Server from "./server/Server.ts"
 import type { Link, LinkClosed } from "./transport/Link.ts"
@@ -49,7 +50,9 @@ export {
   type DirectoryChange,
   type Endpoint,
   Manager,
+  type Reconnect,
   type SocketEndpoint,
+  type Status,
   type UrlEndpoint
 } from "./proxy/Manager.ts"
 export type { Server } from "./server/Server.ts"
@@ -148,6 +151,12 @@ const issueOf = ({ key, limits = {} }: Pick<ManagerOptions, "limits"> & { readon
     : `limits.${wrong[0]} must be a whole number of at least 1, it is ${wrong[1]}`
 }
 
+/** Why a session cannot have a grace; undefined: it can. */
+const graceIssue = (graceMs: number | undefined): string | undefined =>
+  graceMs === undefined || Number.isSafeInteger(graceMs) && graceMs > 0
+    ? undefined
+    : `reconnect.grace must be a time above 0, and not for ever`
+
 /** A manager behind a link. */
 export const makeConnected = (
   open: Effect.Effect<Link, LinkClosed, Scope.Scope>,
@@ -157,18 +166,26 @@ export const makeConnected = (
     readonly label: Client
     readonly limits?: Partial<Limits.Limits> | undefined
     readonly endpoint?: Endpoint | undefined
+    readonly reconnect?: Reconnect | undefined
   }
 ): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.map(
     Effect.suspend(() => {
-      const issue = issueOf(options)
+      const { reconnect } = options
+      const graceMs = reconnect && Math.ceil(Duration.toMillis(reconnect.grace))
+      const issue = issueOf(options) ?? graceIssue(graceMs)
       return issue === undefined
-        ? connect(open, { ...options, limits: { ...Limits.defaults, ...options.limits } })
+        ? connect(open, {
+          ...options,
+          limits: { ...Limits.defaults, ...options.limits },
+          reconnect: graceMs === undefined ? undefined : { graceMs, schedule: reconnect?.schedule }
+        })
         : Effect.fail(new ManagerError({ reason: new ConnectFailed({ address: options.address, issue }) }))
     }),
     (connection) =>
       Manager.of({
         connection,
+        status: connection.status.changes,
         endpoint: options.endpoint,
         remove: (object) => remove(connection, object),
         endSession: (session) =>

@@ -38,13 +38,25 @@ const refusals = {
     "too many clients connect to it at once. Connect again, or raise limits.unauthenticatedMax where the " +
     "manager is made",
   Malformed: "it could not read the handshake. Use the same release on both sides",
+  SessionLost:
+    "the session has ended. It was without a connection for longer than its grace, or the manager was started again",
+  WrongSecret: "the session belongs to another client",
   NotAManager: "the peer is not a manager. Check the address"
 } as const
 
 /** The peer at this address refused the handshake, or is not a manager. No call was sent. */
 export class HandshakeRefused extends Schema.TaggedError<HandshakeRefused>()("HandshakeRefused", {
   address: Schema.String,
-  why: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "TooManyHandshakes", "Malformed", "NotAManager"])
+  why: Schema.Literals([
+    "WrongKey",
+    "WrongVersion",
+    "TooManySessions",
+    "TooManyHandshakes",
+    "Malformed",
+    "SessionLost",
+    "WrongSecret",
+    "NotAManager"
+  ])
 }) {
   override get message(): string {
     return `the manager at ${this.address} refused the connection: ${refusals[this.why]}`

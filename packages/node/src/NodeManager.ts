@@ -134,8 +134,8 @@ export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Ma
  * network as `name@host`. Building the layer fails with `ConnectFailed` or `HandshakeRefused`.
  *
  * **Fairness** A connection that a busy listener does not accept at once is retried for two seconds. **Cancellation**
- * Building can be interrupted. **On disconnect** Every pending and every later call fails with `ManagerError`. The
- * layer does not reconnect.
+ * Building can be interrupted. **On disconnect** With `reconnect` the client connects again, and goes on where it was.
+ * Otherwise, and when the grace is over, every pending and every later call fails with `ManagerError`.
  */
 export const layerClient = (
   endpoint: Manager.Endpoint & { readonly name?: string | undefined }

@@ -120,7 +120,8 @@ export const connect = (
   const label = { name: isRemote ? Network.nameHere(name) : name, pid: process.pid }
   const isBusy = ({ reason }: ManagerError.ManagerError) =>
     reason._tag === "HandshakeRefused" && reason.why === "TooManyHandshakes"
-  return Manager.makeConnected(patient, { address, key: endpoint.key, label, endpoint }).pipe(
+  const { key, reconnect } = endpoint
+  return Manager.makeConnected(patient, { address, key, label, endpoint, reconnect }).pipe(
     Effect.retry({ schedule, while: isBusy }),
     Effect.provide(layerCrypto)
   )

@@ -3,6 +3,7 @@
  * key travels in it, so it is never in arguments, in the environment or in handles.
  */
 import type { Limits, Manager } from "@effect-multiprocessing/core"
+import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import { receiveLine, takeLine } from "./inbox.ts"
 
@@ -35,11 +36,14 @@ type Instructions = ManagerInstructions | OwnManagerInstructions | WorkerInstruc
 
 /** Instructions as a line. */
 export const encode = (instructions: Instructions): string => {
-  const { key, ...rest } = instructions.endpoint
+  const { key, reconnect, ...rest } = instructions.endpoint
   const tls = "tls" in rest && rest.tls !== undefined
     ? { ...rest.tls, key: rest.tls.key && Redacted.value(rest.tls.key) }
     : undefined
-  return `${JSON.stringify({ ...instructions, endpoint: { ...rest, key: Redacted.value(key), tls } })}\n`
+  // A schedule is no data.
+  const grace = reconnect && { grace: Duration.toMillis(reconnect.grace) }
+  const endpoint = { ...rest, key: Redacted.value(key), tls, reconnect: grace }
+  return `${JSON.stringify({ ...instructions, endpoint })}\n`
 }
 
 const decode = <I extends Instructions>(line: string): I => {

@@ -55,7 +55,7 @@ describe("a saved engine", () => {
 
   it("is taken between two steps, when its outputs have been taken", () => {
     const { engine } = new EngineHarness()
-    engine.step({ _tag: "Open", session: 1, label: { name: "client", pid: 0 } })
+    engine.step({ _tag: "Open", label: { name: "client", pid: 0 } })
     engine.step({ _tag: "Cancel", session: 1, sequence: 1 })
     assert.throws(() => Checkpoint.save(engine.state), "between two steps")
     engine.takeOutputs()
@@ -151,7 +151,7 @@ describe("data that is not of this manager", () => {
   })
 
   it("is refused: of another version, of the whole or of a kind", () => {
-    assert.strictEqual(reason((data) => void (data.version = 1)), "saved.version must be 4, not 1")
+    assert.strictEqual(reason((data) => void (data.version = 1)), "saved.version must be 5, not 1")
     assert.strictEqual(
       reason((data) => void (data.objects[0].version = 1)),
       "saved.objects[0].version is 1, and this manager knows version 3 of Queue"
@@ -184,7 +184,7 @@ describe("data that is not of this manager", () => {
     assert.strictEqual(reason((data) => void (data.arrivals = 0)), "saved.sessions have requests out of order")
     assert.strictEqual(
       reason((data) => void data.sessions.push(data.sessions[0])),
-      "saved.sessions[2] has the id of an earlier session"
+      "saved.sessions[2].id is out of order"
     )
     assert.strictEqual(
       reason((data) => void (data.objects[1].name = "jobs")),

@@ -1,5 +1,5 @@
 /**
- * The engine under random inputs: sessions open and end, call everything with good and bad arguments, cancel,
+ * The engine under random inputs: sessions open, lose their links and end, call everything with good and bad arguments, cancel,
  * acknowledge, drop, watch; time passes. `EngineHarness` judges every step by the five invariants.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -37,10 +37,11 @@ describe("any sequence of inputs", () => {
   it.prop("leaves nothing behind once every session has ended (I3, S-11, S-24)", [commands], ([list]) => {
     const program = run(list)
     program.endAll()
-    const { counts, deadlines, objects, sessions } = program.harness.engine.state
+    const { counts, deadlines, objects, sessions, unlinked } = program.harness.engine.state
     assert.strictEqual(sessions.size, 0)
     assert.deepStrictEqual(counts, { waiters: 0, holders: 0 })
     assert.strictEqual(deadlines.length, 0)
+    assert.strictEqual(unlinked.length, 0)
     for (const object of objects.values()) {
       assert.strictEqual(object.waiting, 0, "a call waits for a session that has ended")
       assert.strictEqual(object.grants.size, 0)

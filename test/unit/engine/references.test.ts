@@ -185,7 +185,7 @@ it("a drop costs the same in a manager of any size: searches for cycles are as r
   }
   const objects = 10_000
   const engine = new Engine({ epoch: 1, kinds: [counted], limits: defaults })
-  engine.step({ _tag: "Open", session: 1, label: { name: "client", pid: 0 } })
+  engine.step({ _tag: "Open", label: { name: "client", pid: 0 } })
   let sequence = 0
   const open = (name: string) =>
     engine.step({

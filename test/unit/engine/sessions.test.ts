@@ -66,24 +66,28 @@ describe("cancel (S-10)", () => {
 })
 
 describe("a sequence (S-7, I3)", () => {
-  it("is used once: asked again, it is answered with the remembered reply and changes nothing", () => {
+  it("is used once: asked again over another link, it is answered with the remembered reply and changes nothing", () => {
     const harness = new EngineHarness()
     const client = harness.open()
     const ref = client.make("Ref", "ref", { value: "integer" }, value(0))
     const add = client.call(ref, "add", ["value", 1])
     const request = harness.inputs.at(-1)!
+    client.link()
     assert.deepStrictEqual(harness.again(request), [harness.outputs.at(-1)!])
+    assert.deepStrictEqual(harness.again(request), [], "over one link it is told once")
     client.acknowledge(add)
+    client.link()
     assert.deepStrictEqual(harness.again(request), [], "what was acknowledged is forgotten")
     assert.deepStrictEqual(texts(client.get(ref, "get", ["value"]))[0], "1")
   })
 
-  it("is not answered twice when it waits and is asked again", () => {
+  it("is told that it waits when it waits and is asked again, and has its place once", () => {
     const harness = new EngineHarness()
     const client = harness.open()
     const queue = client.make("Queue", "queue", { capacity: 1, attempts: 1 })
-    client.call(queue, "take")
-    assert.deepStrictEqual(harness.again(harness.inputs.at(-1)!), [])
+    const sequence = client.call(queue, "take")
+    const parked = { _tag: "Parked", session: client.session, sequence } as const
+    assert.deepStrictEqual(harness.again(harness.inputs.at(-1)!), [parked])
     assert.strictEqual(harness.object(queue).waiting, 1)
   })
 })

@@ -67,8 +67,23 @@ describe("a stranger", () => {
       "something that is no JSON": text("hello"),
       "JSON of something else": text(`{"version":1}`),
       "a nonce that is too short": text(
-        JSON.stringify({ version: Handshake.protocolVersion, nonce: "x", name: "", pid: 0, proof: "" })
+        JSON.stringify({
+          version: Handshake.protocolVersion,
+          nonce: "x",
+          name: "",
+          pid: 0,
+          session: { _tag: "Begin" },
+          proof: ""
+        })
       ),
+      "a secret that is too short": text(JSON.stringify({
+        version: Handshake.protocolVersion,
+        nonce: "n".repeat(32),
+        name: "",
+        pid: 0,
+        session: { _tag: "Resume", instance: "", session: 1, secret: "", index: 0 },
+        proof: ""
+      })),
       "an empty frame": text("")
     })
   ) {

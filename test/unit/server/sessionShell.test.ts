@@ -13,7 +13,7 @@ const session = 7
 const settling = 99
 
 /** A session over a link whose pending bytes, and over an engine whose remembered replies, the test sets. */
-const setUp = (shared = new SharedArguments()) => {
+const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new Set()) => {
   const chunks: Array<Uint8Array> = []
   const splitter = new FrameSplitter(Infinity)
   const inputs: Array<Input> = []
@@ -31,16 +31,26 @@ const setUp = (shared = new SharedArguments()) => {
     pendingBytes: () => given.pendingBytes,
     read: () => Effect.never
   }
-  const shell = new SessionShell(session, link, { ...defaults, inFlightMax: 4, outboundBytesMax: 100 }, {
-    step: (input) => {
-      inputs.push(input)
-      if (input._tag === "Request") given.remembered++
-      if (input._tag === "Acknowledge") given.remembered -= input.to - input.from + 1
+  const shell = new SessionShell(
+    session,
+    link,
+    { ...defaults, inFlightMax: 4, outboundBytesMax: 100 },
+    {
+      step: (input) => {
+        inputs.push(input)
+        if (input._tag === "Request") given.remembered++
+        if (input._tag === "Acknowledge") given.remembered -= input.to - input.from + 1
+      },
+      remembered: () => given.remembered,
+      rememberedBytes: () => given.rememberedBytes,
+      settles: ({ calls }) => calls[0]?.operation === settling,
+      isKnown: (sequence) => known.has(sequence)
     },
-    remembered: () => given.remembered,
-    rememberedBytes: () => given.rememberedBytes,
-    settles: ({ calls }) => calls[0]?.operation === settling
-  }, shared)
+    shared,
+    known.size > 0
+  )
+  shell.open(new Uint8Array(0))
+  chunks.length = 0
   /** Says something in one turn. */
   const hear = (say: (writer: ClientWriter) => void) => {
     const writer = new ClientWriter()

@@ -33,7 +33,7 @@ const reserved = (start: number) =>
       operation: number,
       args: ReadonlyArray<string | number | null | ReturnType<typeof value>>
     ) => step({ _tag: "Request", session: 1, sequence, guard: [], stalls: 0, calls: [{ object, operation, args }] })
-    step({ _tag: "Open", session: 1, label: { name: "client", pid: 0 } })
+    step({ _tag: "Open", label: { name: "client", pid: 0 } })
     request(1, 0, 0, ["Ref", "", "ref", 1, "value", "", value(1)])
     request(2, 1, Object.keys(ref.operations).indexOf("reserve"), ["value"])
     yield* Effect.yieldNow

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { CallInput, Outcome } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
-import type { ObjectId } from "../engine/Value.ts"
+import type { Argument, ObjectId } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 
@@ -42,6 +42,8 @@ export class Call {
   waitsSince: number | undefined = undefined
   /** The handles in its arguments, once it is sent. Their objects must exist when the manager runs the call. */
   handles: ReadonlyArray<ReadonlyArray<ObjectId>> | undefined = undefined
+  /** Kept once it is sent, if it may have to be sent again. */
+  args: ReadonlyArray<Argument> | undefined = undefined
   /** The calls that this one stands for: they are one request. */
   joint: ReadonlyArray<CallInput> | undefined = undefined
 

@@ -1,9 +1,9 @@
 /**
- * Making a connection: the client's side of the handshake (`protocol/Handshake.ts`).
+ * Making a connection, and making it again when it is lost: the client's side of the handshake (`protocol/Handshake.ts`)
+ * for a new session, and for one that has lost its link.
  */
 import type * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
@@ -15,6 +15,7 @@ import * as Frames from "../transport/Frames.ts"
 import type { Link, LinkClosed } from "../transport/Link.ts"
 import { Connection } from "./Connection.ts"
 import { Guard } from "./Guard.ts"
+import * as Relink from "./Relink.ts"
 
 /** Where and as whom to connect. */
 export interface ConnectOptions {
@@ -23,13 +24,41 @@ export interface ConnectOptions {
   readonly key: Handshake.ManagerKey
   readonly label: Client
   readonly limits: Limits
+  /** Absent: the session ends with its first link. */
+  readonly reconnect?: Relink.Reconnect | undefined
 }
+
+type Open = Effect.Effect<Link, LinkClosed, Scope.Scope>
 
 /** Connects over a link, for the life of the scope; its end says goodbye. */
 export const connect = (
-  open: Effect.Effect<Link, LinkClosed, Scope.Scope>,
-  { address, key, label, limits }: ConnectOptions
+  open: Open,
+  options: ConnectOptions
 ): Effect.Effect<Connection, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { address, reconnect } = options
+    const secret = Handshake.hexadecimal(yield* (yield* SecureRandom.SecureRandom).randomBytes(32))
+    const grace = reconnect && { milliseconds: reconnect.graceMs, secretHash: yield* Handshake.hashOf(secret) }
+    const links = yield* Relink.make((session) => shakeHands(open, options, session))
+    const first = yield* links.open({ _tag: "Begin", grace })
+    const context = yield* Effect.context<never>()
+    const connection = new Connection(first.welcome, first.link, context, yield* Scheduler.Scheduler)
+    yield* links.keep(connection, { address, first, secret, schedule: reconnect?.schedule })
+    // Runs before the reader is interrupted: its end would count as a lost connection, and no goodbye would be sent.
+    yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
+    return connection
+  }).pipe(
+    Effect.catchTag("CryptoError", Effect.die),
+    // The connection serves the whole process, so its fibers do not inherit the locks of the first caller (S-6).
+    Effect.provideService(Guard, [])
+  )
+
+/** The handshake over a new link. */
+const shakeHands = (
+  open: Open,
+  { address, key, label, limits }: ConnectOptions,
+  session: Handshake.Asked
+): Effect.Effect<Relink.Shaken, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.gen(function*() {
     const refused = (why: HandshakeRefused["why"]) =>
       new ManagerError({ reason: new HandshakeRefused({ address, why }) })
@@ -46,7 +75,8 @@ export const connect = (
       version: Handshake.protocolVersion,
       nonce: Handshake.hexadecimal(yield* random.randomBytes(32)),
       name: label.name,
-      pid: label.pid
+      pid: label.pid,
+      session
     }
     const transcript = Handshake.transcript(challenge, response, link.binding)
     const proof = yield* Handshake.prove(key, "client", transcript)
@@ -58,23 +88,7 @@ export const connect = (
     if (verdict._tag === "Refused") return yield* refused(verdict.reason)
     const expected = yield* Handshake.prove(key, "server", transcript)
     if (!Handshake.sameProof(expected, verdict.proof)) return yield* refused("NotAManager")
-
-    const context = yield* Effect.context<never>()
-    const connection = new Connection(verdict, link, context, yield* Scheduler.Scheduler)
-    const listening = yield* Deferred.make<void>()
-    const onReady = () => Deferred.doneUnsafe(listening, Effect.void)
-    yield* frames.handOver(verdict.limits.frameBytesMax, connection, onReady).pipe(
-      Effect.catch(({ reason }) =>
-        Effect.sync(() => connection.end(`the connection to the manager at ${address} was lost: ${reason}`))
-      ),
-      Effect.catchDefect((defect) => Effect.sync(() => connection.fail(defect))),
-      Effect.forkScoped
-    )
-    // Replies may come as soon as a call is made.
-    yield* Deferred.await(listening)
-    // Runs before the reader is interrupted: its end would count as a lost connection, and no goodbye would be sent.
-    yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
-    return connection
+    return { link, frames, welcome: verdict }
   }).pipe(
     Effect.timeoutOrElse({
       duration: limits.handshakeMs,
@@ -85,7 +99,5 @@ export const connect = (
       LinkClosed: ({ reason }) =>
         Effect.fail(new ManagerError({ reason: new ConnectFailed({ address, issue: reason }) })),
       CryptoError: Effect.die
-    }),
-    // The connection serves the whole process, so its fibers do not inherit the locks of the first caller (S-6).
-    Effect.provideService(Guard, [])
+    })
   )

@@ -9,8 +9,8 @@
  * A call's life: `Waiting` (not sent) → `Sent` → `Parked` (waits in the manager) → `Answered` (owned, on its way
  * into the fiber) → gone; or `Cancelling` from any of them, until the manager says how it ended (S-10).
  *
- * When the link ends, every pending and every later call fails with the same reason, at once: a connection is never
- * made again (S-6).
+ * When the link ends, the session ends: every pending and every later call fails with the same reason, at once (S-6). In
+ * a session with a grace the calls wait for another link instead, over which they are sent again (`Resumption.ts`).
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -20,40 +20,31 @@ import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
-import type { OperationTable, Outcome } from "../engine/Inputs.ts"
+import type { Outcome } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import { SequenceMap } from "../engine/SequenceMap.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
 import { type ManagerError, NotExecuted, OutcomeUnknown } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
-import { ClientWriter, type FromServer, readFromServer } from "../protocol/Message.ts"
+import { type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
+import { type Agreement, directory, operationsIn } from "./Agreement.ts"
 import { Call, type Complete } from "./Call.ts"
 import { failure, lost } from "./Failure.ts"
-import { argumentShare, flushBytes, replyBytes } from "./frames.ts"
+import { argumentShare, replyBytes } from "./frames.ts"
 import { guardFor, stalledBy } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
 import { Joint, type JointCall, jointCall, type JointSender, membership, refuse } from "./Joint.ts"
 import { LongWaits } from "./LongWaits.ts"
+import { Outbox } from "./Outbox.ts"
 import { kept } from "./reason.ts"
-import { Receipts } from "./Receipts.ts"
 import { HandleRegistry, listsIn, Received } from "./Received.ts"
+import * as Resumption from "./Resumption.ts"
 import { settled } from "./settled.ts"
+import { StatusCell } from "./Status.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 import { type Notification, Watches } from "./Watches.ts"
-import { Window, type WindowLimits } from "./Window.ts"
-
-/** What the manager said at the handshake. */
-export interface Agreement {
-  readonly session: number
-  readonly epoch: number
-  readonly instance: string
-  readonly operations: OperationTable
-  readonly limits: WindowLimits & { readonly frameBytesMax: number; readonly watchCredit: number }
-}
-
-/** The directory of the manager. */
-const directory: Target = { id: 0, name: undefined, description: "the manager" }
+import { Window } from "./Window.ts"
 
 const noOperations: ReadonlyMap<string, OperationInfo> = new Map()
 
@@ -63,12 +54,10 @@ const taken = (outcome: Outcome, index: number) => Exit.succeed([outcome, index]
 /** One session with a manager, seen from the client. */
 export class Connection {
   readonly agreement: Agreement
-  readonly #link: Link
-  readonly #dispatcher: Scheduler.SchedulerDispatcher
+  readonly #outbox: Outbox
+  readonly #writer: Outbox["writer"]
   readonly #context: Context.Context<never>
-  readonly #writer = new ClientWriter()
-  readonly #receipts = new Receipts((from, to) => this.#writer.acknowledge(from, to))
-  readonly #operations = new Map<string, ReadonlyMap<string, OperationInfo>>()
+  readonly #operations: ReadonlyMap<string, ReadonlyMap<string, OperationInfo>>
   readonly #calls = new SequenceMap<Call>()
   /** The handles that this process received and has not given back. */
   readonly received: Received
@@ -81,16 +70,16 @@ export class Connection {
       if (this.#ended !== undefined) return lost(target, "changes", NotExecuted, this.#ended)
       const sequence = ++this.#sequence
       this.#writer.watch(sequence, target.id, this.agreement.limits.watchCredit)
-      this.#written()
+      this.#outbox.written()
       return sequence
     },
     credit: (sequence, more) => {
       this.#writer.credit(sequence, more)
-      this.#written()
+      this.#outbox.written()
     },
     unsubscribe: (sequence) => {
       this.#writer.unwatch(sequence)
-      this.#written()
+      this.#outbox.written()
     },
     giveBack: (parts) => this.received.giveBack(parts)
   })
@@ -101,34 +90,36 @@ export class Connection {
   }
   /** The waits of this process that are logged because they are long. */
   readonly longWaits: LongWaits
+  readonly status = new StatusCell()
+  /** Whether the session has a grace: then what the manager may have to be told again is kept. */
+  readonly #isResumable: boolean
   #sequence = 0
+  /** The last sequence that was sent over a link; those after it were written when there was none. */
+  #lastSent = Infinity
+  /** The newest index that the manager has told. */
+  seen = 0
   readonly #window: Window
-  readonly #flushBytes: number
-  #flushScheduled = false
-  #reading = false
   /** The call whose reply is being read. */
   #answering: Call | undefined = undefined
   #ended: string | undefined
 
   constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
     this.agreement = agreement
+    this.#operations = operationsIn(agreement.operations)
     this.#window = new Window(agreement.limits)
-    this.#flushBytes = Math.min(flushBytes, agreement.limits.frameBytesMax / 2)
-    this.#link = link
+    this.#isResumable = agreement.graceMs > 0
+    this.#outbox = new Outbox(link, scheduler, agreement.limits.frameBytesMax, () => {
+      const flushed = Result.try(this.#flush)
+      if (Result.isFailure(flushed)) this.fail(flushed.failure)
+    })
+    this.#writer = this.#outbox.writer
     this.#context = context
-    this.received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id))
+    this.received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id), this.#isResumable)
     this.longWaits = new LongWaits(
       context,
       () => this.#calls.values(),
       (args, complete) => this.call(directory, this.operationsOf("Directory").get("holders")!, args, complete)
     )
-    this.#dispatcher = scheduler.makeDispatcher()
-    for (const [kind, list] of Object.entries(agreement.operations)) {
-      this.#operations.set(
-        kind,
-        new Map(list.map(([name, access], position) => [name, { name, position, access }]))
-      )
-    }
   }
 
   /** The operations of a kind, by name: those that this manager has. */
@@ -214,16 +205,21 @@ export class Connection {
       })
       return Effect.flatMap(restore(granted), ([outcome, index]) => {
         const { sequence } = call!
-        this.#calls.delete(sequence)
+        const acknowledge = () => Exit.succeed(this.#settle(sequence))
         const exit = complete(outcome, index)
         if (outcome._tag === "Success" && Exit.isFailure(exit) && reject !== undefined) {
-          const acknowledge = () => Exit.succeed(this.#acknowledge(sequence))
           const rejection = new Call(target, reject, [], acknowledge, () => {}, "settling", undefined)
           this.#begin(rejection, [index, kept(Cause.pretty(exit.cause))])
-        } else this.#acknowledge(sequence)
+        } else acknowledge()
         return exit
       })
     })
+  }
+
+  /** A call is over for its fiber, and with that for the manager. */
+  #settle(sequence: number): void {
+    this.#calls.delete(sequence)
+    this.#acknowledge(sequence)
   }
 
   /** Makes a call without a fiber that waits for it. */
@@ -252,9 +248,10 @@ export class Connection {
     }
     call.state = "Sent"
     call.handles = listsIn(args)
+    if (this.#isResumable) call.args = args
     this.#calls.set(call)
     this.#window.enter(call)
-    this.#written()
+    this.#outbox.written()
   }
 
   /** Whether a request fits into the frame of this turn, or else into the next one, and was written. */
@@ -269,7 +266,7 @@ export class Connection {
       : this.#writer.joint(sequence, guard, joint, bytesMax)
     call.bytes = this.#writer.bytes - before
     if (isWritten || this.#writer.isEmpty) return isWritten
-    this.#sendFrame()
+    this.#outbox.sendFrame()
     return this.#write(call, args)
   }
 
@@ -281,25 +278,17 @@ export class Connection {
         return Effect.void
       }
       if (this.#calls.get(call.sequence) === undefined) return Effect.void
-      if (call.operation.access === "read") {
-        // A read has nothing to undo: its reply is ignored. The cancel matters if the manager has deferred or parked
-        // it.
-        this.#forget(call)
-        this.#writer.cancel(call.sequence)
-        this.#written()
-        return Effect.void
-      }
       this.#window.leave(call)
+      const isRead = call.operation.access === "read"
+      const wasSent = call.sequence <= this.#lastSent
+      // A read has nothing to undo: its reply is ignored. The cancel matters if the manager has deferred or parked it.
+      if (!wasSent || isRead && !this.#isResumable) this.#calls.delete(call.sequence)
+      if (!wasSent) return Effect.void
       call.state = "Cancelling"
       this.#writer.cancel(call.sequence)
-      this.#written()
-      return settled(call, this.#context)
+      this.#outbox.written()
+      return isRead || !this.#outbox.isLinked ? Effect.void : settled(call, this.#context)
     })
-  }
-
-  #forget(call: Call): void {
-    this.#window.leave(call)
-    this.#calls.delete(call.sequence)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -308,7 +297,7 @@ export class Connection {
 
   /** Reads one frame; false if it is not of this protocol. */
   readonly onFrame = (frame: Uint8Array): boolean => {
-    this.#reading = true
+    this.#outbox.isReading = true
     const reader = new Reader(frame)
     while (!reader.done) {
       const message = readFromServer(reader, this.agreement.session)
@@ -319,13 +308,14 @@ export class Connection {
 
   /** Sends the calls of the fibers that this turn resumed. */
   readonly onTurnEnd = (): void => {
-    this.#reading = false
+    this.#outbox.isReading = false
     this.#flush()
   }
 
   #hear(message: FromServer): void {
     switch (message._tag) {
       case "Reply":
+        this.seen = Math.max(this.seen, message.index)
         return this.#hearReply(message.sequence, message.outcome, message.index)
       case "Parked": {
         const call = this.#calls.get(message.sequence)
@@ -343,7 +333,7 @@ export class Connection {
         this.holds.trip(message.grant)
         return
       case "Closing":
-        this.#sayGoodbye()
+        this.#outbox.sayGoodbye()
         this.end(message.reason)
     }
   }
@@ -369,7 +359,7 @@ export class Connection {
       call.late = outcome
     } else {
       this.#calls.delete(sequence)
-      if (call.operation.access !== "read") this.#acknowledge(sequence)
+      if (this.#isResumable || call.operation.access !== "read") this.#acknowledge(sequence)
     }
     this.#answering = call
     call.answer(outcome, index)
@@ -381,13 +371,13 @@ export class Connection {
     const call = this.#calls.get(sequence)
     if (call === undefined) return
     this.#calls.delete(sequence)
+    if (this.#isResumable) this.#acknowledge(sequence)
     if (call.late?._tag === "Success") this.received.giveBack(call.late.reply)
     call.onSettled?.()
   }
 
   #acknowledge(sequence: number): void {
-    this.#receipts.add(sequence)
-    this.#written()
+    this.#outbox.acknowledge(sequence)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -397,7 +387,7 @@ export class Connection {
   #drop(id: ObjectId): void {
     if (this.#ended !== undefined) return
     this.#writer.drop(id, 1)
-    this.#written()
+    this.#outbox.written()
   }
 
   /** Registers a hold and a callback for its loss; returns a function that unregisters them. */
@@ -412,13 +402,49 @@ export class Connection {
   }
 
   // ---------------------------------------------------------------------------------------------------------------
+  // links
+  // ---------------------------------------------------------------------------------------------------------------
+
+  get hasEnded(): boolean {
+    return this.#ended !== undefined
+  }
+
+  /** The link is lost. Until there is another one, what is sent goes nowhere. `since`: milliseconds of the epoch. */
+  unlink(since: number): void {
+    if (this.#ended !== undefined) return
+    this.#outbox.relink(undefined)
+    this.#lastSent = this.#sequence
+    this.status.set({ _tag: "Reconnecting", since })
+  }
+
+  /** There is another link to the same session. */
+  relink(link: Link): void {
+    if (this.#ended !== undefined) return
+    this.#outbox.relink(link)
+    this.#lastSent = Infinity
+    const calls = this.#calls.values()
+    const { holds, received } = this
+    Resumption.say(this.#outbox, { calls, sequence: this.#sequence, received, holds })
+    for (const call of calls) {
+      if (call.state !== "Sent" && call.state !== "Parked") continue
+      // The window counts these bytes.
+      const { bytes } = call
+      this.#write(call, call.args!)
+      call.bytes = bytes
+      this.#outbox.written()
+    }
+    this.#watches.again()
+    this.status.set({ _tag: "Connected" })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
   // the end
   // ---------------------------------------------------------------------------------------------------------------
 
   /** Says goodbye: the session ends now, and what it holds is released. */
   close(): void {
     if (this.#ended !== undefined) return
-    this.#sayGoodbye()
+    this.#outbox.sayGoodbye()
     this.end("the scope of this manager was closed")
   }
 
@@ -430,7 +456,7 @@ export class Connection {
       Effect.logError(`${why}: its locks and other holds are released, and its calls fail`, Cause.die(defect))
     )
     // What was being written may be cut off: the manager then ends the session for that.
-    Result.try(() => this.#sayGoodbye())
+    Result.try(() => this.#outbox.sayGoodbye())
     this.#answering?.resume(Exit.die(defect))
     this.end(`${why}; the log has its stack`)
   }
@@ -445,9 +471,13 @@ export class Connection {
     this.#waiting.clear()
     this.holds.tripAll()
     this.longWaits.stop()
+    this.status.set({ _tag: "Lost", why })
     for (const call of calls) {
       if (call.state === "Cancelling") call.onSettled?.()
-      else call.fail(lost(call.target, call.operation.name, OutcomeUnknown, why))
+      else {
+        const wasSent = call.sequence <= this.#lastSent
+        call.fail(lost(call.target, call.operation.name, wasSent ? OutcomeUnknown : NotExecuted, why))
+      }
     }
     for (const call of waiting) call.fail(lost(call.target, call.operation.name, NotExecuted, why))
     this.#watches.failAll((target) => lost(target, "changes", NotExecuted, why))
@@ -457,25 +487,6 @@ export class Connection {
   // sending
   // ---------------------------------------------------------------------------------------------------------------
 
-  /** Something was written: it leaves at the end of this turn. */
-  #written(): void {
-    if (this.#writer.bytes >= this.#flushBytes) this.#sendFrame()
-    if (this.#reading || this.#flushScheduled) return
-    this.#flushScheduled = true
-    this.#dispatcher.scheduleTask(() => {
-      this.#flushScheduled = false
-      const flushed = Result.try(this.#flush)
-      if (Result.isFailure(flushed)) this.fail(flushed.failure)
-    }, 0)
-  }
-
-  /** Sends the last message. Received replies are acknowledged before it. */
-  #sayGoodbye(): void {
-    this.#receipts.flush()
-    this.#writer.goodbye()
-    this.#link.send(this.#writer.take())
-  }
-
   /** Sends what was written, and calls that had no room in the window. */
   readonly #flush = (): void => {
     if (this.#ended !== undefined) return
@@ -484,12 +495,6 @@ export class Connection {
       this.#waiting.delete(call)
       this.#send(call, args)
     }
-    this.#sendFrame()
-  }
-
-  #sendFrame(): void {
-    // One range, for which each request leaves room (`replyBytes`).
-    this.#receipts.flush()
-    if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
+    this.#outbox.sendFrame()
   }
 }

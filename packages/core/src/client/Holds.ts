@@ -18,7 +18,12 @@ export class Holds {
     return lost !== undefined
   }
 
-  /** Trips every loss signal: the connection has ended. */
+  /** The registered holds. */
+  get tokens(): ReadonlyArray<GrantId> {
+    return [...this.#lost.keys()]
+  }
+
+  /** Trips every loss signal: the session has ended, or may end before the manager can be reached. */
   tripAll(): void {
     for (const lost of this.#lost.values()) lost()
   }

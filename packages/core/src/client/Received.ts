@@ -47,19 +47,39 @@ export const HandleOwner = Context.Reference<Scope.Scope | undefined>("@effect-m
 export class Received {
   readonly #registry: Registry
   readonly #drop: (id: ObjectId) => void
+  /** How often the session has the handle of each object; absent: it need not know. */
+  readonly #times: Map<ObjectId, number> | undefined
   /** The scopes, as text for people, that have ended, by the lists that belonged to them. */
   readonly #ended = new WeakMap<List, string>()
 
-  constructor(make: (collected: (handles: List) => void) => Registry, drop: (id: ObjectId) => void) {
-    this.#drop = drop
-    this.#registry = make((handles) => handles.forEach(drop))
+  /** `isCounted`: the session may have to tell what it has, after it has lost a link. */
+  constructor(
+    make: (collected: (handles: List) => void) => Registry,
+    drop: (id: ObjectId) => void,
+    isCounted: boolean
+  ) {
+    const times = isCounted ? new Map<ObjectId, number>() : undefined
+    this.#times = times
+    this.#drop = times === undefined ? drop : (id) => {
+      count(times, [[id]], -1)
+      drop(id)
+    }
+    this.#registry = make((handles) => handles.forEach(this.#drop))
   }
 
   /** Keeps the handles in what has arrived; returns whether there are any. */
   add(parts: Reply): boolean {
     const lists = listsIn(parts)
     lists?.forEach((list) => this.#registry.register(list, [...list], list))
+    if (lists !== undefined && this.#times !== undefined) count(this.#times, lists, 1)
     return lists !== undefined
+  }
+
+  /** How often the session has the handle of each object, without those in some replies. */
+  timesWithout(replies: ReadonlyArray<Reply>): ReadonlyMap<ObjectId, number> {
+    const times = new Map(this.#times)
+    for (const reply of replies) count(times, listsIn(reply) ?? [], -1)
+    return times
   }
 
   /** Ties the handles in a reply to the scope, if any, that the fiber of the call has named for them. */
@@ -89,5 +109,16 @@ export class Received {
       if (scope !== undefined && !this.#ended.has(list)) this.#ended.set(list, scope)
       if (this.#registry.unregister(list)) list.forEach(this.#drop)
     })
+  }
+}
+
+/** Counts the handles in lists up or down. What comes to zero goes. */
+const count = (times: Map<ObjectId, number>, lists: ReadonlyArray<List>, change: 1 | -1): void => {
+  for (const list of lists) {
+    for (const id of list) {
+      const next = (times.get(id) ?? 0) + change
+      if (next > 0) times.set(id, next)
+      else times.delete(id)
+    }
   }
 }

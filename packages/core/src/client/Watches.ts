@@ -9,10 +9,16 @@ import type { ManagerError } from "../ManagerError.ts"
 import { failure } from "./Failure.ts"
 import type { Target } from "./Target.ts"
 
-/** An event for a watcher: first a snapshot, then changes; a reset after it was too slow. */
+/** An event for a watcher: first a snapshot, then changes; a reset after it was too slow, or without a link. */
 export interface Notification {
   readonly event: WatchEvent | "snapshot"
   readonly parts: Reply
+}
+
+/** An event on its way to its reader. */
+interface Arrived extends Notification {
+  /** The subscription to which its credit returns when it is read; 0: to none. */
+  readonly credits: number
 }
 
 /** What subscriptions need of their connection. */
@@ -26,7 +32,10 @@ export interface Wire {
 
 interface Watch {
   readonly target: Target
-  readonly queue: Queue.Queue<Notification, ManagerError>
+  readonly queue: Queue.Queue<Arrived, ManagerError>
+  /** Of its subscription. Over each link it has another one. */
+  sequence: number
+  hasBegun: boolean
 }
 
 /** The subscriptions of one connection. */
@@ -50,23 +59,34 @@ export class Watches {
   stream(target: Target): Stream.Stream<Notification, ManagerError> {
     return Stream.unwrap(Effect.map(
       Effect.acquireRelease(
-        Effect.map(Queue.unbounded<Notification, ManagerError>(), (queue) => this.#open({ target, queue })),
-        ({ sequence }) => this.#close(sequence)
+        Effect.map(Queue.unbounded<Arrived, ManagerError>(), (queue) => this.#open(target, queue)),
+        (watch) => this.#close(watch)
       ),
-      ({ queue, sequence }) =>
-        Stream.fromPull(Effect.succeed(Effect.tap(Queue.takeAll(queue), (taken) => {
-          const events = taken.filter(({ event }) => event !== "snapshot").length
+      (watch) =>
+        Stream.fromPull(Effect.succeed(Effect.tap(Queue.takeAll(watch.queue), (taken) => {
+          const { sequence } = watch
+          const events = taken.filter(({ credits }) => credits === sequence).length
           if (events > 0 && this.#watches.has(sequence)) this.#wire.credit(sequence, events)
           return Effect.void
         })))
     ))
   }
 
+  /** Subscribes again, over a new link. Each reader gets a reset, because changes may have been lost. */
+  again(): void {
+    const watches = [...this.#watches.values()]
+    this.#watches.clear()
+    for (const watch of watches) this.#subscribe(watch)
+  }
+
   /** Hands an event on. The handles in an event without a reader are dropped. */
   tell(sequence: number, event: Notification["event"], parts: Reply): void {
     const watch = this.#watches.get(sequence)
     if (watch === undefined) return this.#wire.giveBack(parts)
-    if (event !== "ended") Queue.offerUnsafe(watch.queue, { event, parts })
+    if (event === "snapshot") {
+      Queue.offerUnsafe(watch.queue, { event: watch.hasBegun ? "reset" : "snapshot", parts, credits: 0 })
+      watch.hasBegun = true
+    } else if (event !== "ended") Queue.offerUnsafe(watch.queue, { event, parts, credits: sequence })
     else {
       const [error = "ObjectDeleted", ...details] = parts
       this.fail(sequence, failure(watch.target, "changes", { _tag: "Failure", error: String(error), details }))
@@ -85,22 +105,24 @@ export class Watches {
     for (const [sequence, { target }] of this.#watches) this.fail(sequence, error(target))
   }
 
-  #open(watch: Watch): Watch & { readonly sequence: number } {
-    const sequence = this.#wire.subscribe(watch.target)
-    if (typeof sequence === "number") {
-      this.#watches.set(sequence, watch)
-      return { ...watch, sequence }
-    }
-    Queue.failCauseUnsafe(watch.queue, Cause.fail(sequence))
-    return { ...watch, sequence: 0 }
+  #open(target: Target, queue: Watch["queue"]): Watch {
+    const watch = { target, queue, sequence: 0, hasBegun: false }
+    this.#subscribe(watch)
+    return watch
   }
 
-  #close(sequence: number): Effect.Effect<void> {
+  #subscribe(watch: Watch): void {
+    const sequence = this.#wire.subscribe(watch.target)
+    if (typeof sequence === "number") {
+      watch.sequence = sequence
+      this.#watches.set(sequence, watch)
+    } else Queue.failCauseUnsafe(watch.queue, Cause.fail(sequence))
+  }
+
+  #close(watch: Watch): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const watch = this.#watches.get(sequence)
-      if (watch === undefined) return Effect.void
-      this.#watches.delete(sequence)
-      this.#wire.unsubscribe(sequence)
+      if (!this.#watches.delete(watch.sequence)) return Effect.void
+      this.#wire.unsubscribe(watch.sequence)
       return Queue.clear(watch.queue).pipe(
         Effect.map((left) => left.forEach(({ parts }) => this.#wire.giveBack(parts))),
         Effect.ignore

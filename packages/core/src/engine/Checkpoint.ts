@@ -16,18 +16,20 @@ import * as Directory from "./Directory.ts"
 import { Engine, type EngineOptions } from "./Engine.ts"
 import * as Format from "./Format.ts"
 import * as GrantRecords from "./GrantRecords.ts"
-import type { CallInput, Outcome } from "./Inputs.ts"
+import type { CallInput, CancelFate, Grace, Outcome, SessionId } from "./Inputs.ts"
 import * as Invariants from "./Invariants.ts"
+import * as Links from "./Links.ts"
 import type { Client, Grant } from "./Operation.ts"
 import * as References from "./References.ts"
 import * as Replies from "./Replies.ts"
+import * as Sessions from "./Sessions.ts"
 import type { Answered, EngineState, Parked, Place, Session, SharedObject, Watcher } from "./State.ts"
 import { directory, isCell, type ObjectId } from "./Value.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** Grows whenever `manager` below changes: data of another version are not loaded. */
-const version = 4
+const version = 5
 
 /**
  * Saves the state of a manager between two steps. Its outputs must have been taken, because they are not saved: otherwise
@@ -72,10 +74,15 @@ type SavedParked = Omit<Parked, "session" | "calls" | "places"> & {
 type Success = Extract<Outcome, { readonly _tag: "Success" }>
 type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
 
-type SavedSession = Pick<Session, "id" | "label" | "lastSequence" | "imports" | "isCongested"> & {
-  readonly parked: ReadonlyArray<SavedParked>
-  readonly answered: ReadonlyArray<Answered>
-}
+type SavedSession =
+  & Pick<
+    Session,
+    "id" | "label" | "grace" | "deadline" | "resumes" | "lastSequence" | "fates" | "imports" | "isCongested"
+  >
+  & {
+    readonly parked: ReadonlyArray<SavedParked>
+    readonly answered: ReadonlyArray<Answered>
+  }
 
 type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint" | "keep" | "changedAt"> & {
   readonly kind: string
@@ -85,7 +92,10 @@ type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint
 }
 
 type Saved =
-  & Pick<EngineState, "epoch" | "index" | "now" | "nextObject" | "arrivals" | "dropsSinceTrace" | "suspects">
+  & Pick<
+    EngineState,
+    "epoch" | "index" | "now" | "nextObject" | "lastSession" | "arrivals" | "dropsSinceTrace" | "suspects"
+  >
   & {
     readonly version: typeof version
     readonly sessions: ReadonlyArray<SavedSession>
@@ -116,15 +126,20 @@ const answered = struct<Answered>({
     Success: struct<Success>({ _tag: literal("Success"), reply: list(argument) }),
     Failure: struct<Failure>({ _tag: literal("Failure"), error: word, details: list(argument) })
   }),
-  granted: count
+  granted: count,
+  link: count
 })
 
 const session = struct<SavedSession>({
   id: count,
   label: struct<Client>({ name: word, pid: finite }),
+  grace: optional(struct<Grace>({ milliseconds: finite, secretHash: word })),
+  deadline: optional(finite),
+  resumes: count,
   lastSequence: count,
   parked: list(parked),
   answered: list(answered),
+  fates: map(count, literal<CancelFate>("withdrawn", "compensated", "stands")),
   imports: map(count, count),
   isCongested: boolean
 })
@@ -150,6 +165,7 @@ const manager = struct<Saved>({
   index: count,
   now: finite,
   nextObject: count,
+  lastSession: count,
   arrivals: count,
   dropsSinceTrace: count,
   sessions: list(session),
@@ -209,10 +225,22 @@ const each = <A>(name: string, items: ReadonlyArray<A>, restore: (item: A, i: nu
 /** Fills a new engine: first sessions and objects, then everything that refers to them. */
 const restore = (engine: Engine, saved: Saved): Refused => {
   const { state } = engine
-  const { arrivals, dropsSinceTrace, grants, index, nextObject, now, objects, sessions, suspects, watchers } = saved
-  Object.assign(state, { arrivals, dropsSinceTrace, index, nextObject, now })
+  const {
+    arrivals,
+    dropsSinceTrace,
+    grants,
+    index,
+    lastSession,
+    nextObject,
+    now,
+    objects,
+    sessions,
+    suspects,
+    watchers
+  } = saved
+  Object.assign(state, { arrivals, dropsSinceTrace, index, lastSession, nextObject, now })
   const waiting: Array<Waiter> = []
-  return each("sessions", sessions, (session) => restoreSession(engine, session)) ??
+  return each("sessions", sessions, (session, i) => restoreSession(state, session, sessions[i - 1]?.id ?? 0)) ??
     each("objects", objects, (object, i) => restoreObject(state, object, objects[i - 1]?.id ?? directory)) ??
     each("objects", objects, ({ id, watchers }) => {
       const object = state.objects.get(id)!
@@ -235,11 +263,15 @@ const sharedObject = ({ objects }: EngineState, id: ObjectId): SharedObject | un
 const notThere = refused("names an object that is not there")
 const noSession = refused("names a session that is not there")
 
-const restoreSession = (engine: Engine, { id, isCongested, label, lastSequence }: SavedSession): Refused => {
-  const { sessions } = engine.state
-  if (sessions.has(id)) return refused("has the id of an earlier session")
-  engine.step({ _tag: "Open", session: id, label })
-  Object.assign(sessions.get(id)!, { lastSequence, isCongested })
+const restoreSession = (state: EngineState, saved: SavedSession, previous: SessionId): Refused => {
+  const { deadline, grace, id, isCongested, label, lastSequence, resumes } = saved
+  if (id <= previous || id > state.lastSession) return refused("is out of order").at("id")
+  if (grace === undefined && deadline !== undefined) {
+    return refused("is that of a session without a grace").at("deadline")
+  }
+  const session = Sessions.add(state, id, label, grace)
+  Object.assign(session, { lastSequence, isCongested, resumes })
+  if (deadline !== undefined) Links.endAt(state, session, deadline)
   return undefined
 }
 
@@ -289,7 +321,7 @@ const areIds = ({ nextObject }: EngineState, ids: Iterable<ObjectId>): boolean =
 /** Restores the imports and the requests of a session. */
 const restoreContents = (
   state: EngineState,
-  { answered, id, imports, parked }: SavedSession,
+  { answered, fates, id, imports, parked }: SavedSession,
   waiting: Array<Waiter>
 ): Refused => {
   const session = state.sessions.get(id)!
@@ -299,11 +331,12 @@ const restoreContents = (
     const object = state.objects.get(id)
     if (object !== undefined) object.references += times
   }
+  for (const [sequence, fate] of fates) session.fates.set(sequence, fate)
   let last = -1
   return each("answered", answered, (request) => {
     if (request.sequence <= last) return refused("does not come after the request before it")
     last = request.sequence
-    Replies.remember(session, request)
+    Replies.add(session, request)
     return undefined
   }) ?? each("parked", parked, (saved) => {
     if (session.parked.has(saved.sequence) || session.answered.get(saved.sequence) !== undefined) {

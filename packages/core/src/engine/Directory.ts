@@ -6,6 +6,7 @@ import { create } from "./Creation.ts"
 import { Malformed } from "./Format.ts"
 import * as Inspection from "./Inspection.ts"
 import { type AnyKind, kindOf } from "./Kind.ts"
+import * as Links from "./Links.ts"
 import * as Memory from "./Memory.ts"
 import { answer, isRefusal, operationsOf, ready, type Refusal, refuse } from "./Operation.ts"
 import { firstPage } from "./Page.ts"
@@ -98,7 +99,14 @@ const operations = {
     parameters: [named("session", count)],
     decide: (state, [session]) => state.sessions.has(session) ? ready : answer(0),
     apply: (state, [session], { client }) => {
-      state.outputs.push({ _tag: "Ended", session, reason: `${client.name} (pid ${client.pid}) ended this session` })
+      const ended = state.sessions.get(session)!
+      // The host ends it with its link. Where there is none, the time ends it.
+      if (ended.deadline !== undefined) Links.endAt(state, ended, state.now)
+      else {state.outputs.push({
+          _tag: "Ended",
+          session,
+          reason: `${client.name} (pid ${client.pid}) ended this session`
+        })}
       return [1] as const
     }
   }),

@@ -25,19 +25,21 @@
  *                └ refused ─► reply                               and collect unreferenced objects
  *   cancel ───► withdraw a parked request, or revoke what an answered one was granted
  *   end ──────► withdraw, revoke, drop, in one step; then serve
- *   time ─────► revoke grants whose deadline has passed
+ *   unlinked ─► end, unless the session has a grace: then it ends at its deadline, or linked comes before
+ *   time ─────► revoke grants and end sessions whose deadline has passed
  * ```
  *
  * Indexes (S-4): a committed change, a withdrawal, a revocation and a session's end take one each. Receipts, reference
  * counts and forgetting an unused object take none: their order cannot be observed.
  */
+import * as Deadlines from "./Deadlines.ts"
 import * as Directory from "./Directory.ts"
-import type { Input, OperationTable, Output, RequestInput } from "./Inputs.ts"
+import type { Input, OperationTable, Output, RequestInput, SessionId } from "./Inputs.ts"
 import type { Journal } from "./Journal.ts"
 import type { AnyKind } from "./Kind.ts"
 import { OrderedMap } from "./OrderedMap.ts"
 import * as References from "./References.ts"
-import { Requests } from "./Requests.ts"
+import { isKnown, Requests } from "./Requests.ts"
 import { Sessions } from "./Sessions.ts"
 import type { EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
 import { Step } from "./Step.ts"
@@ -71,6 +73,7 @@ export class Engine {
       now: 0,
       nextObject: directory + 1,
       arrivals: 0,
+      lastSession: 0,
       sessions: new Map(),
       objects: new OrderedMap(),
       names: new Map(),
@@ -80,6 +83,7 @@ export class Engine {
       bytes: 0,
       deadlines: [],
       examinations: [],
+      unlinked: [],
       unreferenced: new Set(),
       suspects: new Set(),
       dropsSinceTrace: 0,
@@ -110,16 +114,13 @@ export class Engine {
 
   /** When the host should bring the time next, if at all. */
   get nextDeadline(): number | undefined {
-    const { deadlines: [grant], examinations: [parked] } = this.state
-    return grant === undefined || parked !== undefined && parked.deadline! < grant.deadline!
-      ? parked?.deadline
-      : grant.deadline
+    return Deadlines.first(this.state)
   }
 
   /** Applies one input. A throw is a bug of a kind: the host must stop, because the state is unknown (S-2). */
   step(input: Input): void {
     if (input._tag === "Time") this.#sessions.advance(input.now)
-    else if (input._tag === "Open") this.#sessions.open(input.session, input.label)
+    else if (input._tag === "Open") this.#sessions.open(input.label, input.grace)
     else {
       const session = this.state.sessions.get(input.session)
       // A message that was sent before the end of its session may be read after it. It has no effect (I3).
@@ -137,6 +138,12 @@ export class Engine {
         case "Drop":
           References.drop(this.state, session.id, input.object, input.times)
           break
+        case "Imports":
+          References.reconcile(this.state, session, input)
+          break
+        case "Holds":
+          this.#sessions.compare(session, input.grants)
+          break
         case "Watch":
           this.#watch(session, input)
           break
@@ -148,6 +155,12 @@ export class Engine {
           break
         case "Congestion":
           Watchers.congestion(this.state, session, input.isCongested)
+          break
+        case "Unlinked":
+          this.#sessions.unlink(session)
+          break
+        case "Linked":
+          this.#sessions.link(session)
           break
         case "End":
           this.#sessions.end(session)
@@ -164,6 +177,11 @@ export class Engine {
   settles(request: RequestInput): boolean {
     const session = this.state.sessions.get(request.session)
     return session !== undefined && this.#requests.settlesNow(session, request)
+  }
+
+  /** Whether a request of a session waits, or has a reply or a fate that its client may not know. */
+  isKnown(session: SessionId, sequence: number): boolean {
+    return isKnown(this.state.sessions.get(session)!, sequence)
   }
 
   /** Whether a waiting request would still have to wait where it stands (I4). */

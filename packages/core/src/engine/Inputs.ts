@@ -4,21 +4,47 @@
 import type { Access, Client, GrantId, Reply } from "./Operation.ts"
 import type { Argument, ObjectId } from "./Value.ts"
 
-/** A client of the manager, for as long as its connection lives (S-6). */
+/** A client of the manager, until it leaves, or until it has been without a link for longer than its grace (S-6). */
 export type SessionId = number
+
+/** How a session survives the loss of its link. */
+export interface Grace {
+  /** How long the session goes on without a link. */
+  readonly milliseconds: number
+  /** The hash of the secret with which its client resumes it. */
+  readonly secretHash: string
+}
 
 /** How a call ended. */
 export type Outcome =
   | { readonly _tag: "Success"; readonly reply: Reply }
   | { readonly _tag: "Failure"; readonly error: string; readonly details: Reply }
 
-/** An event that an engine applies. Ids, labels and time come from outside (S-1). */
+/** An event that an engine applies. Labels, hashes of secrets and time come from outside (S-1). */
 export type Input =
-  | { readonly _tag: "Open"; readonly session: SessionId; readonly label: Client }
+  /** A session begins. It gets the id after that of the session before it. Without a grace it ends with its link. */
+  | { readonly _tag: "Open"; readonly label: Client; readonly grace?: Grace | undefined }
+  /** The link of a session is lost. The session ends, or has its grace from now on. */
+  | { readonly _tag: "Unlinked"; readonly session: SessionId }
+  /** A session has a new link, in the place of a lost one or of one that its client has given up. */
+  | { readonly _tag: "Linked"; readonly session: SessionId }
   | RequestInput
   | { readonly _tag: "Cancel"; readonly session: SessionId; readonly sequence: number }
   | { readonly _tag: "Acknowledge"; readonly session: SessionId; readonly from: number; readonly to: number }
   | { readonly _tag: "Drop"; readonly session: SessionId; readonly object: ObjectId; readonly times: number }
+  /**
+   * How often a client has the handle of each object whose id is within a range, without the handles in replies that it
+   * has not acknowledged; of objects that are not named, not at all.
+   */
+  | {
+    readonly _tag: "Imports"
+    readonly session: SessionId
+    readonly from: ObjectId
+    readonly to: ObjectId
+    readonly times: ReadonlyArray<readonly [object: ObjectId, times: number]>
+  }
+  /** The holds that a client has. It is told which of them are not current. */
+  | { readonly _tag: "Holds"; readonly session: SessionId; readonly grants: ReadonlyArray<GrantId> }
   | {
     readonly _tag: "Watch"
     readonly session: SessionId

@@ -126,11 +126,10 @@ export const snapshot = (state: EngineState, bytesMax: number): string | null =>
   return bytesMaxOf(whole) > bytesMax ? null : whole
 }
 
-/** Sessions by id. Their map is in the order in which they were opened, which may be another. */
+/** Sessions by id, which is the order in which they were opened. */
 export function* sessionsAfter({ sessions }: EngineState, after: number): Generator<SessionInfo> {
-  for (const id of [...sessions.keys()].filter((id) => id > after).sort((a, b) => a - b)) {
-    const { grants, label, parked } = sessions.get(id)!
-    yield { id, name: label.name, pid: label.pid, waiting: parked.size, holding: grants.size }
+  for (const { grants, id, label, parked } of sessions.values()) {
+    if (id > after) yield { id, name: label.name, pid: label.pid, waiting: parked.size, holding: grants.size }
   }
 }
 

@@ -49,6 +49,8 @@ class Census {
   readonly examined = new Set<Parked>()
   /** Holds that waiting requests stall. */
   stalled = 0
+  /** Sessions without a link. */
+  readonly unlinked = new Set<Session>()
 
   constructor({ objects, sessions }: EngineState) {
     for (const object of objects.values()) this.#object(object)
@@ -62,7 +64,9 @@ class Census {
     for (const grant of object.grants.values()) if (grant.deadline !== undefined) this.ending.add(grant)
   }
 
-  #session({ answered, answeredBytes, grants, id, imports, parked }: Session): void {
+  #session(session: Session): void {
+    const { answered, answeredBytes, deadline, grants, id, imports, parked } = session
+    if (deadline !== undefined) this.unlinked.add(session)
     this.bound += grants.size
     const bytes = answered.values().reduce((sum, request) => sum + Replies.bytesOf(request), 0)
     if (bytes !== answeredBytes) {
@@ -150,15 +154,18 @@ const stalled = ({ stalled, sessions }: EngineState, census: Census, broken: Arr
 
 /** I3: what ends or is examined by time is all that has a deadline, in its order. */
 const timed = (
-  { deadlines, examinations }: EngineState,
-  { ending, examined }: Census,
+  { deadlines, examinations, unlinked }: EngineState,
+  census: Census,
   broken: Array<string>
 ): void => {
-  if (!isOrder(deadlines, ending, Deadlines.grantIsBefore)) {
+  if (!isOrder(deadlines, census.ending, Deadlines.grantIsBefore)) {
     broken.push("I3: the grants that end by themselves are not those with a deadline, in its order")
   }
-  if (!isOrder(examinations, examined, Deadlines.parkedIsBefore)) {
+  if (!isOrder(examinations, census.examined, Deadlines.parkedIsBefore)) {
     broken.push("I3: the requests that are examined again are not those with a deadline, in its order")
+  }
+  if (!isOrder(unlinked, census.unlinked, Deadlines.sessionIsBefore)) {
+    broken.push("I3: the sessions without a link are not those with a deadline, in its order")
   }
 }
 
@@ -188,7 +195,9 @@ export class Monitor {
     }
     for (const output of outputs) {
       if (output._tag !== "Reply") continue
-      const call = `${output.session}:${output.sequence}`
+      // After a new link a call may be sent again.
+      const link = engine.state.sessions.get(output.session)?.resumes ?? 0
+      const call = `${output.session}:${output.sequence} over link ${link}`
       if (this.#ended.has(call)) broken.push(`I3: call ${call} was answered twice`)
       this.#ended.add(call)
     }

@@ -5,10 +5,10 @@
  * objects. Counting frees an object at once unless it is in a cycle. An object that lost a reference and has others is
  * a suspect; after every `traceEveryDrops` drops, and as many as there are objects, the suspects are traced from the roots.
  */
-import type { SessionId } from "./Inputs.ts"
+import type { Input, SessionId } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
 import * as Memory from "./Memory.ts"
-import type { EngineState, SharedObject } from "./State.ts"
+import type { EngineState, Session, SharedObject } from "./State.ts"
 import { type Argument, type Cell, isCell, type ObjectId } from "./Value.ts"
 
 /** Counts a value: its bytes, and its handles. */
@@ -62,6 +62,27 @@ export const drop = (state: EngineState, session: SessionId, id: ObjectId, times
   if (given === told) imports.delete(id)
   else imports.set(id, told - given)
   forget(state, id, given)
+}
+
+/**
+ * A client tells which handles it has, after it has lost a link: messages with handles may have been lost, and drops. It
+ * has at most what it was given.
+ */
+export const reconcile = (
+  state: EngineState,
+  { answered, id: session, imports }: Session,
+  { from, times, to }: Extract<Input, { readonly _tag: "Imports" }>
+): void => {
+  const kept = new Map(times)
+  for (const { outcome } of answered.values()) {
+    if (outcome._tag === "Failure") continue
+    for (const part of outcome.reply) {
+      if (isCell(part)) { for (const id of part.handles) kept.set(id, (kept.get(id) ?? 0) + 1) }
+    }
+  }
+  for (const [id, told] of imports) {
+    if (from <= id && id <= to) drop(state, session, id, told - (kept.get(id) ?? 0))
+  }
 }
 
 /** Takes references from an object. */

@@ -3,6 +3,7 @@
  */
 import * as GrantRecords from "./GrantRecords.ts"
 import * as References from "./References.ts"
+import * as Replies from "./Replies.ts"
 import type { EngineState, Parked, SharedObject } from "./State.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
@@ -31,6 +32,5 @@ const fail = (state: EngineState, object: SharedObject, parked: Parked): void =>
   const session = state.sessions.get(parked.session)!
   Waiting.unpark(state, session, parked)
   const details = calls.length === 1 ? [] : [calls.findIndex((call) => call.object === object.id)]
-  const outcome = { _tag: "Failure", error: "ObjectDeleted", details } as const
-  state.outputs.push({ _tag: "Reply", session: session.id, sequence, index: state.index, outcome })
+  Replies.fail(state, session, sequence, "ObjectDeleted", details)
 }

@@ -60,7 +60,9 @@ export class Requests {
 
   /** A new request, or one that is sent again. */
   take(session: Session, request: RequestInput): void {
-    if (!this.isNew(session, request.sequence, this.settles(request))) return
+    const { sequence } = request
+    const overtakes = this.settles(request) || sequence <= session.lastSequence && this.#reads(request)
+    if (!this.isNew(session, sequence, overtakes)) return
     const verdict = this.#admit(session, request) ?? this.#decide(session, request, undefined)
     if (verdict === "wait") this.#park(session, request)
     else if (verdict === "ready") this.#carryOut(session, request, undefined)
@@ -125,20 +127,33 @@ export class Requests {
   }
 
   /**
-   * A sequence is used once. Asked again: the same reply while it is remembered, else nothing (S-7, I3). A call that
-   * gives something back may have overtaken calls with smaller sequences (S-8), so its own need not be the largest.
+   * A sequence is used once. Asked again over another link: the same reply while it is remembered, else nothing (S-7, I3). A call that
+   * gives something back may have overtaken calls with smaller sequences (S-8), so its own need not be the largest. A
+   * read whose reply was lost runs again.
    */
   isNew(session: Session, sequence: number, overtakes = false): boolean {
-    if (sequence > session.lastSequence && !overtakes) {
+    if (sequence > session.lastSequence && !overtakes && (session.grace === undefined || !isKnown(session, sequence))) {
       session.lastSequence = sequence
       return true
     }
-    const request = session.answered.get(sequence)
-    if (request !== undefined) {
-      const { index, outcome } = request
+    return !this.#repeat(session, sequence) && overtakes
+  }
+
+  /** Tells again, over another link, how a request stands; false if that is not known. */
+  #repeat(session: Session, sequence: number): boolean {
+    const answered = session.answered.get(sequence)
+    if (answered !== undefined && answered.link < session.resumes) {
+      const { granted, index, outcome } = answered
+      answered.link = session.resumes
       this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+      // The client may have missed, too, that what it was granted was revoked.
+      for (let grant = index - granted + 1; grant <= index; grant++) {
+        if (!session.grants.has(grant)) this.#state.outputs.push({ _tag: "Revoked", session: session.id, grant })
+      }
+    } else if (session.parked.has(sequence)) {
+      this.#state.outputs.push({ _tag: "Parked", session: session.id, sequence })
     }
-    return overtakes && request === undefined && !session.parked.has(sequence)
+    return isKnown(session, sequence)
   }
 
   #admit(session: Session, { calls, guard }: RequestInput): Refusal | undefined {
@@ -365,12 +380,21 @@ export class Requests {
     }
     const { index } = this.#state
     const outcome: Outcome = { _tag: "Success", reply }
-    if (index > before) {
+    const bears = References.importHandles(this.#state, session.id, reply)
+    if (index > before || session.grace !== undefined && (bears || !this.#reads(request))) {
       const granted = this.#granted ? index - before : 0
-      Replies.remember(session, { sequence, index, outcome, granted })
+      Replies.remember(this.#state, session, { sequence, index, outcome, granted, link: session.resumes })
     }
-    References.importHandles(this.#state, session.id, reply)
     this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index, outcome })
+  }
+
+  /** Whether every call of a request is a read, as far as its objects exist. */
+  #reads({ calls }: RequestInput | Parked): boolean {
+    for (let i = 0; i < calls.length; i++) {
+      const named = this.#objects[i]?.operations[calls[i]!.operation]
+      if (named !== undefined && named[1].access !== "read") return false
+    }
+    return true
   }
 
   /** One call: a change takes the next index, applies, grants, and is written down. */
@@ -395,12 +419,8 @@ export class Requests {
 
   /** Fails a request: of several calls by the one that was refused, whose position is told first. */
   #fail(session: Session, { calls, sequence }: Request, { details, error }: Refusal): void {
-    const outcome: Outcome = {
-      _tag: "Failure",
-      error,
-      details: calls.length === 1 ? details : [this.#refused, ...details]
-    }
-    this.#state.outputs.push({ _tag: "Reply", session: session.id, sequence, index: this.#state.index, outcome })
+    const all = calls.length === 1 ? details : [this.#refused, ...details]
+    Replies.fail(this.#state, session, sequence, error, all)
   }
 
   /** The operation of a call that was admitted. */
@@ -408,3 +428,7 @@ export class Requests {
     return this.#objects[i]!.operations[calls[i]!.operation]![1]
   }
 }
+
+/** Whether a request waits, has a reply that its client may not have, or was undone. */
+export const isKnown = ({ answered, fates, parked }: Session, sequence: number): boolean =>
+  answered.get(sequence) !== undefined || parked.has(sequence) || fates.has(sequence)

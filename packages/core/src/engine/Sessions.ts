@@ -1,12 +1,13 @@
 /**
- * The life of a session: opened, told what its client has received, its requests cancelled, ended. What ends gives back
- * what was granted: with a cancelled request, with its session, or at its deadline.
+ * The life of a session: opened, told what its client has received, its requests cancelled, its link lost and renewed,
+ * ended. What ends gives back what was granted: with a cancelled request, with its session, or at its deadline.
  */
 import * as Deadlines from "./Deadlines.ts"
 import * as GrantRecords from "./GrantRecords.ts"
-import type { CancelFate, JournalEntry, SessionId } from "./Inputs.ts"
+import type { CancelFate, Grace, JournalEntry, SessionId } from "./Inputs.ts"
 import { type Journal, record, type Subject } from "./Journal.ts"
-import type { Client, Grant, Reply, Withdrawal } from "./Operation.ts"
+import * as Links from "./Links.ts"
+import type { Client, Grant, GrantId, Reply, Withdrawal } from "./Operation.ts"
 import * as References from "./References.ts"
 import * as Replies from "./Replies.ts"
 import type { Requests } from "./Requests.ts"
@@ -31,33 +32,44 @@ export class Sessions {
   }
 
   /** Begins a session. */
-  open(id: SessionId, label: Client): void {
-    this.#state.sessions.set(id, {
-      id,
-      label,
-      lastSequence: 0,
-      parked: new Map(),
-      answered: new SequenceMap(),
-      answeredBytes: 0,
-      grants: new Map(),
-      imports: new Map(),
-      isCongested: false,
-      watches: new Map()
-    })
+  open(label: Client, grace: Grace | undefined): void {
+    add(this.#state, ++this.#state.lastSession, label, grace)
+  }
+
+  /** The link of a session is lost. Without a grace the session ends. */
+  unlink(session: Session): void {
+    if (session.grace === undefined) this.end(session)
+    else Links.lose(this.#state, session, session.grace.milliseconds)
+  }
+
+  /** A session with a grace has a new link. */
+  link(session: Session): void {
+    Links.renew(this.#state, session)
+  }
+
+  /** Tells a client which of its holds are not current: it may have missed that they were revoked. */
+  compare(session: Session, holds: ReadonlyArray<GrantId>): void {
+    for (const grant of holds) {
+      if (!session.grants.has(grant)) this.#state.outputs.push({ _tag: "Revoked", session: session.id, grant })
+    }
   }
 
   /** S-8: the client has these replies. Costs the smaller of the range and what is remembered. */
   acknowledge(session: Session, from: number, to: number): void {
-    if (to - from < session.answered.size) {
+    if (to - from < session.answered.size + session.fates.size) {
       for (let sequence = from; sequence <= to; sequence++) this.#receive(session, sequence)
     } else {
       for (const { sequence } of session.answered.values()) {
         if (from <= sequence && sequence <= to) this.#receive(session, sequence)
       }
+      for (const sequence of session.fates.keys()) {
+        if (from <= sequence && sequence <= to) session.fates.delete(sequence)
+      }
     }
   }
 
   #receive(session: Session, sequence: number): void {
+    session.fates.delete(sequence)
     const request = Replies.forget(session, sequence)
     if (request === undefined) return
     for (const grant of grantsOf(session, request)) {
@@ -71,7 +83,9 @@ export class Sessions {
 
   /** S-10: cancel is idempotent and always answered; its outcome replaces the reply. */
   cancel(session: Session, sequence: number): void {
-    this.#state.outputs.push({ _tag: "Cancelled", session: session.id, sequence, fate: this.#undo(session, sequence) })
+    const fate = session.fates.get(sequence) ?? this.#undo(session, sequence)
+    if (session.grace !== undefined && fate !== "stands") session.fates.set(sequence, fate)
+    this.#state.outputs.push({ _tag: "Cancelled", session: session.id, sequence, fate })
   }
 
   #undo(session: Session, sequence: number): CancelFate {
@@ -104,12 +118,16 @@ export class Sessions {
     for (const grant of session.grants.values()) this.#revoke(grant, "session ended")
     for (const sequence of session.watches.keys()) Watchers.unwatch(this.#state, session, sequence)
     for (const [object, times] of session.imports) References.drop(this.#state, session.id, object, times)
+    Links.forget(this.#state, session)
     this.#state.sessions.delete(session.id)
   }
 
-  /** Brings the time, revokes the grants whose deadline has passed, and turns to the requests that are due. */
+  /**
+   * Brings the time, revokes the grants and ends the sessions whose deadline has passed, and turns to the requests that
+   * are due.
+   */
   advance(now: number): void {
-    const { deadlines, examinations } = this.#state
+    const { deadlines, examinations, unlinked } = this.#state
     this.#state.now = Math.max(this.#state.now, now)
     for (let grant; (grant = Deadlines.due(deadlines, this.#state.now)) !== undefined;) {
       this.#state.index++
@@ -118,6 +136,7 @@ export class Sessions {
       // It may not know: its process may be frozen. When that goes on, its body is interrupted.
       this.#state.outputs.push({ _tag: "Revoked", session: grant.session, grant: grant.id })
     }
+    for (let session; (session = Deadlines.due(unlinked, this.#state.now)) !== undefined;) this.end(session)
     // All at once: many wait for one object, and each is examined again later.
     for (const parked of Deadlines.takeDue(examinations, this.#state.now)) this.#requests.due(parked)
   }
@@ -133,6 +152,28 @@ export class Sessions {
   #record(cause: JournalEntry["cause"], subject: Subject, object: SharedObject, reply: Reply): void {
     record(this.#journal, this.#state, cause, subject, object, reply)
   }
+}
+
+/** Adds a session without a history. */
+export const add = (state: EngineState, id: SessionId, label: Client, grace: Grace | undefined): Session => {
+  const session: Session = {
+    id,
+    label,
+    grace,
+    deadline: undefined,
+    resumes: 0,
+    lastSequence: 0,
+    parked: new Map(),
+    answered: new SequenceMap(),
+    answeredBytes: 0,
+    fates: new Map(),
+    grants: new Map(),
+    imports: new Map(),
+    isCongested: false,
+    watches: new Map()
+  }
+  state.sessions.set(id, session)
+  return session
 }
 
 /** The unsettled grants of a request, in order of acquisition. */

@@ -4,7 +4,7 @@
  * No closures, promises or clocks: two engines that were given the same inputs hold equal states (I1).
  */
 import type { Condition, Conditions } from "./Conditions.ts"
-import type { CallInput, Outcome, Output, SessionId } from "./Inputs.ts"
+import type { CallInput, CancelFate, Grace, Outcome, Output, SessionId } from "./Inputs.ts"
 import type { AnyKind } from "./Kind.ts"
 import type { Client, Grant, GrantId, Operation } from "./Operation.ts"
 import type { OrderedMap } from "./OrderedMap.ts"
@@ -45,7 +45,10 @@ export interface Place {
   next: Place | undefined
 }
 
-/** A request whose reply is remembered until the client has acknowledged it (S-8). */
+/**
+ * A request whose reply is remembered until the client has acknowledged it (S-8). A session with a grace also remembers
+ * refusals, replies of changes that changed nothing, and replies that bear handles: the request may be sent again.
+ */
 export interface Answered {
   readonly sequence: number
   /** The index of its last change. */
@@ -53,6 +56,8 @@ export interface Answered {
   readonly outcome: Outcome
   /** How many indexes, up to `index`, to search for its grants; 0: it was granted nothing. */
   readonly granted: number
+  /** Its session's `resumes` when it was told last: over one link it is told once. */
+  link: number
 }
 
 /** Places of waiting requests in one lane, in order of arrival. */
@@ -78,6 +83,12 @@ export interface Watcher {
 export interface Session {
   readonly id: SessionId
   readonly label: Client
+  /** Absent: it ends with its link. */
+  readonly grace: Grace | undefined
+  /** Engine time at which it ends because it has no link; absent: it has one. */
+  deadline: number | undefined
+  /** The number of its links before this one. */
+  resumes: number
   lastSequence: number
   /** Requests that wait, by sequence, in the order in which they came to where they wait. */
   readonly parked: Map<number, Parked>
@@ -85,6 +96,8 @@ export interface Session {
   readonly answered: SequenceMap<Answered>
   /** About the bytes of these replies (`Replies.ts`). */
   answeredBytes: number
+  /** Fates of cancelled requests that were undone, until the client has heard them. Only in a session with a grace. */
+  readonly fates: Map<number, CancelFate>
   /** In order of acquisition. */
   readonly grants: Map<GrantId, Grant>
   /** How often each object's handle was given to this session and not dropped (S-24). */
@@ -140,6 +153,7 @@ export interface EngineLimits {
   readonly guardMax: number
   readonly traceEveryDrops: number
   readonly memoryBytesMax: number
+  readonly inFlightBytesMax: number
 }
 
 /** The state of one manager. */
@@ -155,6 +169,8 @@ export interface EngineState {
   now: number
   nextObject: ObjectId
   arrivals: number
+  /** The id of the session that was opened last. */
+  lastSession: SessionId
   readonly sessions: Map<SessionId, Session>
   readonly objects: OrderedMap<SharedObject>
   readonly names: Map<string, ObjectId>
@@ -170,6 +186,8 @@ export interface EngineState {
   readonly deadlines: Array<Grant>
   /** Waiting requests that are examined or tried again, the first to be due first. */
   readonly examinations: Array<Parked>
+  /** Sessions without a link, the first to end first. */
+  readonly unlinked: Array<Session>
   /** Objects that lost their last reference, waiter or grant in this step. */
   readonly unreferenced: Set<ObjectId>
   /** Objects that lost a reference but not the last one: perhaps only a cycle holds them (S-23). */

@@ -3,7 +3,8 @@
  *
  * ```text
  *   server ─► Challenge  magic, version, nonce
- *   client ─► Response   version, nonce, name, pid, HMAC-SHA-256(key, "client" + transcript)
+ *   client ─► Response   version, nonce, name, pid, session: Begin or Resume,
+ *                        HMAC-SHA-256(key, "client" + transcript)
  *   server ─► Welcome    HMAC-SHA-256(key, "server" + transcript), session, epoch, instance, operations, limits
  *          or Refused    reason; also in the place of a challenge
  * ```
@@ -11,6 +12,9 @@
  * The transcript covers the messages before it, so none of them can be changed or replayed. It covers the link's binding,
  * too: over TLS a peer between the two sides has two links, and each side would sign another transcript. Each message is
  * one frame of JSON of at most `handshakeBytesMax`. The binary messages of `Message.ts` come after the handshake.
+ *
+ * A session that survives its link has a secret, which its client chooses. The manager is told the hash when the session
+ * begins, and keeps only that: who reads the manager's state cannot resume the session. Who resumes it tells the secret.
  */
 import type { CryptoError } from "effect/crypto/CryptoError"
 import * as Mac from "effect/crypto/Mac"
@@ -21,7 +25,7 @@ import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
 
 /** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
-export const protocolVersion = 5
+export const protocolVersion = 6
 
 /** Distinguishes a manager from any other server. */
 export const magic = "effect-multiprocessing"
@@ -38,19 +42,47 @@ export const Challenge = Schema.Struct({
 /** Characters of a client's name, at most. */
 export const nameLengthMax = 256
 
+/** The secret of a session, or its hash. */
+const Secret = Schema.String.check(Schema.isMinLength(32), Schema.isMaxLength(128))
+
+/** A new session. Without a grace it ends with its link. */
+const Begin = Schema.TaggedStruct("Begin", {
+  grace: Schema.optional(Schema.Struct({
+    milliseconds: Schema.Int.check(Schema.isGreaterThan(0)),
+    secretHash: Secret
+  }))
+})
+
+/** A session that has lost its link goes on over this one. */
+export const Resume = Schema.TaggedStruct("Resume", {
+  instance: Schema.String,
+  session: Schema.Int,
+  secret: Secret,
+  /** The newest index that the client was told: a manager that has not reached it has lost changes. */
+  index: Schema.Int
+})
+
+const Session = Schema.Union([Begin, Resume])
+
+/** The session that a client asks for. */
+export type Asked = typeof Session.Type
+
 /** The client's reply. */
 export const Response = Schema.Struct({
   version: Schema.Int,
   nonce: Nonce,
   name: Schema.String.check(Schema.isMaxLength(nameLengthMax)),
   pid: Schema.Int,
+  session: Session,
   proof: Schema.String
 })
 
-/** The server's verdict: the session begins. */
+/** The server's verdict: the session begins, or goes on. */
 export const Welcome = Schema.TaggedStruct("Welcome", {
   proof: Schema.String,
   session: Schema.Int,
+  /** How long the session survives its link, in milliseconds. 0: not at all. */
+  graceMs: Schema.Int,
   epoch: Schema.Int,
   /** 128 random bits that identify this manager (S-5). */
   instance: Schema.String,
@@ -68,7 +100,15 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
 
 /** The server's verdict: there is no session. */
 export const Refused = Schema.TaggedStruct("Refused", {
-  reason: Schema.Literals(["WrongKey", "WrongVersion", "TooManySessions", "TooManyHandshakes", "Malformed"])
+  reason: Schema.Literals([
+    "WrongKey",
+    "WrongVersion",
+    "TooManySessions",
+    "TooManyHandshakes",
+    "Malformed",
+    "SessionLost",
+    "WrongSecret"
+  ])
 })
 
 /** The server's first message. */
@@ -91,8 +131,14 @@ export const transcript = (
     response.nonce,
     response.name,
     response.pid,
+    ...asked(response.session),
     binding
   ])
+
+const asked = (session: Asked): ReadonlyArray<string | number> =>
+  session._tag === "Begin"
+    ? ["begin", session.grace?.milliseconds ?? 0, session.grace?.secretHash ?? ""]
+    : ["resume", session.instance, session.session, session.secret, session.index]
 
 /** The key of a manager: any text that is hard to guess. */
 export type ManagerKey = Redacted.Redacted<string>
@@ -102,12 +148,18 @@ export const prove = (
   key: ManagerKey,
   side: "client" | "server",
   transcript: string
-): Effect.Effect<string, CryptoError, Mac.Mac> =>
+): Effect.Effect<string, CryptoError, Mac.Mac> => sign(Redacted.value(key), side + transcript)
+
+/** The hash of a session's secret: no one finds the secret of it. */
+export const hashOf = (secret: string): Effect.Effect<string, CryptoError, Mac.Mac> => sign(secret, "session")
+
+/** HMAC-SHA-256 of a text, as hexadecimal text. */
+const sign = (key: string, text: string): Effect.Effect<string, CryptoError, Mac.Mac> =>
   Effect.gen(function*() {
     const mac = yield* Mac.Mac
     const encoder = new TextEncoder()
-    const macKey = yield* Mac.key(Mac.hmacSha256, encoder.encode(Redacted.value(key)))
-    return hexadecimal(yield* mac.sign(macKey, encoder.encode(side + transcript)))
+    const macKey = yield* Mac.key(Mac.hmacSha256, encoder.encode(key))
+    return hexadecimal(yield* mac.sign(macKey, encoder.encode(text)))
   })
 
 /** Whether two proofs are the same, in constant time. */

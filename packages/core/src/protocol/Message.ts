@@ -5,6 +5,7 @@
  * ```text
  *   client ─► Request Watch                            (use a sequence; get Reply, or Parked and then Reply)
  *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel gets Cancelled)
+ *          ─► Imports Holds                            (after a link was lost: what the client has)
  *          ─► Goodbye                                  (the session ends now)
  *   server ─► Reply Parked Cancelled Event Revoked
  *          ─► Closing reason                           (the server ends this session, S-12)
@@ -35,6 +36,8 @@ const tag = {
   unwatch: 7,
   goodbye: 8,
   joint: 9,
+  imports: 10,
+  holds: 11,
   reply: 16,
   parked: 17,
   cancelled: 18,
@@ -47,9 +50,11 @@ const fates: ReadonlyArray<CancelFate> = ["withdrawn", "compensated", "stands"]
 const watchEvents: ReadonlyArray<WatchEvent> = ["change", "reset", "ended"]
 
 /** The messages of a client. */
-export type FromClient = Exclude<Input, { readonly _tag: "Open" | "Time" | "Congestion" | "End" }> | {
-  readonly _tag: "Goodbye"
-}
+export type FromClient =
+  | Exclude<Input, { readonly _tag: "Open" | "Linked" | "Unlinked" | "Time" | "Congestion" | "End" }>
+  | {
+    readonly _tag: "Goodbye"
+  }
 
 /** The outputs that may be large. */
 export type Bearer = Extract<Output, { readonly _tag: "Reply" | "Event" }>
@@ -196,6 +201,17 @@ export class ClientWriter extends FrameWriter {
     this.numbers(tag.drop, object, times)
   }
 
+  /** What a client has of the handles from one id to another: pairs of an id and a number of times, one after the other. */
+  imports(from: ObjectId, to: ObjectId, pairs: ReadonlyArray<number>): void {
+    this.numbers(tag.imports, from, to)
+    writeIds(this.writer, pairs)
+  }
+
+  holds(grants: ReadonlyArray<GrantId>): void {
+    this.numbers(tag.holds)
+    writeIds(this.writer, grants)
+  }
+
   watch(sequence: number, object: ObjectId, credit: number): void {
     this.numbers(tag.watch, sequence, object, credit)
   }
@@ -243,6 +259,10 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
       return { _tag: "Acknowledge", session, from: reader.whole(), to: reader.whole() }
     case tag.drop:
       return { _tag: "Drop", session, object: reader.whole(), times: reader.whole() }
+    case tag.imports:
+      return { _tag: "Imports", session, from: reader.whole(), to: reader.whole(), times: readPairs(reader) }
+    case tag.holds:
+      return { _tag: "Holds", session, grants: readIds(reader) }
     case tag.watch:
       return { _tag: "Watch", session, sequence: reader.whole(), object: reader.whole(), credit: reader.whole() }
     case tag.credit:
@@ -255,6 +275,12 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
       reader.fail()
       return { _tag: "Goodbye" }
   }
+}
+
+const readPairs = (reader: Reader): ReadonlyArray<readonly [number, number]> => {
+  const numbers = readIds(reader)
+  if (numbers.length % 2 > 0) reader.fail()
+  return Array.from({ length: numbers.length >> 1 }, (_, i) => [numbers[i * 2]!, numbers[i * 2 + 1]!])
 }
 
 const readRequest = (reader: Reader, session: SessionId, isJoint: boolean): RequestInput => {

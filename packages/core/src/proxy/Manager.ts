@@ -3,10 +3,13 @@
  * manager nor the server, so what only uses shared objects loads no engine.
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
+import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { Connection } from "../client/Connection.ts"
+import type { Status } from "../client/Status.ts"
 import type {
   Counts,
   Holder,
@@ -20,6 +23,8 @@ import type { ManagerError } from "../ManagerError.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
 import type * as Remote from "./Remote.ts"
 
+export type { Status } from "../client/Status.ts"
+
 /** Where a manager can be reached, and its key: at a Unix socket or at a URL. */
 export type Endpoint = SocketEndpoint | UrlEndpoint
 
@@ -28,6 +33,8 @@ export interface SocketEndpoint {
   /** The path of the Unix socket. */
   readonly path: string
   readonly key: ManagerKey
+  /** How the session survives the loss of its connection. Default: not at all, which a socket of one machine rarely needs. */
+  readonly reconnect?: Reconnect | undefined
   /**
    * The URLs of the addresses that the server was given, in their order and with the ports that it got. Only in the
    * endpoint of the server's own layer.
@@ -41,6 +48,8 @@ export interface UrlEndpoint {
   /** `unix:///path`, `emp://host:port` (not encrypted) or `emps://host:port` (TLS). A key in it is refused. */
   readonly url: string
   readonly key: ManagerKey
+  /** How the session survives the loss of its connection. Default: not at all. */
+  readonly reconnect?: Reconnect | undefined
   /** How to connect to `emps://`. Default: Node's certificate authorities, and no certificate of this client. */
   readonly tls?: ClientTls | undefined
   /** Allows `emp://` beyond this machine: everybody on the way reads and may change all values. */
@@ -59,6 +68,21 @@ export interface ClientTls {
   readonly key?: Redacted.Redacted<string> | undefined
   /** The host name that the server's certificate must have. Default: the host of the URL. */
   readonly servername?: string | undefined
+}
+
+/** How a client that has lost its connection makes another one. */
+export interface Reconnect {
+  /**
+   * How long the session survives without a connection. The manager may grant less (`limits.sessionGraceMs`). Until then
+   * what the client holds stays held, and its calls wait. Its own locks and permits are lost to it earlier, when three
+   * quarters of the time are over.
+   */
+  readonly grace: Duration.Input
+  /**
+   * When it tries again. Default: at once, then after pauses that grow from 20 ms to a second. The workers of a client have
+   * its grace, and the default schedule.
+   */
+  readonly schedule?: Schedule.Schedule<unknown> | undefined
 }
 
 /** A change of the objects of a manager. */
@@ -118,6 +142,11 @@ export class Manager extends Context.Service<Manager, {
    * died, and whatever it does later fails with `ManagerError`.
    */
   readonly endSession: (session: number) => Effect.Effect<boolean, ManagerError>
+  /**
+   * Whether this client has a connection: now, and then at each change. A slow reader gets the newest. Ends after `Lost`. A
+   * client without `reconnect` is `Connected` until it is `Lost`.
+   */
+  readonly status: Stream.Stream<Status>
   /** The session that carries every call of this process. @internal */
   readonly connection: Connection
   /** Where other processes can reach this manager; absent: nowhere. */

@@ -1,6 +1,9 @@
 /**
- * Accepting links: the server's side of the handshake (`protocol/Handshake.ts`), then the session, from its first
- * message to its end.
+ * Accepting links: the server's side of the handshake (`protocol/Handshake.ts`), then the session over this link, which
+ * begins or goes on with the link. The link ends the session, or is lost to it.
+ *
+ * A session has one link. Who resumes a session that has a link takes its place: mostly it is the same client, which
+ * has noticed before the manager that its link is lost.
  */
 import * as Cause from "effect/Cause"
 import type { CryptoError } from "effect/crypto/CryptoError"
@@ -8,9 +11,11 @@ import type * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { SessionId } from "../engine/Inputs.ts"
+import type { Grace, SessionId } from "../engine/Inputs.ts"
 import type { Client } from "../engine/Operation.ts"
+import type { Session } from "../engine/State.ts"
 import type { Limits } from "../Limits.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import { SharedArguments } from "../protocol/Message.ts"
@@ -31,9 +36,17 @@ const lastBytesMs = 1_000
 
 /** A client that has proved the key. */
 interface Admitted {
-  readonly session: SessionId
+  readonly proof: string
   readonly label: Client
-  readonly welcome: typeof Handshake.Welcome.Type
+  readonly asked: Handshake.Asked
+  /** Of the secret with which it resumes a session. */
+  readonly secretHash: string | undefined
+}
+
+/** A session that has this link. */
+interface Entered {
+  readonly session: Session
+  readonly shell: SessionShell
 }
 
 /** Makes the function that serves one link until it ends. */
@@ -48,12 +61,12 @@ export const make = (
     const random = yield* SecureRandom.SecureRandom
     const instance = Handshake.hexadecimal(yield* random.randomBytes(16))
     const shared = new SharedArguments()
-    let sessions = 0
+    const { state } = host.engine
     let unauthenticated = 0
-    /** Links of sessions, also of ended ones until their clients have read the last bytes. */
+    /** Links of admitted clients, also those of ended sessions until their clients have read the last bytes. */
     let open = 0
 
-    const refusal = (link: Link, reason: (typeof Handshake.Refused.Type)["reason"]) => {
+    const refusal = (link: Link, reason: Reason) => {
       link.send(Handshake.frame(Handshake.Verdict, Handshake.Refused.make({ reason })))
       return new LinkClosed({ reason })
     }
@@ -75,19 +88,41 @@ export const make = (
       if (!Handshake.sameProof(yield* Handshake.prove(key, "client", transcript), response.proof)) {
         return yield* refusal(link, "WrongKey")
       }
-      if (open >= limits.sessionsMax) return yield* refusal(link, "TooManySessions")
-      const proof = yield* Handshake.prove(key, "server", transcript)
-      const session = ++sessions
-      const welcome = Handshake.Welcome.make({
-        proof,
-        session,
-        epoch: host.engine.state.epoch,
-        instance,
-        operations: host.engine.operationTable,
-        limits
-      })
-      return { session, label: { name: response.name, pid: response.pid }, welcome }
+      return {
+        proof: yield* Handshake.prove(key, "server", transcript),
+        label: { name: response.name, pid: response.pid },
+        asked: response.session,
+        secretHash: response.session._tag === "Resume" ? yield* Handshake.hashOf(response.session.secret) : undefined
+      }
     })
+
+    /** Begins a session, or resumes one. Only within a turn. */
+    const enter = (link: Link, { asked, label, secretHash }: Admitted): Entered | Reason => {
+      const session = asked._tag === "Begin" ? begin(label, asked.grace) : find(asked, secretHash)
+      if (typeof session === "string") return session
+      const { id } = session
+      host.shells.get(id)?.expel("its client has resumed it over another connection")
+      if (asked._tag === "Resume") host.step({ _tag: "Linked", session: id })
+      const shell = new SessionShell(id, link, limits, engineOf(host, id), shared, asked._tag === "Resume")
+      host.shells.set(id, shell)
+      return { session, shell }
+    }
+
+    const begin = (label: Client, asked: Grace | undefined): Session | Reason => {
+      const unlinked = state.sessions.size - host.shells.size
+      if (open + unlinked > limits.sessionsMax) return "TooManySessions"
+      const grace = asked && { ...asked, milliseconds: Math.min(asked.milliseconds, limits.sessionGraceMs) }
+      host.step({ _tag: "Open", label, grace })
+      return state.sessions.get(state.lastSession)!
+    }
+
+    const find = (asked: typeof Handshake.Resume.Type, secretHash: string | undefined): Session | Reason => {
+      const session = state.sessions.get(asked.session)
+      // A manager that has not reached the newest index of its client has lost what it had promised.
+      if (session === undefined || asked.instance !== instance || asked.index > state.index) return "SessionLost"
+      const isOwn = session.grace !== undefined && Handshake.sameProof(session.grace.secretHash, secretHash ?? "")
+      return isOwn ? session : "WrongSecret"
+    }
 
     const admit = (link: Link, frames: Frames.Frames) =>
       Effect.suspend(() => {
@@ -103,14 +138,51 @@ export const make = (
 
     const turn = (run: () => void) => Effect.sync(() => host.turn({ run }))
 
-    /** One session. Its last input is its end step, however it ends (S-11). */
-    const run = (link: Link, guarded: Link, frames: Frames.Frames, { label, session, welcome }: Admitted) => {
-      // The client sends requests as soon as it has read this: by then the session must listen.
-      const ready = () => guarded.send(Handshake.frame(Handshake.Verdict, welcome))
+    /** Gives a session this link. A refusal is sent. */
+    const entering = (link: Link, guarded: Link, admitted: Admitted): Effect.Effect<Entered, LinkClosed> =>
+      Effect.suspend(() => {
+        let entered: Entered | Reason | undefined
+        host.turn({ run: () => entered = enter(guarded, admitted) })
+        // A server that has stopped takes no turns.
+        if (entered === undefined) return Deferred.await(host.defect)
+        return typeof entered === "string" ? Effect.fail(refusal(link, entered)) : Effect.succeed(entered)
+      })
+
+    /** The end of a link: a session without another one is over, or has its grace (S-6, S-11). */
+    const leave = ({ session: { id }, shell }: Entered, exit: Exit.Exit<unknown, LinkClosed>) =>
+      turn(() => {
+        if (host.shells.get(id) !== shell) return
+        host.shells.delete(id)
+        host.step({ _tag: isLost(exit) ? "Unlinked" : "End", session: id })
+      })
+
+    /** A session over this link. */
+    const run = (
+      link: Link,
+      guarded: Link,
+      frames: Frames.Frames,
+      proof: string,
+      entered: Entered,
+      restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+    ) => {
+      const { session, shell } = entered
+      const welcome = Handshake.Welcome.make({
+        proof,
+        session: session.id,
+        graceMs: session.grace?.milliseconds ?? 0,
+        epoch: state.epoch,
+        instance,
+        operations: host.engine.operationTable,
+        limits
+      })
       let look = () => {}
-      const shell = new SessionShell(session, guarded, limits, engineOf(host, session), shared)
       const heard = { shell, run: () => shell.turn() }
       const drained = { shell, run: () => shell.resume() }
+      // The client sends requests as soon as it has read this: by then the session must listen.
+      const ready = () => {
+        shell.open(Handshake.frame(Handshake.Verdict, welcome))
+        host.turn(drained)
+      }
       const handler: Frames.FrameHandler = {
         onFrame: (frame) => shell.receive(frame),
         onTurnEnd: () => {
@@ -130,27 +202,19 @@ export const make = (
         look = () => shell.saidGoodbye && guarded.pendingBytes() === 0 && resume(Effect.void)
         look()
       }).pipe(Effect.raceFirst(frames.ended), Effect.timeoutOption(lastBytesMs))
-      return Effect.acquireUseRelease(
-        turn(() => {
-          host.shells.set(session, shell)
-          host.step({ _tag: "Open", session, label })
-        }),
-        () =>
-          Effect.raceAllFirst([
-            frames.handOver(limits.frameBytesMax, handler, ready),
-            Deferred.await(shell.left),
-            // A server that has stopped serves no session.
-            Deferred.await(host.defect)
-          ]),
-        () =>
-          turn(() => {
-            host.shells.delete(session)
-            host.step({ _tag: "End", session })
-          })
-      ).pipe(
+      const served = Effect.raceAllFirst([
+        frames.handOver(limits.frameBytesMax, handler, ready),
+        Deferred.await(shell.left),
+        // A server that has stopped serves no session.
+        Deferred.await(host.defect)
+      ])
+      return restore(served).pipe(
+        Effect.onExit((exit) => leave(entered, exit)),
         // The session was ended by one of the sides. If it was the server, its reason must leave before the link closes.
-        Effect.andThen(Effect.raceFirst(host.gate.released, Deferred.await(host.defect))),
-        Effect.tapError(({ reason }) => tell(link, `the manager has ended this session: ${reason}`)),
+        Effect.andThen(restore(Effect.raceFirst(host.gate.released, Deferred.await(host.defect)))),
+        Effect.tapError(({ isBreach, reason }) =>
+          isBreach === true ? tell(link, `the manager has ended this session: ${reason}`) : Effect.void
+        ),
         Effect.tapDefect((defect) =>
           tell(
             link,
@@ -159,8 +223,8 @@ export const make = (
               : `a defect of the manager has ended this session (${defect}); the manager goes on`
           )
         ),
-        Effect.tapCause(() => lastBytes),
-        Effect.andThen(lastBytes)
+        Effect.tapCause(() => restore(lastBytes)),
+        Effect.andThen(restore(lastBytes))
       )
     }
 
@@ -184,7 +248,12 @@ export const make = (
         const admitted = yield* admit(link, frames)
         open++
         yield* Effect.addFinalizer(() => Effect.sync(() => open--))
-        yield* run(link, guarded, frames, admitted)
+        yield* Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(
+            entering(link, guarded, admitted),
+            (entered) => run(link, guarded, frames, admitted.proof, entered, restore)
+          )
+        )
       }).pipe(
         Effect.catchTags({
           LinkClosed: () => Effect.void,
@@ -198,9 +267,20 @@ export const make = (
 
 // internals
 
+type Reason = (typeof Handshake.Refused.Type)["reason"]
+
+/** Whether a link has ended by itself. Otherwise one of the sides has ended the session, or the client must not go on. */
+const isLost = (exit: Exit.Exit<unknown, LinkClosed>): boolean =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error.isBreach !== true)
+
 const engineOf = ({ engine, step }: EngineHost, id: SessionId): SessionEngine => ({
   step,
-  remembered: () => engine.state.sessions.get(id)?.answered.size ?? 0,
+  remembered: () => {
+    const session = engine.state.sessions.get(id)
+    return session === undefined ? 0 : session.answered.size + session.fates.size
+  },
   rememberedBytes: () => engine.state.sessions.get(id)?.answeredBytes ?? 0,
-  settles: (request) => engine.settles(request)
+  settles: (request) => engine.settles(request),
+  isKnown: (sequence) => engine.isKnown(id, sequence)
 })

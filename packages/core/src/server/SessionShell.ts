@@ -1,5 +1,6 @@
 /**
- * One session as the server sees it: messages in, outputs out, and flow control between them.
+ * One session over one link, as the server sees it: messages in, outputs out, and flow control between them. All that
+ * must survive the link is in the engine.
  *
  * Flow control (S-8, S-12): a request is deferred while the session is at a limit of remembered replies, their number or
  * their bytes, or while its client does not read the sent bytes. Acknowledgements and cancels are never deferred. A
@@ -49,9 +50,11 @@ export interface SessionEngine {
   readonly rememberedBytes: () => number
   /** Whether a request only gives back something that was granted: no limit may hold it up (S-8). */
   readonly settles: (request: RequestInput) => boolean
+  /** Whether a request waits, or has a reply that the client may not have. */
+  readonly isKnown: (sequence: number) => boolean
 }
 
-/** The server's end of one session. */
+/** The server's end of one link of a session. */
 export class SessionShell {
   /** Done when the client has said goodbye, or when the server ends it. */
   readonly left: Deferred.Deferred<void> = Deferred.makeUnsafe()
@@ -63,6 +66,10 @@ export class SessionShell {
   readonly #engine: SessionEngine
   readonly #writer = new ServerWriter()
   readonly #shared: SharedArguments
+  /** Whether the session has had another link: its client sends again what that one may have lost. */
+  readonly #isResumed: boolean
+  /** Whether the client has been told that the session begins: nothing is sent before. */
+  #isOpen = false
   #deferred: Array<Deferrable> = []
   /** The number of requests among them, and about their bytes. */
   #requests = 0
@@ -87,13 +94,21 @@ export class SessionShell {
     link: Link,
     limits: Limits,
     engine: SessionEngine,
-    shared: SharedArguments
+    shared: SharedArguments,
+    isResumed = false
   ) {
+    this.#isResumed = isResumed
     this.#shared = shared
     this.#session = session
     this.#link = link
     this.#limits = limits
     this.#engine = engine
+  }
+
+  /** Sends the first frame, behind which all others come. */
+  open(welcome: Uint8Array<ArrayBuffer>): void {
+    this.#isOpen = true
+    this.#link.send(welcome)
   }
 
   /** Reads one frame; false if it breaks the protocol. No message of a malformed frame, or of a session that ends, counts. */
@@ -132,13 +147,13 @@ export class SessionShell {
 
   /** Adds an output to the frame of this turn, or to those that wait until the client has read. */
   tell(output: Output): void {
-    if (output._tag === "Ended") return this.#expel(output.reason)
+    if (output._tag === "Ended") return this.expel(output.reason)
     if (this.#outbox.length === 0 && this.#hasRoom()) return this.#write(output)
     this.#outbox.push(output)
     if (this.#outbox.length === 1) this.#congestion(true)
     // The only outputs without a bound of their own: a client may cancel what there is not.
     if (output._tag === "Cancelled" && ++this.#cancels > uncountedMax) {
-      this.#expel(`more than ${uncountedMax} unread outcomes of cancels`)
+      this.expel(`more than ${uncountedMax} unread outcomes of cancels`)
     }
   }
 
@@ -193,6 +208,7 @@ export class SessionShell {
 
   /** Sends the frame, unless it is empty. */
   flush(): void {
+    if (!this.#isOpen) return
     this.#isAwaited = false
     this.#parked = 0
     if (!this.#writer.isEmpty) this.#link.send(this.#writer.take())
@@ -210,16 +226,18 @@ export class SessionShell {
     Deferred.doneUnsafe(this.left, Exit.die(defect))
   }
 
-  /** Ends the session of a client that breaks the protocol or a limit. */
-  #expel(reason: string): void {
+  /** Ends the session over this link: of a client that breaks the protocol or a limit, or that has another link. */
+  expel(reason: string): void {
     this.close(reason)
     this.#leave()
   }
 
   #request(input: Deferrable): void {
     // One that was used before may be that of a request that waits (I3).
-    if (input.sequence <= this.#lastSequence) return this.#expel(`sequence ${input.sequence} was used before`)
+    if (input.sequence <= this.#lastSequence) return this.expel(`sequence ${input.sequence} was used before`)
     this.#lastSequence = input.sequence
+    // It is no new load, and its reply may be what the client needs to acknowledge others.
+    if (this.#isResumed && this.#engine.isKnown(input.sequence)) return this.#engine.step(input)
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#engine.step(input)
     if (input._tag === "Request" && this.#engine.settles(input)) return this.#engine.step(input)
     this.#deferred.push(input)
@@ -228,12 +246,12 @@ export class SessionShell {
       this.#requestBytes += bytesOf(input)
     }
     const { frameBytesMax, inFlightBytesMax, inFlightMax } = this.#limits
-    if (this.#requests > inFlightMax) this.#expel(`more than ${inFlightMax} calls in flight (inFlightMax)`)
+    if (this.#requests > inFlightMax) this.expel(`more than ${inFlightMax} calls in flight (inFlightMax)`)
     // A client sends one more call, of any size, while it has fewer in flight.
     else if (this.#requestBytes > inFlightBytesMax + frameBytesMax) {
-      this.#expel(`more than ${inFlightBytesMax} bytes of calls in flight (inFlightBytesMax)`)
+      this.expel(`more than ${inFlightBytesMax} bytes of calls in flight (inFlightBytesMax)`)
     } else if (this.#deferred.length - this.#requests > uncountedMax) {
-      this.#expel(`more than ${uncountedMax} waiting subscriptions`)
+      this.expel(`more than ${uncountedMax} waiting subscriptions`)
     }
   }
 
@@ -245,7 +263,7 @@ export class SessionShell {
 
   /** Whether the client reads what is sent. */
   #hasRoom(): boolean {
-    return this.#link.pendingBytes() < this.#limits.outboundBytesMax
+    return this.#isOpen && this.#link.pendingBytes() < this.#limits.outboundBytesMax
   }
 
   /** Cancels a request that has not reached the engine; false if there is none. */

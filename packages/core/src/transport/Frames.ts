@@ -49,7 +49,7 @@ export const make = (link: Link, handshakeBytesMax: number): Effect.Effect<Frame
     }
     const breakOff = (reason: string) => {
       broken = true
-      end(Cause.fail(new LinkClosed({ reason })))
+      end(Cause.fail(new LinkClosed({ reason, isBreach: true })))
     }
     const guarded = (handle: () => void) => {
       if (broken) return

@@ -11,7 +11,9 @@ import type * as Socket from "effect/socket/Socket"
 
 /** A link has ended: it carries no more bytes in either direction. */
 export class LinkClosed extends Schema.TaggedError<LinkClosed>()("LinkClosed", {
-  reason: Schema.String
+  reason: Schema.String,
+  /** The other side has broken the protocol. */
+  isBreach: Schema.optional(Schema.Boolean)
 }) {
   override get message(): string {
     return `the connection closed: ${this.reason}`

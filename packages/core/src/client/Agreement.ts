@@ -1,0 +1,27 @@
+/** What a client knows of its manager since the handshake. */
+import type { OperationTable } from "../engine/Inputs.ts"
+import type { OperationInfo, Target } from "./Target.ts"
+import type { WindowLimits } from "./Window.ts"
+
+/** What the manager said at the handshake. */
+export interface Agreement {
+  readonly session: number
+  /** How long the session survives its link, in milliseconds. 0: not at all. */
+  readonly graceMs: number
+  readonly epoch: number
+  readonly instance: string
+  readonly operations: OperationTable
+  readonly limits: WindowLimits & { readonly frameBytesMax: number; readonly watchCredit: number }
+}
+
+/** The directory of the manager. */
+export const directory: Target = { id: 0, name: undefined, description: "the manager" }
+
+/** The operations of each kind, by name. */
+export const operationsIn = (table: OperationTable): ReadonlyMap<string, ReadonlyMap<string, OperationInfo>> =>
+  new Map(
+    Object.entries(table).map(([kind, list]) => [
+      kind,
+      new Map(list.map(([name, access], position) => [name, { name, position, access }]))
+    ])
+  )
