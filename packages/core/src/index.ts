@@ -2,6 +2,7 @@
 export * as Actor from "./Actor.ts"
 export * as Kind from "./Kind.ts"
 export * as Limits from "./Limits.ts"
+export * as Log from "./Log.ts"
 export * as Manager from "./Manager.ts"
 export * as ManagerError from "./ManagerError.ts"
 export * as Pool from "./Pool.ts"
