@@ -5,6 +5,7 @@
 import {
   Limits,
   Link,
+  Log,
   Manager,
   ManagerError,
   Pool,
@@ -25,15 +26,17 @@ import {
   TaskGroup
 } from "@effect-multiprocessing/core"
 import * as Testing from "@effect-multiprocessing/core/testing"
-import { NodeManager, NodeProgress } from "@effect-multiprocessing/node"
+import { NodeLog, NodeManager, NodeProgress } from "@effect-multiprocessing/node"
 import type { Schema } from "effect"
 
 export const exported = [
   { ...Limits },
   { ...Link },
+  { ...Log },
   { ...Manager },
   { ...ManagerError },
   { ...NodeManager },
+  { ...NodeLog },
   { ...NodeProgress },
   { ...Pool },
   { ...Process },

@@ -56,7 +56,7 @@ export interface Snapshot {
   readonly epoch: Epoch
   /** Grows whenever equal inputs may give another state: a state is read by the version that wrote it. */
   readonly engineVersion: number
-  readonly bytes: Stream.Stream<Uint8Array, LogUnavailable>
+  readonly bytes: Stream.Stream<Uint8Array, LogError>
 }
 
 const realm = Schema.String
@@ -102,6 +102,9 @@ export class LogDamaged extends Schema.TaggedError<LogDamaged>()("LogDamaged", {
   }
 }
 
+/** Why an operation of the store has failed. */
+export type LogError = LogUnavailable | LogDamaged
+
 /** A snapshot has replaced entries that were to be read. Read the snapshot, then the entries after it. */
 export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
   realm,
@@ -120,13 +123,14 @@ const notOpened = {
   InUse: "Stop that process, or use another log",
   NewerFormat: "Use the release that has written it, or a newer one",
   NotALog: "Check the address",
+  Damaged: "Restore it from a backup or a replica",
   Unwritable: "Check the permissions, and that there is space"
 } as const
 
 /** The store could not be opened. Nothing in it was changed. */
 export class LogNotOpened extends Schema.TaggedError<LogNotOpened>()("LogNotOpened", {
   address: Schema.String,
-  why: Schema.Literals(["InUse", "NewerFormat", "NotALog", "Unwritable"]),
+  why: Schema.Literals(["InUse", "NewerFormat", "NotALog", "Damaged", "Unwritable"]),
   issue: Schema.String
 }) {
   override get message(): string {
@@ -147,15 +151,12 @@ export interface Leadership {
    * **Cancellation** Not interruptible: the wait for a commit that is given up leaves a commit that others see and that
    * may still get lost.
    */
-  readonly append: (
-    after: Position,
-    bytes: Uint8Array
-  ) => Effect.Effect<void, Fenced | LogUnavailable | LogDamaged>
+  readonly append: (after: Position, bytes: Uint8Array) => Effect.Effect<void, Fenced | LogError>
   /**
    * Succeeds if, at some time during this call, no other host had claimed the realm. A leader replies to reads alone only
    * after this. Writes nothing.
    */
-  readonly confirm: Effect.Effect<void, Fenced | LogUnavailable>
+  readonly confirm: Effect.Effect<void, Fenced | LogError>
 }
 
 /** What an append that has succeeded survives: the end of the manager's process, of its machine, of the store's disk. */
@@ -164,7 +165,7 @@ export type Survives = "nothing" | "process" | "machine" | "replica"
 /** The logs of a store's realms. */
 export class Log extends Context.Service<Log, {
   /** The end of the log. None: nobody has claimed this realm yet. */
-  readonly head: (realm: string) => Effect.Effect<Option.Option<Head>, LogUnavailable | LogDamaged>
+  readonly head: (realm: string) => Effect.Effect<Option.Option<Head>, LogError>
   /**
    * Begins a new epoch, unless a host has claimed the realm since `seen` was read: then it returns none and changes
    * nothing. The end of the scope gives the realm up, so that others need not wait until this host counts as silent.
@@ -173,26 +174,78 @@ export class Log extends Context.Service<Log, {
     realm: string,
     seen: Option.Option<Head>,
     leader: Address
-  ) => Effect.Effect<Option.Option<Leadership>, LogUnavailable, Scope.Scope>
+  ) => Effect.Effect<Option.Option<Leadership>, LogError, Scope.Scope>
   /** The entries after a position, in order, up to the present; with `follow` also each later one. */
   readonly read: (
     realm: string,
     after: Position,
     options?: { readonly follow?: boolean | undefined }
-  ) => Stream.Stream<Entry, LogUnavailable | LogDamaged | Compacted>
+  ) => Stream.Stream<Entry, LogError | Compacted>
   /** The newest snapshot. None: there is none, and the entries begin with position 1. */
-  readonly snapshot: (realm: string) => Effect.Effect<Option.Option<Snapshot>, LogUnavailable | LogDamaged>
+  readonly snapshot: (realm: string) => Effect.Effect<Option.Option<Snapshot>, LogError>
   /**
    * Keeps a snapshot, then forgets the entries that it replaces, and older snapshots. A snapshot that is older than the
    * kept one changes nothing. If it fails, the snapshot is kept as a whole or not at all.
    */
-  readonly putSnapshot: (realm: string, snapshot: Snapshot) => Effect.Effect<void, LogUnavailable | LogDamaged>
+  readonly putSnapshot: (realm: string, snapshot: Snapshot) => Effect.Effect<void, LogError>
   /** The most bytes of one entry. */
   readonly entryBytesMax: number
   readonly survives: Survives
 }>()("@effect-multiprocessing/core/Log") {}
 
-/** Some entries of a realm, read at one time: for `entries`. */
+// ---------------------------------------------------------------------------------------------------------------
+// for implementations
+// ---------------------------------------------------------------------------------------------------------------
+
+/** The end of a realm's log, for `makeLeadership`. */
+export interface End {
+  readonly epoch: Epoch
+  readonly position: Position
+  /** The epoch of the last entry, or 0. */
+  readonly written: Epoch
+}
+
+/** What a store does for a leader, for `makeLeadership`. */
+export interface LeadershipOptions {
+  readonly realm: string
+  readonly epoch: Epoch
+  readonly position: Position
+  readonly entryBytesMax: number
+  /**
+   * Writes an entry if the realm is at this epoch and position. Returns undefined if it was written, and otherwise the end
+   * of the log.
+   */
+  readonly attempt: (after: Position, bytes: Uint8Array) => Effect.Effect<End | undefined, LogError>
+  /** The epoch of the realm. */
+  readonly current: Effect.Effect<Epoch, LogError>
+}
+
+/** Makes a leadership of what a store does. It recognizes an append that is repeated though it had been made. */
+export const makeLeadership = (
+  { attempt, current, entryBytesMax, epoch, position, realm }: LeadershipOptions
+): Leadership => ({
+  epoch,
+  position,
+  append: (after, bytes) => {
+    if (bytes.length > entryBytesMax) {
+      return Effect.die(new RangeError(`an entry has ${bytes.length} bytes, and at most ${entryBytesMax} fit`))
+    }
+    const append = Effect.flatMap(attempt(after, bytes), (end): Effect.Effect<void, Fenced | LogDamaged> => {
+      if (end === undefined) return Effect.void
+      if (end.epoch !== epoch) return Effect.fail(new Fenced({ realm, epoch, current: end.epoch }))
+      // Only this leader writes in its epoch: the entry is its own, and the answer was lost.
+      if (end.position === after + 1 && end.written === epoch) return Effect.void
+      return Effect.fail(regressed(realm, after, end.position))
+    })
+    return Effect.uninterruptible(append)
+  },
+  confirm: Effect.flatMap(
+    current,
+    (current) => current === epoch ? Effect.void : Effect.fail(new Fenced({ realm, epoch, current }))
+  )
+})
+
+/** Some entries of a realm, read at one time, for `entries`. */
 export interface Page {
   /** The position of the last entry of the realm. */
   readonly position: Position
@@ -203,25 +256,26 @@ export interface Page {
 }
 
 /**
- * The stream of `Log.read`, made of pages: for implementations. It checks that no entry is missing. Without `next` the
- * stream ends with the present; with it, `next` returns when there may be entries after a position.
+ * Makes the stream of `Log.read` of pages. It checks that no entry is missing. Without `changed` the
+ * stream ends with the present. `changed` is called before each page is read; its effect waits for the first entry, or for
+ * any other time, after the call.
  */
 export const entries = <E>(
   realm: string,
   after: Position,
   page: (after: Position) => Effect.Effect<Page, E>,
-  next?: ((after: Position) => Effect.Effect<void, E>) | undefined
+  changed?: (() => Effect.Effect<void, E>) | undefined
 ): Stream.Stream<Entry, E | LogDamaged | Compacted> =>
   Stream.paginate(
     after,
     Effect.fnUntraced(function*(at) {
+      const next = changed?.()
       const read = yield* page(at)
       const error = flaw(realm, at, read)
       if (error !== undefined) return yield* error
       const last = at + read.entries.length
-      const isPresent = last === read.position
-      if (isPresent && next === undefined) return [read.entries, Option.none<Position>()]
-      if (isPresent && next !== undefined && read.entries.length === 0) yield* next(at)
+      if (last === read.position && next === undefined) return [read.entries, Option.none<Position>()]
+      if (read.entries.length === 0 && next !== undefined) yield* next
       return [read.entries, Option.some(last)]
     })
   )

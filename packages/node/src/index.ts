@@ -1,3 +1,4 @@
 // Written by scripts/barrel.mjs, do not edit.
+export * as NodeLog from "./NodeLog.ts"
 export * as NodeManager from "./NodeManager.ts"
 export * as NodeProgress from "./NodeProgress.ts"

@@ -2,6 +2,7 @@
  * A log in memory, with faults. It survives nothing: it is for tests, and for the simulation of durable managers.
  */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -66,36 +67,16 @@ export const makeMemoryLog = ({ fault = () => undefined }: MemoryLogOptions = {}
       }
     })
 
-  const lead = (realm: Realm): Log.Leadership => {
-    const { epoch, name } = realm
-    const refusal = () =>
-      realm.epoch === epoch ? undefined : new Log.Fenced({ realm: name, epoch, current: realm.epoch })
-    return {
+  const lead = (realm: Realm, epoch: Log.Epoch): Log.Leadership =>
+    Log.makeLeadership({
+      realm: realm.name,
       epoch,
       position: positionOf(realm),
-      append: (after, bytes) =>
-        bytes.length > entryBytesMax
-          ? Effect.die(new RangeError(`an entry of ${bytes.length} bytes, and at most ${entryBytesMax} fit`))
-          : Effect.uninterruptible(
-            perform(name, "append", (_, now): Effect.Effect<void, Log.Fenced | Log.LogDamaged> => {
-              const position = positionOf(realm)
-              const fenced = refusal()
-              if (fenced !== undefined) return Effect.fail(fenced)
-              // Made before, and its answer was lost: only this leader writes in its epoch.
-              if (position === after + 1 && realm.written === epoch) return Effect.void
-              if (position !== after) return Effect.fail(Log.regressed(name, after, position))
-              realm.entries.push({ position: after + 1, epoch, bytes })
-              realm.written = epoch
-              hear(realm, now)
-              return Effect.void
-            })
-          ),
-      confirm: perform(name, "confirm", () => {
-        const fenced = refusal()
-        return fenced === undefined ? Effect.void : Effect.fail(fenced)
-      })
-    }
-  }
+      entryBytesMax,
+      attempt: (after, bytes) =>
+        perform(realm.name, "append", (_, now) => Effect.succeed(write(realm, epoch, after, bytes, now))),
+      current: perform(realm.name, "confirm", () => Effect.succeed(realm.epoch))
+    })
 
   const page = (name: string, after: Log.Position) =>
     perform(name, "read", ({ compacted, entries }) =>
@@ -104,15 +85,6 @@ export const makeMemoryLog = ({ fault = () => undefined }: MemoryLogOptions = {}
         compacted,
         entries: entries.slice(Math.max(0, after - compacted))
       }))
-
-  /** Waits until there is an entry after a position. */
-  const next = (realm: Realm, after: Log.Position) =>
-    Effect.callback<void>((resume) => {
-      if (positionOf(realm) > after) return resume(Effect.void)
-      const wake = () => resume(Effect.void)
-      realm.waiting.add(wake)
-      return Effect.sync(() => realm.waiting.delete(wake))
-    })
 
   return {
     entryBytesMax,
@@ -133,7 +105,7 @@ export const makeMemoryLog = ({ fault = () => undefined }: MemoryLogOptions = {}
           Effect.sync(() => {
             if (realm.epoch !== (Option.getOrUndefined(seen)?.epoch ?? 0)) return Option.none()
             begin(realm, Option.some(leader), now)
-            return Option.some(lead(realm))
+            return Option.some(lead(realm, realm.epoch))
           })),
         (leadership) =>
           Effect.sync(() => {
@@ -146,7 +118,7 @@ export const makeMemoryLog = ({ fault = () => undefined }: MemoryLogOptions = {}
         name,
         after,
         (after) => page(name, after),
-        options?.follow === true ? (after) => next(realmOf(name), after) : undefined
+        options?.follow === true ? () => Deferred.await(realmOf(name).changed) : undefined
       ),
     snapshot: (name) =>
       perform(name, "snapshot", ({ snapshot }, _, fault) => {
@@ -190,8 +162,8 @@ interface Realm {
   /** The entries after it. */
   readonly entries: Array<Log.Entry>
   snapshot: Log.Snapshot | undefined
-  /** Readers that wait for the next entry. */
-  readonly waiting: Set<() => void>
+  /** Done when there is another entry. */
+  changed: Deferred.Deferred<void>
 }
 
 const emptyRealm = (name: string): Realm => ({
@@ -203,23 +175,34 @@ const emptyRealm = (name: string): Realm => ({
   compacted: 0,
   entries: [],
   snapshot: undefined,
-  waiting: new Set()
+  changed: Deferred.makeUnsafe()
 })
 
 const positionOf = ({ compacted, entries }: Realm): Log.Position => compacted + entries.length
 
-const hear = (realm: Realm, now: number): void => {
-  realm.heardAt = now
-  // One that is woken may wait again at once.
-  const waiting = [...realm.waiting]
-  realm.waiting.clear()
-  for (const wake of waiting) wake()
-}
-
 const begin = (realm: Realm, leader: Option.Option<Log.Address>, now: number): void => {
   realm.epoch = Math.max(realm.epoch + 1, now)
   realm.leader = leader
-  hear(realm, now)
+  realm.heardAt = now
+}
+
+/** Writes an entry, or returns the end of the log. */
+const write = (
+  realm: Realm,
+  epoch: Log.Epoch,
+  after: Log.Position,
+  bytes: Uint8Array,
+  now: number
+): Log.End | undefined => {
+  const position = positionOf(realm)
+  const { changed, written } = realm
+  if (realm.epoch !== epoch || position !== after) return { epoch: realm.epoch, position, written }
+  realm.entries.push({ position: after + 1, epoch, bytes })
+  realm.written = epoch
+  realm.heardAt = now
+  realm.changed = Deferred.makeUnsafe()
+  Deferred.doneUnsafe(changed, Effect.void)
+  return undefined
 }
 
 const unavailable = (realm: string) => Effect.fail(new Log.LogUnavailable({ realm, issue: "a fault of the test" }))
