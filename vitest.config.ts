@@ -49,8 +49,18 @@ export default defineConfig({
         test: {
           name: "thorough",
           isolate: false,
-          include: ["test/!(unit|tidy)/**/*.test.ts", ...slow],
+          include: ["test/!(unit|tidy|postgres)/**/*.test.ts", ...slow],
           globalSetup: "test/support/bundlePrograms.ts"
+        }
+      },
+      // Its files share a server, which starts only if one of them runs.
+      {
+        extends: true,
+        test: {
+          name: "postgres",
+          isolate: false,
+          include: ["test/postgres/*.test.ts"],
+          globalSetup: "test/support/postgres.ts"
         }
       }
     ]

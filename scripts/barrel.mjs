@@ -11,7 +11,8 @@ const packages = [
   // A transport outside of this package is made of Links, so this deeper module is public.
   { folder: "packages/core", also: ["transport/Link"], entries: { testing: "testing/index" } },
   // NodeManager re-exports the public part of NodeProcess.
-  { folder: "packages/node", except: ["NodeProcess"] }
+  { folder: "packages/node", except: ["NodeProcess"] },
+  { folder: "packages/postgres" }
 ]
 
 const check = process.argv.includes("--check")

@@ -3,7 +3,7 @@
 import { globSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
-for (const name of ["core", "node", "cli"]) {
+for (const name of ["core", "node", "cli", "postgres"]) {
   const folder = join(import.meta.dirname, "..", "packages", name)
   for (const output of globSync("dist/!(programs)", { cwd: folder })) {
     rmSync(join(folder, output), { recursive: true, force: true })

@@ -107,13 +107,13 @@ const writeConsumer = () => {
   const installed = (name) => readJson(`node_modules/${name}/package.json`).version
   const fromHere = (names) => Object.fromEntries(names.map((name) => [name, installed(name)]))
   const packed = readdirSync(tarballs).map((file) => [
-    `@effect-multiprocessing/${/-(core|node|cli)-/.exec(file)[1]}`,
+    `@effect-multiprocessing/${/-(core|node|cli|postgres)-/.exec(file)[1]}`,
     `file:${join(tarballs, file)}`
   ])
   const manifest = {
     private: true,
     type: "module",
-    dependencies: { ...Object.fromEntries(packed), ...fromHere(["effect", "@effect/platform-node"]) },
+    dependencies: { ...Object.fromEntries(packed), ...fromHere(["effect", "@effect/platform-node", "@effect/sql-pg"]) },
     devDependencies: fromHere(["typescript", "@types/node"])
   }
   writeFileSync(join(consumer, "package.json"), JSON.stringify(manifest))

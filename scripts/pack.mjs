@@ -19,7 +19,8 @@ const packages = {
     peers: ["@effect-multiprocessing/core", "@effect-multiprocessing/node", "@effect/platform-node", "effect"],
     examples: false,
     programs: []
-  }
+  },
+  postgres: { peers: ["@effect-multiprocessing/core", "@effect/sql-pg", "effect"], examples: false, programs: [] }
 }
 
 const run = (command, args, cwd = root) => {

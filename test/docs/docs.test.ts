@@ -83,7 +83,7 @@ const node = (...args: ReadonlyArray<string>): Promise<string> =>
 const writeCopy = (): void => {
   rmSync(copy, { recursive: true, force: true })
   mkdirSync(join(copy, "node_modules", "@effect-multiprocessing"), { recursive: true })
-  for (const name of ["core", "node"]) {
+  for (const name of ["core", "node", "postgres"]) {
     for (const part of ["package.json", "src"]) {
       cpSync(join(root, "packages", name, part), join(copy, "packages", name, part), { recursive: true })
     }

@@ -27,6 +27,7 @@ import {
 } from "@effect-multiprocessing/core"
 import * as Testing from "@effect-multiprocessing/core/testing"
 import { NodeLog, NodeManager, NodeProgress } from "@effect-multiprocessing/node"
+import { PostgresLog } from "@effect-multiprocessing/postgres"
 import type { Schema } from "effect"
 
 export const exported = [
@@ -39,6 +40,7 @@ export const exported = [
   { ...NodeLog },
   { ...NodeProgress },
   { ...Pool },
+  { ...PostgresLog },
   { ...Process },
   { ...SharedArray },
   { ...SharedBarrier },

@@ -122,6 +122,7 @@ export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
 const notOpened = {
   InUse: "Stop that process, or use another log",
   NewerFormat: "Use the release that has written it, or a newer one",
+  Unreachable: "Check the address, and that the store runs",
   NotALog: "Check the address",
   Damaged: "Restore it from a backup or a replica",
   Unwritable: "Check the permissions, and that there is space"
@@ -130,7 +131,7 @@ const notOpened = {
 /** The store could not be opened. Nothing in it was changed. */
 export class LogNotOpened extends Schema.TaggedError<LogNotOpened>()("LogNotOpened", {
   address: Schema.String,
-  why: Schema.Literals(["InUse", "NewerFormat", "NotALog", "Damaged", "Unwritable"]),
+  why: Schema.Literals(["InUse", "NewerFormat", "Unreachable", "NotALog", "Damaged", "Unwritable"]),
   issue: Schema.String
 }) {
   override get message(): string {
@@ -278,6 +279,24 @@ export const entries = <E>(
       if (read.entries.length === 0 && next !== undefined) yield* next
       return [read.entries, Option.some(last)]
     })
+  )
+
+/**
+ * Makes the bytes of a snapshot of its parts, of which there are `count`. Its reader fails if a part is gone: a newer
+ * snapshot has replaced this one.
+ */
+export const parts = (
+  realm: string,
+  count: number,
+  part: (number: number) => Effect.Effect<Uint8Array | undefined, LogError>
+): Snapshot["bytes"] =>
+  Stream.range(0, count - 1).pipe(
+    Stream.mapEffect((number) =>
+      Effect.flatMap(part(number), (bytes) =>
+        bytes === undefined
+          ? Effect.fail(new LogUnavailable({ realm, issue: "a newer snapshot has replaced this one" }))
+          : Effect.succeed(bytes))
+    )
   )
 
 /** The error of a log that ends before a position that it had confirmed. */

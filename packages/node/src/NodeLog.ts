@@ -87,8 +87,8 @@ const open = (
       Sqlite.statement("delete from owner"),
       Sqlite.statement("insert into owner values (?, ?)", process.pid, Os.hostname()),
       // Of a process that died while it wrote a snapshot.
-      Sqlite.statement("delete from part where snapshot in (select id from snapshot where not isWhole)"),
-      Sqlite.statement("delete from snapshot where not isWhole")
+      Sqlite.statement("delete from part where snapshot in (select id from snapshot where parts is null)"),
+      Sqlite.statement("delete from snapshot where parts is null")
     ])
     return makeLog(thread, survives)
   }).pipe(Effect.catchIf((error) => error instanceof Sqlite.SqliteFailure, failed))

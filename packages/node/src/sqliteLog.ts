@@ -4,7 +4,7 @@
  * ```text
  *   realm     one row each: epoch, position, leader, and the position of the snapshot (`compacted`)
  *   entry     the entries after it
- *   snapshot  the newest whole one, and those that are being written; their bytes are in `part`
+ *   snapshot  the newest whole one, and those that are being written (`parts` is null); their bytes are in `part`
  * ```
  *
  * Every condition is part of the statement that changes something, so a transaction decides and changes at once.
@@ -36,7 +36,7 @@ export const schema = [
   ) strict`,
   `create table snapshot (
     id integer primary key autoincrement, realm integer not null, position integer not null, epoch integer not null,
-    engineVersion integer not null, isWhole integer not null
+    engineVersion integer not null, parts integer
   ) strict`,
   `create table part (
     snapshot integer not null, number integer not null, bytes blob not null, primary key (snapshot, number)
@@ -132,21 +132,16 @@ export const makeLog = (thread: Sqlite.SqliteThread, survives: Log.Survives): Lo
       ([[head = { position: 0, compacted: 0 }], entries]) => ({ ...head, entries })
     )
 
-  const partsOf = (realm: string, snapshot: number): Log.Snapshot["bytes"] =>
-    Stream.paginate(0, (from) =>
-      Effect.map(
-        query<Pick<Log.Entry, "bytes">>(
-          realm,
-          "select bytes from part where snapshot = ? and number >= ? order by number",
-          snapshot,
-          from
-        ),
-        (rows) =>
-          [
-            rows.map(({ bytes }) => bytes),
-            rows.length === 0 ? Option.none() : Option.some(from + rows.length)
-          ] as const
-      ))
+  const partOf = (realm: string, snapshot: number) => (number: number) =>
+    Effect.map(
+      query<Pick<Log.Entry, "bytes">>(
+        realm,
+        "select bytes from part where snapshot = ? and number = ?",
+        snapshot,
+        number
+      ),
+      ([row]) => row?.bytes
+    )
 
   /** Deletes rows, a few in each transaction: entries are appended in between. */
   const deleteAll = (
@@ -167,7 +162,7 @@ export const makeLog = (thread: Sqlite.SqliteThread, survives: Log.Survives): Lo
   /** Deletes what the kept snapshot of a realm replaces, and a snapshot that is not whole. */
   const clean = (realm: string, id: number, broken: number) => {
     const compacted = "(select compacted from realm where id = ?)"
-    const replaced = `realm = ? and (position < ${compacted} or id = ? and not isWhole)`
+    const replaced = `realm = ? and (position < ${compacted} or id = ? and parts is null)`
     const args = [id, id, broken]
     return deleteAll(realm, "part", `snapshot in (select id from snapshot where ${replaced})`, ...args).pipe(
       Effect.andThen(deleteAll(realm, "snapshot", replaced, ...args)),
@@ -232,22 +227,25 @@ export const makeLog = (thread: Sqlite.SqliteThread, survives: Log.Survives): Lo
       ),
     snapshot: (realm) =>
       Effect.map(
-        query<Omit<Log.Snapshot, "bytes"> & { readonly id: number }>(
+        query<Omit<Log.Snapshot, "bytes"> & { readonly id: number; readonly parts: number }>(
           realm,
-          `select snapshot.id, snapshot.position, snapshot.epoch, engineVersion from snapshot join realm on realm = realm.id
-            where name = ? and isWhole and snapshot.position = compacted`,
+          `select snapshot.id, snapshot.position, snapshot.epoch, engineVersion, parts from snapshot join realm on realm = realm.id
+            where name = ? and parts is not null and snapshot.position = compacted`,
           realm
         ),
         ([row]) =>
-          Option.map(Option.fromUndefinedOr(row), ({ id, ...snapshot }) => ({ ...snapshot, bytes: partsOf(realm, id) }))
+          Option.map(
+            Option.fromUndefinedOr(row),
+            ({ id, parts, ...snapshot }) => ({ ...snapshot, bytes: Log.parts(realm, parts, partOf(realm, id)) })
+          )
       ),
     putSnapshot: Effect.fnUntraced(function*(realm, { bytes, engineVersion, epoch, position }) {
       const [[head], [begun]] = yield* transaction(
         realm,
         statement<Realm>("select * from realm where name = ?", realm),
         statement<{ readonly id: number; readonly realm: number }>(
-          `insert into snapshot (realm, position, epoch, engineVersion, isWhole)
-            select id, ?2, ?3, ?4, false from realm where name = ?1 and position >= ?2 returning id, realm`,
+          `insert into snapshot (realm, position, epoch, engineVersion)
+            select id, ?2, ?3, ?4 from realm where name = ?1 and position >= ?2 returning id, realm`,
           realm,
           position,
           epoch,
@@ -259,14 +257,17 @@ export const makeLog = (thread: Sqlite.SqliteThread, survives: Log.Survives): Lo
       let parts = 0
       yield* Stream.runForEach(bytes, (bytes) => query(realm, "insert into part values (?, ?, ?)", id, parts++, bytes))
         .pipe(
-          Effect.andThen(transaction(
-            realm,
-            statement(
-              "update snapshot set isWhole = true where id = ? and position > (select compacted from realm where id = ?)",
-              id,
-              realmId
-            ),
-            statement("update realm set compacted = max(compacted, ?) where id = ?", position, realmId)
+          Effect.andThen(Effect.suspend(() =>
+            transaction(
+              realm,
+              statement(
+                "update snapshot set parts = ? where id = ? and position > (select compacted from realm where id = ?)",
+                parts,
+                id,
+                realmId
+              ),
+              statement("update realm set compacted = max(compacted, ?) where id = ?", position, realmId)
+            )
           )),
           Effect.onError(() => Effect.ignore(clean(realm, realmId, id)))
         )
