@@ -44,7 +44,7 @@ import { Sessions } from "./Sessions.ts"
 import type { EngineLimits, EngineState, Parked, Session, SharedObject } from "./State.ts"
 import { Step } from "./Step.ts"
 import { Touched } from "./Touched.ts"
-import { directory } from "./Value.ts"
+import { directory, type ObjectId } from "./Value.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** How an engine is made. */
@@ -103,6 +103,17 @@ export class Engine {
         [kind, list]
       ) => [kind.name, list.map(([name, { access }]) => [name, access] as const)])
     )
+  }
+
+  /** The name of an operation by its position; undefined if the object is not there or has no such operation. */
+  nameOf(object: ObjectId, position: number): string | undefined {
+    return this.state.objects.get(object)?.operations[position]?.[0]
+  }
+
+  /** The position of an operation by its name; undefined if the object is not there or has no such operation. */
+  positionOf(object: ObjectId, name: string): number | undefined {
+    const position = this.state.objects.get(object)?.operations.findIndex(([other]) => other === name)
+    return position === -1 ? undefined : position
   }
 
   /** Takes the outputs of the steps since they were last taken, in order. */

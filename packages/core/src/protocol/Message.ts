@@ -75,7 +75,8 @@ export type FromServer = Told | {
 /** The first byte of an argument. An argument that begins with another byte is a number (`Bytes.ts`). */
 const argumentTag = { nothing: 247, word: 248, value: 249, bearer: 250, bytes: 251 } as const
 
-const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => {
+/** Writes arguments, or the parts of a reply. */
+export const writeArguments = (writer: Writer, args: ReadonlyArray<Argument>): void => {
   writer.number(args.length)
   for (let i = 0; i < args.length; i++) {
     const argument = args[i]!
@@ -120,19 +121,22 @@ const readArgument = (reader: Reader): Argument => {
   }
 }
 
-const readArguments = (reader: Reader): Array<Argument> => {
+/** Reads what `writeArguments` wrote. Only valid if the reader is not malformed after it. */
+export const readArguments = (reader: Reader): Array<Argument> => {
   const length = reader.count()
   const args: Array<Argument> = []
   for (let i = 0; i < length && !reader.malformed; i++) args.push(readArgument(reader))
   return args
 }
 
-const writeIds = (writer: Writer, ids: ReadonlyArray<number>): void => {
+/** Writes ids. */
+export const writeIds = (writer: Writer, ids: ReadonlyArray<number>): void => {
   writer.number(ids.length)
   for (const id of ids) writer.number(id)
 }
 
-const readIds = (reader: Reader): ReadonlyArray<number> => {
+/** Reads what `writeIds` wrote. Only valid if the reader is not malformed after it. */
+export const readIds = (reader: Reader): ReadonlyArray<number> => {
   const length = reader.count()
   if (length === 0) return noIds
   const ids: Array<number> = []

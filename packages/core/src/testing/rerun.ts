@@ -1,12 +1,14 @@
 /**
  * Runs the inputs of a run again in other engines: the state and the outputs of a manager are a function of its inputs
- * (I1), and an engine that is saved and loaded in between has the same.
+ * (I1), also if they were in a log meanwhile, and an engine that is saved and loaded in between has the same.
  */
 import * as Checkpoint from "../engine/Checkpoint.ts"
 import { Engine, type EngineOptions } from "../engine/Engine.ts"
 import { Malformed } from "../engine/Format.ts"
 import type { Input } from "../engine/Inputs.ts"
 import * as StateHash from "../engine/StateHash.ts"
+import { engineVersion } from "../engine/version.ts"
+import { EntryWriter, readEntry } from "../protocol/InputEntry.ts"
 
 /** A run, and the options of its repetition. */
 export interface Rerun {
@@ -57,9 +59,11 @@ const differing = (one: Engine, other: Engine): string => {
   return ""
 }
 
-/** One step, and the outputs of the engine. */
+/** One step by an input that was written into the entry of a log and read again, and the outputs of the engine. */
 const next = (engine: Engine, input: Input): string => {
-  engine.step(input)
+  const writer = new EntryWriter(engineVersion, engine)
+  writer.write(input)
+  for (const read of readEntry(writer.take(), engine)?.inputs ?? []) engine.step(read)
   return JSON.stringify(engine.takeOutputs())
 }
 
