@@ -74,7 +74,13 @@ const operations: ReadonlyArray<Operation> = [
     plan: { warmUpMs: 5_000, roundMs: 1_000 }
   },
   { operation: "object.create", peers: [pythonManager, rawPingpong] },
-  { operation: "tx.transfer", peers: [nodeRedis], shapes: [alone, { fibers: 64, clients: 4 }] },
+  {
+    operation: "tx.transfer",
+    peers: [nodeRedis],
+    shapes: [alone, { fibers: 64, clients: 4 }],
+    // A call is two requests, of seven calls together: V8 needs longer to optimize its code.
+    plan: { warmUpMs: 5_000, pairs: 9 }
+  },
   { operation: "queue.put+take-100", peers: [oneByOne] },
   { operation: "kind.change", peers: [sharedNumberAdd] },
   {

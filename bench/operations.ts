@@ -40,12 +40,16 @@ const filledMap = (name: string) =>
 
 const accounts = (name: string) => SharedMap.make({ name, key: Schema.String, value: Schema.Int })
 
-/** Moves 1 from one account to another. */
+/** Moves 1 from one account to another. Both are read at once, as by the peer. */
 const transfer = (map: SharedMap.SharedNumberMap<string>, from: string, to: string) =>
   Transaction.tx(
-    Effect.andThen(
-      map.tx.update(from, (balance) => Option.some(Option.getOrElse(balance, () => 0) - 1)),
-      map.tx.update(to, (balance) => Option.some(Option.getOrElse(balance, () => 0) + 1))
+    Effect.flatMap(
+      map.tx.getAll([from, to]),
+      ([has = Option.none(), had = Option.none()]) =>
+        Effect.andThen(
+          map.tx.set(from, Option.getOrElse(has, () => 0) - 1),
+          map.tx.set(to, Option.getOrElse(had, () => 0) + 1)
+        )
     )
   )
 
@@ -73,7 +77,7 @@ export const operations: Readonly<Record<string, Operation>> = {
       yield* Effect.addFinalizer(() => Effect.ignore(barrier.abort))
       return () => Effect.catchTag(barrier.await, "BarrierBroken", () => Effect.fail(new RoundOver()))
     }),
-  /** Keys of two callers are seldom the same at the same time. */
+  /** All clients use the same keys in the same order: some transactions meet a conflict. */
   "tx.transfer": (name) =>
     Effect.map(accounts(name), (map) => (position) => transfer(map, keyAt(position), keyAt(position + 1))),
   /** Also drops the object. */

@@ -19,7 +19,7 @@ import type { Manager } from "./proxy/Manager.ts"
 import { modify } from "./proxy/modify.ts"
 import { pages } from "./proxy/pages.ts"
 import { optionalCodec } from "./proxy/record.ts"
-import { type TransactionField, transactionField, transactionWords } from "./proxy/recordTransaction.ts"
+import { readEntries, transactionWords, writeEntry } from "./proxy/recordTransaction.ts"
 import type { Remote } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import type { Transaction } from "./proxy/TransactionLog.ts"
@@ -149,6 +149,8 @@ export interface SharedMap<in out K, in out V> extends Shared.Shared {
 export interface TransactionMap<in out K, in out V> {
   /** Returns the value of a key, or `None`: as this transaction has set it, or as it was read. */
   readonly get: (key: K) => Effect.Effect<Option.Option<V>, ManagerError, Transaction>
+  /** Returns the values of several keys, in one read. */
+  readonly getAll: (keys: Iterable<K>) => Effect.Effect<ReadonlyArray<Option.Option<V>>, ManagerError, Transaction>
   /** Whether a key has an entry. */
   readonly has: (key: K) => Effect.Effect<boolean, ManagerError, Transaction>
   /** Sets the value of a key. Reads nothing. */
@@ -162,6 +164,10 @@ export interface TransactionMap<in out K, in out V> {
   ) => Effect.Effect<Option.Option<V>, ManagerError, Transaction>
   /** Returns all keys, in order of insertion. One read, whatever their number. */
   readonly keys: Effect.Effect<ReadonlyArray<K>, ManagerError, Transaction>
+  /** Returns all values, in the order of their keys. Two reads, whatever their number. */
+  readonly values: Effect.Effect<ReadonlyArray<V>, ManagerError, Transaction>
+  /** Returns all entries, in order of insertion. Two reads, whatever their number. */
+  readonly entries: Effect.Effect<ReadonlyArray<readonly [K, V]>, ManagerError, Transaction>
   /** Returns the number of entries. */
   readonly size: Effect.Effect<number, ManagerError, Transaction>
 }
@@ -287,25 +293,9 @@ const proxy = <K, V>(
       )
   )
 
-  const inTransaction = <A>(
-    key: K,
-    use: (entry: TransactionField<Option.Option<V>>) => Effect.Effect<A, ManagerError, Transaction>
-  ) => keyed("tx", key, (text) => use(transactionField(remote, text, optionalCodec(remote, "tx", codecs.value))))
-
   return {
     [Shared.TypeId]: remote,
-    tx: {
-      get: (key) => inTransaction(key, ({ get }) => get),
-      has: (key) => inTransaction(key, ({ get }) => Effect.map(get, Option.isSome)),
-      set: (key, value) => inTransaction(key, ({ set }) => set(Option.some(value))),
-      remove: (key) => inTransaction(key, ({ set }) => set(Option.none())),
-      update: (key, f) => inTransaction(key, ({ update }) => update(f)),
-      keys: Effect.flatMap(
-        transactionWords(remote),
-        (texts) => all(texts.map((text) => decodeKey("tx", text)))
-      ),
-      size: Effect.map(transactionWords(remote), ({ length }) => length)
-    },
+    tx: transactionMap(remote, codecs),
     get: (key) => keyed("get", key, (text) => remote.call("get", [text], found("get"))),
     has: (key) => keyed("has", key, (text) => remote.call("has", [text], ([has]) => Exit.succeed(has === 1))),
     set: (key, value) => written("set", key, value, (text, cell) => remote.call("set", [text, cell], () => Exit.void)),
@@ -366,6 +356,47 @@ const proxy = <K, V>(
     add: (key, by) => number(key, ({ add }) => add(by)),
     untilAtLeast: (key, minimum) => number(key, ({ untilAtLeast }) => untilAtLeast(minimum)),
     untilAtMost: (key, maximum) => number(key, ({ untilAtMost }) => untilAtMost(maximum))
+  }
+}
+
+const transactionMap = <K, V>(remote: MapRemote, { key: keys, value }: Codecs<K, V>): TransactionMap<K, V> => {
+  const codec = optionalCodec(remote, "tx", value)
+  const encodeKey = (key: K) => remote.encodeKey("tx", keys, key)
+  const valuesOf = (texts: ReadonlyArray<string>) =>
+    Effect.flatMap(readEntries(remote, texts), (cells) => all(cells.map(codec.decode)))
+  const getAll = (keys: Iterable<K>) => encoded(() => all(Array.from(keys, encodeKey)), valuesOf)
+  const get = (key: K) => Effect.map(getAll([key]), ([found]) => found!)
+  const set = (key: K, value: Option.Option<V>) =>
+    encoded(
+      () => both(encodeKey(key), () => codec.encode(value)),
+      ([text, cell]) => writeEntry(remote, text, cell)
+    )
+  const keysOf = (texts: ReadonlyArray<string>) => all(texts.map((text) => remote.decode("tx", keys, cell(text))))
+  const texts = transactionWords(remote)
+  const values = (texts: ReadonlyArray<string>) => Effect.map(valuesOf(texts), (found) => found.flatMap(Option.toArray))
+  return {
+    get,
+    getAll,
+    has: (key) => Effect.map(get(key), Option.isSome),
+    set: (key, value) => set(key, Option.some(value)),
+    remove: (key) => set(key, Option.none()),
+    update: (key, f) =>
+      Effect.flatMap(get(key), (current) => {
+        const next = f(current)
+        return Effect.as(set(key, next), next)
+      }),
+    keys: Effect.flatMap(texts, keysOf),
+    values: Effect.flatMap(texts, values),
+    entries: Effect.flatMap(
+      texts,
+      (texts) =>
+        Effect.zipWith(
+          keysOf(texts),
+          values(texts),
+          (keys, values) => keys.map((key, i): readonly [K, V] => [key, values[i]!])
+        )
+    ),
+    size: Effect.map(texts, ({ length }) => length)
   }
 }
 

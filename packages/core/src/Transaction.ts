@@ -18,10 +18,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type { GrantId } from "./engine/Operation.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { Manager } from "./proxy/Manager.ts"
-import { gate as openGate, pass, reserved, untilUnreserved } from "./proxy/transactionGate.ts"
+import type { PreparedCall } from "./proxy/Remote.ts"
+import { end, gate as openGate, pass, reserve } from "./proxy/transactionGate.ts"
 import { type Committed, Transaction, TransactionLog } from "./proxy/TransactionLog.ts"
 
 export { Transaction, txRetry } from "./proxy/TransactionLog.ts"
@@ -42,6 +42,9 @@ export class TransactionConflict extends Schema.TaggedError<TransactionConflict>
 /** The runs that may meet a conflict, one after the other. */
 const runsMax = 1_000
 
+/** The first ones of them compete: a reservation after each conflict would hold up all others while there are few. */
+const competingMax = 2
+
 /**
  * Runs a body as a transaction: all that it writes takes effect in one step, if nothing that it has read has changed by
  * then. Otherwise the body runs again. Each read of the body sees the state of one moment, together with all reads before
@@ -57,9 +60,13 @@ const runsMax = 1_000
  * Calls that are not of `tx` are made at once, and again when the body runs again. Locks are held around a transaction,
  * not inside.
  *
- * **Fairness** From its first conflict on a transaction waits, in FIFO order, for the only reservation of the manager: no
- * other transaction commits writes while it is held, so n contending transactions need two runs each. Changes without a
- * transaction ignore the reservation; a transaction that they make run 1,000 times fails with `TransactionConflict`.
+ * Reads that fibers of the body begin in one turn of the event loop are one request. A run after a conflict, or after a
+ * wait, begins with one request for all values that the run before has read.
+ *
+ * **Fairness** From its second conflict in a row on a transaction waits, in FIFO order, for the only reservation of the
+ * manager: no other transaction commits writes while it is held, so each of n contending transactions needs at most three
+ * runs. Changes without a transaction ignore the reservation; a transaction that they make run 1,000 times fails with
+ * `TransactionConflict`.
  * **Cancellation** Interruptible at any point; the writes then took effect all together or not at all. **On disconnect**
  * `ManagerError`, whose reason says whether they did.
  */
@@ -70,7 +77,7 @@ export const tx = <A, E, R>(
     // The context of a body has it, whatever the type of the context says.
     Context.getOption(context as Context.Context<Transaction>, Transaction)._tag === "Some"
       ? body as Effect.Effect<A, E, Exclude<R, Transaction>>
-      : run(body)
+      : Effect.flatMap(Manager, ({ connection }) => run(body, new TransactionLog(connection)))
   )
 
 /**
@@ -96,76 +103,68 @@ export const orElse = <A, E, R, B, E2, R2>(
 
 /** How a run has ended: with the exit of the transaction, or so that it runs again, now or after a change. */
 type Next<A, E> =
-  | { readonly _tag: "Ended"; readonly exit: Exit.Exit<A, E> }
-  | { readonly _tag: "Conflict" | "Again" }
-  | { readonly _tag: "Wait"; readonly changed: Effect.Effect<void, ManagerError> }
+  | { readonly _tag: "Ended"; readonly exit: Exit.Exit<A, E>; readonly isCommitted: boolean }
+  | { readonly _tag: Exclude<Committed, "Committed"> }
 
 type Run<A, E, R> = Effect.Effect<A, E | TransactionConflict | ManagerError, Exclude<R, Transaction> | Manager>
 
-/** Runs a body once. `reservation`: the one that this transaction has, or 0. */
-const once = <A, E, R>(
-  body: Effect.Effect<A, E, R>,
-  reservation: GrantId
-): Effect.Effect<Next<A, E>, ManagerError, Exclude<R, Transaction> | Manager> =>
-  Effect.flatMap(Manager, ({ connection }) => {
-    const log = new TransactionLog(connection)
-    const next = (exit: Exit.Exit<A, E>): Effect.Effect<Next<A, E>, ManagerError, Manager> => {
-      if (log.state === "conflict") return Effect.succeed({ _tag: "Conflict" })
-      if (log.state === "retry") return Effect.succeed({ _tag: "Wait", changed: log.changed })
-      if (log.refusal !== undefined) return log.refusal
-      // The last read has found that all reads were true together, so what follows from them alone is true, too.
-      if (Exit.isFailure(exit) || !log.hasWrites) return Effect.succeed({ _tag: "Ended", exit })
-      return Effect.map(commit(log, reservation), (ended): Next<A, E> => {
-        if (ended === "Committed") return { _tag: "Ended", exit }
-        return ended === "Wait" ? { _tag: "Wait", changed: log.changed } : { _tag: ended }
-      })
-    }
-    return Effect.flatMap(Effect.exit(Effect.provideService(body, Transaction, log)), next)
-  })
-
-/** Commits. Of another transaction that has the reservation it waits for the end, once: then it needs its own. */
-const commit = (
-  log: TransactionLog,
-  reservation: GrantId
-): Effect.Effect<Exclude<Committed, "Reserved">, ManagerError, Manager> =>
-  Effect.gen(function*() {
-    const gate = yield* openGate
-    const call = pass(gate, reservation)
-    const first = yield* log.commit(call)
-    if (first !== "Reserved") return first
-    yield* untilUnreserved(gate)
-    const second = yield* log.commit(call)
-    return second === "Reserved" ? "Conflict" : second
-  })
+type Step<A, E, R> = Effect.Effect<Next<A, E>, ManagerError, Exclude<R, Transaction> | Manager>
 
 /** Runs a body until its transaction has ended. `conflicts`: in the runs before, in a row. */
-const run = <A, E, R>(body: Effect.Effect<A, E, R>, conflicts = 0): Run<A, E, R> =>
+const run = <A, E, R>(body: Effect.Effect<A, E, R>, log: TransactionLog, conflicts = 0): Run<A, E, R> =>
   Effect.flatMap(
-    once(body, 0),
-    (next): Run<A, E, R> => next._tag === "Conflict" ? runReserved(body, conflicts + 1) : follow(body, next)
+    conflicts < competingMax ? competing(body, log) : reserved(body, log),
+    (next): Run<A, E, R> => {
+      switch (next._tag) {
+        case "Ended":
+          return next.exit
+        case "Wait":
+          return Effect.flatMap(log.changed, () => run(body, log.next()))
+        case "Again":
+          return run(body, log.next())
+        case "Conflict":
+          return conflicts + 1 < runsMax
+            ? run(body, log.next(), conflicts + 1)
+            : Effect.fail(new TransactionConflict({ runs: conflicts + 1 }))
+      }
+    }
   )
 
-/** Runs a body under the reservation, until it has met no conflict. */
-const runReserved = <A, E, R>(body: Effect.Effect<A, E, R>, conflicts: number): Run<A, E, R> => {
-  type Step = Effect.Effect<Next<A, E>, TransactionConflict | ManagerError, Exclude<R, Transaction> | Manager>
-  const again = (reservation: GrantId, conflicts: number): Step =>
-    Effect.flatMap(once(body, reservation), (next): Step => {
-      if (next._tag !== "Conflict") return Effect.succeed(next)
-      return conflicts < runsMax
-        ? again(reservation, conflicts + 1)
-        : Effect.fail(new TransactionConflict({ runs: conflicts }))
-    })
-  return Effect.flatMap(reserved((reservation) => again(reservation, conflicts + 1)), (next) => follow(body, next))
-}
+/** Runs a body once. Its commit waits while another transaction has the reservation. */
+const competing = <A, E, R>(body: Effect.Effect<A, E, R>, log: TransactionLog): Step<A, E, R> =>
+  Effect.andThen(log.begin(), once(body, log, Effect.map(openGate, pass)))
 
-/** What follows a run without a conflict. */
-const follow = <A, E, R>(body: Effect.Effect<A, E, R>, next: Next<A, E>): Run<A, E, R> => {
-  switch (next._tag) {
-    case "Ended":
-      return next.exit
-    case "Wait":
-      return Effect.flatMap(next.changed, () => run(body))
-    default:
-      return run(body)
-  }
-}
+/** Runs a body once, under the reservation. */
+const reserved = <A, E, R>(body: Effect.Effect<A, E, R>, log: TransactionLog): Step<A, E, R> =>
+  Effect.flatMap(openGate, (gate) =>
+    Effect.suspend(() => {
+      let reservation = 0
+      const begun = log.begin(reserve(gate), ([id]) => {
+        reservation = Number(id)
+      })
+      const ended = once(body, log, Effect.sync(() => end(gate, reservation)))
+      return Effect.onExit(Effect.andThen(begun, ended), (exit) => {
+        const isCommitted = Exit.isSuccess(exit) && exit.value._tag === "Ended" && exit.value.isCommitted
+        if (reservation !== 0 && !isCommitted) gate.tell("endReservation", [reservation])
+        return Effect.void
+      })
+    }))
+
+/** Runs a body once. `pass`: the call of its commit that has to do with the reservation. */
+const once = <A, E, R>(
+  body: Effect.Effect<A, E, R>,
+  log: TransactionLog,
+  pass: Effect.Effect<PreparedCall, ManagerError, Manager>
+): Step<A, E, R> =>
+  Effect.flatMap(Effect.exit(Effect.provideService(body, Transaction, log)), (exit): Step<A, E, never> => {
+    if (log.state === "conflict") return Effect.succeed({ _tag: "Conflict" })
+    if (log.state === "retry") return Effect.succeed({ _tag: "Wait" })
+    if (log.refusal !== undefined) return log.refusal
+    const writes = Exit.isSuccess(exit) ? log.writes : []
+    // The last read has found that all reads were true together, so what follows from them alone is true, too.
+    if (writes.length === 0) return Effect.succeed({ _tag: "Ended", exit, isCommitted: false })
+    return Effect.map(
+      Effect.flatMap(pass, (call) => log.commit(call, writes)),
+      (ended) => ended === "Committed" ? { _tag: "Ended", exit, isCommitted: true } : { _tag: ended }
+    )
+  })

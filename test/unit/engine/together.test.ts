@@ -87,6 +87,39 @@ describe("calls that take effect together", () => {
     assert.isFalse(third.waits(crossed))
   })
 
+  it("change what others wait for one request after the other, though they go on in one step (S-29)", () => {
+    type Way = (
+      client: Client
+    ) => { readonly call: Parameters<Client["together"]>[0][number]; readonly release: () => unknown }
+    const ways: Record<string, Way> = {
+      "in a lane of changes": (client: Client) => {
+        const places = client.make("Semaphore", "places", { permits: 2 })
+        const [token] = client.get(places, "acquire", [2])
+        return { call: [places, "acquire", [1]], release: () => client.get(places, "release", [token!]) }
+      },
+      "in a lane of reads": (client: Client) => {
+        const gate = client.make("Ref", "gate", { value: "" }, value(0))
+        const [reservation] = client.get(gate, "reserve", ["value"])
+        return { call: [gate, "pass", [0]], release: () => client.get(gate, "endReservation", [reservation!]) }
+      },
+      "for a condition": (client: Client) => {
+        const flag = client.make("Ref", "flag", { value: "" }, value(0))
+        return {
+          call: [flag, "untilEquals", ["value", value(1)]],
+          release: () => client.get(flag, "set", ["value", value(1)])
+        }
+      }
+    }
+    for (const [name, way] of Object.entries(ways)) {
+      const { number, one, two } = setUp()
+      const { call, release } = way(one)
+      const seen = [2, 3].map((n) => one.call(number, "untilEquals", ["value", value(n)]))
+      for (const n of [2, 3]) two.together([call, [number, "set", ["value", value(n)]]])
+      release()
+      assert.deepStrictEqual(seen.map((sequence) => one.waits(sequence)), [false, false], name)
+    }
+  })
+
   it("leave every lane at once when they are cancelled, or their session ends (S-10, S-11)", () => {
     for (const end of ["cancel", "end"] as const) {
       const { left, one, queue, two } = setUp()

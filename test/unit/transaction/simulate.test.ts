@@ -78,6 +78,16 @@ const save = Effect.fnUntraced(function*(name: string, amount: number) {
   }
 })
 
+/** Puts all of the largest account into the vault, if the vault has less than is ever taken out. */
+const fill = Effect.gen(function*() {
+  const vault = yield* TheVault
+  if ((yield* vault.tx.content) >= 60) return
+  const balances = yield* Effect.all(names.map(balanceOf), { concurrency: "unbounded" })
+  const largest = Math.max(...balances)
+  yield* (yield* Accounts).tx.set(names[balances.indexOf(largest)]!, 0)
+  yield* vault.tx.deposit(largest)
+})
+
 const Work = Task.make("Work", { payload: { n: Schema.Int } })
 const Wait = Task.make("Wait", { payload: {} })
 const Tasks = TaskGroup.make("bank", { tasks: [Work, Wait] })
@@ -112,7 +122,7 @@ const main = Effect.gen(function*() {
   )
   // Those that wait for the vault have it at last.
   yield* Effect.forkScoped(
-    Effect.forever(Effect.andThen(Effect.sleep(500), Transaction.tx(save("a", 40))))
+    Effect.forever(Effect.andThen(Effect.sleep(500), Transaction.tx(fill)))
   )
   yield* Fiber.join(working)
   yield* Transaction.tx(audit)

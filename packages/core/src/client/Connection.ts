@@ -48,7 +48,6 @@ import { Window } from "./Window.ts"
 
 const noOperations: ReadonlyMap<string, OperationInfo> = new Map()
 
-/** A reply as its fiber takes it. */
 const taken = (outcome: Outcome, index: number) => Exit.succeed([outcome, index] as const)
 
 /** One session with a manager, seen from the client. */
@@ -99,6 +98,7 @@ export class Connection {
   /** The newest index that the manager has told. */
   seen = 0
   readonly #window: Window
+  readonly #gathering: Array<() => void> = []
   /** The call whose reply is being read. */
   #answering: Call | undefined = undefined
   #ended: string | undefined
@@ -330,8 +330,7 @@ export class Connection {
         this.received.add(message.parts)
         return this.#watches.tell(message.sequence, message.event, message.parts)
       case "Revoked":
-        this.holds.trip(message.grant)
-        return
+        return void this.holds.trip(message.grant)
       case "Closing":
         this.#outbox.sayGoodbye()
         this.end(message.reason)
@@ -487,8 +486,14 @@ export class Connection {
   // sending
   // ---------------------------------------------------------------------------------------------------------------
 
+  /** Runs a function when this turn is about to leave: the calls that it makes leave, too. */
+  beforeFlush(write: () => void): void {
+    if (this.#gathering.push(write) === 1) this.#outbox.written()
+  }
+
   /** Sends what was written, and calls that had no room in the window. */
   readonly #flush = (): void => {
+    while (this.#gathering.length > 0) this.#gathering.shift()!()
     if (this.#ended !== undefined) return
     for (const [call, args] of this.#waiting) {
       if (this.#window.isFull) break

@@ -55,11 +55,9 @@ export const jointCall = (
 ): Call => {
   const [{ operation, target }] = calls as readonly [JointCall, ...ReadonlyArray<JointCall>]
   if (calls.length === 1) return new Call(target, operation, guard, complete, resume, "plain", fiber)
-  const description = calls.map(({ target }) => target.description).join(", ")
-  const access = calls.every(({ operation }) => operation.access === "read") ? "read" : "change"
   const call = new Call(
-    { ...target, description },
-    { name: calls.map(({ operation }) => operation.name).join(", "), position: 0, access },
+    new JointTarget(target.id, target.name, calls),
+    new JointOperation(calls),
     guard,
     complete,
     resume,
@@ -68,6 +66,39 @@ export const jointCall = (
   )
   call.joint = calls.map(({ args, operation, target }) => ({ object: target.id, operation: operation.position, args }))
   return call
+}
+
+/** The objects of several calls. Few are ever named, so their description is made when it is read. */
+class JointTarget implements Target {
+  readonly id: Target["id"]
+  readonly name: string | undefined
+  readonly #calls: ReadonlyArray<JointCall>
+
+  constructor(id: Target["id"], name: string | undefined, calls: ReadonlyArray<JointCall>) {
+    this.id = id
+    this.name = name
+    this.#calls = calls
+  }
+
+  get description(): string {
+    return this.#calls.map(({ target }) => target.description).join(", ")
+  }
+}
+
+/** The operations of several calls. */
+class JointOperation implements OperationInfo {
+  readonly position = 0
+  readonly access: OperationInfo["access"]
+  readonly #calls: ReadonlyArray<JointCall>
+
+  constructor(calls: ReadonlyArray<JointCall>) {
+    this.access = calls.every(({ operation }) => operation.access === "read") ? "read" : "change"
+    this.#calls = calls
+  }
+
+  get name(): string {
+    return this.#calls.map(({ operation }) => operation.name).join(", ")
+  }
 }
 
 /** The calls of some fibers over one connection. */

@@ -16,22 +16,35 @@ export const jointRefusal = (
 ): Refusal | undefined => {
   if (calls.length === 0) return refuse("InvalidArguments", "a request without a call")
   if (calls.length > callsPerRequestMax) return refuse("LimitExceeded", "callsPerRequestMax", callsPerRequestMax)
-  // Opening and deleting would change what was decided for others.
-  const changed = new Set([directory])
-  for (const [i, { object, operation }] of calls.entries()) {
-    if (changed.has(object)) {
+  for (let i = 0; i < calls.length; i++) {
+    const { object, operation } = calls[i]!
+    // Opening and deleting would change what was decided for others.
+    if (object === directory || isChangedBefore(calls, objects, i)) {
       return refuse("InvalidArguments", "calls together must change distinct shared objects, and read each before")
     }
     // What is not there is refused by its call.
     const named = objects[i]?.operations[operation]
-    if (named === undefined) continue
-    const [name, { access, enter }] = named
-    if (access !== "read") changed.add(object)
-    if (enter !== undefined) {
-      return refuse("InvalidArguments", `${name} cannot be called together with others: to wait changes its object`)
+    if (named?.[1].enter !== undefined) {
+      return refuse("InvalidArguments", `${named[0]} cannot be called together with others: to wait changes its object`)
     }
   }
   return undefined
+}
+
+/** Whether a call before this one changes its object. Calls are few: to compare them costs less than a set. */
+const isChangedBefore = (
+  calls: ReadonlyArray<CallInput>,
+  objects: ReadonlyArray<SharedObject | undefined>,
+  i: number
+): boolean => {
+  const object = objects[i]
+  if (object === undefined) return false
+  for (let before = 0; before < i; before++) {
+    if (objects[before] !== object) continue
+    const access = object.operations[calls[before]!.operation]?.[1].access
+    if (access !== undefined && access !== "read") return true
+  }
+  return false
 }
 
 /** Why a call cannot be admitted; absent: it can. */

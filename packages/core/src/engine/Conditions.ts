@@ -126,4 +126,9 @@ export const take = <Place>({ conditions }: Conditional<Place>): ReadonlyArray<P
   return places
 }
 
+/** Puts places back that were taken and not tried. */
+export const wakeAgain = <Place>({ conditions }: Conditional<Place>, places: ReadonlyArray<Place>): void => {
+  conditions!.woken.add(new Set(places))
+}
+
 const none: ReadonlyArray<never> = []

@@ -51,6 +51,8 @@ export class Requests {
   #refused = 0
   /** Whether the request in hand was granted something. */
   #granted = false
+  /** Whether the request that went on last was one of several calls, and changed something. */
+  #wasJoint = false
 
   constructor(state: EngineState, at: Step, journal: Journal | undefined) {
     this.#state = state
@@ -71,10 +73,16 @@ export class Requests {
 
   /**
    * I4: serves the lanes of an object, in order, until no head can go. A change that must wait holds up its lane
-   * (S-13).
+   * (S-13). What a request of several calls has changed besides is served before the next request: waiting reads see each
+   * change (S-29).
    */
   serve(object: SharedObject): void {
-    while (object.waiting > 0 && this.#serveOne(object));
+    // What goes on here would touch it before the other objects that it touches.
+    object.isTouched = true
+    this.#wasJoint = false
+    while (object.waiting > 0 && !this.#wasJoint && this.#serveOne(object));
+    object.isTouched = false
+    if (this.#wasJoint) this.#state.touched.add(object)
   }
 
   /** Ends a waiting request without a reply, and undoes its `enter`. */
@@ -302,24 +310,50 @@ export class Requests {
 
   /** Whether a change went on: waiting reads see each change before the next one is made (S-29). */
   #serveOne(object: SharedObject): boolean {
-    for (const place of Conditions.take(object)) if (place.parked.places.includes(place)) this.#try(object, place)
+    if (this.#serveWoken(object)) return true
     for (const lane of object.lanes.values()) {
       for (let place = lane.head, next; place !== undefined; place = next) {
         // All that wait in this lane name their conditions.
         if (place.condition !== undefined) break
         next = place.next
         const went = this.#try(object, place)
-        if (!place.isRead && went) return true
+        if (went && (!place.isRead || this.#wasJoint)) return true
         if (!place.isRead) break
       }
     }
     return false
   }
 
+  /** Tries the calls whose conditions may be met: first the reads, then the requests of several calls that also change. */
+  #serveWoken(object: SharedObject): boolean {
+    const woken = Conditions.take(object)
+    if (woken.length === 0) return false
+    const changing: Array<Place> = []
+    for (const place of woken) {
+      if (this.#changes(place.parked)) changing.push(place)
+      else if (place.parked.places.includes(place)) this.#try(object, place)
+    }
+    for (let i = 0; i < changing.length; i++) {
+      const place = changing[i]!
+      if (!place.parked.places.includes(place) || !this.#try(object, place) || !this.#wasJoint) continue
+      Conditions.wakeAgain(object, changing.slice(i + 1))
+      return true
+    }
+    return false
+  }
+
+  /** Whether a request that waits for a condition changes something when it goes on: only one of several calls does. */
+  #changes({ calls }: Parked): boolean {
+    if (calls.length === 1) return false
+    this.#find(calls)
+    return calls.some(({ operation }, i) => this.#objects[i]!.operations[operation]![1].access !== "read")
+  }
+
   /** Whether a waiting request could go on, and did: to its end, or to another lane. */
   #try(object: SharedObject, place: Place): boolean {
     const { parked } = place
     const session = this.#state.sessions.get(parked.session)!
+    this.#wasJoint = false
     this.#find(parked.calls)
     const stale = this.#staleHold(session, parked)
     if (stale !== undefined) {
@@ -380,6 +414,7 @@ export class Requests {
     }
     const { index } = this.#state
     const outcome: Outcome = { _tag: "Success", reply }
+    this.#wasJoint = calls.length > 1 && index > before
     const bears = References.importHandles(this.#state, session.id, reply)
     if (index > before || session.grace !== undefined && (bears || !this.#reads(request))) {
       const granted = this.#granted ? index - before : 0

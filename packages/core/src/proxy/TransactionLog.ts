@@ -5,6 +5,7 @@
  *   read   ─► request: check what was read of each object, read ─► refused? the run is given up
  *   write  ─► kept here; later reads of the body see it
  *   commit ─► request: check each object, pass the reservation, write each object ─► refused? the run is given up
+ *   again  ─► request: read what the run before has read
  * ```
  *
  * The manager decides all calls of a request before it applies the first. So a body never sees two reads that were not
@@ -13,10 +14,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Semaphore from "effect/Semaphore"
+import * as Fiber from "effect/Fiber"
 import type { Connection } from "../client/Connection.ts"
+import { guardFor } from "../client/Guard.ts"
+import { jointCall, membership } from "../client/Joint.ts"
 import type { Outcome } from "../engine/Inputs.ts"
-import type { Reply } from "../engine/Operation.ts"
+import type { GrantId, Reply } from "../engine/Operation.ts"
 import type { ObjectId } from "../engine/Value.ts"
 import { ForeignHandle, InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
@@ -34,16 +37,39 @@ export interface Part {
   readonly save: () => () => void
   /** The commit was refused with this error. Returns whether to run again now, or when something has changed. */
   readonly refused?: (error: string) => "Again" | "Wait" | undefined
+  /** The object at the beginning of the next run, whose log is given. Absent or `undefined`: as if it had not been used. */
+  readonly again?: (log: TransactionLog) => Again | undefined
 }
 
-/** The reads of one run. Each read checks those before it, so the cost of all grows with their square. */
+/** An object that the run before has read. */
+export interface Again {
+  readonly part: Part
+  /** The calls that read the same, at least one. */
+  readonly reads: ReadonlyArray<PreparedCall>
+  readonly take: (replies: ReadonlyArray<Reply>) => void
+}
+
+/** What a fiber of the body reads in one step. */
+interface Reading {
+  readonly reads: ReadonlyArray<PreparedCall>
+  /** Keeps the replies, before any fiber goes on. */
+  readonly take: (replies: ReadonlyArray<Reply>) => unknown
+  readonly resume: (exit: Exit.Exit<unknown, ManagerError>) => void
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  readonly guard: ReadonlyArray<GrantId>
+}
+
+/** The reads of one run. Each request of reads checks those before it, so the cost of all grows with their square. */
 const readsMax = 1_000
+
+/** The fibers of a body whose reads are one request. */
+const togetherMax = 64
 
 /**
  * How a commit ended. *Conflict*: something that was read has changed. *Again*: the log knows why, and so will the next run.
- * *Wait*: a write would have to wait. *Reserved*: another transaction has the reservation.
+ * *Wait*: a write would have to wait.
  */
-export type Committed = "Committed" | "Conflict" | "Again" | "Wait" | "Reserved"
+export type Committed = "Committed" | "Conflict" | "Again" | "Wait"
 
 /** The reads and writes of one run of a transaction. */
 export class TransactionLog {
@@ -51,16 +77,56 @@ export class TransactionLog {
   readonly #parts = new Map<ObjectId, Part>()
   /** Restores each part to where nothing was written. */
   readonly #unwritten = new Map<Part, () => void>()
-  /** Fibers of one body read one after the other. */
-  readonly #reading = Semaphore.makeUnsafe(1)
+  /** What fibers of the body are about to read. */
+  #readings: Array<Reading> = []
+  /** Whether a request of reads has no reply, or leaves with this turn. */
+  #isReading = false
   #reads = 0
+  /** Objects that the run before has read. */
+  #again: ReadonlyArray<Again>
   /** Why the run is given up. */
   state: "running" | "conflict" | "retry" | "refused" = "running"
   /** How the transaction ends when a read was refused: no check of a later read or of the commit would repeat that. */
   refusal: Exit.Exit<never, ManagerError> | undefined
 
-  constructor(connection: Connection) {
+  /** `before`: the log of the run before. */
+  constructor(connection: Connection, before?: TransactionLog) {
     this.#connection = connection
+    this.#again = before === undefined ? [] : [...before.#parts.values()].flatMap((part) => part.again?.(this) ?? [])
+  }
+
+  /** The log of the next run. */
+  next(): TransactionLog {
+    return new TransactionLog(this.#connection, this)
+  }
+
+  /**
+   * Reads in one step what the run before has read, so that the body need not. `first` is a call in the same step; `heard`
+   * is told of the reply to it in the turn in which that is read.
+   */
+  begin(first?: PreparedCall, heard?: (reply: Reply) => void): Effect.Effect<void, ManagerError> {
+    const again = this.#again
+    const reads = again.flatMap(({ reads }) => reads)
+    if (first === undefined && reads.length === 0) return Effect.void
+    const calls = first === undefined ? reads : [first, ...reads]
+    const answered = request(this.#connection, calls, (answer) => {
+      if (first !== undefined && "replies" in answer) heard?.(answer.replies[0]!)
+    })
+    return Effect.flatMap(answered, (answer) => {
+      if ("replies" in answer) return Effect.sync(() => this.#begun(answer.replies.slice(calls.length - reads.length)))
+      if (answer.call === first) return refused(answer)
+      // The body finds out by itself.
+      this.#again = []
+      return this.begin(first, heard)
+    })
+  }
+
+  #begun(replies: ReadonlyArray<Reply>): void {
+    let at = 0
+    for (const { part, reads, take } of this.#again) {
+      take(replies.slice(at, at += reads.length))
+      this.#add(reads[0]!.target.id, part)
+    }
   }
 
   /** The part of an object, made when it is used first. */
@@ -69,54 +135,129 @@ export class TransactionLog {
     if (connection !== this.#connection) {
       return Effect.fail(new ManagerError({ reason: new ForeignHandle({ object: description, operation: "tx" }) }))
     }
-    let part = this.#parts.get(id)
-    if (part === undefined) {
-      this.#parts.set(id, part = make())
-      this.#unwritten.set(part, part.save())
-    }
     // An object has one kind, and a kind has one class of parts.
-    return Effect.succeed(part as P)
+    return Effect.succeed(this.#parts.get(id) as P | undefined ?? this.#add(id, make()))
   }
 
-  /** Makes reads in one step, if nothing has changed that was read before; otherwise gives the run up. */
-  read(...reads: ReadonlyArray<PreparedCall>): Effect.Effect<ReadonlyArray<Reply>, ManagerError> {
-    return this.#reading.withPermits(1)(Effect.suspend(() => {
-      if (this.state !== "running") return Effect.interrupt
-      if (++this.#reads > readsMax) {
-        return Effect.fail(
-          invalid(reads[0]!.target.description, "tx", `a transaction reads at most ${readsMax} times`)
-        )
+  #add<P extends Part>(id: ObjectId, part: P): P {
+    this.#parts.set(id, part)
+    this.#unwritten.set(part, part.save())
+    return part
+  }
+
+  /**
+   * Makes reads in one step, if nothing has changed that was read before; otherwise gives the run up. The reads that
+   * fibers of the body begin in one turn of the event loop are one request.
+   */
+  read<A>(
+    reads: ReadonlyArray<PreparedCall>,
+    take: (replies: ReadonlyArray<Reply>) => A
+  ): Effect.Effect<A, ManagerError> {
+    return Effect.callback((resume) => {
+      const issue = this.#issueOf(reads)
+      if (issue !== undefined) return resume(issue)
+      const fiber = Fiber.getCurrent()!
+      const reading: Reading = {
+        reads,
+        take,
+        resume: resume as Reading["resume"],
+        fiber,
+        guard: guardFor(this.#connection)
       }
-      const checks = this.#checks()
-      return Effect.flatMap(request(this.#connection, [...checks, ...reads]), (answer) => {
-        if ("replies" in answer) return Effect.succeed(answer.replies.slice(checks.length))
-        if (isConflict(answer)) return this.giveUp("conflict")
-        const exit = refused(answer)
-        if (isDeclared(answer)) return exit
-        this.refusal = exit
-        return this.giveUp("refused")
+      this.#readings.push(reading)
+      this.#gather()
+      // Once it is sent its reply is kept: so much was read.
+      return Effect.sync(() => {
+        this.#readings = this.#readings.filter((other) => other !== reading)
       })
-    }))
+    })
+  }
+
+  /** Why reads cannot be made. */
+  #issueOf(reads: ReadonlyArray<PreparedCall>): Effect.Effect<never, ManagerError> | undefined {
+    if (this.state !== "running") return Effect.interrupt
+    const unfit = reads.find(({ issue }) => issue !== undefined)
+    if (unfit !== undefined) return unfit.remote.invalid(unfit.operation.name, unfit.issue!)
+    const { description } = reads[0]!.target
+    if (membership() !== undefined) return Effect.fail(invalid(description, "tx", "calls together are no transactions"))
+    if (++this.#reads <= readsMax) return undefined
+    return Effect.fail(invalid(description, "tx", `a transaction reads at most ${readsMax} times`))
+  }
+
+  #gather(): void {
+    if (this.#isReading || this.#readings.length === 0) return
+    this.#isReading = true
+    this.#connection.beforeFlush(() => this.#send())
+  }
+
+  #send(): void {
+    const readings = this.#readings.splice(0, togetherMax)
+    const [first] = readings
+    if (first === undefined || this.state !== "running") return this.#answer(readings, () => Exit.interrupt())
+    const checks = this.#checks()
+    const calls = [...checks, ...readings.flatMap(({ reads }) => reads)]
+    const call = jointCall(
+      calls,
+      first.guard,
+      (outcome) => Exit.succeed(answerOf(calls, outcome)),
+      (exit: Exit.Exit<Answer, ManagerError>) => this.#hear(readings, checks.length, exit),
+      first.fiber
+    )
+    this.#connection.tell(call, calls.flatMap(({ args }) => args))
+  }
+
+  #hear(readings: ReadonlyArray<Reading>, checks: number, exit: Exit.Exit<Answer, ManagerError>): void {
+    if (Exit.isFailure(exit)) return this.#answer(readings, () => exit)
+    const answer = exit.value
+    if ("replies" in answer) {
+      let at = checks
+      const exits = readings.map(({ fiber, reads, take }) => {
+        const replies = answer.replies.slice(at, at += reads.length)
+        if (answer.replies.length > 1) { for (const reply of replies) this.#connection.received.own(reply, fiber) }
+        return Exit.succeed(take(replies))
+      })
+      return this.#answer(readings, (i) => exits[i]!)
+    }
+    const of = isDeclared(answer) ? readings.findIndex(({ reads }) => reads.includes(answer.call)) : -1
+    if (of >= 0) {
+      // The others are made again, without the one that was refused.
+      this.#readings.unshift(...readings.toSpliced(of, 1))
+      return this.#answer([readings[of]!], () => refused(answer))
+    }
+    if (isConflict(answer)) this.state = "conflict"
+    else {
+      this.state = "refused"
+      this.refusal = refused(answer)
+    }
+    this.#answer(readings, () => Exit.interrupt())
+  }
+
+  #answer(readings: ReadonlyArray<Reading>, exitOf: (i: number) => Exit.Exit<unknown, ManagerError>): void {
+    this.#isReading = false
+    this.#gather()
+    for (const [i, { resume }] of readings.entries()) resume(exitOf(i))
   }
 
   /** Gives the run up: its body goes no further. */
-  giveUp(state: "conflict" | "retry" | "refused"): Effect.Effect<never> {
+  giveUp(state: "retry"): Effect.Effect<never> {
     this.state = state
     return Effect.interrupt
   }
 
-  /** Whether anything is to be written. */
-  get hasWrites(): boolean {
-    return this.#all((part) => part.writes()).length > 0
+  /** The calls that write; empty: nothing is to be written. */
+  get writes(): ReadonlyArray<PreparedCall> {
+    return this.#all((part) => part.writes())
   }
 
-  /** Writes all, if the reservation of the manager lets it pass and nothing has changed that was read. */
-  commit(pass: PreparedCall): Effect.Effect<Committed, ManagerError> {
-    const calls = [...this.#checks(), pass, ...this.#all((part) => part.writes())]
+  /** Writes in one step with a call to the gate, if that is not refused and nothing has changed that was read. */
+  commit(pass: PreparedCall, writes: ReadonlyArray<PreparedCall>): Effect.Effect<Committed, ManagerError> {
+    const calls = [...this.#checks(), pass, ...writes]
     return Effect.flatMap(request(this.#connection, calls), (answer): Effect.Effect<Committed, ManagerError> => {
       if ("replies" in answer) return Effect.succeed("Committed")
-      if (isConflict(answer)) return Effect.succeed("Conflict")
-      if (answer.outcome.error === "Reserved") return Effect.succeed("Reserved")
+      // A reservation that has ended is as good as none.
+      if (isConflict(answer) || answer.call === pass && answer.outcome.error === "NotHeld") {
+        return Effect.succeed("Conflict")
+      }
       const next = this.#parts.get(answer.call.target.id)?.refused?.(answer.outcome.error)
       return next === undefined ? refused(answer) : Effect.succeed(next)
     })
@@ -171,7 +312,7 @@ export const withPart = <P extends Part, A, E>(
   make: (log: TransactionLog) => P,
   use: (part: P) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | ManagerError, Transaction> =>
-  Effect.flatMap(Transaction, (log) => Effect.flatMap(log.part(remote, () => make(log)), use))
+  Effect.flatMap(Transaction, (log) => Effect.flatMapEager(log.part(remote, () => make(log)), use))
 
 /** The replies to all calls, or the refusal of one. */
 type Answer = { readonly replies: ReadonlyArray<Reply> } | Refused
@@ -190,27 +331,32 @@ const isDeclared = ({ call: { refusals }, outcome }: Refused): boolean => refusa
 const refused = ({ call: { operation, refusals, remote }, outcome }: Refused): Exit.Exit<never, ManagerError> =>
   remote.refused(operation.name, outcome, refusals as Refusals<string, never> | undefined)
 
-/** Makes calls as one request. */
+/** Makes calls as one request. `heard` is told of the answer in the turn in which it is read. */
 const request = (
   connection: Connection,
-  calls: ReadonlyArray<PreparedCall>
+  calls: ReadonlyArray<PreparedCall>,
+  heard?: (answer: Answer) => void
 ): Effect.Effect<Answer, ManagerError> => {
   const unfit = calls.find(({ issue }) => issue !== undefined)
   if (unfit !== undefined) return unfit.remote.invalid(unfit.operation.name, unfit.issue!)
   return Effect.withFiber((fiber) =>
     connection.callJoint(calls, (outcome) => {
-      if (outcome._tag === "Success") {
-        if (calls.length > 1) connection.received.own(outcome.reply, fiber)
-        const replies = calls.length === 1
-          ? [outcome.reply]
-          : resultsOf(outcome.reply).map(({ outcome }) => outcome.reply)
-        return Exit.succeed<Answer>({ replies })
-      }
-      if (calls.length === 1) return Exit.succeed<Answer>({ call: calls[0]!, outcome })
-      const { call, outcome: failure } = refusalOf(outcome)
-      return Exit.succeed<Answer>({ call: calls[call]!, outcome: failure })
+      const answer = answerOf(calls, outcome)
+      if (outcome._tag === "Success" && calls.length > 1) connection.received.own(outcome.reply, fiber)
+      heard?.(answer)
+      return Exit.succeed(answer)
     })
   )
+}
+
+const answerOf = (calls: ReadonlyArray<PreparedCall>, outcome: Outcome): Answer => {
+  if (outcome._tag === "Success") {
+    const replies = calls.length === 1 ? [outcome.reply] : resultsOf(outcome.reply).map(({ outcome }) => outcome.reply)
+    return { replies }
+  }
+  if (calls.length === 1) return { call: calls[0]!, outcome }
+  const { call, outcome: failure } = refusalOf(outcome)
+  return { call: calls[call]!, outcome: failure }
 }
 
 const invalid = (object: string, operation: string, issue: string): ManagerError =>

@@ -30,7 +30,7 @@ class ListPart implements Part {
     return Effect.suspend(() => {
       if (this.#read !== undefined) return Effect.succeed(this.#now())
       const reads = [this.#remote.prepared("size", []), this.#remote.prepared("slice", [0, whole(theEnd)])]
-      return Effect.map(this.#log.read(...reads), ([size, items]) => {
+      return this.#log.read(reads, ([size, items]) => {
         // The replies of `size` and `slice`.
         this.#read = { items: items as ReadonlyArray<Cell>, version: Number(size![1]) }
         return this.#now()

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Semaphore from "effect/Semaphore"
 import type { Argument, Cell } from "../engine/Value.ts"
 import { checkOperation, commitOperation, tryOperation, untilChangedOperation } from "../kind/names.ts"
 import type { ManagerError } from "../ManagerError.ts"
@@ -25,6 +26,8 @@ class ObjectPart implements Part {
   #written: ReadonlyArray<Argument> = []
   /** The first time at which a transition that waits wants to run again. */
   #until: number | null = null
+  /** The operations of several fibers run one after the other: each runs on the state that the others have made. */
+  readonly #serially = Semaphore.makeUnsafe(1)
 
   constructor(remote: OwnRemote, log: TransactionLog) {
     this.#remote = remote
@@ -32,22 +35,25 @@ class ObjectPart implements Part {
   }
 
   call(name: string, payload: Cell | undefined): Effect.Effect<Ended, ManagerError> {
-    return Effect.suspend(() => {
+    return this.#serially.withPermits(1)(Effect.suspend(() => {
       const { index = null, now = null } = this.#seen ?? {}
       const operation = [name, payload ?? null]
       const read = this.#remote.prepared(tryOperation, [now, index, ...this.#written, ...operation])
-      return Effect.flatMap(this.#log.read(read), ([reply]) => {
+      const tried = this.#log.read([read], ([reply]) => {
         const [version, now, index, outcome, result] = reply!
         this.#seen = { version: Number(version), now: Number(now), index: Number(index) }
+        if (outcome === "Done") this.#written = [...this.#written, ...operation]
+        return [outcome, result] as const
+      })
+      return Effect.flatMap(tried, ([outcome, result]) => {
         if (outcome === "Waiting") {
           if (typeof result === "number") this.#until = Math.min(result, this.#until ?? result)
           return this.#log.giveUp("retry")
         }
-        if (outcome === "Done") this.#written = [...this.#written, ...operation]
         // A transition has returned a value, or nothing.
         return Effect.succeed({ isFailed: outcome === "Failed", cell: result as Cell | undefined })
       })
-    })
+    }))
   }
 
   checks() {

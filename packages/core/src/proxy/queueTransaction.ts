@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Semaphore from "effect/Semaphore"
 import type { Connection } from "../client/Connection.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Cell, ObjectId } from "../engine/Value.ts"
@@ -30,6 +31,8 @@ class QueuePart implements Part {
   #lease: { readonly id: GrantId; readonly refusals: Refusals<"NotHeld", unknown> } | undefined
   /** The commit was refused because there was no room. */
   #isFull = false
+  /** Each fiber that takes reads the item behind those of the others. */
+  readonly #serially = Semaphore.makeUnsafe(1)
 
   constructor(remote: QueueRemote, log: TransactionLog) {
     this.#remote = remote
@@ -38,23 +41,24 @@ class QueuePart implements Part {
 
   /** Takes the first item, or one that this transaction has offered. */
   take(): Effect.Effect<Option.Option<Cell>, ManagerError> {
-    return Effect.suspend((): Effect.Effect<Option.Option<Cell>, ManagerError> => {
+    const taken = Effect.suspend((): Effect.Effect<Option.Option<Cell>, ManagerError> => {
       const known = this.#items[this.#taken]
       if (known !== undefined) {
         this.#taken++
         return Effect.succeedSome(known.cell)
       }
-      if (!this.#isWhole) return Effect.flatMap(this.#read(), () => this.take())
+      if (!this.#isWhole) return Effect.andThen(this.#read(), taken)
       const [own, ...others] = this.#offered
       if (own === undefined) return Effect.succeedNone
       this.#offered = others
       return Effect.succeedSome(own)
     })
+    return this.#serially.withPermits(1)(taken)
   }
 
   #read(): Effect.Effect<void, ManagerError> {
     const peek = this.#remote.prepared("peek", [this.#items.length], whenClosed)
-    return Effect.map(this.#log.read(peek), ([reply]) => {
+    return this.#log.read([peek], ([reply]) => {
       // The reply of `peek`.
       const [place, cell] = reply as readonly [] | readonly [number, Cell]
       if (place === undefined || cell === undefined) this.#isWhole = true

@@ -3,20 +3,26 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Found } from "../engine/kinds/recordEntries.ts"
+import type { Reply } from "../engine/Operation.ts"
 import type { Cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import { encoded } from "./exits.ts"
 import type { EntryCodec, OpenRemote, RecordRemote } from "./record.ts"
 import { type Part, type Transaction, type TransactionLog, withPart } from "./TransactionLog.ts"
 
+/** An entry that was read. */
+interface Seen {
+  readonly value: Cell | null
+  readonly version: number
+  /** Whether this run has read it, and not only the one before. */
+  isUsed: boolean
+}
+
 class RecordPart implements Part {
   readonly #remote: RecordRemote
   readonly #log: TransactionLog
-  /** The versions of entries that were read, and without a word that of the words. */
-  readonly #versions = new Map<string | null, number>()
-  readonly #cells = new Map<string, Cell | null>()
-  #words: ReadonlyArray<string> = []
+  readonly #entries = new Map<string, Seen>()
+  #words: { readonly words: ReadonlyArray<string>; readonly version: number } | undefined
   /** `null`: the entry is to be removed. */
   #written = new Map<string, Cell | null>()
 
@@ -25,18 +31,30 @@ class RecordPart implements Part {
     this.#log = log
   }
 
-  get(word: string): Effect.Effect<Cell | null, ManagerError> {
+  getAll(words: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Cell | null>, ManagerError> {
     return Effect.suspend(() => {
-      const known = this.#written.has(word) ? this.#written.get(word) : this.#cells.get(word)
-      if (known !== undefined) return Effect.succeed(known)
-      return Effect.map(this.#log.read(this.#remote.prepared("get", [word])), ([reply]) => {
-        // The reply of `get`.
-        const [cell, version] = reply as Found
-        this.#versions.set(word, version)
-        this.#cells.set(word, cell)
-        return cell
+      const found = () =>
+        words.map((word) => this.#written.has(word) ? this.#written.get(word)! : this.#entries.get(word)!.value)
+      const unknown: Array<string> = []
+      for (const word of words) {
+        if (this.#written.has(word)) continue
+        const seen = this.#entries.get(word)
+        if (seen === undefined) unknown.push(word)
+        else seen.isUsed = true
+      }
+      if (unknown.length === 0) return Effect.succeed(found())
+      return this.#log.read([this.#remote.prepared("getAll", unknown)], ([reply]) => {
+        this.#see(unknown, reply!, true)
+        return found()
       })
     })
+  }
+
+  /** Keeps the reply to `getAll`. */
+  #see(words: ReadonlyArray<string>, reply: Reply, isUsed: boolean): void {
+    for (let i = 0; i < words.length; i++) {
+      this.#entries.set(words[i]!, { value: reply[2 * i] as Cell | null, version: Number(reply[2 * i + 1]), isUsed })
+    }
   }
 
   set(word: string, next: Cell | null): void {
@@ -45,31 +63,41 @@ class RecordPart implements Part {
 
   /** The words of an open record, in order. */
   words(remote: OpenRemote): Effect.Effect<ReadonlyArray<string>, ManagerError> {
-    const all = () => [
-      ...this.#words.filter((word) => this.#written.get(word) !== null),
-      ...[...this.#written].flatMap(([word, next]) => next === null || this.#words.includes(word) ? [] : [word])
+    const all = (words: ReadonlyArray<string>) => [
+      ...words.filter((word) => this.#written.get(word) !== null),
+      ...[...this.#written].flatMap(([word, next]) => next === null || words.includes(word) ? [] : [word])
     ]
-    return Effect.suspend(() =>
-      this.#versions.has(null)
-        ? Effect.succeed(all())
-        : Effect.map(this.#log.read(remote.prepared("size", []), remote.prepared("words", [])), ([size, words]) => {
-          this.#versions.set(null, Number(size![1]))
-          this.#words = words!.map(String)
-          return all()
-        })
-    )
+    return Effect.suspend(() => {
+      const seen = this.#words
+      if (seen !== undefined) return Effect.succeed(all(seen.words))
+      return this.#log.read([remote.prepared("size", []), remote.prepared("words", [])], ([size, words]) => {
+        this.#words = { words: words!.map(String), version: Number(size![1]) }
+        return all(this.#words.words)
+      })
+    })
   }
 
   checks() {
-    return this.#versions.size === 0 ? [] : [this.#remote.prepared("check", [...this.#versions].flat())]
+    const versions: Array<string | number | null> = []
+    for (const [word, { version }] of this.#entries) versions.push(word, version)
+    if (this.#words !== undefined) versions.push(null, this.#words.version)
+    return versions.length === 0 ? [] : [this.#remote.prepared("check", versions)]
   }
 
   writes() {
-    return this.#written.size === 0 ? [] : [this.#remote.prepared("setAll", [...this.#written].flat())]
+    if (this.#written.size === 0) return []
+    const parts: Array<string | Cell | null> = []
+    for (const [word, next] of this.#written) parts.push(word, next)
+    return [this.#remote.prepared("setAll", parts)]
   }
 
   waits() {
-    return Array.from(this.#versions, (seen) => this.#remote.call("untilChanged", seen, () => Exit.void))
+    const until = (word: string | null, { version }: { readonly version: number }) =>
+      this.#remote.call("untilChanged", [word, version], () => Exit.void)
+    return [
+      ...[...this.#entries].flatMap(([word, seen]) => seen.isUsed ? [until(word, seen)] : []),
+      ...this.#words === undefined ? [] : [until(null, this.#words)]
+    ]
   }
 
   save() {
@@ -77,6 +105,14 @@ class RecordPart implements Part {
     return () => {
       this.#written = new Map(saved)
     }
+  }
+
+  again(log: TransactionLog) {
+    const words = [...this.#entries].flatMap(([word, { isUsed }]) => isUsed ? [word] : [])
+    if (words.length === 0) return undefined
+    const part = new RecordPart(this.#remote, log)
+    const reads = [this.#remote.prepared("getAll", words)]
+    return { part, reads, take: ([reply]: ReadonlyArray<Reply>) => part.#see(words, reply!, false) }
   }
 }
 
@@ -93,15 +129,28 @@ export interface TransactionField<in out A> {
   readonly update: (f: (current: A) => A) => Effect.Effect<A, ManagerError, Transaction>
 }
 
+/** Reads entries; `null` for one that is absent. */
+export const readEntries = (
+  remote: RecordRemote,
+  words: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Cell | null>, ManagerError, Transaction> =>
+  inRecord(remote, (part) => part.getAll(words))
+
+/** Sets an entry, or removes it (`null`). */
+export const writeEntry = (
+  remote: RecordRemote,
+  word: string,
+  next: Cell | null
+): Effect.Effect<void, ManagerError, Transaction> => inRecord(remote, (part) => Effect.sync(() => part.set(word, next)))
+
 /** An entry in a transaction. */
 export const transactionField = <A>(
   remote: RecordRemote,
   word: string,
   { decode, encode }: EntryCodec<A>
 ): TransactionField<A> => {
-  const get = inRecord(remote, (part) => Effect.flatMap(part.get(word), decode))
-  const set = (value: A) =>
-    encoded(() => encode(value), (next) => inRecord(remote, (part) => Effect.sync(() => part.set(word, next))))
+  const get = Effect.flatMap(readEntries(remote, [word]), ([cell]) => decode(cell!))
+  const set = (value: A) => encoded(() => encode(value), (next) => writeEntry(remote, word, next))
   return {
     get,
     set,

@@ -1,10 +1,9 @@
 /**
- * The reservation of a manager for transactions that have met a conflict. It is that of a ref, which all programs open by
- * one name. While a transaction has it, the commits of the others wait: so each of n contending ones needs two runs. A
- * commit that waits and then meets no conflict takes effect without a reservation of its own.
+ * The reservation of a manager for transactions that have met two conflicts. It is that of a ref, which all programs open
+ * by one name. While a transaction has it, the commits of the others wait: so each of n contending ones needs three runs.
+ * A commit that waits and then meets no conflict takes effect without a reservation of its own.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
@@ -13,7 +12,7 @@ import type { GrantId } from "../engine/Operation.ts"
 import { InvalidRequest, ManagerError } from "../ManagerError.ts"
 import * as SharedRef from "../SharedRef.ts"
 import { Manager } from "./Manager.ts"
-import { type Remote, TypeId } from "./Remote.ts"
+import { type PreparedCall, type Remote, TypeId } from "./Remote.ts"
 
 /** The ref whose reservation it is. */
 export type Gate = Remote<typeof ref>
@@ -47,31 +46,11 @@ export const gate: Effect.Effect<Gate, ManagerError, Manager> = Effect.flatMap(M
   )
 })
 
-/** The call that is refused while another transaction has the reservation; 0: this one has none. */
-export const pass = (gate: Gate, reservation: GrantId) => gate.prepared("unreserved", [reservation])
+/** The call of a commit that waits while another transaction has the reservation. */
+export const pass = (gate: Gate): PreparedCall => gate.prepared("pass", [0])
 
-/** Waits until no transaction has the reservation. */
-export const untilUnreserved = (gate: Gate) => gate.call("untilUnreserved", [], () => Exit.void)
+/** The call that waits for the reservation, whose id is the first part of the reply. */
+export const reserve = (gate: Gate): PreparedCall => gate.prepared("reserve", ["value"])
 
-/** Waits for the reservation, and has it while an effect runs. */
-export const reserved = <A, E, R>(
-  use: (reservation: GrantId) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | ManagerError, R | Manager> =>
-  Effect.flatMap(gate, (gate) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        gate.callOwned(
-          restore,
-          "reserve",
-          ["value"],
-          ([reservation]) => Exit.succeed(reservation),
-          undefined,
-          "endReservation"
-        ),
-        (reservation) =>
-          Effect.ensuring(
-            restore(use(reservation)),
-            Effect.sync(() => gate.tell("endReservation", [reservation]))
-          )
-      )
-    ))
+/** The call of a commit that ends the reservation. */
+export const end = (gate: Gate, reservation: GrantId): PreparedCall => gate.prepared("endReservation", [reservation])

@@ -59,6 +59,10 @@ const conflict = refuse("Conflict")
 const operations = {
   /** Replies with value and version; with nothing and 0 if the entry is absent. */
   get: read([word], (state, [word]) => find(state, word)),
+  /** As `get`, of several entries. */
+  getAll: read([], (state, words): ReadonlyArray<Argument> => words.flatMap((word) => find(state, word)), {
+    rest: [word]
+  }),
   /** Replies with word, value, word, value, … of all entries. */
   entries: read([], (state): ReadonlyArray<Argument> => [...parts(state)]),
   set: change({

@@ -125,14 +125,10 @@ const passing = operationsOf<Reservable, "passes">()
 
 /** For those that have no entry to replace, but must not come between a holder and its updates. */
 export const passes = {
-  /** Refused if there is a reservation other than this one; 0 is none. */
-  unreserved: passing.read([count], () => [], {
-    decide: (state, [reservation], at) => mustYield(state, reservation, at) ? refuse("Reserved") : ready
-  }),
-  /** Waits until there is no reservation. */
-  untilUnreserved: passing.read([], () => [], {
+  /** Waits while there is a reservation other than this one; 0 is none. */
+  pass: passing.read([count], () => [], {
     lane: "passes",
-    decide: ({ reservation }) => reservation === undefined ? ready : wait
+    decide: (state, [reservation], at) => mustYield(state, reservation, at) ? wait : ready
   })
 }
 

@@ -66,6 +66,8 @@ class RecordModel implements Model {
     switch (operation) {
       case "get":
         return { reply: [value, version] }
+      case "getAll":
+        return { reply: args.flatMap((word) => [this.#at([word]).value, this.#at([word]).version]) }
       case "has":
         return { reply: [has ? 1 : 0] }
       case "size":
@@ -79,8 +81,7 @@ class RecordModel implements Model {
       case "compareAndSet":
       case "reserve":
       case "endReservation":
-      case "unreserved":
-      case "untilUnreserved":
+      case "pass":
         return this.#reservations.look(call, () => this.#reservable(call))
       case "untilSize":
         return this.#entries.size >= Number(args[0]) && this.#entries.size <= Number(args[1])

@@ -38,8 +38,7 @@ export const ref = specimen({
         Effect.exit(remote.call("setAll", ["value", cell("7"), "other", cell("8")], () => Exit.void)),
         Effect.exit(remote.call("add", ["other", 1], () => Exit.void)),
         Effect.exit(remote.call("check", ["value", random.below(2)], () => Exit.void)),
-        Effect.exit(remote.call("unreserved", [0], () => Exit.void)),
-        impatiently(remote.call("untilUnreserved", [], () => Exit.void)),
+        impatiently(remote.call("pass", [0], () => Exit.void)),
         impatiently(remote.call("untilChanged", ["value", 0], () => Exit.void))
       ])
     },

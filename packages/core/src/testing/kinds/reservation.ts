@@ -31,8 +31,7 @@ export class ReservationModel {
     if (operation === "reserve") return entry().absent
     const yields = (reservation: Argument | undefined) =>
       this.holder !== undefined && !this.#isHeld(reservation, session)
-    if (operation === "unreserved") return yields(args[0]) ? { error: "Reserved" } : { reply: [] }
-    if (operation === "untilUnreserved") return this.holder === undefined ? { reply: [] } : undefined
+    if (operation === "pass") return yields(args[0]) ? undefined : { reply: [] }
     if (operation !== "compareAndSet") return undefined
     const { absent, found, isExpected, unfit } = entry()
     return absent ?? unfit ?? (yields(args[3]) || !isExpected ? { reply: found } : undefined)
