@@ -2,11 +2,12 @@
  * The host's side of an actor: it receives calls, and runs the handler of each in a fiber of its own.
  *
  * ```text
- *   receive ─► waiting ─► running ─► answer, receive        at most concurrency are running
+ *   receive ─► waiting ─► running ─► answerAndReceive       at most concurrency are running
  * ```
  *
  * `concurrency` + `prefetch` calls are received and not answered, or are being received. No fiber waits for a call: a
- * reply begins a handler, and the end of a handler the next one. So the answers of short handlers leave in one frame.
+ * reply begins a handler, and the end of a handler the next one. So the answers of short handlers leave in one frame, and
+ * each is the request for another call.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -35,7 +36,8 @@ export interface ServeOptions {
   readonly concurrency?: number | undefined
   /**
    * How many calls this process receives before it can run their handlers. Default 16. They save the time of a round trip
-   * between two handlers. If the process dies, they fail with `ActorDied`, too; with 0 they are kept for the next host.
+   * between two handlers. If the process dies, they fail with `ActorDied`, too; with 0 they are kept for the next host. The
+   * answer to a call requests another one, so while finalizers of an answered handler run there may be one more.
    */
   readonly prefetch?: number | undefined
   /** Whether to wait for the end of the present host instead of failing with `AlreadyServed`. Default false. */
@@ -77,9 +79,9 @@ export const serve = (
       (restore) => remote.callOwned(restore, "serve", [standby ? 1 : 0], ([id]) => Exit.succeed(id), refusals),
       (id) => remote.tell("end", [id])
     )
-    const host = new Host(hosted, id, concurrency, yield* Effect.context<never>())
+    const host = new Host(hosted, id, concurrency, prefetch, yield* Effect.context<never>())
     yield* Effect.addFinalizer(() => host.close)
-    return yield* host.open(concurrency + prefetch)
+    return yield* host.open
   }).pipe(
     Effect.scoped,
     // Handlers do not stand under the holds of the fiber that serves.
@@ -90,9 +92,10 @@ const isCount = (n: number, least: number): boolean => Number.isSafeInteger(n) &
 
 /** The host of an actor, while it serves. */
 class Host {
-  readonly #hosted: Hosted
+  readonly hosted: Hosted
   readonly #id: GrantId
   readonly #concurrency: number
+  readonly #prefetch: number
   readonly #context: Context.Context<never>
   readonly #failed = Deferred.makeUnsafe<never, ManagerError>()
   /** Received calls whose handlers have not begun, in order. */
@@ -102,17 +105,18 @@ class Host {
   /** Called when the last handler has ended; set while this host closes. */
   #closed: (() => void) | undefined
 
-  constructor(hosted: Hosted, id: GrantId, concurrency: number, context: Context.Context<never>) {
-    this.#hosted = hosted
+  constructor(hosted: Hosted, id: GrantId, concurrency: number, prefetch: number, context: Context.Context<never>) {
+    this.hosted = hosted
     this.#id = id
     this.#concurrency = concurrency
+    this.#prefetch = prefetch
     this.#context = context
   }
 
-  /** Receives calls, so many at a time. Fails when no further one can be received. */
-  open(calls: number): Effect.Effect<never, ManagerError> {
+  /** Receives calls. Fails when no further one can be received. */
+  get open(): Effect.Effect<never, ManagerError> {
     return Effect.suspend(() => {
-      for (let i = 0; i < calls; i++) this.#receive()
+      for (let i = 0; i < this.#concurrency + this.#prefetch; i++) this.#receive()
       return Deferred.await(this.#failed)
     })
   }
@@ -127,13 +131,32 @@ class Host {
     })
   }
 
+  /**
+   * Answers a delivery, and receives a call in its place. Returns whether it does: a host that receives no call before it
+   * can run its handler answers first. `refused` is told why the result was not sent.
+   */
+  answer(delivery: GrantId, how: "done" | "failed", result: Cell, refused: (issue: string) => void): boolean {
+    const { remote } = this.hosted
+    const answer = () => remote.tell("answer", [delivery, how, result], ({ message }) => refused(message))
+    if (this.#closed !== undefined || this.#prefetch === 0) {
+      answer()
+      return false
+    }
+    remote.request("answerAndReceive", [this.#id, delivery, how, result], (exit) => {
+      if (Exit.isSuccess(exit)) return this.#received(exit)
+      answer()
+      this.#receive()
+    })
+    return true
+  }
+
   #receive(): void {
-    this.#hosted.remote.request("receive", [this.#id], this.#received)
+    this.hosted.remote.request("receive", [this.#id], this.#received)
   }
 
   readonly #received = (exit: Exit.Exit<Received, ManagerError>): void => {
     if (Exit.isFailure(exit)) return void Deferred.doneUnsafe(this.#failed, Exit.failCause(exit.cause))
-    const delivery = new Delivery(this.#hosted, ...exit.value)
+    const delivery = new Delivery(this, ...exit.value)
     // It came after the end of this host: the manager puts it back.
     if (this.#closed !== undefined) return delivery.end()
     this.#waiting.add(delivery)
@@ -159,14 +182,14 @@ class Host {
       if (this.#running.size === 0) this.#closed()
       return
     }
-    this.#receive()
+    if (!delivery.isReplaced) this.#receive()
     this.#start()
   }
 }
 
 /** A call that this process has received. */
 class Delivery {
-  readonly #hosted: Hosted
+  readonly #host: Host
   readonly #id: GrantId
   readonly #method: string
   readonly #payload: Cell
@@ -175,14 +198,16 @@ class Delivery {
   #isInterrupted = false
   /** Whether the caller does not wait any more. */
   #isLost = false
+  /** Whether another call is being received in its place. */
+  isReplaced = false
 
   /** Make it in the turn in which the delivery is read: the next message may revoke it. */
-  constructor(hosted: Hosted, ...[id, method, payload]: Received) {
-    this.#hosted = hosted
+  constructor(host: Host, ...[id, method, payload]: Received) {
+    this.#host = host
     this.#id = id
     this.#method = method
     this.#payload = payload
-    this.#unregister = hosted.remote.connection.onLost(id, () => {
+    this.#unregister = host.hosted.remote.connection.onLost(id, () => {
       this.#isLost = true
       this.interrupt()
     })
@@ -214,7 +239,7 @@ class Delivery {
   /** Whoever waits for the call waits no longer, or it is put back. */
   end(): void {
     this.#unregister()
-    this.#hosted.remote.connection.received.giveBack([this.#payload], `the scope of the handler of ${this.#shown}`)
+    this.#host.hosted.remote.connection.received.giveBack([this.#payload], `the scope of the handler of ${this.#shown}`)
   }
 
   get #answered(): Effect.Effect<void, never, Scope.Scope> {
@@ -224,7 +249,7 @@ class Delivery {
   }
 
   get #performed(): Effect.Effect<unknown, unknown, Scope.Scope> {
-    const { codecsOf, handlers, methods } = this.#hosted
+    const { codecsOf, handlers, methods } = this.#host.hosted
     return Effect.suspend(() =>
       Effect.flatMap(Effect.orDie(codecsOf(this.#method).payload.decode(this.#payload)), (payload) => {
         const [handler, method] = [handlers[this.#method]!, methods[this.#method]!]
@@ -238,7 +263,7 @@ class Delivery {
   }
 
   #answer(exit: Exit.Exit<unknown, unknown>): void {
-    const { codecsOf, remote } = this.#hosted
+    const { codecsOf, remote } = this.#host.hosted
     if (this.#isLost) return
     if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
       return remote.tell("answer", [this.#id, "died", null])
@@ -246,19 +271,18 @@ class Delivery {
     const { failure, success } = codecsOf(this.#method)
     const encoded = Exit.isSuccess(exit) ? success.encode(exit.value) : failure.encode(exit.cause)
     if (Exit.isFailure(encoded)) return this.#refuse(mismatch(exit, encoded.cause))
-    remote.tell("answer", [this.#id, Exit.isSuccess(exit) ? "done" : "failed", encoded.value], ({ message }) => {
-      // It is too large, or there is no caller any more.
-      this.#refuse(message)
-    })
+    const how = Exit.isSuccess(exit) ? "done" : "failed"
+    // It may be too large, or there is no caller any more.
+    this.isReplaced = this.#host.answer(this.#id, how, encoded.value, (issue) => this.#refuse(issue))
   }
 
   /** Ends the call with a defect. */
   #refuse(issue: string): void {
-    this.#hosted.remote.tell("answer", [this.#id, "refused", issue])
+    this.#host.hosted.remote.tell("answer", [this.#id, "refused", issue])
   }
 
   get #shown(): string {
-    return `${this.#method} of ${this.#hosted.remote.target.description}`
+    return `${this.#method} of ${this.#host.hosted.remote.target.description}`
   }
 }
 

@@ -107,6 +107,22 @@ const putBack = ({ queue }: State, waiting: Waiting): void => {
   Linked.addAfter(queue, before, waiting)
 }
 
+/** Gives the host of a state the first queued call. */
+const deliverFirst = (state: State, at: At) => {
+  const waiting = state.queue.head!
+  deliver(state, waiting, at.index)
+  return [at.index, waiting.method, waiting.payload] as const
+}
+
+const isDelivered = ({ deliveries }: State, delivery: GrantId, at: At): boolean =>
+  deliveries.has(delivery) && at.held(delivery) !== undefined
+
+/** A call of the host has ended. */
+const answer = (state: State, delivery: GrantId, ending: Ending, at: At): void => {
+  at.settle(delivery)
+  end(takeBack(state, delivery), ending, at)
+}
+
 const died = (waiting: Waiting, at: At): void => end(waiting, ["died", null], at)
 
 /** The host has ended, and so have its deliveries. */
@@ -125,6 +141,10 @@ const unhosted = (state: State, at: At, undelivered: (waiting: Waiting) => void)
 
 const isHost = ({ host: current }: State, host: GrantId, at: At): boolean =>
   current === host && at.held(host) !== undefined
+
+/** Whether a call can be delivered to a host. */
+const received = (state: State, host: GrantId, at: At): Decision<"NotHeld"> =>
+  !isHost(state, host, at) ? refuse("NotHeld", host) : state.queue.head === undefined ? wait : ready
 
 const operations = {
   /** Queues a call of a method. Waits until it has ended, and replies with how. */
@@ -169,23 +189,30 @@ const operations = {
     parameters: [count],
     lane: "deliveries",
     guarded: false,
-    decide: (state, [host], at) =>
-      !isHost(state, host, at) ? refuse("NotHeld", host) : state.queue.head === undefined ? wait : ready,
-    apply: (state, _, at) => {
-      const waiting = state.queue.head!
-      deliver(state, waiting, at.index)
-      return [at.index, waiting.method, waiting.payload] as const
+    decide: (state, [host], at) => received(state, host, at),
+    apply: (state, _, at) => deliverFirst(state, at)
+  }),
+  /** As `answer` at once, unless its caller has gone, and `receive`: one request for each call. */
+  answerAndReceive: grant({
+    parameters: [count, count, oneOf("done", "failed"), value],
+    lane: "deliveries",
+    guarded: false,
+    decide: (state, [host], at) => received(state, host, at),
+    enter: (state, [, delivery, how, result], at) => {
+      if (isDelivered(state, delivery, at)) answer(state, delivery, [how, result], at)
+    },
+    apply: (state, [, delivery, how, result], at) => {
+      if (at.since === undefined && isDelivered(state, delivery, at)) answer(state, delivery, [how, result], at)
+      return deliverFirst(state, at)
     }
   }),
   /** Settles a delivery: its call has ended. */
   answer: change({
     parameters: [count, oneOf("done", "failed", "refused", "died"), anything],
     settles: true,
-    decide: ({ deliveries }, [delivery], at) =>
-      deliveries.has(delivery) && at.held(delivery) !== undefined ? ready : refuse("NotHeld", delivery),
+    decide: (state, [delivery], at) => isDelivered(state, delivery, at) ? ready : refuse("NotHeld", delivery),
     apply: (state, [delivery, how, result], at) => {
-      at.settle(delivery)
-      end(takeBack(state, delivery), [how, result], at)
+      answer(state, delivery, [how, result], at)
       return []
     }
   }),

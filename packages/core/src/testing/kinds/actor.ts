@@ -24,7 +24,7 @@ interface Waiting {
 }
 
 class ActorModel implements Model {
-  readonly unguarded = new Set(["receive", "answer", "end"])
+  readonly unguarded = new Set(["receive", "answerAndReceive", "answer", "end"])
   readonly grants: Map<number, Granted>
   readonly #mailboxMax: number
   readonly #waits: boolean
@@ -55,6 +55,7 @@ class ActorModel implements Model {
       case "serve":
         return this.#host === undefined || first === 1 ? undefined : { error: "AlreadyServed" }
       case "receive":
+      case "answerAndReceive":
       case "end":
         return first === this.#host && holds(this, session, first) ? undefined : notHeld
       case "answer":
@@ -82,9 +83,11 @@ class ActorModel implements Model {
         this.#host = index
         this.grants.set(index, { session, byReceipt: false })
         return [index]
-      case "receive": {
+      case "receive":
+      case "answerAndReceive": {
         const [first] = this.#mailbox
         if (first === undefined) return undefined
+        if (operation === "answerAndReceive" && since === undefined) this.#answer(call)
         this.#put(first, { grant: index })
         this.grants.set(index, { session, byReceipt: false })
         return [index, first.method, first.payload]
@@ -99,7 +102,9 @@ class ActorModel implements Model {
     return undefined
   }
 
-  enter({ args: [method, payload], index }: Call): void {
+  enter(call: Call): void {
+    if (call.operation === "answerAndReceive") return this.#answer(call)
+    const { args: [method, payload], index } = call
     this.#calls = [...this.#calls, { since: index, method: method!, payload: payload!, place: "mailbox" }]
   }
 
@@ -132,6 +137,11 @@ class ActorModel implements Model {
 
   #put(waiting: Waiting, place: Waiting["place"]): void {
     this.#calls = this.#calls.map((other) => other === waiting ? { ...other, place } : other)
+  }
+
+  /** The answer of `answerAndReceive`, whose caller may be gone. */
+  #answer({ args: [, grant, how, result], session }: Call): void {
+    if (holds(this, session, grant)) this.#end(Number(grant), { reply: [how!, result!] })
   }
 
   /** A delivery ends. */
