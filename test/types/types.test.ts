@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { sample } from "../support/budget.ts"
 
 /** Git ignores this folder, and so do all tools that read the whole repository. */
 const generated = join(import.meta.dirname, ".generated", "dist")
@@ -106,27 +107,46 @@ ${each((i) => `export const add${i} = Effect.flatMap(Savings, (savings) => savin
 `
 }
 
-/** The type instantiations of programs together: a count, which is the same on every machine. */
-const instantiations = async (...programs: ReadonlyArray<string>): Promise<number> => {
-  const files = programs.map((_, i) => `program${i}.ts`)
-  for (const [i, file] of files.entries()) writeFileSync(join(generated, file), programs[i]!)
-  const output = await compile("programs.json", files)
+/** A program with an actor of `size` methods, each of which has a handler and is called. */
+const actor = (size: number): string => {
+  const each = (line: (i: number) => string) => Array.from({ length: size }, (_, i) => line(i)).join("\n")
+  return `
+import { Actor, SharedRef } from "@effect-multiprocessing/core"
+import { Effect, Schema } from "effect"
+class Done extends SharedRef.Service<Done>()("types/Done", { schema: Schema.Int, initial: 0 }) {}
+class Refused extends Schema.TaggedError<Refused>()("Refused", { n: Schema.Int }) {}
+export class Search extends Actor.Service<Search>()("types/Search", {
+  methods: {
+${each((i) => `find${i}: Actor.method({ payload: { n: Schema.Int }, success: Schema.Int, error: Refused }),`)}
+  }
+}) {}
+export const served = Search.serve({
+${
+    each((i) =>
+      `find${i}: Effect.fn(function*({ n }) { yield* (yield* Done).get; return n === 0 ? yield* new Refused({ n }) : n }),`
+    )
+  }
+})
+${each((i) => `export const find${i} = Effect.flatMap(Search, (search) => search.find${i}({ n: ${i} }))`)}
+`
+}
+
+/** The type instantiations of a program: a count, which is the same on every machine. */
+const instantiations = async (text: string): Promise<number> => {
+  writeFileSync(join(generated, "program.ts"), text)
+  const output = await compile("program.json", ["program.ts"])
   assert.notInclude(output, "error")
   return Number(/^Instantiations:\s+(\d+)$/m.exec(output)?.[1])
 }
 
 describe("what a program adds costs the compiler", () => {
-  let least: number
+  const costs: ReadonlyArray<readonly [what: string, program: (size: number) => string, size: number, most: number]> = [
+    ["100 tasks", program, 100, 100_000],
+    ["50 operations of an own kind", kind, 50, 25_000],
+    ["50 methods of an actor", actor, 50, 25_000]
+  ]
 
-  beforeAll(async () => {
-    least = await instantiations(program(1), kind(1))
-  })
-
-  it("at most 1,000 instantiations for each task of 100 in a group", async () => {
-    assert.isAtMost(await instantiations(program(101), kind(1)) - least, 100 * 1_000)
-  })
-
-  it("at most 25,000 instantiations for an own kind of 50 operations", async () => {
-    assert.isAtMost(await instantiations(program(1), kind(51)) - least, 25_000)
+  it.each(sample(costs))("for %s a bounded number of instantiations", async (_, program, size, most) => {
+    assert.isAtMost(await instantiations(program(1 + size)) - await instantiations(program(1)), most)
   })
 })

@@ -91,6 +91,26 @@ describe("a transaction", () => {
       assert.deepStrictEqual(yield* map.entries, [["b", 2], ["c", 3]])
     })))
 
+  it("reads a map as a whole: as it was, with what the transaction has written", () =>
+    run(Effect.gen(function*() {
+      const map = yield* SharedMap.make({ key: Schema.String, value: Schema.Int })
+      yield* map.setAll([["a", 1], ["b", 2], ["c", 3]])
+      let runs = 0
+      const { entries, found, values } = yield* Transaction.tx(Effect.gen(function*() {
+        const { entries, getAll, remove, set, values } = map.tx
+        yield* remove("a")
+        yield* set("c", 4)
+        yield* set("d", 5)
+        const seen = { values: yield* values, entries: yield* entries, found: yield* getAll(["a", "b", "e"]) }
+        // Whatever changes in the map, a body that has read all of it runs again.
+        if (runs++ < 3) yield* [map.set("b", 6), map.set("z", 7), map.remove("z")][runs - 1]!
+        return seen
+      }))
+      assert.deepStrictEqual([runs, values, entries], [4, [6, 4, 5], [["b", 6], ["c", 4], ["d", 5]]])
+      assert.deepStrictEqual(found, [Option.none(), Option.some(6), Option.none()])
+      assert.deepStrictEqual(yield* map.entries, entries)
+    })))
+
   it("of 64 fibers that want the same needs at most 3 runs", () =>
     run(Effect.gen(function*() {
       const a = yield* SharedRef.make(Int)

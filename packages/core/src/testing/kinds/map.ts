@@ -51,7 +51,7 @@ export const map = specimen({
         const mayWait = waits
         waits = false
         if (size === 0 && mayWait) return yield* Transaction.txRetry
-        for (const key of yield* scores.tx.keys) yield* scores.tx.remove(key)
+        for (const [key] of yield* scores.tx.entries) yield* scores.tx.remove(key)
         yield* scores.tx.set(random.pick(keys), size)
       })))
     },
