@@ -34,6 +34,44 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["simulation/deadlocks"]
     }
   }),
+  ...inFile("core/src/proxy/TransactionLog.ts", {
+    "a read of a transaction checks nothing that was read before": {
+      from: "const checks = this.#checks()",
+      to: "const checks: ReadonlyArray<PreparedCall> = []",
+      tests: ["unit/transaction/badInput", "conformance/memory"]
+    },
+    "a commit checks nothing that was read": {
+      from: "const calls = [...this.#checks(), pass, ...writes]",
+      to: "const calls = [pass, ...writes]",
+      tests: ["unit/transaction/transaction"]
+    },
+    "the reads of a fiber that meets a refusal are not made again": {
+      from: "this.#readings.unshift(...readings.toSpliced(of, 1))",
+      to: "",
+      tests: ["unit/transaction/requests"]
+    }
+  }),
+  ...inFile("core/src/proxy/recordTransaction.ts", {
+    "an entry that a transaction removes and sets again keeps its place": {
+      from: "if (isMoved) parts.push(word, null)",
+      to: "",
+      tests: ["unit/transaction/transaction"]
+    }
+  }),
+  ...inFile("core/src/Transaction.ts", {
+    "a reservation stays after a run that has not committed": {
+      from: "if (reservation !== 0 && !isCommitted)",
+      to: "if (reservation !== 0 && isCommitted)",
+      tests: ["unit/transaction/badInput"]
+    }
+  }),
+  ...inFile("core/src/actor/host.ts", {
+    "a host whose answer was refused receives no other call in its place": {
+      from: "      answer()\n      this.#receive()\n",
+      to: "      answer()\n",
+      tests: ["unit/actor/actor"]
+    }
+  }),
   ...inFile("core/src/engine/Deadlock.ts", {
     "a hold that ends by itself is held up": {
       from: "grants.has(id) && grants.get(id)!.deadline === undefined",

@@ -86,6 +86,18 @@ describe("a transaction", () => {
       })
     ))
 
+  it("goes on with the reads of its other fibers when one is refused with an error that a body may handle", () =>
+    run(() =>
+      Effect.gen(function*() {
+        const refs = yield* Effect.all([1, 2, 3].map((initial) => SharedRef.make({ schema: Schema.Int, initial })))
+        const closed = yield* SharedQueue.make({ item: Schema.Int })
+        yield* closed.close
+        const take = Effect.catchTag(closed.tx.take, "QueueClosed", () => Effect.succeed(0))
+        const [first, ...others] = refs.map(({ tx }) => tx.get)
+        assert.deepStrictEqual(yield* Transaction.tx(Effect.all([first!, take, ...others], unbounded)), [1, 0, 2, 3])
+      })
+    ))
+
   it("takes another item for each fiber of its body, and runs their operations on one object one after the other", () =>
     Effect.runPromise(
       Effect.gen(function*() {

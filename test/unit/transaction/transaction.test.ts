@@ -111,6 +111,20 @@ describe("a transaction", () => {
       assert.deepStrictEqual(yield* map.entries, entries)
     })))
 
+  it("moves an entry to the end that it removes and sets again, as outside of one", () =>
+    run(Effect.gen(function*() {
+      const map = yield* SharedMap.make({ key: Schema.String, value: Schema.Int })
+      yield* map.setAll([["a", 1], ["b", 2]])
+      const moved = [["b", 2], ["c", 4], ["a", 3]]
+      const seen = yield* Transaction.tx(Effect.gen(function*() {
+        for (const key of ["a", "c"]) yield* map.tx.remove(key)
+        yield* map.tx.set("c", 4)
+        yield* map.tx.set("a", 3)
+        return yield* map.tx.entries
+      }))
+      assert.deepStrictEqual([seen, yield* map.entries], [moved, moved])
+    })))
+
   it("of 64 fibers that want the same needs at most 3 runs", () =>
     run(Effect.gen(function*() {
       const a = yield* SharedRef.make(Int)

@@ -18,13 +18,20 @@ interface Seen {
   isUsed: boolean
 }
 
+/** What an entry is to become. */
+interface Written {
+  /** `null`: it is to be removed. */
+  readonly value: Cell | null
+  /** It is to be removed and set again, which puts it behind all others. */
+  readonly isMoved: boolean
+}
+
 class RecordPart implements Part {
   readonly #remote: RecordRemote
   readonly #log: TransactionLog
   readonly #entries = new Map<string, Seen>()
   #words: { readonly words: ReadonlyArray<string>; readonly version: number } | undefined
-  /** `null`: the entry is to be removed. */
-  #written = new Map<string, Cell | null>()
+  #written = new Map<string, Written>()
 
   constructor(remote: RecordRemote, log: TransactionLog) {
     this.#remote = remote
@@ -33,8 +40,7 @@ class RecordPart implements Part {
 
   getAll(words: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Cell | null>, ManagerError> {
     return Effect.suspend(() => {
-      const found = () =>
-        words.map((word) => this.#written.has(word) ? this.#written.get(word)! : this.#entries.get(word)!.value)
+      const found = () => words.map((word) => (this.#written.get(word) ?? this.#entries.get(word)!).value)
       const unknown: Array<string> = []
       for (const word of words) {
         if (this.#written.has(word)) continue
@@ -58,14 +64,23 @@ class RecordPart implements Part {
   }
 
   set(word: string, next: Cell | null): void {
-    this.#written.set(word, next)
+    const before = this.#written.get(word)
+    const isRemoved = before?.value === null
+    if (isRemoved) this.#written.delete(word)
+    this.#written.set(word, { value: next, isMoved: next !== null && (isRemoved || before?.isMoved === true) })
   }
 
   /** The words of an open record, in order. */
   words(remote: OpenRemote): Effect.Effect<ReadonlyArray<string>, ManagerError> {
+    const stays = (word: string) => {
+      const written = this.#written.get(word)
+      return written === undefined || written.value !== null && !written.isMoved
+    }
     const all = (words: ReadonlyArray<string>) => [
-      ...words.filter((word) => this.#written.get(word) !== null),
-      ...[...this.#written].flatMap(([word, next]) => next === null || words.includes(word) ? [] : [word])
+      ...words.filter(stays),
+      ...[...this.#written].flatMap(([word, { isMoved, value }]) =>
+        value === null || !isMoved && words.includes(word) ? [] : [word]
+      )
     ]
     return Effect.suspend(() => {
       const seen = this.#words
@@ -87,7 +102,10 @@ class RecordPart implements Part {
   writes() {
     if (this.#written.size === 0) return []
     const parts: Array<string | Cell | null> = []
-    for (const [word, next] of this.#written) parts.push(word, next)
+    for (const [word, { isMoved, value }] of this.#written) {
+      if (isMoved) parts.push(word, null)
+      parts.push(word, value)
+    }
     return [this.#remote.prepared("setAll", parts)]
   }
 
