@@ -3,7 +3,7 @@
  *
  * ```text
  *   entry      form, engine version, then inputs
- *   input      tag, session, then its fields; a time has no session
+ *   input      tag, session, then its fields; the beginning of a session and a time have none
  *   operation  1 and more: the name with this number, whose text follows where it is the next new one
  *              0, position: the object was not known, or had no such operation
  * ```
@@ -39,7 +39,12 @@ const tag = {
   congested: 9,
   uncongested: 10,
   end: 11,
-  time: 12
+  time: 12,
+  openWithGrace: 13,
+  unlinked: 14,
+  linked: 15,
+  imports: 16,
+  holds: 17
 } as const
 
 /** Writes inputs into an entry. */
@@ -77,9 +82,11 @@ export class EntryWriter {
       case "Time":
         return this.#numbers(tag.time, input.now)
       case "Open":
-        this.#numbers(tag.open, input.session)
-        writer.text(input.label.name)
-        return writer.number(input.label.pid)
+        return this.#open(input)
+      case "Unlinked":
+        return this.#numbers(tag.unlinked, input.session)
+      case "Linked":
+        return this.#numbers(tag.linked, input.session)
       case "Request":
         return this.#request(input)
       case "Cancel":
@@ -88,6 +95,12 @@ export class EntryWriter {
         return this.#numbers(tag.acknowledge, input.session, input.from, input.to)
       case "Drop":
         return this.#numbers(tag.drop, input.session, input.object, input.times)
+      case "Imports":
+        this.#numbers(tag.imports, input.session, input.from, input.to)
+        return writeIds(writer, input.times.flat())
+      case "Holds":
+        this.#numbers(tag.holds, input.session)
+        return writeIds(writer, input.grants)
       case "Watch":
         return this.#numbers(tag.watch, input.session, input.sequence, input.object, input.credit)
       case "Credit":
@@ -104,6 +117,16 @@ export class EntryWriter {
   #numbers(tag: number, ...values: ReadonlyArray<number>): void {
     this.#writer.byte(tag)
     for (const value of values) this.#writer.number(value)
+  }
+
+  #open({ grace, label }: Extract<Input, { readonly _tag: "Open" }>): void {
+    const writer = this.#writer
+    writer.byte(grace === undefined ? tag.open : tag.openWithGrace)
+    writer.text(label.name)
+    writer.number(label.pid)
+    if (grace === undefined) return
+    writer.number(grace.milliseconds)
+    writer.text(grace.secretHash)
   }
 
   #request({ calls, guard, sequence, session, stalls }: RequestInput): void {
@@ -172,10 +195,17 @@ class EntryReader {
     const reader = this.#reader
     const kind = reader.byte()
     if (kind === tag.time) return { _tag: "Time", now: reader.number() }
+    if (kind === tag.open || kind === tag.openWithGrace) {
+      const label = { name: reader.text(), pid: reader.number() }
+      const grace = kind === tag.open ? undefined : { milliseconds: reader.number(), secretHash: reader.text() }
+      return { _tag: "Open", label, grace }
+    }
     const session = reader.number()
     switch (kind) {
-      case tag.open:
-        return { _tag: "Open", session, label: { name: reader.text(), pid: reader.number() } }
+      case tag.unlinked:
+        return { _tag: "Unlinked", session }
+      case tag.linked:
+        return { _tag: "Linked", session }
       case tag.request:
         return this.#request(session)
       case tag.cancel:
@@ -184,6 +214,10 @@ class EntryReader {
         return { _tag: "Acknowledge", session, from: reader.number(), to: reader.number() }
       case tag.drop:
         return { _tag: "Drop", session, object: reader.number(), times: reader.number() }
+      case tag.imports:
+        return { _tag: "Imports", session, from: reader.number(), to: reader.number(), times: this.#times() }
+      case tag.holds:
+        return { _tag: "Holds", session, grants: readIds(reader) }
       case tag.watch:
         return { _tag: "Watch", session, sequence: reader.number(), object: reader.number(), credit: reader.number() }
       case tag.credit:
@@ -197,6 +231,12 @@ class EntryReader {
         if (kind !== tag.end) reader.fail()
         return { _tag: "End", session }
     }
+  }
+
+  #times(): ReadonlyArray<readonly [object: ObjectId, times: number]> {
+    const numbers = readIds(this.#reader)
+    if (numbers.length % 2 > 0) this.#reader.fail()
+    return numbers.flatMap((object, i) => i % 2 === 0 ? [[object, numbers[i + 1]!] as const] : [])
   }
 
   #request(session: number): RequestInput {
