@@ -33,6 +33,8 @@ export interface Plan {
   readonly steps: ReadonlyArray<Step>
   readonly faults: ReadonlyArray<Fault>
   readonly inFlightMax: number
+  /** How long sessions survive their links; absent: not at all. */
+  readonly graceMs: number | undefined
 }
 
 const themes = Object.keys(workloads).map(actionsOf)
@@ -46,30 +48,39 @@ const some = (random: Random, size: number, from: ReadonlyArray<string>) =>
   Array.from({ length: size }, () => random.pick(from))
 
 /** The plan of a seed, out of actions that can meet a bug if there is one. */
-export const draw = (seed: number, mutant: Pick<Mutant, "actions" | "focus" | "ways"> = {}): Plan => {
+export const draw = (seed: number, mutant?: Pick<Mutant, "actions" | "faults" | "focus" | "ways">): Plan => {
   const random = new Random(seed)
   const clients = 2 + random.below(3)
-  const theme = mutant.actions ?? random.pick(themes)
+  const theme = mutant?.actions ?? random.pick(themes)
   // Most runs use few actions, so that these meet more often.
   const repertoire = [
-    ...mutant.focus ?? [],
+    ...mutant?.focus ?? [],
     ...random.pick([
       theme,
       some(random, 2 + random.below(4), theme),
-      mutant.actions ?? random.pick([actions, some(random, 6, actions)])
+      mutant?.actions ?? random.pick([actions, some(random, 6, actions)])
     ])
   ]
   // A bug is found with less work by runs that are not short.
-  const shortest = mutant.actions === undefined ? 20 : 40
+  const shortest = mutant?.actions === undefined ? 20 : 40
   const steps = Array.from({ length: shortest + random.below(100 - shortest) }, (): Step => ({
     client: 1 + random.below(clients),
     fiber: random.below(3),
     action: random.pick(repertoire),
-    way: random.pick(mutant.ways ?? ways),
+    way: random.pick(mutant?.ways ?? ways),
     choice: random.below(1_000_000)
   }))
-  const faults = drawFaults(random, 1, clients + 1, faultSteps)
-  return { seed, clients, steps, faults, inFlightMax: random.pick([1, 3, 16]) }
+  const faults = drawFaults(random, 1, clients + 1, faultSteps, mutant?.faults)
+  const inFlightMax = random.pick([1, 3, 16])
+  return {
+    seed,
+    clients,
+    steps,
+    faults,
+    inFlightMax,
+    // Other bugs are found with less work in sessions that end.
+    graceMs: mutant === undefined ? random.pick([undefined, 5_000, 30_000]) : mutant.faults && 5_000
+  }
 }
 
 /** Runs a plan, with a bug in the manager or without. */
@@ -80,6 +91,7 @@ export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation =>
     clients: plan.clients + 1,
     steady: 1,
     faults: plan.faults,
+    graceMs: plan.graceMs,
     limits: { inFlightMax: plan.inFlightMax, watchCredit: 2, traceEveryDrops: 2 },
     ...mutant?.options
   })

@@ -11,6 +11,7 @@ import { kinds } from "#core/engine/kinds/index.ts"
 import { answer, type At, ready, wait } from "#core/engine/Operation.ts"
 import { directory } from "#core/engine/Value.ts"
 import { Effect } from "effect"
+import { linkMutants } from "./linkMutants.ts"
 import { type AnyOperation, changed, inConnection, inKind, inOperation, inStep, type Mutant } from "./mutation.ts"
 
 /** A compare-and-set that does not compare. */
@@ -31,6 +32,7 @@ const takeOut: NonNullable<AnyKind["revoke"]> = (state, { id }) => {
 
 /** Every known bug by its name. */
 export const mutants: Readonly<Record<string, Mutant>> = {
+  ...linkMutants,
   "put-back-at-tail": {
     bug: "an item whose taker was cancelled goes to the end of the queue (S-17)",
     ...inKind("Queue", ({ revoke }) => ({

@@ -5,7 +5,7 @@ import type { Input } from "#core/engine/Inputs.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
 import type { At, Operation } from "#core/engine/Operation.ts"
-import type { SimulationOptions } from "@effect-multiprocessing/core/testing"
+import type { FaultName, SimulationOptions } from "@effect-multiprocessing/core/testing"
 import type { Way } from "./Stage.ts"
 import { actionsOf } from "./workloads.ts"
 
@@ -19,6 +19,8 @@ export interface Mutant {
   readonly focus?: ReadonlyArray<string>
   /** Ways in which actions are performed; absent: any. */
   readonly ways?: ReadonlyArray<Way>
+  /** Faults that meet it; absent: any may. Its sessions survive their links if these are among them. */
+  readonly faults?: ReadonlyArray<FaultName>
   /** Puts it into a simulation. */
   readonly options: Partial<SimulationOptions>
 }

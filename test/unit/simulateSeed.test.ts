@@ -1,8 +1,9 @@
 /** The violations that the simulation of one seed finds in a program. */
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import { type Program, simulateSeed } from "@effect-multiprocessing/core/testing"
+import { drawFaults, type Program, Random, simulateSeed } from "@effect-multiprocessing/core/testing"
 import { Effect, Schema } from "effect"
 import { assert, describe, it } from "vitest"
+import { budget } from "../support/budget.ts"
 
 describe("simulateSeed", () => {
   /** Every client adds ten under a lock, one by one. The first client checks the sum. */
@@ -21,6 +22,28 @@ describe("simulateSeed", () => {
     const runs = Array.from({ length: 20 }, (_, seed) => simulateSeed(counting, { seed, faults: [] }))
     assert.deepStrictEqual(runs.flatMap(({ violations }) => violations), [])
     assert.isAbove(new Set(runs.map(({ steps }) => steps)).size, 1)
+  })
+
+  it("loses nothing and does nothing twice where sessions survive their links", () => {
+    const sums: Array<number> = []
+    const exactly: Program = (client) =>
+      Effect.gen(function*() {
+        yield* counting(client)
+        const total = yield* SharedRef.make({ name: "total", schema: Schema.Int, initial: 0 })
+        const done = yield* SharedRef.make({ name: "done", schema: Schema.Int, initial: 0 })
+        yield* done.increment
+        yield* done.untilAtLeast(3)
+        sums.push(yield* total.get)
+      })
+    const runs = Array.from({ length: budget(12) }, (_, seed) => {
+      const faults = drawFaults(new Random(seed), 0, 3, 400, ["cut", "half", "delay", "split"])
+        .map((fault) => ({ ...fault, milliseconds: Math.min(fault.milliseconds, 2_000) }))
+      return simulateSeed(exactly, { seed, faults, graceMs: 60_000, restarts: 0 })
+    })
+    assert.deepStrictEqual(runs.flatMap(({ violations }) => violations), [])
+    assert.isAbove(runs.reduce((sum, { faults }) => sum + faults.cut + faults.half, 0), runs.length)
+    assert.deepStrictEqual([...new Set(sums)], [30])
+    assert.strictEqual(sums.length, 3 * runs.length)
   })
 
   it("says which client waits for ever", () => {

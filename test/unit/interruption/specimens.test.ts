@@ -12,6 +12,7 @@ const interruptedAt = (action: string, seed: number, at: number) =>
   run({
     seed,
     clients: 1,
+    graceMs: undefined,
     inFlightMax: 3,
     steps: [{ client: 1, fiber: 0, action, way: "kept", choice: 1 }],
     faults: [{ fault: "cancel", at, client: 1, moment: "at once", milliseconds: 1, server: false }]

@@ -42,14 +42,14 @@ export const Challenge = Schema.Struct({
 /** Characters of a client's name, at most. */
 export const nameLengthMax = 256
 
-/** The secret of a session, or its hash. */
+/** The secret of a session. */
 const Secret = Schema.String.check(Schema.isMinLength(32), Schema.isMaxLength(128))
 
 /** A new session. Without a grace it ends with its link. */
 const Begin = Schema.TaggedStruct("Begin", {
   grace: Schema.optional(Schema.Struct({
     milliseconds: Schema.Int.check(Schema.isGreaterThan(0)),
-    secretHash: Secret
+    secretHash: Schema.String.check(Schema.isMaxLength(128))
   }))
 })
 

@@ -4,7 +4,7 @@
 import type { Random } from "./Random.ts"
 
 /** Every fault of a client or its link. */
-export const faultNames = ["cut", "delay", "split", "kill", "pause", "cancel", "rush"] as const
+export const faultNames = ["cut", "half", "delay", "split", "kill", "pause", "cancel", "rush"] as const
 
 /** The name of a fault. */
 export type FaultName = (typeof faultNames)[number]
@@ -12,7 +12,9 @@ export type FaultName = (typeof faultNames)[number]
 /** One fault, as data. A list with some of the faults left out makes another run, which can also be repeated. */
 export interface Fault {
   /**
-   * - *cut*: the link of a client ends, and messages under way are lost.
+   * - *cut*: the link of a client ends, and messages under way are lost. For a while there is no other link.
+   * - *half*: the same, but one end of the link notices it later, and the client may have another link before the server
+   *   notices.
    * - *delay*: messages to one end arrive later.
    * - *split*: messages to both ends arrive in pieces.
    * - *kill*: a client ends at any point, and runs no finalizer.
@@ -36,7 +38,16 @@ export interface Fault {
 export type FaultCounts = Record<FaultName, number>
 
 /** No faults. */
-export const noFaults = (): FaultCounts => ({ cut: 0, delay: 0, split: 0, kill: 0, pause: 0, cancel: 0, rush: 0 })
+export const noFaults = (): FaultCounts => ({
+  cut: 0,
+  half: 0,
+  delay: 0,
+  split: 0,
+  kill: 0,
+  pause: 0,
+  cancel: 0,
+  rush: 0
+})
 
 /** The most additional cancellations of a run. Most of them interrupt nothing of interest. */
 const stormMax = 40

@@ -37,6 +37,8 @@ export class Recorder {
   readonly #options: RecorderOptions
   /** The calls of each request that has not been answered. */
   readonly #calls = new Map<number, ReadonlyArray<Writable<CallRecord>>>()
+  /** The calls of every request. */
+  readonly #sent = new Map<number, ReadonlyArray<Writable<CallRecord>>>()
   readonly #told = new Map<number, Array<Told>>()
   /** Kinds of the objects this client has heard of. */
   readonly #kinds = new Map<number, string>([[0, "Directory"]])
@@ -99,6 +101,12 @@ export class Recorder {
   #said(message: FromClient): void {
     if (message._tag === "Request") {
       const { calls, guard, sequence, session } = message
+      const sent = this.#sent.get(sequence)
+      if (sent !== undefined) {
+        // It is sent again: its reply, if there was one, has not got through the client.
+        this.#calls.set(sequence, sent)
+        return
+      }
       const { client, clock, kindOf, now } = this.#options
       const invoke = now()
       const records = calls.map(({ args, object, operation }, call): CallRecord => {
@@ -107,6 +115,7 @@ export class Recorder {
         return { client, clock, session, sequence, call, object, operation: name, args, guard, invoke }
       })
       this.#calls.set(sequence, records)
+      this.#sent.set(sequence, records)
       this.records.push(...records)
     } else if (message._tag === "Watch") {
       const { object, sequence, session } = message

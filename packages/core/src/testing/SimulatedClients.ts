@@ -9,11 +9,12 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
 import type { Engine } from "../engine/Engine.ts"
+import type { SessionId } from "../engine/Inputs.ts"
 import type { Limits } from "../Limits.ts"
 import { makeConnected, Manager } from "../Manager.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
 import type { Server } from "../server/Server.ts"
-import type { Link } from "../transport/Link.ts"
+import { type Link, LinkClosed } from "../transport/Link.ts"
 import * as MemoryLink from "../transport/MemoryLink.ts"
 import { type Fault, type FaultCounts, faultNames, noFaults } from "./Faults.ts"
 import type { CallRecord, WatchRecord } from "./History.ts"
@@ -33,7 +34,7 @@ export interface Client {
   readonly random: Random
   /** Runs an effect in a fiber that the simulation may interrupt at any step. Returns its exit. */
   readonly cancellable: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Exit.Exit<A, E>, never, R>
-  /** Whether this process has been killed, or its link cut. */
+  /** Whether this process has been killed, or its session has ended with its link: others may have what it had. */
   readonly isLost: () => boolean
   /** The number of other processes that still run. */
   readonly others: () => number
@@ -66,6 +67,8 @@ export interface ClientsOptions {
   readonly serverProcess: Process
   readonly key: ManagerKey
   readonly limits: Limits
+  /** How long sessions survive their links, in milliseconds; absent: not at all. */
+  readonly graceMs: number | undefined
   readonly program: Program
   /** Names of the first processes, by their numbers. */
   readonly names: ReadonlyArray<string>
@@ -91,7 +94,12 @@ interface Running extends Client {
   readonly owned: Start["owned"]
   /** The step from which the steps of its faults are counted: the first call of a process that another one started. */
   faultsFrom: number
-  readonly pair: MemoryLink.MemoryLinkPair
+  /** Its link to the server, and every earlier one. */
+  readonly pairs: Array<MemoryLink.MemoryLinkPair>
+  /** Until then there is no other link. */
+  unreachableUntil: number
+  /** Its session, once it is connected. */
+  session: SessionId | undefined
   readonly recorder: Recorder
   readonly fibers: Set<Fiber.Fiber<unknown, unknown>>
   readonly delayedUntil: { client: number; server: number }
@@ -105,6 +113,8 @@ interface Running extends Client {
   isConnected: boolean
   isCut: boolean
 }
+
+const networkFailed = "the network failed"
 
 /** The number of deliveries that one *split* takes apart. */
 const splitDeliveries = 16
@@ -134,7 +144,7 @@ export class Clients {
   }
 
   #start({ name, number, owned, program }: Start): Running {
-    const { key, limits, onConnection, random, server, serverProcess, world, yields } = this.#options
+    const { graceMs, key, limits, onConnection, random, server, world, yields } = this.#options
     const process = world.process(yields)
     const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
     const client: Running = {
@@ -157,10 +167,9 @@ export class Clients {
         now: () => world.tick(),
         kindOf: (object) => server.engine.state.objects.get(object)?.kind.name
       }),
-      pair: MemoryLink.makePair({
-        schedule: (task, end) => this.#deliver(client, end, task),
-        deliverBytes: (available) => this.#deliverBytes(client, available)
-      }),
+      pairs: [],
+      unreachableUntil: 0,
+      session: undefined,
       delayedUntil: { client: 0, server: 0 },
       deliveries: 0,
       answeredAt: -1,
@@ -168,7 +177,7 @@ export class Clients {
       splits: 0,
       isConnected: false,
       isCut: false,
-      isLost: () => client.isCut || process.isKilled,
+      isLost: () => process.isKilled || client.isCut && !this.#lives(client),
       others: () => this.#running.filter((other) => other !== client && isAlive(other)).length,
       cancellable: (effect) =>
         Effect.flatMap(Effect.forkChild(effect), (fiber) => {
@@ -179,20 +188,43 @@ export class Clients {
       start: (options) => this.#startFor(client, options)
     }
     this.#running.push(client)
-    Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(client.pair.server))).addObserver(() =>
-      client.pair.cut("the server has closed it")
+    const open = Effect.suspend(() =>
+      world.now < client.unreachableUntil
+        ? Effect.fail(new LinkClosed({ reason: "the network has failed" }))
+        : Effect.succeed(client.recorder.listen(this.#link(client)))
     )
     const main = Effect.gen(function*() {
-      const link = client.recorder.listen(client.pair.client)
       const label = { name, pid: number }
-      const manager = yield* makeConnected(Effect.succeed(link), { address: "the simulation", key, label, limits })
+      const reconnect = graceMs === undefined ? undefined : { grace: graceMs }
+      const manager = yield* makeConnected(open, { address: "the simulation", key, label, limits, reconnect })
       client.isConnected = true
+      client.session = manager.connection.agreement.session
       if (owned !== undefined) client.faultsFrom = world.steps
       onConnection(manager.connection)
       yield* Effect.provideService(program(client), Manager, manager)
     })
     client.life.run(Effect.scoped(main), process.context)
     return client
+  }
+
+  /** Opens a link to the server. */
+  #link(client: Running): Link {
+    const { server, serverProcess } = this.#options
+    const pair = MemoryLink.makePair({
+      schedule: (task, end) => this.#deliver(client, end, task),
+      deliverBytes: (available) => this.#deliverBytes(client, available)
+    })
+    client.pairs.push(pair)
+    Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(pair.server))).addObserver(() =>
+      pair.cut("the server has closed it")
+    )
+    return pair.client
+  }
+
+  /** Whether the session of a client may go on over another link. */
+  #lives({ session }: Running): boolean {
+    const { graceMs, server } = this.#options
+    return graceMs !== undefined && session !== undefined && server.engine.state.sessions.has(session)
   }
 
   #startFor(owner: Running, { grace, name, program }: StartOptions): Effect.Effect<Worker, never, Scope.Scope> {
@@ -255,9 +287,18 @@ export class Clients {
         this.#restart(client)
         return true
       case "cut":
+      case "half": {
+        const pair = client.pairs.at(-1)
+        if (pair === undefined) return false
         client.isCut = true
-        client.pair.cut("the network failed")
+        client.unreachableUntil = world.now + (fault === "cut" ? milliseconds : 0)
+        if (fault === "cut") pair.cut(networkFailed)
+        else {
+          pair.lose(server ? "server" : "client", networkFailed)
+          world.sleep(server ? client.process : serverProcess, milliseconds, () => pair.cut(networkFailed))
+        }
         return true
+      }
       case "delay":
         client.delayedUntil[server ? "server" : "client"] = world.now + milliseconds
         return true
@@ -306,15 +347,16 @@ export class Clients {
   }
 
   /** The client's end closes the link after all that was sent has been delivered. */
-  #close({ deliveries, life, pair, process }: Running): void {
-    if (!life.isAlive && !process.isKilled && deliveries === 0) pair.cut("the client has closed it")
+  #close({ deliveries, life, pairs, process }: Running): void {
+    if (life.isAlive || process.isKilled || deliveries > 0) return
+    for (const pair of pairs) pair.cut("the client has closed it")
   }
 
   #ended(client: Running, exit: Ended): void {
     client.owned?.link.end("server", "the process has ended")
     // A task, so that messages under way may arrive or be lost.
     if (exit === "killed") {
-      return this.#options.serverProcess.scheduleTask(() => client.pair.cut("the client was killed"))
+      return this.#options.serverProcess.scheduleTask(() => client.pairs.at(-1)?.cut("the client was killed"))
     }
     this.#close(client)
     // The process that started it judges its end.
@@ -324,7 +366,7 @@ export class Clients {
       if (!isHarmless) this.#options.violate(`${client.name} failed: ${Cause.pretty(exit.cause)}`)
       else if (!client.isConnected && this.#connects-- > 0) return this.start(client.number)
     }
-    if (client.isCut) this.#restart(client)
+    if (client.isCut && !this.#lives(client)) this.#restart(client)
   }
 
   #restart({ number, owned }: Running): void {

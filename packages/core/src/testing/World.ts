@@ -109,9 +109,9 @@ export class World {
     return true
   }
 
-  /** Wakes a process after some milliseconds. Returns a function that cancels the timer. */
+  /** Wakes a process after some milliseconds, a whole number as for real clocks. Returns a function that cancels the timer. */
   sleep(process: Process, milliseconds: number, wake: () => void): () => void {
-    const sleeper: Sleeper = { process, until: this.now + milliseconds, wake }
+    const sleeper: Sleeper = { process, until: this.now + Math.ceil(milliseconds), wake }
     if (!process.isKilled) this.#sleepers.add(sleeper)
     return () => this.#sleepers.delete(sleeper)
   }

@@ -29,8 +29,8 @@ export interface SimulateOptions {
   /** The own kinds of its objects, as for `runMain`. Their invariants are checked after every step. */
   readonly kinds?: ReadonlyArray<Kind.Known> | undefined
   /**
-   * The faults that may happen; besides, events happen in any order. Default: `harmlessFaults`. Add `kill` and `cut`
-   * for a program that survives the death of a process and the loss of its connection. They strike the processes that
+   * The faults that may happen; besides, events happen in any order. Default: `harmlessFaults`. Add `kill`, `cut`
+   * and `half` for a program that survives the death of a process and the loss of its connection. They strike the processes that
    * the main program starts, never the main program.
    */
   readonly faults?: ReadonlyArray<FaultName> | undefined
@@ -164,5 +164,5 @@ const runSeed = <A, E>(
 const faultsOf = (seed: number, names: ReadonlyArray<FaultName>): ReadonlyArray<Fault> => {
   const random = new Random(seed)
   return drawFaults(random, 0, facingFaults, random.pick(faultSteps), names)
-    .filter(({ client, fault }) => client > 0 || !["cut", "kill"].includes(fault))
+    .filter(({ client, fault }) => client > 0 || !["cut", "half", "kill"].includes(fault))
 }

@@ -29,6 +29,7 @@ import * as Limits from "../Limits.ts"
 import * as Server from "../server/Server.ts"
 import { certify } from "./certify.ts"
 import { drawFaults, type Fault, type FaultCounts } from "./Faults.ts"
+import { GraceCheck } from "./GraceCheck.ts"
 import type { History } from "./History.ts"
 import { leaks } from "./leaks.ts"
 import { Random } from "./Random.ts"
@@ -53,6 +54,8 @@ export interface SimulationOptions {
   /** The faults. Default: drawn from the seed. */
   readonly faults?: ReadonlyArray<Fault> | undefined
   readonly limits?: Partial<Limits.Limits> | undefined
+  /** How long sessions survive their links, in milliseconds. Default: not at all. */
+  readonly graceMs?: number | undefined
   /** The kinds of the manager. Default: all that are built in. */
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
   /** Own kinds of the manager, besides. */
@@ -92,7 +95,7 @@ const faultSteps = 1_500
 
 /** Simulates a program in several client processes with the faults of a seed, and certifies it. */
 export const simulateSeed = (program: Program, options: SimulationOptions): Simulation => {
-  const { clients: count = 3, names = [], onConnection = () => {}, restarts = 2, seed, steady = 0 } = options
+  const { clients: count = 3, graceMs, names = [], onConnection = () => {}, restarts = 2, seed, steady = 0 } = options
   const { stepsMax = 100_000 } = options
   const random = new Random(~seed)
   // The probability of a yield is drawn, too: some bugs need a step between any two operations.
@@ -103,7 +106,8 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   const violate = (sentence: string) => violations.push(sentence)
   const world = new World(seed)
   const host = startServer(world, world.process(yields), options, violate)
-  const clients = new Clients({ ...host, world, random, yields, program, names, restarts, onConnection, violate })
+  const setting = { ...host, world, random, yields, graceMs }
+  const clients = new Clients({ ...setting, program, names, restarts, onConnection, violate })
   for (let number = 0; number < count; number++) clients.start(number)
 
   let next = 0
@@ -174,9 +178,11 @@ const startServer = (
   const { engine } = server
   onEngine(engine)
   const step = engine.step.bind(engine)
+  const graces = new GraceCheck(engine)
   engine.step = (input) => {
     inputs.push(input)
     step(input)
+    graces.observe(input).forEach(violate)
   }
   Effect.runForkWith(serverProcess.context)(server.awaitDefect).addObserver((exit) => {
     if (Exit.isFailure(exit)) violate(`the server stopped: ${Cause.pretty(exit.cause)}`)

@@ -22,6 +22,8 @@ export interface MemoryLinkPair {
   readonly server: Link
   /** Closes both ends. Bytes on their way are lost. */
   readonly cut: (reason: string) => void
+  /** Loses everything from now on. The client notices that now, or the server does; the other end when the link is cut. */
+  readonly lose: (noticedBy: "client" | "server", reason: string) => void
   /** Closes an end whose process has ended: it reads nothing more, and the bytes that it has sent arrive. */
   readonly end: (end: "client" | "server", reason: string) => void
 }
@@ -36,6 +38,11 @@ export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
     cut: (reason) => {
       toServer.cut(reason)
       toClient.cut(reason)
+    },
+    lose: (noticedBy, reason) => {
+      const [noticing, other] = noticedBy === "client" ? [toClient, toServer] : [toServer, toClient]
+      other.lose()
+      noticing.cut(reason)
     },
     end: (end, reason) => {
       const [to, from] = end === "client" ? [toClient, toServer] : [toServer, toClient]
@@ -52,6 +59,7 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
   let closed: LinkClosed | undefined
   /** Why nothing more will be sent. */
   let finished: string | undefined
+  let isLossy = false
   let onBytes: ((bytes: Uint8Array) => void) | undefined
   let onClosed: ((error: LinkClosed) => void) | undefined
 
@@ -83,7 +91,7 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
   return {
     sender: {
       send: (bytes: Uint8Array) => {
-        if (closed !== undefined || finished !== undefined || bytes.length === 0) return
+        if (closed !== undefined || finished !== undefined || isLossy || bytes.length === 0) return
         chunks.push(bytes)
         schedule(deliver)
       },
@@ -105,6 +113,11 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
         })
       }),
     cut,
+    /** Delivers nothing more. */
+    lose: () => {
+      isLossy = true
+      chunks.length = 0
+    },
     /** Cuts it once all is delivered. */
     finish: (reason: string) => {
       finished = reason
