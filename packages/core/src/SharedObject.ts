@@ -159,12 +159,12 @@ export const withHold = <A, E, R, B, E2, R2>(
   acquire: Effect.Effect<A, E, R>,
   body: (acquired: A) => Effect.Effect<B, E2, R2>
 ): Effect.Effect<B, E | E2 | HoldLost, Exclude<R, Scope.Scope> | Exclude<R2, Scope.Scope>> =>
-  Effect.scoped(Effect.suspend(() => {
-    const acquired: Array<Held<HoldLost>> = []
+  Effect.scoped(Effect.flatMap(Effect.scope, (scope) => {
+    const holds: Array<Held<HoldLost>> = []
     return Effect.flatMap(
-      Effect.provideService(acquire, Acquired, acquired),
+      Effect.provideService(acquire, Acquired, { scope, holds }),
       (value) =>
-        acquired.reduce(
+        holds.reduce(
           (guarded: Effect.Effect<B, E2 | HoldLost, R2>, held) =>
             Effect.uninterruptibleMask((restore) => under(restore, held, guarded, () => {})),
           Effect.suspend(() => body(value))
@@ -174,8 +174,10 @@ export const withHold = <A, E, R, B, E2, R2>(
 
 // internals
 
-/** Where a method leaves the hold that it has acquired, for `withHold`. */
-const Acquired = Context.Reference<Array<Held<HoldLost>> | undefined>(
+/** Where a method leaves the hold that it has acquired, for `withHold`, whose scope it is. */
+const Acquired = Context.Reference<
+  { readonly scope: Scope.Scope; readonly holds: Array<Held<HoldLost>> } | undefined
+>(
   "@effect-multiprocessing/core/SharedObject/Acquired",
   { defaultValue: () => undefined }
 )
@@ -274,7 +276,8 @@ const acquirer = (remote: OwnRemote, name: string, codecs: OperationCodecs) => {
           releaseOperation
         )
         const acquired = yield* Acquired
-        acquired?.push(held)
+        acquired?.holds.push(held)
+        held.endsWithBody = acquired?.scope === scope
         yield* Scope.addFinalizer(
           scope,
           Effect.sync(() => {

@@ -2,7 +2,7 @@
 import { Kind, Manager, SharedLock, SharedObject, SharedSemaphore } from "@effect-multiprocessing/core"
 import { DeadlockDetected, ManagerError } from "@effect-multiprocessing/core/ManagerError"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Schema, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../support/Memory.ts"
 import { File } from "../../support/ownKinds.ts"
@@ -195,6 +195,23 @@ describe("no deadlock is a wait that may end", () => {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.await(two), Exit.succeed("in"))
       assert.isTrue(Exit.isSuccess(yield* Fiber.await(one)))
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("by the end of a scope that another fiber closes", () =>
+    Effect.gen(function*() {
+      const [a] = yield* locks
+      const file = yield* SharedObject.make(File)
+      const scope = yield* Scope.make()
+      const write = Effect.provideService(file.write, Scope.Scope, scope)
+      const [one, two] = yield* crossed(
+        [(body) => SharedObject.withHold(write, () => body), a.withLock],
+        a.withLock(Effect.succeed("in")),
+        SharedObject.withHold(file.write, () => Effect.succeed("in")),
+        Effect.provideService(untilWaiting(a, 1), Manager.Manager, yield* Manager.Manager)
+      )
+      yield* untilWaiting(file, 1)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* Effect.forEach([one, two], Fiber.await), [Exit.succeed("in"), Exit.succeed("in")])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect("by a hold of another body", () =>

@@ -11,7 +11,7 @@ export interface GuardedBy {
   readonly connection: object
   /** A hold that is renewed gets another one (`Held`). */
   readonly token: GrantId
-  /** The fiber that runs the body: the hold ends when this fiber does. Absent: the body has not begun. */
+  /** The fiber that runs the body: the hold ends when this fiber does. Absent: the body has not begun, or something else ends it. */
   readonly body: AnyFiber | undefined
   /** The fiber that waits for the body. */
   readonly holder: AnyFiber | undefined

@@ -23,9 +23,11 @@ export class Held<L> implements GuardedBy {
   #token: GrantId
   #state: "held" | "suspended" | "lost" | "over" = "held"
   #unregister: () => void
-  /** Absent: its body has not begun. */
+  /** Absent: its body has not begun, or does not decide when it ends. */
   body: GuardedBy["body"]
   holder: GuardedBy["holder"]
+  /** Whether nothing but the end of its body ends it: otherwise a call of the body holds up no end (S-34). */
+  endsWithBody = true
 
   /** Make it in the turn in which the grant is read: the next message may revoke it. */
   constructor(remote: Remote<unknown>, token: GrantId, loss: (token: GrantId) => L) {
@@ -115,7 +117,7 @@ export const under = <A, E, R, L>(
   Effect.withFiber((holder) => {
     held.holder = holder
     const begun = Effect.withFiber((fiber) => {
-      held.body = fiber
+      if (held.endsWithBody) held.body = fiber
       return body
     })
     const guarded = Effect.provideService(begun, Guard, [...holder.getRef(Guard), held])
