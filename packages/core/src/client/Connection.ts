@@ -53,7 +53,7 @@ const taken = (outcome: Outcome, index: number) => Exit.succeed([outcome, index]
 /** One session with a manager, seen from the client. */
 export class Connection {
   readonly agreement: Agreement
-  readonly #outbox: Outbox
+  readonly outbox: Outbox
   readonly #writer: Outbox["writer"]
   readonly #context: Context.Context<never>
   readonly #operations: ReadonlyMap<string, ReadonlyMap<string, OperationInfo>>
@@ -69,16 +69,16 @@ export class Connection {
       if (this.#ended !== undefined) return lost(target, "changes", NotExecuted, this.#ended)
       const sequence = ++this.#sequence
       this.#writer.watch(sequence, target.id, this.agreement.limits.watchCredit)
-      this.#outbox.written()
+      this.outbox.written()
       return sequence
     },
     credit: (sequence, more) => {
       this.#writer.credit(sequence, more)
-      this.#outbox.written()
+      this.outbox.written()
     },
     unsubscribe: (sequence) => {
       this.#writer.unwatch(sequence)
-      this.#outbox.written()
+      this.outbox.written()
     },
     giveBack: (parts) => this.received.giveBack(parts)
   })
@@ -98,7 +98,6 @@ export class Connection {
   /** The newest index that the manager has told. */
   seen = 0
   readonly #window: Window
-  readonly #gathering: Array<() => void> = []
   /** The call whose reply is being read. */
   #answering: Call | undefined = undefined
   #ended: string | undefined
@@ -108,11 +107,11 @@ export class Connection {
     this.#operations = operationsIn(agreement.operations)
     this.#window = new Window(agreement.limits)
     this.#isResumable = agreement.graceMs > 0
-    this.#outbox = new Outbox(link, scheduler, agreement.limits.frameBytesMax, () => {
+    this.outbox = new Outbox(link, scheduler, agreement.limits.frameBytesMax, () => {
       const flushed = Result.try(this.#flush)
       if (Result.isFailure(flushed)) this.fail(flushed.failure)
     })
-    this.#writer = this.#outbox.writer
+    this.#writer = this.outbox.writer
     this.#context = context
     this.received = new Received(Context.get(context, HandleRegistry), (id) => this.#drop(id), this.#isResumable)
     this.longWaits = new LongWaits(
@@ -251,7 +250,7 @@ export class Connection {
     if (this.#isResumable) call.args = args
     this.#calls.set(call)
     this.#window.enter(call)
-    this.#outbox.written()
+    this.outbox.written()
   }
 
   /** Whether a request fits into the frame of this turn, or else into the next one, and was written. */
@@ -266,7 +265,7 @@ export class Connection {
       : this.#writer.joint(sequence, guard, joint, bytesMax)
     call.bytes = this.#writer.bytes - before
     if (isWritten || this.#writer.isEmpty) return isWritten
-    this.#outbox.sendFrame()
+    this.outbox.sendFrame()
     return this.#write(call, args)
   }
 
@@ -286,8 +285,8 @@ export class Connection {
       if (!wasSent) return Effect.void
       call.state = "Cancelling"
       this.#writer.cancel(call.sequence)
-      this.#outbox.written()
-      return isRead || !this.#outbox.isLinked ? Effect.void : settled(call, this.#context)
+      this.outbox.written()
+      return isRead || !this.outbox.isLinked ? Effect.void : settled(call, this.#context)
     })
   }
 
@@ -297,7 +296,7 @@ export class Connection {
 
   /** Reads one frame; false if it is not of this protocol. */
   readonly onFrame = (frame: Uint8Array): boolean => {
-    this.#outbox.isReading = true
+    this.outbox.isReading = true
     const reader = new Reader(frame)
     while (!reader.done) {
       const message = readFromServer(reader, this.agreement.session)
@@ -308,7 +307,7 @@ export class Connection {
 
   /** Sends the calls of the fibers that this turn resumed. */
   readonly onTurnEnd = (): void => {
-    this.#outbox.isReading = false
+    this.outbox.isReading = false
     this.#flush()
   }
 
@@ -332,7 +331,7 @@ export class Connection {
       case "Revoked":
         return void this.holds.trip(message.grant)
       case "Closing":
-        this.#outbox.sayGoodbye()
+        this.outbox.sayGoodbye()
         this.end(message.reason)
     }
   }
@@ -376,7 +375,7 @@ export class Connection {
   }
 
   #acknowledge(sequence: number): void {
-    this.#outbox.acknowledge(sequence)
+    this.outbox.acknowledge(sequence)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -386,7 +385,7 @@ export class Connection {
   #drop(id: ObjectId): void {
     if (this.#ended !== undefined) return
     this.#writer.drop(id, 1)
-    this.#outbox.written()
+    this.outbox.written()
   }
 
   /** Registers a hold and a callback for its loss; returns a function that unregisters them. */
@@ -411,7 +410,7 @@ export class Connection {
   /** The link is lost. Until there is another one, what is sent goes nowhere. `since`: milliseconds of the epoch. */
   unlink(since: number): void {
     if (this.#ended !== undefined) return
-    this.#outbox.relink(undefined)
+    this.outbox.relink(undefined)
     this.#lastSent = this.#sequence
     this.status.set({ _tag: "Reconnecting", since })
   }
@@ -419,18 +418,18 @@ export class Connection {
   /** There is another link to the same session. */
   relink(link: Link): void {
     if (this.#ended !== undefined) return
-    this.#outbox.relink(link)
+    this.outbox.relink(link)
     this.#lastSent = Infinity
     const calls = this.#calls.values()
     const { holds, received } = this
-    Resumption.say(this.#outbox, { calls, sequence: this.#sequence, received, holds })
+    Resumption.say(this.outbox, { calls, sequence: this.#sequence, received, holds })
     for (const call of calls) {
       if (call.state !== "Sent" && call.state !== "Parked") continue
       // The window counts these bytes.
       const { bytes } = call
       this.#write(call, call.args!)
       call.bytes = bytes
-      this.#outbox.written()
+      this.outbox.written()
     }
     this.#watches.again()
     this.status.set({ _tag: "Connected" })
@@ -443,7 +442,7 @@ export class Connection {
   /** Says goodbye: the session ends now, and what it holds is released. */
   close(): void {
     if (this.#ended !== undefined) return
-    this.#outbox.sayGoodbye()
+    this.outbox.sayGoodbye()
     this.end("the scope of this manager was closed")
   }
 
@@ -455,7 +454,7 @@ export class Connection {
       Effect.logError(`${why}: its locks and other holds are released, and its calls fail`, Cause.die(defect))
     )
     // What was being written may be cut off: the manager then ends the session for that.
-    Result.try(() => this.#outbox.sayGoodbye())
+    Result.try(() => this.outbox.sayGoodbye())
     this.#answering?.resume(Exit.die(defect))
     this.end(`${why}; the log has its stack`)
   }
@@ -486,20 +485,15 @@ export class Connection {
   // sending
   // ---------------------------------------------------------------------------------------------------------------
 
-  /** Runs a function when this turn is about to leave: the calls that it makes leave, too. */
-  beforeFlush(write: () => void): void {
-    if (this.#gathering.push(write) === 1) this.#outbox.written()
-  }
-
   /** Sends what was written, and calls that had no room in the window. */
   readonly #flush = (): void => {
-    while (this.#gathering.length > 0) this.#gathering.shift()!()
+    this.outbox.gather()
     if (this.#ended !== undefined) return
     for (const [call, args] of this.#waiting) {
       if (this.#window.isFull) break
       this.#waiting.delete(call)
       this.#send(call, args)
     }
-    this.#outbox.sendFrame()
+    this.outbox.sendFrame()
   }
 }

@@ -16,6 +16,7 @@ export class Outbox {
   readonly #dispatcher: Scheduler.SchedulerDispatcher
   readonly #flushBytes: number
   readonly #flush: () => void
+  readonly #gathering: Array<() => void> = []
   #link: Link | undefined
   #isScheduled = false
   /** Whether frames are being read: what that writes leaves when all of them are read. */
@@ -50,6 +51,16 @@ export class Outbox {
       this.#isScheduled = false
       this.#flush()
     }, 0)
+  }
+
+  /** Runs a function at the end of this turn, before it is sent: the calls that the function makes leave, too. */
+  beforeSending(write: () => void): void {
+    if (this.#gathering.push(write) === 1) this.written()
+  }
+
+  /** Runs what waits for the end of this turn. */
+  gather(): void {
+    while (this.#gathering.length > 0) this.#gathering.shift()!()
   }
 
   /** The client has the reply of this sequence. */

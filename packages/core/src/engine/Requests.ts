@@ -135,9 +135,9 @@ export class Requests {
   }
 
   /**
-   * A sequence is used once. Asked again over another link: the same reply while it is remembered, else nothing (S-7, I3). A call that
-   * gives something back may have overtaken calls with smaller sequences (S-8), so its own need not be the largest. A
-   * read whose reply was lost runs again.
+   * A sequence is used once. Asked again over another link: the same reply while it is remembered, else nothing (S-7,
+   * I3). A call that gives something back may have overtaken calls with smaller sequences (S-8), so its own need not be
+   * the largest. A read whose reply was lost runs again.
    */
   isNew(session: Session, sequence: number, overtakes = false): boolean {
     if (sequence > session.lastSequence && !overtakes && (session.grace === undefined || !isKnown(session, sequence))) {

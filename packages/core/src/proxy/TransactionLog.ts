@@ -187,7 +187,7 @@ export class TransactionLog {
   #gather(): void {
     if (this.#isReading || this.#readings.length === 0) return
     this.#isReading = true
-    this.#connection.beforeFlush(() => this.#send())
+    this.#connection.outbox.beforeSending(() => this.#send())
   }
 
   #send(): void {
