@@ -114,6 +114,41 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "Effect.void",
       tests: ["unit/server/lastBytes"]
     },
+    "any secret resumes a session": {
+      from: "return isOwn ? session : \"WrongSecret\"",
+      to: "return session",
+      tests: ["unit/client/resume"]
+    },
+    "a session of another manager is resumed": {
+      from: " || asked.instance !== instance",
+      to: "",
+      tests: ["unit/client/resume"]
+    },
+    "a manager that has lost changes goes on with a session": {
+      from: " || asked.index > state.index",
+      to: "",
+      tests: ["unit/client/resume"]
+    },
+    "a session ends with an older link": {
+      from: "        if (host.shells.get(id) !== shell) return\n",
+      to: "",
+      tests: ["unit/client/resume"]
+    },
+    "an older link is not told that there is another one": {
+      from: "      host.shells.get(id)?.expel(\"its client has resumed it over another connection\")\n",
+      to: "",
+      tests: ["unit/client/resume"]
+    },
+    "a client that breaks the protocol keeps its grace": {
+      from: "reason.error.isBreach !== true",
+      to: "true",
+      tests: ["unit/client/resume"]
+    },
+    "a grace may be of any length": {
+      from: "Math.min(asked.milliseconds, limits.sessionGraceMs)",
+      to: "asked.milliseconds",
+      tests: ["unit/client/resume"]
+    },
     "one session more than sessionsMax": {
       from: "if (open + unlinked > limits.sessionsMax)",
       to: "if (open + unlinked > limits.sessionsMax + 1)",
@@ -250,6 +285,16 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "if (input.sequence < this.#lastSequence)",
       tests: ["unit/server/misbehaving"]
     },
+    "a request that is sent again is deferred": {
+      from: "if (this.#isResumed && this.#engine.isKnown(input.sequence))",
+      to: "if (false)",
+      tests: ["unit/server/sessionShell"]
+    },
+    "something is sent before the session begins": {
+      from: "if (!this.#isOpen) return\n",
+      to: "\n",
+      tests: ["unit/server/sessionShell"]
+    },
     "outboundBytesMax is missed by a frame": {
       from: "this.#link.pendingBytes() < this.#limits.outboundBytesMax",
       to: "this.#link.pendingBytes() <= this.#limits.outboundBytesMax",
@@ -281,6 +326,26 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "    if (call.late?._tag === \"Success\") this.received.giveBack(call.late.reply)\n",
       to: "",
       tests: ["unit/client/owed"]
+    },
+    "a call that was made without a link may have taken effect": {
+      from: "wasSent ? OutcomeUnknown : NotExecuted",
+      to: "OutcomeUnknown",
+      tests: ["unit/client/resume"]
+    },
+    "a call that was interrupted without having been sent is sent": {
+      from: "if (!wasSent || isRead && !this.#isResumable)",
+      to: "if (isRead && !this.#isResumable)",
+      tests: ["unit/client/resume"]
+    },
+    "an interrupted fiber waits for a link": {
+      from: "return isRead || !this.#outbox.isLinked ?",
+      to: "return isRead ?",
+      tests: ["unit/client/resume"]
+    },
+    "subscriptions end with their link": {
+      from: "    this.#watches.again()\n",
+      to: "",
+      tests: ["unit/client/resume"]
     },
     "a call that was not sent may have taken effect": {
       from: "call.operation.name, NotExecuted, why))\n    this.#watches",
@@ -323,6 +388,45 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "if (sequence !== this.#to + 1)",
       to: "if (sequence <= this.#to)",
       tests: ["unit/client/receipts"]
+    }
+  }),
+  ...inFile("core/src/client/Relink.ts", {
+    "holds are not given up before the grace is over": {
+      from: "Effect.andThen(Effect.sync(() => connection.holds.tripAll())),",
+      to: "",
+      tests: ["unit/client/resume"]
+    },
+    "a lost link is not waited for longer than the grace": {
+      from: "          Effect.timeoutOption(graceMs)\n",
+      to: "          Effect.timeoutOption(graceMs * 100)\n",
+      tests: ["unit/client/resume"]
+    },
+    "no second attempt is made": {
+      from: "{ schedule, while: isTransient }",
+      to: "{ schedule, while: () => false }",
+      tests: ["unit/client/resume"]
+    }
+  }),
+  ...inFile("core/src/client/Resumption.ts", {
+    "what was received last is not acknowledged over a new link": {
+      from: "if (from <= sequence) tell(",
+      to: "if (from < 0) tell(",
+      tests: ["unit/client/resume"]
+    },
+    "what was received before an unsettled call is not acknowledged over a new link": {
+      from: "if (first <= last) tell(",
+      to: "if (first < 0) tell(",
+      tests: ["unit/client/resume"]
+    },
+    "a cancel is not repeated over a new link": {
+      from: "if (call.state === \"Cancelling\") tell(",
+      to: "if (call.state === \"Waiting\") tell(",
+      tests: ["unit/client/resume"]
+    },
+    "holds are not compared over a new link": {
+      from: "i < tokens.length",
+      to: "i < 0",
+      tests: ["unit/client/resume"]
     }
   }),
   ...inFile("core/src/client/Outbox.ts", {

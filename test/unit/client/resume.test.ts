@@ -310,6 +310,14 @@ describe("who resumes a session", () => {
       assert.strictEqual(yield* refused({}), "SessionLost")
     }))
 
+  it.live("cannot do so when it had broken the protocol: the session ended at once", () =>
+    Effect.gen(function*() {
+      const { first, memory, refused } = yield* begun
+      first.client.send(raw.frame(Uint8Array.of(255)))
+      yield* Memory.until("it has ended", () => memory.server.engine.state.sessions.size === 0)
+      assert.strictEqual(yield* refused({}), "SessionLost")
+    }))
+
   it.effect("that has a link takes its place: the older link is told, and ends", () =>
     Effect.gen(function*() {
       const { ask, first, memory, resume } = yield* begun

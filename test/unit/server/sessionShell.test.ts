@@ -13,7 +13,7 @@ const session = 7
 const settling = 99
 
 /** A session over a link whose pending bytes, and over an engine whose remembered replies, the test sets. */
-const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new Set()) => {
+const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new Set(), opens = true) => {
   const chunks: Array<Uint8Array> = []
   const splitter = new FrameSplitter(Infinity)
   const inputs: Array<Input> = []
@@ -49,7 +49,7 @@ const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new 
     shared,
     known.size > 0
   )
-  shell.open(new Uint8Array(0))
+  if (opens) shell.open(new Uint8Array(0))
   chunks.length = 0
   /** Says something in one turn. */
   const hear = (say: (writer: ClientWriter) => void) => {
@@ -91,6 +91,26 @@ describe("a session", () => {
     given.pendingBytes = 0
     shell.resume()
     assert.deepStrictEqual(ran(), [1, 2, 3])
+  })
+
+  it("runs at once what was sent over an earlier link, too: its reply may be what makes room", () => {
+    const { given, hear, ran } = setUp(undefined, new Set([1, 2, 3, 5, 6]))
+    given.remembered = 4
+    hear(requests(1, 7))
+    assert.deepStrictEqual(ran(), [1, 2, 3, 5, 6])
+  })
+
+  it("sends nothing before its client knows that it has begun", () => {
+    const { given, said, shell } = setUp(undefined, new Set([1]), false)
+    shell.tell({ _tag: "Parked", session, sequence: 1 })
+    shell.tell({ _tag: "Cancelled", session, sequence: 2, fate: "stands" })
+    shell.endTurn()
+    shell.close("over")
+    assert.deepStrictEqual(said, [])
+    shell.open(new Uint8Array(0))
+    shell.resume()
+    assert.deepStrictEqual(said.map(({ _tag }) => _tag), ["Closing", "Parked", "Cancelled"])
+    assert.strictEqual(given.pendingBytes, 0)
   })
 
   it("lets requests that only give back overtake, and everything that is no request", () => {
