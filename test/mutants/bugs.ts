@@ -144,6 +144,11 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "true",
       tests: ["unit/client/resume"]
     },
+    "a client that says nothing is not noticed": {
+      from: "...graceMs > 0 ? [silent] : [],",
+      to: "",
+      tests: ["unit/client/resume"]
+    },
     "a grace may be of any length": {
       from: "Math.min(asked.milliseconds, limits.sessionGraceMs)",
       to: "asked.milliseconds",
@@ -363,7 +368,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/owed"]
     },
     "a hold that is registered after the end is not lost": {
-      from: "    if (this.#ended !== undefined) lost()\n",
+      from: "    if (this.ended !== undefined) lost()\n",
       to: "",
       tests: ["unit/client/owed"]
     },
@@ -399,6 +404,21 @@ export const bugs: ReadonlyArray<Bug> = [
     "a lost link is not waited for longer than the grace": {
       from: "          Effect.timeoutOption(graceMs)\n",
       to: "          Effect.timeoutOption(graceMs * 100)\n",
+      tests: ["unit/client/resume"]
+    },
+    "a manager that says nothing is not noticed": {
+      from: "unanswered < questionsMax;",
+      to: "unanswered < Infinity;",
+      tests: ["unit/client/resume"]
+    },
+    "the grace of holds is counted from when the loss is noticed": {
+      from: "Math.max(0, heardAt + graceMs * holdsShare - now)",
+      to: "graceMs * holdsShare",
+      tests: ["unit/client/resume"]
+    },
+    "heartbeats are counted from the wrong side": {
+      from: "if (connection.isHeard) heardAt = askedAt",
+      to: "heardAt = askedAt",
       tests: ["unit/client/resume"]
     },
     "no second attempt is made": {

@@ -79,7 +79,7 @@ export const draw = (seed: number, mutant?: Pick<Mutant, "actions" | "faults" | 
     faults,
     inFlightMax,
     // Other bugs are found with less work in sessions that end.
-    graceMs: mutant === undefined ? random.pick([undefined, 5_000, 30_000]) : mutant.faults && 5_000
+    graceMs: mutant === undefined ? random.pick([undefined, undefined, 5_000, 30_000]) : mutant.faults && 5_000
   }
 }
 

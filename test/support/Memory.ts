@@ -44,6 +44,8 @@ export interface ConnectOptions {
 export interface Connected {
   readonly manager: Manager.Manager["Service"]
   readonly cut: (reason: string) => void
+  /** Cuts it so that the server notices. The client does not. */
+  readonly cutServer: (reason: string) => void
   /** Whether the server can be reached, at first it can. */
   readonly reach: (isReachable: boolean) => void
 }
@@ -66,6 +68,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
       ),
       Manager.layerCrypto
     )
+    const scope = yield* Effect.scope
     const monitor = new Monitor()
     const server = yield* Effect.acquireRelease(
       Server.make({
@@ -90,7 +93,8 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
         yield* Effect.scoped(server.serve(options.server?.(pair.server) ?? pair.server)).pipe(
           // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.
           Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the server has ended it"), 0))),
-          Effect.forkScoped
+          // The server's: it notices that the client's end is closed, as it would over a network.
+          Effect.forkIn(scope)
         )
         return pair
       })
@@ -115,7 +119,8 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
             reconnect: options.reconnect
           })
           const cut = (reason: string) => pairs.at(-1)?.cut(reason)
-          return { manager, cut, reach: (reachable: boolean) => isReachable = reachable }
+          const cutServer = (reason: string) => pairs.at(-1)?.lose("server", reason)
+          return { manager, cut, cutServer, reach: (reachable: boolean) => isReachable = reachable }
         }).pipe(Effect.provideContext(crypto))
     }
   })

@@ -114,18 +114,28 @@ export class Tally {
 export class Lossy {
   losesSent = false
   losesHeard = false
+  #last = { isDead: false }
 
-  readonly wrap = (inner: Link): Link => ({
-    ...inner,
-    send: (bytes) => {
-      if (!this.losesSent) inner.send(bytes)
-    },
-    read: (reader) =>
-      inner.read({
-        ...reader,
-        onBytes: (bytes) => {
-          if (!this.losesHeard) reader.onBytes(bytes)
-        }
-      })
-  })
+  readonly wrap = (inner: Link): Link => {
+    const own = { isDead: false }
+    this.#last = own
+    return {
+      ...inner,
+      send: (bytes) => {
+        if (!this.losesSent && !own.isDead) inner.send(bytes)
+      },
+      read: (reader) =>
+        inner.read({
+          ...reader,
+          onBytes: (bytes) => {
+            if (!this.losesHeard && !own.isDead) reader.onBytes(bytes)
+          }
+        })
+    }
+  }
+
+  /** From now on the last link loses everything. Later ones do not. */
+  die(): void {
+    this.#last.isDead = true
+  }
 }

@@ -12,6 +12,7 @@ export interface Limits extends EngineLimits {
   readonly unauthenticatedMax: number
   readonly sessionsMax: number
   readonly sessionGraceMs: number
+  readonly silenceMs: number
   readonly inFlightMax: number
   readonly outboundBytesMax: number
   readonly watchCredit: number
@@ -31,6 +32,11 @@ export const defaults: Limits = {
   sessionsMax: 4_096,
   /** Milliseconds that a session may survive its link, whatever its client asks for: until then it holds what it holds. */
   sessionGraceMs: 60_000,
+  /**
+   * Milliseconds for which a client whose session has a grace may be silent. It says often that it is there, so its
+   * connection is lost then without a word, or its event loop stands still. The grace begins.
+   */
+  silenceMs: 60_000,
   /** Calls of one session that are sent and neither answered nor parked. Further calls wait in the client (S-8). */
   inFlightMax: 16_384,
   /**

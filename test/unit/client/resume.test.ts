@@ -2,10 +2,11 @@
 import type { Status } from "#core/client/Status.ts"
 import * as Handshake from "#core/protocol/Handshake.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { defaults } from "@effect-multiprocessing/core/Limits"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Lossy } from "../../support/links.ts"
+import { Holdable, Lossy } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
 import * as raw from "../../support/raw.ts"
 
@@ -17,7 +18,8 @@ const secret = "a secret of more than thirty-two letters"
 const setUp = Effect.gen(function*() {
   const memory = yield* Memory.make()
   const lossy = new Lossy()
-  const connected = yield* memory.connect({ client: lossy.wrap, reconnect: { grace } })
+  const held = new Holdable()
+  const connected = yield* memory.connect({ client: lossy.wrap, server: held.wrap, reconnect: { grace } })
   const other = yield* memory.connect({ name: "other" })
   const as = Effect.provideService(Manager.Manager, connected.manager)
   const asOther = Effect.provideService(Manager.Manager, other.manager)
@@ -32,6 +34,7 @@ const setUp = Effect.gen(function*() {
     memory,
     connected,
     lossy,
+    held,
     as,
     asOther,
     state,
@@ -88,6 +91,26 @@ describe("a session that loses its link", () => {
       yield* relink
       yield* Fiber.joinAll([lost, ...unsent])
       assert.deepStrictEqual([yield* queue.take, yield* queue.take, yield* queue.take], [1, 2, 3])
+    }))
+
+  it.effect("acknowledges what it had received, though its receipts were lost", () =>
+    Effect.gen(function*() {
+      const { as, held, lose, lossy, memory, relink, session } = yield* setUp
+      const [ref, queue] = [yield* as(openRef), yield* as(openQueue)]
+      held.hold()
+      const fork = <A, E>(call: Effect.Effect<A, E>) => Effect.forkChild(call, { startImmediately: true })
+      const first = yield* fork(ref.add(1))
+      yield* fork(queue.take)
+      const last = yield* fork(ref.add(1))
+      yield* Memory.until("all have arrived", () => session()!.parked.size === 1 && session()!.answered.size >= 2)
+      lossy.losesSent = true
+      held.release()
+      yield* Fiber.joinAll([first, last])
+      yield* lose
+      assert.isAtLeast(session()!.answered.size, 2)
+      yield* relink
+      yield* Memory.until("all is acknowledged", () => session()!.answered.size === 0)
+      assert.strictEqual(memory.server.engine.state.counts.waiters, 1)
     }))
 
   it.effect("keeps its place in a line, and gets what came meanwhile, once", () =>
@@ -209,6 +232,51 @@ describe("a session that loses its link", () => {
     }))
 })
 
+describe("a link on which nothing arrives", () => {
+  it.effect("is lost to the client, which has another one", () =>
+    Effect.gen(function*() {
+      const { as, asOther, connected, lossy, session, statuses } = yield* setUp
+      const [ref, its] = [yield* as(openRef), yield* asOther(openRef)]
+      for (let beats = 0; beats < 5; beats++) {
+        yield* Memory.until("the manager is heard", () => connected.manager.connection.isHeard)
+        yield* TestClock.adjust(grace / 4)
+      }
+      assert.deepStrictEqual(statuses, ["Connected"])
+      lossy.die()
+      const call = yield* Effect.forkChild(ref.increment, { startImmediately: true })
+      for (let beats = 0; beats < 3; beats++) yield* TestClock.adjust(grace / 4)
+      yield* Memory.until("it has another one", () => session()?.resumes === 1)
+      yield* Fiber.join(call)
+      assert.strictEqual(yield* its.get, 1)
+      assert.strictEqual(statuses.at(-1), "Connected")
+    }))
+
+  it.effect("costs the client its locks, counted from when it has heard the manager last", () =>
+    Effect.gen(function*() {
+      const { as, connected, lossy, session } = yield* setUp
+      const lock = yield* as(openLock)
+      const begun = yield* Deferred.make<void>()
+      let isLost = false
+      yield* Effect.forkChild(
+        lock.withLock(
+          Effect.onInterrupt(
+            Effect.andThen(Deferred.succeed(begun, undefined), Effect.never),
+            () => Effect.sync(() => isLost = true)
+          )
+        ).pipe(Effect.ignore)
+      )
+      yield* Deferred.await(begun)
+      connected.reach(false)
+      lossy.die()
+      // The manager notices at once, and the client later.
+      connected.cutServer("pulled")
+      yield* Memory.until("the manager knows", () => session()?.deadline !== undefined)
+      yield* TestClock.adjust(grace * 3 / 4)
+      yield* Memory.until("it is given up", () => isLost)
+      assert.isDefined(session())
+    }))
+})
+
 describe("a grace that is over", () => {
   it.effect("ends the session: holds are lost before others get them, and each call says whether it was sent", () =>
     Effect.gen(function*() {
@@ -308,6 +376,16 @@ describe("who resumes a session", () => {
       yield* manager.endSession(resume.session)
       yield* Memory.until("it has ended", () => memory.server.engine.state.sessions.size === 1)
       assert.strictEqual(yield* refused({}), "SessionLost")
+    }))
+
+  it.effect("is awaited for its grace, once nothing has been heard of it for long", () =>
+    Effect.gen(function*() {
+      const { memory, resume } = yield* begun
+      const session = () => memory.server.engine.state.sessions.get(resume.session)
+      yield* TestClock.adjust(defaults.silenceMs)
+      yield* Memory.until("the manager knows", () => session()?.deadline !== undefined)
+      yield* TestClock.adjust(grace)
+      yield* Memory.until("it has ended", () => session() === undefined)
     }))
 
   it.live("cannot do so when it had broken the protocol: the session ended at once", () =>

@@ -8,6 +8,8 @@ export interface Agreement {
   readonly session: number
   /** How long the session survives its link, in milliseconds. 0: not at all. */
   readonly graceMs: number
+  /** How often the client asks whether the manager is there, in milliseconds. 0: never. */
+  readonly heartbeatMs: number
   readonly epoch: number
   readonly instance: string
   readonly operations: OperationTable

@@ -66,7 +66,7 @@ export class Connection {
   readonly holds = new Holds()
   readonly #watches = new Watches({
     subscribe: (target) => {
-      if (this.#ended !== undefined) return lost(target, "changes", NotExecuted, this.#ended)
+      if (this.ended !== undefined) return lost(target, "changes", NotExecuted, this.ended)
       const sequence = ++this.#sequence
       this.#writer.watch(sequence, target.id, this.agreement.limits.watchCredit)
       this.outbox.written()
@@ -95,12 +95,15 @@ export class Connection {
   #sequence = 0
   /** The last sequence that was sent over a link; those after it were written when there was none. */
   #lastSent = Infinity
+  /** Whether anything has arrived since the manager was asked whether it is there. */
+  isHeard = true
   /** The newest index that the manager has told. */
   seen = 0
   readonly #window: Window
   /** The call whose reply is being read. */
   #answering: Call | undefined = undefined
-  #ended: string | undefined
+  /** Why the session has ended. */
+  ended: string | undefined
 
   constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
     this.agreement = agreement
@@ -204,7 +207,10 @@ export class Connection {
       })
       return Effect.flatMap(restore(granted), ([outcome, index]) => {
         const { sequence } = call!
-        const acknowledge = () => Exit.succeed(this.#settle(sequence))
+        const acknowledge = () => {
+          this.#calls.delete(sequence)
+          return Exit.succeed(this.outbox.acknowledge(sequence))
+        }
         const exit = complete(outcome, index)
         if (outcome._tag === "Success" && Exit.isFailure(exit) && reject !== undefined) {
           const rejection = new Call(target, reject, [], acknowledge, () => {}, "settling", undefined)
@@ -215,12 +221,6 @@ export class Connection {
     })
   }
 
-  /** A call is over for its fiber, and with that for the manager. */
-  #settle(sequence: number): void {
-    this.#calls.delete(sequence)
-    this.#acknowledge(sequence)
-  }
-
   /** Makes a call without a fiber that waits for it. */
   tell(call: Call, args: ReadonlyArray<Argument>): void {
     this.#begin(call, args)
@@ -228,8 +228,8 @@ export class Connection {
 
   /** Whether a call has begun; one that has not has failed. */
   #begin(call: Call, args: ReadonlyArray<Argument>): boolean {
-    if (this.#ended !== undefined) {
-      call.fail(lost(call.target, call.operation.name, NotExecuted, this.#ended))
+    if (this.ended !== undefined) {
+      call.fail(lost(call.target, call.operation.name, NotExecuted, this.ended))
       return false
     }
     const isFull = this.#waiting.size > 0 || this.#window.isFull
@@ -307,6 +307,7 @@ export class Connection {
 
   /** Sends the calls of the fibers that this turn resumed. */
   readonly onTurnEnd = (): void => {
+    this.isHeard = true
     this.outbox.isReading = false
     this.#flush()
   }
@@ -357,7 +358,7 @@ export class Connection {
       call.late = outcome
     } else {
       this.#calls.delete(sequence)
-      if (this.#isResumable || call.operation.access !== "read") this.#acknowledge(sequence)
+      if (this.#isResumable || call.operation.access !== "read") this.outbox.acknowledge(sequence)
     }
     this.#answering = call
     call.answer(outcome, index)
@@ -369,13 +370,9 @@ export class Connection {
     const call = this.#calls.get(sequence)
     if (call === undefined) return
     this.#calls.delete(sequence)
-    if (this.#isResumable) this.#acknowledge(sequence)
+    if (this.#isResumable) this.outbox.acknowledge(sequence)
     if (call.late?._tag === "Success") this.received.giveBack(call.late.reply)
     call.onSettled?.()
-  }
-
-  #acknowledge(sequence: number): void {
-    this.outbox.acknowledge(sequence)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -383,14 +380,14 @@ export class Connection {
   // ---------------------------------------------------------------------------------------------------------------
 
   #drop(id: ObjectId): void {
-    if (this.#ended !== undefined) return
+    if (this.ended !== undefined) return
     this.#writer.drop(id, 1)
     this.outbox.written()
   }
 
   /** Registers a hold and a callback for its loss; returns a function that unregisters them. */
   onLost(hold: GrantId, lost: () => void): () => void {
-    if (this.#ended !== undefined) lost()
+    if (this.ended !== undefined) lost()
     return this.holds.add(hold, lost)
   }
 
@@ -403,13 +400,16 @@ export class Connection {
   // links
   // ---------------------------------------------------------------------------------------------------------------
 
-  get hasEnded(): boolean {
-    return this.#ended !== undefined
+  /** Asks whether the manager is there. */
+  ping(): void {
+    this.isHeard = false
+    this.#writer.ping()
+    this.outbox.written()
   }
 
   /** The link is lost. Until there is another one, what is sent goes nowhere. `since`: milliseconds of the epoch. */
   unlink(since: number): void {
-    if (this.#ended !== undefined) return
+    if (this.ended !== undefined) return
     this.outbox.relink(undefined)
     this.#lastSent = this.#sequence
     this.status.set({ _tag: "Reconnecting", since })
@@ -417,7 +417,7 @@ export class Connection {
 
   /** There is another link to the same session. */
   relink(link: Link): void {
-    if (this.#ended !== undefined) return
+    if (this.ended !== undefined) return
     this.outbox.relink(link)
     this.#lastSent = Infinity
     const calls = this.#calls.values()
@@ -441,14 +441,14 @@ export class Connection {
 
   /** Says goodbye: the session ends now, and what it holds is released. */
   close(): void {
-    if (this.#ended !== undefined) return
+    if (this.ended !== undefined) return
     this.outbox.sayGoodbye()
     this.end("the scope of this manager was closed")
   }
 
   /** Ends it because of a defect of its own: it is logged once, and every call is told of it. */
   fail(defect: unknown): void {
-    if (this.#ended !== undefined) return
+    if (this.ended !== undefined) return
     const why = `a defect of this client has ended its session (${defect})`
     Effect.runForkWith(this.#context)(
       Effect.logError(`${why}: its locks and other holds are released, and its calls fail`, Cause.die(defect))
@@ -461,8 +461,8 @@ export class Connection {
 
   /** Fails every pending call, watch and hold, and from now on every call (S-7). */
   end(why: string): void {
-    if (this.#ended !== undefined) return
-    this.#ended = why
+    if (this.ended !== undefined) return
+    this.ended = why
     const calls = this.#calls.values()
     this.#calls.clear()
     const waiting = [...this.#waiting.keys()]
@@ -488,7 +488,7 @@ export class Connection {
   /** Sends what was written, and calls that had no room in the window. */
   readonly #flush = (): void => {
     this.outbox.gather()
-    if (this.#ended !== undefined) return
+    if (this.ended !== undefined) return
     for (const [call, args] of this.#waiting) {
       if (this.#window.isFull) break
       this.#waiting.delete(call)

@@ -7,8 +7,9 @@
  *                        └ all of the grace, or a refusal: the session is lost
  * ```
  *
- * The manager's grace begins when the manager loses the link. If that is when this client does, its holds are given up
- * before another client gets them.
+ * The manager's grace begins when the manager loses the link, which may be before this client does. But it is not before
+ * the manager has sent what this client has heard last. So the client counts from then, and asks often enough whether the
+ * manager is there: its holds are given up before another client gets them.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -20,7 +21,7 @@ import * as Scope from "effect/Scope"
 import type { ManagerError } from "../ManagerError.ts"
 import type { Asked, Welcome } from "../protocol/Handshake.ts"
 import type { Frames } from "../transport/Frames.ts"
-import type { Link, LinkClosed } from "../transport/Link.ts"
+import { type Link, LinkClosed } from "../transport/Link.ts"
 import type { Connection } from "./Connection.ts"
 
 /** How a lost link is replaced. */
@@ -50,6 +51,9 @@ interface Keep {
 /** The part of the grace after which holds are given up. */
 const holdsShare = 3 / 4
 
+/** A link is lost when this number of questions in a row got no reply. Not after a time: this process may stand still. */
+const questionsMax = 2
+
 const defaultSchedule = Schedule.jittered(
   Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("1 second")])
 )
@@ -59,6 +63,8 @@ export const make = <R>(shake: (session: Asked) => Effect.Effect<Shaken, Manager
   Effect.gen(function*() {
     /** Of the link in use. */
     let scope = Scope.makeUnsafe()
+    /** A time after which the manager has had this link, in milliseconds of the epoch. */
+    let heardAt = 0
     yield* Effect.addFinalizer((exit) => Effect.suspend(() => Scope.close(scope, exit)))
 
     const open = (session: Asked): Effect.Effect<Shaken, ManagerError, Exclude<R, Scope.Scope>> =>
@@ -74,9 +80,10 @@ export const make = <R>(shake: (session: Asked) => Effect.Effect<Shaken, Manager
     const replace = (connection: Connection, { schedule = defaultSchedule, secret }: Keep) =>
       Effect.gen(function*() {
         const { graceMs, instance, session } = connection.agreement
-        connection.unlink(yield* Clock.currentTimeMillis)
+        const now = yield* Clock.currentTimeMillis
+        connection.unlink(now)
         yield* Scope.close(scope, Exit.void)
-        const giveUp = Effect.sleep(graceMs * holdsShare).pipe(
+        const giveUp = Effect.sleep(Math.max(0, heardAt + graceMs * holdsShare - now)).pipe(
           Effect.andThen(Effect.sync(() => connection.holds.tripAll())),
           Effect.andThen(Effect.never)
         )
@@ -91,16 +98,33 @@ export const make = <R>(shake: (session: Asked) => Effect.Effect<Shaken, Manager
           : yield* Effect.fail(`it could not be reached for ${graceMs} ms, the grace of the session`)
       })
 
+    /** Asks the manager again and again whether it is there. Fails when it is not. */
+    const ask = (connection: Connection): Effect.Effect<never, LinkClosed> =>
+      Effect.gen(function*() {
+        const { heartbeatMs } = connection.agreement
+        heardAt = yield* Clock.currentTimeMillis
+        for (let unanswered = 0; unanswered < questionsMax;) {
+          const askedAt = yield* Clock.currentTimeMillis
+          connection.ping()
+          yield* Effect.sleep(heartbeatMs)
+          unanswered = connection.isHeard ? 0 : unanswered + 1
+          if (connection.isHeard) heardAt = askedAt
+        }
+        return yield* new LinkClosed({ reason: `nothing was heard for ${questionsMax * heartbeatMs} ms` })
+      })
+
     /** Reads the link in use, and those that replace it, for the life of the scope. Returns when it listens. */
     const keep = (connection: Connection, options: Keep) =>
       Effect.gen(function*() {
         const { address, first } = options
         const listening = yield* Deferred.make<void>()
-        const serve = ({ frames, welcome }: Shaken, onReady: () => void): Effect.Effect<never, LinkClosed> =>
-          frames.handOver(welcome.limits.frameBytesMax, connection, onReady)
+        const serve = ({ frames, welcome }: Shaken, onReady: () => void): Effect.Effect<never, LinkClosed> => {
+          const read = frames.handOver(welcome.limits.frameBytesMax, connection, onReady)
+          return connection.agreement.graceMs === 0 ? read : Effect.raceFirst(read, ask(connection))
+        }
         const loop = Effect.gen(function*() {
           let { reason } = yield* Effect.flip(serve(first, () => Deferred.doneUnsafe(listening, Effect.void)))
-          while (!connection.hasEnded && connection.agreement.graceMs > 0) {
+          while (connection.ended === undefined && connection.agreement.graceMs > 0) {
             const next = yield* replace(connection, options).pipe(
               Effect.mapError((why) => ({ reason: `${reason}; ${why}` }))
             )

@@ -83,6 +83,8 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
   session: Schema.Int,
   /** How long the session survives its link, in milliseconds. 0: not at all. */
   graceMs: Schema.Int,
+  /** How often its client asks whether the server is there, in milliseconds. 0: never. */
+  heartbeatMs: Schema.Int,
   epoch: Schema.Int,
   /** 128 random bits that identify this manager (S-5). */
   instance: Schema.String,

@@ -1,13 +1,15 @@
 /**
- * The messages after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), and two
- * messages that end a session. A frame is a batch of messages. Each message begins with its tag, a byte.
+ * The messages after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), two messages
+ * that end a session, and two that say that a side is there. A frame is a batch of messages. Each message begins with its tag, a byte.
  *
  * ```text
  *   client ─► Request Watch                            (use a sequence; get Reply, or Parked and then Reply)
  *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel gets Cancelled)
  *          ─► Imports Holds                            (after a link was lost: what the client has)
+ *          ─► Ping                                     (gets Pong)
  *          ─► Goodbye                                  (the session ends now)
  *   server ─► Reply Parked Cancelled Event Revoked
+ *          ─► Pong
  *          ─► Closing reason                           (the server ends this session, S-12)
  * ```
  */
@@ -38,12 +40,14 @@ const tag = {
   joint: 9,
   imports: 10,
   holds: 11,
+  ping: 12,
   reply: 16,
   parked: 17,
   cancelled: 18,
   event: 19,
   revoked: 20,
-  closing: 21
+  closing: 21,
+  pong: 22
 } as const
 
 const fates: ReadonlyArray<CancelFate> = ["withdrawn", "compensated", "stands"]
@@ -52,9 +56,8 @@ const watchEvents: ReadonlyArray<WatchEvent> = ["change", "reset", "ended"]
 /** The messages of a client. */
 export type FromClient =
   | Exclude<Input, { readonly _tag: "Open" | "Linked" | "Unlinked" | "Time" | "Congestion" | "End" }>
-  | {
-    readonly _tag: "Goodbye"
-  }
+  | { readonly _tag: "Ping" }
+  | { readonly _tag: "Goodbye" }
 
 /** The outputs that may be large. */
 export type Bearer = Extract<Output, { readonly _tag: "Reply" | "Event" }>
@@ -63,10 +66,10 @@ export type Bearer = Extract<Output, { readonly _tag: "Reply" | "Event" }>
 export type Told = Exclude<Output, { readonly _tag: "Ended" }>
 
 /** The messages of a server to one session. */
-export type FromServer = Told | {
-  readonly _tag: "Closing"
-  readonly reason: string
-}
+export type FromServer =
+  | Told
+  | { readonly _tag: "Pong" }
+  | { readonly _tag: "Closing"; readonly reason: string }
 
 // ---------------------------------------------------------------------------------------------------------------
 // arguments
@@ -228,6 +231,10 @@ export class ClientWriter extends FrameWriter {
     this.numbers(tag.unwatch, sequence)
   }
 
+  ping(): void {
+    this.numbers(tag.ping)
+  }
+
   goodbye(): void {
     this.numbers(tag.goodbye)
   }
@@ -273,6 +280,8 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
       return { _tag: "Credit", session, sequence: reader.whole(), credit: reader.whole() }
     case tag.unwatch:
       return { _tag: "Unwatch", session, sequence: reader.whole() }
+    case tag.ping:
+      return { _tag: "Ping" }
     case tag.goodbye:
       return { _tag: "Goodbye" }
     default:
@@ -382,6 +391,9 @@ export class ServerWriter extends FrameWriter {
       case "Revoked":
         this.numbers(tag.revoked, message.grant)
         break
+      case "Pong":
+        this.numbers(tag.pong)
+        break
       case "Closing":
         writer.byte(tag.closing)
         writer.text(message.reason)
@@ -425,6 +437,8 @@ export const readFromServer = (reader: Reader, session: SessionId): FromServer =
       }
     case tag.revoked:
       return { _tag: "Revoked", session, grant: reader.whole() }
+    case tag.pong:
+      return { _tag: "Pong" }
     case tag.closing:
       return { _tag: "Closing", reason: reader.text() }
     default:

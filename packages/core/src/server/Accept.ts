@@ -34,6 +34,9 @@ export interface AcceptOptions {
 /** How long a client may take to read the last bytes of its session: it may be frozen (R-13). */
 const lastBytesMs = 1_000
 
+/** How often a client with a grace says that it is there, as a part of the grace. */
+const heartbeatShare = 1 / 4
+
 /** A client that has proved the key. */
 interface Admitted {
   readonly proof: string
@@ -166,10 +169,13 @@ export const make = (
       restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
     ) => {
       const { session, shell } = entered
+      const graceMs = session.grace?.milliseconds ?? 0
+      let isHeard = true
       const welcome = Handshake.Welcome.make({
         proof,
         session: session.id,
-        graceMs: session.grace?.milliseconds ?? 0,
+        graceMs,
+        heartbeatMs: Math.ceil(Math.min(graceMs, limits.silenceMs) * heartbeatShare),
         epoch: state.epoch,
         instance,
         operations: host.engine.operationTable,
@@ -184,7 +190,10 @@ export const make = (
         host.turn(drained)
       }
       const handler: Frames.FrameHandler = {
-        onFrame: (frame) => shell.receive(frame),
+        onFrame: (frame) => {
+          isHeard = true
+          return shell.receive(frame)
+        },
         onTurnEnd: () => {
           host.turn(heard)
           look()
@@ -202,8 +211,14 @@ export const make = (
         look = () => shell.saidGoodbye && guarded.pendingBytes() === 0 && resume(Effect.void)
         look()
       }).pipe(Effect.raceFirst(frames.ended), Effect.timeoutOption(lastBytesMs))
+      const silent = Effect.suspend((): Effect.Effect<void, LinkClosed> => {
+        if (!isHeard) return Effect.fail(new LinkClosed({ reason: `nothing was heard for ${limits.silenceMs} ms` }))
+        isHeard = false
+        return Effect.sleep(limits.silenceMs)
+      }).pipe(Effect.forever)
       const served = Effect.raceAllFirst([
         frames.handOver(limits.frameBytesMax, handler, ready),
+        ...graceMs > 0 ? [silent] : [],
         Deferred.await(shell.left),
         // A server that has stopped serves no session.
         Deferred.await(host.defect)

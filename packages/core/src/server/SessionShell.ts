@@ -133,6 +133,7 @@ export class SessionShell {
       else if ((message._tag === "Cancel" || message._tag === "Unwatch") && this.#undefer(message.sequence)) continue
       // In its place: acknowledgements that stand before it count (S-9).
       else if (message._tag === "Goodbye") this.#leave()
+      else if (message._tag === "Ping") this.#pong()
       else this.#engine.step(message)
     }
     this.resume()
@@ -155,6 +156,11 @@ export class SessionShell {
     if (output._tag === "Cancelled" && ++this.#cancels > uncountedMax) {
       this.expel(`more than ${uncountedMax} unread outcomes of cancels`)
     }
+  }
+
+  /** Says that the server is there, unless the client does not read: it could ask any number of times. */
+  #pong(): void {
+    if (this.#hasRoom()) this.#say({ _tag: "Pong" })
   }
 
   #writeWaiting(): void {

@@ -112,6 +112,8 @@ interface Running extends Client {
   splits: number
   isConnected: boolean
   isCut: boolean
+  /** Whether its program has succeeded. */
+  hasLeft: boolean
 }
 
 const networkFailed = "the network failed"
@@ -177,7 +179,8 @@ export class Clients {
       splits: 0,
       isConnected: false,
       isCut: false,
-      isLost: () => process.isKilled || client.isCut && !this.#lives(client),
+      hasLeft: false,
+      isLost: () => process.isKilled || (graceMs === undefined ? client.isCut : this.#hasLost(client)),
       others: () => this.#running.filter((other) => other !== client && isAlive(other)).length,
       cancellable: (effect) =>
         Effect.flatMap(Effect.forkChild(effect), (fiber) => {
@@ -191,7 +194,7 @@ export class Clients {
     const open = Effect.suspend(() =>
       world.now < client.unreachableUntil
         ? Effect.fail(new LinkClosed({ reason: "the network has failed" }))
-        : Effect.succeed(client.recorder.listen(this.#link(client)))
+        : Effect.map(this.#link(client), (link) => client.recorder.listen(link))
     )
     const main = Effect.gen(function*() {
       const label = { name, pid: number }
@@ -208,23 +211,26 @@ export class Clients {
   }
 
   /** Opens a link to the server. */
-  #link(client: Running): Link {
+  #link(client: Running): Effect.Effect<Link, never, Scope.Scope> {
     const { server, serverProcess } = this.#options
-    const pair = MemoryLink.makePair({
-      schedule: (task, end) => this.#deliver(client, end, task),
-      deliverBytes: (available) => this.#deliverBytes(client, available)
+    const open = Effect.sync(() => {
+      const pair = MemoryLink.makePair({
+        schedule: (task, end) => this.#deliver(client, end, task),
+        deliverBytes: (available) => this.#deliverBytes(client, available)
+      })
+      client.pairs.push(pair)
+      Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(pair.server))).addObserver(() =>
+        pair.cut("the server has closed it")
+      )
+      return pair
     })
-    client.pairs.push(pair)
-    Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(pair.server))).addObserver(() =>
-      pair.cut("the server has closed it")
-    )
-    return pair.client
+    const close = (pair: MemoryLink.MemoryLinkPair) => Effect.sync(() => pair.end("client", "the client has closed it"))
+    return Effect.map(Effect.acquireRelease(open, close), ({ client }) => client)
   }
 
-  /** Whether the session of a client may go on over another link. */
-  #lives({ session }: Running): boolean {
-    const { graceMs, server } = this.#options
-    return graceMs !== undefined && session !== undefined && server.engine.state.sessions.has(session)
+  /** Whether the session of a client has ended before its process has. */
+  #hasLost({ hasLeft, session }: Running): boolean {
+    return session !== undefined && !hasLeft && !this.#options.server.engine.state.sessions.has(session)
   }
 
   #startFor(owner: Running, { grace, name, program }: StartOptions): Effect.Effect<Worker, never, Scope.Scope> {
@@ -354,6 +360,7 @@ export class Clients {
 
   #ended(client: Running, exit: Ended): void {
     client.owned?.link.end("server", "the process has ended")
+    client.hasLeft = exit !== "killed" && Exit.isSuccess(exit)
     // A task, so that messages under way may arrive or be lost.
     if (exit === "killed") {
       return this.#options.serverProcess.scheduleTask(() => client.pairs.at(-1)?.cut("the client was killed"))
@@ -366,7 +373,7 @@ export class Clients {
       if (!isHarmless) this.#options.violate(`${client.name} failed: ${Cause.pretty(exit.cause)}`)
       else if (!client.isConnected && this.#connects-- > 0) return this.start(client.number)
     }
-    if (client.isCut && !this.#lives(client)) this.#restart(client)
+    if (client.isCut && (this.#options.graceMs === undefined || !client.hasLeft)) this.#restart(client)
   }
 
   #restart({ number, owned }: Running): void {
