@@ -44,8 +44,6 @@ export interface ConnectOptions {
 export interface Connected {
   readonly manager: Manager.Manager["Service"]
   readonly cut: (reason: string) => void
-  /** Cuts it so that the server notices. The client does not. */
-  readonly cutServer: (reason: string) => void
   /** Whether the server can be reached, at first it can. */
   readonly reach: (isReachable: boolean) => void
 }
@@ -119,8 +117,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
             reconnect: options.reconnect
           })
           const cut = (reason: string) => pairs.at(-1)?.cut(reason)
-          const cutServer = (reason: string) => pairs.at(-1)?.lose("server", reason)
-          return { manager, cut, cutServer, reach: (reachable: boolean) => isReachable = reachable }
+          return { manager, cut, reach: (reachable: boolean) => isReachable = reachable }
         }).pipe(Effect.provideContext(crypto))
     }
   })

@@ -3,6 +3,7 @@ import { Reader } from "#core/protocol/Bytes.ts"
 import { FrameSplitter } from "#core/protocol/Frame.ts"
 import { type FromClient, readFromClient } from "#core/protocol/Message.ts"
 import type { Link, LinkReader } from "#core/transport/Link.ts"
+import { Effect } from "effect"
 
 /** An end that keeps sent bytes while it is held, as if the other end did not read. */
 export class Holdable {
@@ -125,16 +126,19 @@ export class Lossy {
         if (!this.losesSent && !own.isDead) inner.send(bytes)
       },
       read: (reader) =>
-        inner.read({
-          ...reader,
-          onBytes: (bytes) => {
-            if (!this.losesHeard && !own.isDead) reader.onBytes(bytes)
-          }
-        })
+        Effect.catch(
+          inner.read({
+            ...reader,
+            onBytes: (bytes) => {
+              if (!this.losesHeard && !own.isDead) reader.onBytes(bytes)
+            }
+          }),
+          (closed) => own.isDead ? Effect.never : Effect.fail(closed)
+        )
     }
   }
 
-  /** From now on the last link loses everything. Later ones do not. */
+  /** From now on the last link loses everything, also the word of its end. Later ones do not. */
   die(): void {
     this.#last.isDead = true
   }

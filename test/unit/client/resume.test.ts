@@ -269,7 +269,7 @@ describe("a link on which nothing arrives", () => {
       connected.reach(false)
       lossy.die()
       // The manager notices at once, and the client later.
-      connected.cutServer("pulled")
+      connected.cut("pulled")
       yield* Memory.until("the manager knows", () => session()?.deadline !== undefined)
       yield* TestClock.adjust(grace * 3 / 4)
       yield* Memory.until("it is given up", () => isLost)
