@@ -37,6 +37,7 @@ import * as Directory from "./Directory.ts"
 import type { Input, OperationTable, Output, RequestInput, SessionId } from "./Inputs.ts"
 import type { Journal } from "./Journal.ts"
 import type { AnyKind } from "./Kind.ts"
+import * as Links from "./Links.ts"
 import { OrderedMap } from "./OrderedMap.ts"
 import * as References from "./References.ts"
 import { isKnown, Requests } from "./Requests.ts"
@@ -171,7 +172,7 @@ export class Engine {
           this.#sessions.unlink(session)
           break
         case "Linked":
-          this.#sessions.link(session)
+          Links.renew(this.state, session)
           break
         case "End":
           this.#sessions.end(session)
@@ -192,7 +193,8 @@ export class Engine {
 
   /** Whether a request of a session waits, or has a reply or a fate that its client may not know. */
   isKnown(session: SessionId, sequence: number): boolean {
-    return isKnown(this.state.sessions.get(session)!, sequence)
+    const known = this.state.sessions.get(session)
+    return known !== undefined && isKnown(known, sequence)
   }
 
   /** Whether a waiting request would still have to wait where it stands (I4). */

@@ -42,11 +42,6 @@ export class Sessions {
     else Links.lose(this.#state, session, session.grace.milliseconds)
   }
 
-  /** A session with a grace has a new link. */
-  link(session: Session): void {
-    Links.renew(this.#state, session)
-  }
-
   /** Tells a client which of its holds are not current: it may have missed that they were revoked. */
   compare(session: Session, holds: ReadonlyArray<GrantId>): void {
     for (const grant of holds) {
