@@ -343,7 +343,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/resume"]
     },
     "an interrupted fiber waits for a link": {
-      from: "return isRead || !this.#outbox.isLinked ?",
+      from: "return isRead || !this.outbox.isLinked ?",
       to: "return isRead ?",
       tests: ["unit/client/resume"]
     },
