@@ -13,6 +13,8 @@ export interface Holdable {
   readonly isFree: Effect.Effect<boolean, unknown>
   /** The tag of the error that a holder gets when it has lost the object, and a part of its message. */
   readonly lost: readonly [tag: string, says: string]
+  /** The operation that waits, if it is not `acquire`. */
+  readonly operation?: string
 }
 
 /** The error of a hold, besides those of its body. */
@@ -136,7 +138,7 @@ export const holdSuite = (it: It, make: Make<Holdable>): void => {
       const error = yield* Effect.flip(Fiber.join(holder))
       assert.strictEqual(error._tag, held.lost[0])
       assert.include(error.message, held.lost[1])
-      assert.include((yield* Fiber.join(waiter)).message, "was removed while acquire waited")
+      assert.include((yield* Fiber.join(waiter)).message, `was removed while ${held.operation ?? "acquire"} waited`)
     }).pipe(Effect.scoped))
 }
 

@@ -48,20 +48,30 @@ export const Stack = Kind.make("test/Stack", {
   invariants: { "has at most three": ({ length }) => length <= 3 }
 })
 
-/** Readers or one writer, whose holds have no time: a deadlock may go through them. */
+/** Somebody has the file. */
+export class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
+
+/** Readers or one writer, whose holds have no time: a deadlock may go through them. What `SharedReadWriteLock` is. */
 export const File = Kind.make("test/File", {
   state: Schema.Struct({ readers: Schema.Int, isWriting: Schema.Boolean }),
   initial: { readers: 0, isWriting: false },
-  operations: { read: Kind.hold({ lane: "waiting" }), write: Kind.hold({ lane: "waiting" }) },
+  operations: {
+    read: Kind.hold({ lane: "waiting" }),
+    write: Kind.hold({ lane: "waiting" }),
+    writeIfFree: Kind.hold({ error: Busy })
+  },
   transitions: {
     read: (state) => state.isWriting ? Kind.wait : Kind.done({ ...state, readers: state.readers + 1 }),
-    write: (state) => state.isWriting || state.readers > 0 ? Kind.wait : Kind.done({ ...state, isWriting: true })
+    write: (state) => state.isWriting || state.readers > 0 ? Kind.wait : Kind.done({ ...state, isWriting: true }),
+    writeIfFree: (state) =>
+      state.isWriting || state.readers > 0 ? Kind.fail(new Busy()) : Kind.done({ ...state, isWriting: true })
   },
   released: {
     read: (state) => ({ ...state, readers: state.readers - 1 }),
-    write: (state) => ({ ...state, isWriting: false })
+    write: (state) => ({ ...state, isWriting: false }),
+    writeIfFree: (state) => ({ ...state, isWriting: false })
   }
 })
 
 /** Those of the tests that run on every deployment. */
-export const ownKinds = [ReadWriteLock, Stack]
+export const ownKinds = [ReadWriteLock, Stack, File]

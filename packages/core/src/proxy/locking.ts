@@ -17,7 +17,7 @@ export type LockRemote = Remote<typeof lock | typeof condition>
 /** This fiber already holds the lock, so it would wait for itself forever. Nothing was acquired. */
 export class AlreadyHeld extends Schema.TaggedError<AlreadyHeld>()("AlreadyHeld", { lock: Schema.String }) {
   override get message(): string {
-    return `${this.lock} is already held by this fiber. A SharedLock is not re-entrant: acquire it once, around all ` +
+    return `${this.lock} is already held by this fiber. It is not re-entrant: acquire it once, around all ` +
       "code that needs it"
   }
 }

@@ -10,6 +10,7 @@ import { map } from "./map.ts"
 import { namespace } from "./namespace.ts"
 import { openNamespace } from "./openNamespace.ts"
 import { queue } from "./queue.ts"
+import { readWriteLock } from "./readWriteLock.ts"
 import { ref } from "./ref.ts"
 import { semaphore } from "./semaphore.ts"
 import type { Specimen } from "./Specimen.ts"
@@ -27,6 +28,7 @@ export const specimens: ReadonlyArray<Specimen> = [
   namespace,
   openNamespace,
   queue,
+  readWriteLock,
   ref,
   semaphore
 ]
