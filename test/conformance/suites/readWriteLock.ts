@@ -70,7 +70,7 @@ class Model {
 
 const tests = suite("SharedReadWriteLock", (it, runs) => {
   for (const [name, make] of Object.entries(implementations)) {
-    describe(name, () => {
+    describe(`of ${name}`, () => {
       holdSuite(it, make)
 
       it.effect.prop(
