@@ -166,7 +166,8 @@ export class RandomProgram {
       case "a whole number from 0 up":
         return this.#count(client, id, random)
       default:
-        return random.below(7) - 3
+        // One of a few words, as `oneOf` says it, or a number.
+        return /^\w+( or \w+)+$/.test(expected) ? random.pick(expected.split(" or "))! : random.below(7) - 3
     }
   }
 
