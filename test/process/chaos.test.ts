@@ -22,3 +22,26 @@ describe("a pool whose workers are killed and frozen at random", () => {
       assert.deepStrictEqual(running(), [])
     }).pipe(Effect.scoped))
 })
+
+describe("clients behind a bad network, of which some are killed and frozen", () => {
+  it.live("are told nothing that is not so, and make no stale write", () =>
+    Effect.gen(function*() {
+      const program = yield* start(chaos, "--network", "--seconds", "6", "--clients", "2", ...seed.split(" "))
+      yield* waitUntil("the chaos is over", () => program.process.exitCode !== null)
+      assert.strictEqual(program.process.exitCode, 0, program.output())
+      assert.match(program.output(), /over TCP: .* 0 stale\nwith TLS: .* 0 stale\nall is well/)
+      assert.deepStrictEqual(running(), [])
+    }).pipe(Effect.scoped))
+})
+
+describe("npm run chaos", () => {
+  it.live("prints one line for a bad option", () =>
+    Effect.gen(function*() {
+      for (const args of [["--speed", "9"], ["--seconds", "few"]]) {
+        const program = yield* start(chaos, ...args)
+        yield* waitUntil("it has ended", () => program.process.exitCode !== null)
+        assert.strictEqual(program.process.exitCode, 1)
+        assert.strictEqual(program.output().trim().split("\n").length, 1, program.output())
+      }
+    }).pipe(Effect.scoped))
+})
