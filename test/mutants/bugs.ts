@@ -232,6 +232,61 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/protocol/session"]
     }
   }),
+  ...inFile("core/src/Log.ts", {
+    "an append that is repeated though it was made fails": {
+      from: "end.position === after + 1 && end.written === epoch",
+      to: "end.position < 0",
+      tests: ["unit/log/memory"]
+    },
+    "an entry that is missing is passed over": {
+      from: "entry.position !== after + i + 1",
+      to: "entry.position <= after + i",
+      tests: ["unit/log/sqlite"]
+    }
+  }),
+  ...inFile("node/src/sqliteLog.ts", {
+    "an append is not conditional on the epoch": {
+      from: "name = ?1 and epoch = ?2 and position = ?3",
+      to: "name = ?1 and ?2 > 0 and position = ?3",
+      tests: ["unit/log/sqlite"]
+    }
+  }),
+  ...inFile("postgres/src/sqlLog.ts", {
+    "PostgreSQL appends in any epoch": {
+      from: "where name = $1 and epoch = $2 and position = $3",
+      to: "where name = $1 and $2 > 0 and position = $3",
+      tests: ["postgres/log"]
+    }
+  }),
+  ...inFile("core/src/server/InputLog.ts", {
+    "frames leave before the log has what led to them": {
+      from: "    this.#releases.push(release)\n",
+      to: "    release()\n",
+      tests: ["unit/server/durable"]
+    },
+    "reads are not confirmed": {
+      from: "patiently(this.#leadership.confirm)",
+      to: "Effect.void",
+      tests: ["unit/server/durable"]
+    },
+    "an input whose step has thrown is in the log": {
+      from: "    this.#isStopped = true\n",
+      to: "",
+      tests: ["unit/server/durable"]
+    }
+  }),
+  ...inFile("core/src/server/recover.ts", {
+    "a log that leads to another state is led on": {
+      from: "entry.index !== state.index",
+      to: "entry.index < 0",
+      tests: ["unit/server/durable"]
+    },
+    "a manager has another instance after each start": {
+      from: "      run.instance = entry.instance\n",
+      to: "",
+      tests: ["unit/server/durable"]
+    }
+  }),
   ...inFile("core/src/server/Gate.ts", {
     "a link drains though frames are held": {
       from: "() => held === 0 && onDrain()",

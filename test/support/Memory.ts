@@ -2,7 +2,8 @@
  * A manager in memory whose server, engine and links are accessible. The invariants are checked after every step of the
  * engine. A broken one stops the server, and so fails the test.
  */
-import type { JournalEntry } from "#core/engine/Inputs.ts"
+import type { Engine } from "#core/engine/Engine.ts"
+import type { JournalEntry, Output } from "#core/engine/Inputs.ts"
 import { Monitor } from "#core/engine/Invariants.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
@@ -11,6 +12,7 @@ import * as Server from "#core/server/Server.ts"
 import { type Link, LinkClosed } from "#core/transport/Link.ts"
 import * as MemoryLink from "#core/transport/MemoryLink.ts"
 import * as Limits from "@effect-multiprocessing/core/Limits"
+import type * as Log from "@effect-multiprocessing/core/Log"
 import * as Manager from "@effect-multiprocessing/core/Manager"
 import type { ManagerError } from "@effect-multiprocessing/core/ManagerError"
 import { Context, Effect, Redacted, Scheduler, type Scope } from "effect"
@@ -20,12 +22,18 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 /** The key of every manager of these tests. */
 export const key = Redacted.make("the key of the tests")
 
+/** The realm of the managers of these tests, and their address. */
+export const leading = { realm: "test", leader: { host: "host.test", port: 1 } }
+
 export interface MemoryOptions {
   readonly limits?: Partial<Limits.Limits> | undefined
   /** Kinds beyond the standard ones. */
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
   readonly journal?: ((entry: JournalEntry) => void) | undefined
   readonly commit?: Commit | undefined
+  /** The log of a durable manager. It must let the manager begin. */
+  readonly log?: Log.Log["Service"] | undefined
+  readonly compactAfter?: number | undefined
   /** Whether the invariants are checked after every step, which visits the whole state each time. Default true. */
   readonly judged?: boolean | undefined
 }
@@ -38,6 +46,8 @@ export interface ConnectOptions {
   readonly server?: ((link: Link) => Link) | undefined
   readonly deliverBytes?: ((available: number) => number) | undefined
   readonly reconnect?: Manager.Reconnect | undefined
+  /** Makes its links. Default: to this server. */
+  readonly dial?: Memory["dial"] | undefined
 }
 
 /** A connection, and a function that cuts its link. */
@@ -68,15 +78,22 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
     )
     const scope = yield* Effect.scope
     const monitor = new Monitor()
+    const serverOptions = {
+      kinds: [...kinds, ...options.kinds ?? []],
+      key,
+      journal: options.journal,
+      commit: options.commit,
+      limits: { ...Limits.defaults, ...options.limits },
+      monitor: options.judged === false
+        ? undefined
+        : (engine: Engine, outputs: ReadonlyArray<Output>) => monitor.observe(engine, outputs)
+    }
     const server = yield* Effect.acquireRelease(
-      Server.make({
-        kinds: [...kinds, ...options.kinds ?? []],
-        key,
-        journal: options.journal,
-        commit: options.commit,
-        limits: { ...Limits.defaults, ...options.limits },
-        monitor: options.judged === false ? undefined : (engine, outputs) => monitor.observe(engine, outputs)
-      }),
+      options.log === undefined
+        ? Server.make(serverOptions)
+        : Effect.orDie(
+          Server.makeDurable({ ...serverOptions, ...leading, log: options.log, compactAfter: options.compactAfter })
+        ),
       (server) => server.close
     ).pipe(Effect.provideContext(crypto))
 
@@ -105,7 +122,9 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
           const pairs: Array<MemoryLink.MemoryLinkPair> = []
           let isReachable = true
           const open = Effect.suspend(() =>
-            isReachable ? dial(options) : Effect.fail(new LinkClosed({ reason: "the server cannot be reached" }))
+            isReachable
+              ? (options.dial ?? dial)(options)
+              : Effect.fail(new LinkClosed({ reason: "the server cannot be reached" }))
           ).pipe(Effect.map((pair) => {
             pairs.push(pair)
             return options.client?.(pair.client) ?? pair.client

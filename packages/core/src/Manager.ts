@@ -120,6 +120,30 @@ export const makeStandardServer = (
 ): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.suspend(() => makeServerOf(builtIn, options))
 
+/**
+ * `makeServer`, of a manager that keeps its state in a log. It begins where the log ends, without the sessions of the
+ * manager before it. Fails with `StartFailed` also if the log cannot be used.
+ */
+export const makeDurableServer = (
+  { kinds = [], log, ...options }: ManagerOptions & {
+    readonly key: ManagerKey
+    readonly log: Server.LogOptions
+  }
+): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.suspend(() => {
+    const all = [...builtIn, ...engineKinds(kinds)]
+    const issue = issueOf(options) ?? twice(all)
+    if (issue !== undefined) return Effect.fail(cannotStart(issue))
+    const limits = { ...Limits.defaults, ...options.limits }
+    return Effect.mapError(
+      Server.makeDurable({ ...options, ...log, kinds: all, limits }),
+      ({ message }) => cannotStart(message)
+    )
+  })
+
+const cannotStart = (issue: string): ManagerError =>
+  new ManagerError({ reason: new StartFailed({ address: "this process", issue }) })
+
 const makeServerOf = (
   kinds: ReadonlyArray<AnyKind>,
   options: Omit<ManagerOptions, "kinds"> & { readonly key: ManagerKey }
@@ -127,7 +151,7 @@ const makeServerOf = (
   const issue = issueOf(options) ?? twice(kinds)
   return issue === undefined
     ? Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
-    : Effect.fail(new ManagerError({ reason: new StartFailed({ address: "this process", issue }) }))
+    : Effect.fail(cannotStart(issue))
 }
 
 /** Why a manager cannot have these kinds; undefined: it can. */

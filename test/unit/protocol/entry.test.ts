@@ -1,10 +1,10 @@
 /** Inputs in the entries of a log: what is read is what was written, and replaying it gives the same state. */
 import { Engine } from "#core/engine/Engine.ts"
-import type { Input } from "#core/engine/Inputs.ts"
+import type { Input, Output } from "#core/engine/Inputs.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
 import * as StateHash from "#core/engine/StateHash.ts"
 import { engineVersion } from "#core/engine/version.ts"
-import { EntryWriter, readEntry } from "#core/protocol/InputEntry.ts"
+import { EntryWriter, type Operations, readEntry, writeBeginning } from "#core/protocol/InputEntry.ts"
 import { Random } from "#core/testing/Random.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
@@ -22,7 +22,17 @@ const entryOf = (inputs: ReadonlyArray<Input>, engine: Engine): Uint8Array => {
   const writer = new EntryWriter(engineVersion, engine)
   for (const input of inputs) writer.write(input)
   assert.isAbove(writer.bytes, 0)
-  return writer.take()
+  return writer.take(7)
+}
+
+/** Reads an entry, and returns its inputs. */
+const readInputs = (bytes: Uint8Array, operations: Operations, step: (input: Input) => void = () => {}) => {
+  const inputs: Array<Input> = []
+  const entry = readEntry(bytes, operations, (input) => {
+    inputs.push(input)
+    step(input)
+  })
+  return entry === undefined ? undefined : { ...entry, inputs }
 }
 
 const seed = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 })))
@@ -34,15 +44,25 @@ describe("the entries of a log", () => {
     ([list, seed]) => {
       const { harness } = run(list)
       const { engine } = harness
-      const replayed = new Engine({ epoch: engine.state.epoch, kinds, limits: engine.state.limits })
-      const outputs = []
-      for (const inputs of cut(harness.inputs, new Random(seed))) {
-        const entry = readEntry(entryOf(inputs, replayed), replayed)
-        assert.deepStrictEqual(entry, { engineVersion, inputs })
-        for (const input of entry!.inputs) {
+      const options = { epoch: engine.state.epoch, kinds, limits: engine.state.limits }
+      const [written, replayed] = [new Engine(options), new Engine(options)]
+      const outputs: Array<Output> = []
+      for (const piece of cut(harness.inputs, new Random(seed))) {
+        const inputs = [...piece]
+        // Written while they are stepped, as a leader does, and read while they are stepped again.
+        const writer = new EntryWriter(engineVersion, written)
+        for (const input of inputs) {
+          writer.write(input)
+          written.step(input)
+        }
+        written.takeOutputs()
+        const { index } = written.state
+        const entry = readInputs(writer.take(index), replayed, (input) => {
           replayed.step(input)
           outputs.push(...replayed.takeOutputs())
-        }
+        })
+        assert.deepStrictEqual(entry, { _tag: "Inputs", engineVersion, index, inputs })
+        assert.strictEqual(replayed.state.index, index)
       }
       assert.strictEqual(StateHash.hash(replayed.state), harness.hash)
       assert.deepStrictEqual(outputs, harness.outputs)
@@ -56,8 +76,10 @@ describe("the entries of a log", () => {
     if (inputs.length === 0) return
     const bytes = entryOf(inputs.slice(-20), engine)
     for (let i = 0; i < 3; i++) bytes[random.below(bytes.length)] = random.below(256)
-    const read = readEntry(bytes.subarray(0, random.below(bytes.length + 1)), engine)
-    if (read !== undefined) assert.isAtMost(read.inputs.length, bytes.length)
+    readInputs(bytes, engine)
+    const whole = entryOf(inputs.slice(-20), engine)
+    // A part of an entry is none.
+    assert.isUndefined(readInputs(whole.subarray(0, random.below(whole.length)), engine))
   }, { arbitrary: { runs: budget(20), size: 600 } })
 
   it("name operations, whose positions may be others in another release", () => {
@@ -75,10 +97,22 @@ describe("the entries of a log", () => {
     const writer = new EntryWriter(engineVersion, names)
     writer.write(request)
     writer.write(request)
-    const [first, second] = readEntry(writer.take(), names)!.inputs
+    const [first, second] = readInputs(writer.take(0), names)!.inputs
     assert.deepStrictEqual(first, { ...request, calls: [{ object: 0, operation: 7, args: [] }] })
     assert.deepStrictEqual(second, first)
     // One that no longer exists.
-    assert.isUndefined(readEntry(bytes, { ...names, positionOf: () => undefined }))
+    assert.isUndefined(readInputs(bytes, { ...names, positionOf: () => undefined }))
+  })
+
+  it("tell with what a leader begins", () => {
+    const { harness: { engine } } = run([])
+    const limits = { objectsMax: 1_000_000, memoryBytesMax: Infinity }
+    const bytes = writeBeginning(3, { instance: "some", limits })
+    assert.deepStrictEqual(readEntry(bytes, engine, () => {}), {
+      _tag: "Beginning",
+      engineVersion: 3,
+      instance: "some",
+      limits
+    })
   })
 })

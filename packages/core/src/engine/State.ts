@@ -159,7 +159,7 @@ export interface EngineLimits {
 /** The state of one manager. */
 export interface EngineState {
   /** Grows at each start of the manager; the high half of every token (S-4). */
-  readonly epoch: number
+  epoch: number
   readonly limits: EngineLimits
   readonly kinds: ReadonlyMap<string, AnyKind>
   readonly operations: ReadonlyMap<AnyKind, Operations>

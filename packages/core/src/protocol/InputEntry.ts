@@ -1,15 +1,16 @@
 /**
- * The inputs of an engine as bytes: one entry of a log.
+ * The entries of a log as bytes: inputs of an engine, and with what a leader begins.
  *
  * ```text
- *   entry      form, engine version, then inputs
+ *   entry      form, engine version, then inputs, then 0 and the index that they have led to
+ *   beginning  form, engine version, instance, then names and numbers
  *   input      tag, session, then its fields; the beginning of a session and a time have none
  *   operation  1 and more: the name with this number, whose text follows where it is the next new one
  *              0, position: the object was not known, or had no such operation
  * ```
  *
- * An operation is written by name, because its position may be another one in the next release. Objects are known from the
- * state before the entry: a client learns of an object only after the entry that has made it.
+ * An operation is written by name, because its position may be another one in the next release. The object of a call is
+ * looked up as it is before its input, so each input is read when those before it have been stepped.
  */
 import type { CallInput, Input, RequestInput } from "../engine/Inputs.ts"
 import type { ObjectId } from "../engine/Value.ts"
@@ -24,10 +25,11 @@ export interface Operations {
   readonly positionOf: (object: ObjectId, name: string) => number | undefined
 }
 
-/** Grows whenever entries are written in another way. */
-const form = 1
+/** The first byte of an entry. An entry that is written in another way has another one. */
+const form = { inputs: 1, beginning: 2 } as const
 
 const tag = {
+  index: 0,
   open: 1,
   request: 2,
   cancel: 3,
@@ -60,13 +62,14 @@ export class EntryWriter {
     this.#operations = operations
   }
 
-  /** The bytes that `take` would return. */
+  /** The bytes of the inputs so far. */
   get bytes(): number {
     return this.#writer.length
   }
 
-  /** Returns the entry, and begins another one. */
-  take(): Uint8Array<ArrayBuffer> {
+  /** Returns the entry, with the index of the engine after its inputs, and begins another one. */
+  take(index: number): Uint8Array<ArrayBuffer> {
+    this.#numbers(tag.index, index)
     this.#names.clear()
     return this.#writer.take()
   }
@@ -75,7 +78,7 @@ export class EntryWriter {
   write(input: Input): void {
     const writer = this.#writer
     if (writer.length === 0) {
-      writer.byte(form)
+      writer.byte(form.inputs)
       writer.number(this.#engineVersion)
     }
     switch (input._tag) {
@@ -111,6 +114,8 @@ export class EntryWriter {
         return this.#numbers(input.isCongested ? tag.congested : tag.uncongested, input.session)
       case "End":
         return this.#numbers(tag.end, input.session)
+      default:
+        input satisfies never
     }
   }
 
@@ -158,17 +163,50 @@ export class EntryWriter {
   }
 }
 
-/** The inputs of an entry, and the version of the engine that took them. */
-export interface Entry {
-  readonly engineVersion: number
-  readonly inputs: ReadonlyArray<Input>
+/** With what a leader begins. */
+export interface Beginning {
+  /** Of all managers of the realm: handles in stored values name it. */
+  readonly instance: string
+  /** Those of the inputs that follow. */
+  readonly limits: Limits
 }
 
-/** Reads an entry; undefined if the bytes are none, or if they name an operation that its object does not have. */
-export const readEntry = (bytes: Uint8Array, operations: Operations): Entry | undefined => {
-  const reader = new EntryReader(bytes, operations)
-  return reader.read()
+/** Writes an entry with which a leader begins. */
+export const writeBeginning = (engineVersion: number, { instance, limits }: Beginning): Uint8Array<ArrayBuffer> => {
+  const writer = new Writer()
+  writer.byte(form.beginning)
+  writer.number(engineVersion)
+  writer.text(instance)
+  for (const [name, limit] of Object.entries(limits)) {
+    writer.text(name)
+    writer.number(limit)
+  }
+  return writer.take()
 }
+
+/** Numbers by their names. */
+export type Limits = Readonly<Record<string, number>>
+
+/** What is read of an entry: the index that its inputs have led to, or with what a leader began. */
+export type Entry =
+  & {
+    /** The version of the engine that took the inputs. */
+    readonly engineVersion: number
+  }
+  & (
+    | { readonly _tag: "Inputs"; readonly index: number }
+    | { readonly _tag: "Beginning" } & Beginning
+  )
+
+/**
+ * Reads an entry, and hands over each input before the next one is read. Returns undefined if the bytes are no entry, or
+ * name an operation that its object does not have: a part of the inputs may have been handed over.
+ */
+export const readEntry = (
+  bytes: Uint8Array,
+  operations: Operations,
+  onInput: (input: Input) => void
+): Entry | undefined => new EntryReader(bytes, operations).read(onInput)
 
 // internals
 
@@ -182,18 +220,42 @@ class EntryReader {
     this.#operations = operations
   }
 
-  read(): Entry | undefined {
+  read(onInput: (input: Input) => void): Entry | undefined {
     const reader = this.#reader
-    if (reader.byte() !== form) return undefined
+    const first = reader.byte()
     const engineVersion = reader.whole()
-    const inputs: Array<Input> = []
-    while (!reader.done) inputs.push(this.#input())
-    return reader.malformed ? undefined : { engineVersion, inputs }
+    const entry: Entry | undefined = first === form.inputs
+      ? { _tag: "Inputs", engineVersion, index: this.#inputs(onInput) }
+      : first === form.beginning
+      ? { _tag: "Beginning", engineVersion, instance: reader.text(), limits: this.#limits() }
+      : undefined
+    return reader.malformed ? undefined : entry
   }
 
-  #input(): Input {
+  #limits(): Limits {
     const reader = this.#reader
-    const kind = reader.byte()
+    const limits: Record<string, number> = {}
+    while (!reader.done) limits[reader.text()] = reader.number()
+    return limits
+  }
+
+  /** Reads the inputs, and returns the index after them. */
+  #inputs(onInput: (input: Input) => void): number {
+    const reader = this.#reader
+    while (!reader.done) {
+      const next = reader.byte()
+      if (next === tag.index) {
+        const index = reader.whole()
+        return reader.done ? index : reader.fail()
+      }
+      const input = this.#input(next)
+      if (!reader.malformed) onInput(input)
+    }
+    return reader.fail()
+  }
+
+  #input(kind: number): Input {
+    const reader = this.#reader
     if (kind === tag.time) return { _tag: "Time", now: reader.number() }
     if (kind === tag.open || kind === tag.openWithGrace) {
       const label = { name: reader.text(), pid: reader.number() }

@@ -27,6 +27,8 @@ import { farewell, type SessionEngine, SessionShell } from "./SessionShell.ts"
 /** How links are accepted. */
 export interface AcceptOptions {
   readonly host: EngineHost
+  /** The name of this manager, which no other one has. */
+  readonly instance: string
   readonly key: Handshake.ManagerKey
   readonly limits: Limits
 }
@@ -54,7 +56,7 @@ interface Entered {
 
 /** Makes the function that serves one link until it ends. */
 export const make = (
-  { host, key, limits }: AcceptOptions
+  { host, instance, key, limits }: AcceptOptions
 ): Effect.Effect<
   (link: Link) => Effect.Effect<void, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope>,
   never,
@@ -62,7 +64,6 @@ export const make = (
 > =>
   Effect.gen(function*() {
     const random = yield* SecureRandom.SecureRandom
-    const instance = Handshake.hexadecimal(yield* random.randomBytes(16))
     const shared = new SharedArguments()
     const { state } = host.engine
     let unauthenticated = 0

@@ -6,7 +6,7 @@
  * ```
  *
  * Every input of the engine passes through `step`, and every frame leaves through the gate when its turn is over
- * (S-1, S-3). The host wakes up for the engine's deadlines.
+ * (S-1, S-3). The host wakes up for the engine's deadlines. With a log (`InputLog.ts`) an input is written before its step.
  *
  * A step that throws is the last one, because the state is unknown (S-2). What throws for one session outside of a step,
  * while its messages are read or written, ends that session alone.
@@ -21,6 +21,7 @@ import type * as Scope from "effect/Scope"
 import type { Engine } from "../engine/Engine.ts"
 import type { Input, Output, SessionId } from "../engine/Inputs.ts"
 import { type Commit, Gate } from "./Gate.ts"
+import type { InputLog } from "./InputLog.ts"
 import type { SessionShell } from "./SessionShell.ts"
 
 /** How an engine is hosted. */
@@ -32,6 +33,8 @@ export interface EngineHostOptions {
   readonly monitor?: ((engine: Engine, outputs: ReadonlyArray<Output>) => ReadonlyArray<string>) | undefined
   /** Holds the frames of each turn until it releases them. Default: they leave at once. */
   readonly commit?: Commit | undefined
+  /** Has every input, and is the commit policy. Default: inputs are kept nowhere. */
+  readonly log?: InputLog | undefined
 }
 
 /** What the host runs between two of its own steps, mostly for one session. */
@@ -58,13 +61,13 @@ export interface EngineHost {
 /** Hosts an engine for the life of the scope. */
 export const make = (
   engine: Engine,
-  { commit, monitor }: EngineHostOptions
+  { commit, log, monitor }: EngineHostOptions
 ): Effect.Effect<EngineHost, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const defect = yield* Deferred.make<never>()
     const runTimer = yield* FiberHandle.runtime(yield* FiberHandle.make<void, never>())<never>()
-    const gate = new Gate(commit)
+    const gate = new Gate(log?.commit ?? commit)
     const shells = new Map<SessionId, SessionShell>()
     /** Shells that were told something in this turn. */
     const told = new Set<SessionShell>()
@@ -73,7 +76,7 @@ export const make = (
     /** Of the timer that is set. */
     let deadline: number | undefined
     let read = clock.currentTimeMillisUnsafe()
-    let now = read
+    let now = Math.max(read, engine.state.now)
     /** False while a turn runs, and for ever after one that threw. */
     let isTrusted = true
     /** Whether a step has begun and not returned. */
@@ -86,6 +89,7 @@ export const make = (
 
     const step = (input: Input): void => {
       isStepping = true
+      log?.write(input)
       const before = engine.state.outputs.length
       engine.step(input)
       const broken = monitor?.(engine, engine.state.outputs.slice(before)) ?? []
@@ -115,6 +119,7 @@ export const make = (
       }
       served = undefined
       gate.endTurn()
+      log?.endTurn()
     }
 
     const setTimer = (): void => {
@@ -167,6 +172,12 @@ export const make = (
       return true
     }
 
+    const stop = (reason: unknown): void => {
+      isTrusted = false
+      log?.stop()
+      Deferred.doneUnsafe(defect, Exit.die(reason))
+    }
+
     const turn = (next: Turn): void => {
       asked.push(next)
       if (!isTrusted) return
@@ -174,8 +185,10 @@ export const make = (
       let ran = Result.try(runAsked)
       while (Result.isFailure(ran) && isOfSession(ran.failure)) ran = Result.try(resume)
       if (Result.isSuccess(ran)) isTrusted = true
-      else Deferred.doneUnsafe(defect, Exit.die(ran.failure))
+      else stop(ran.failure)
     }
+
+    if (log !== undefined) yield* Effect.forkScoped(Effect.catch(log.run, (error) => Effect.sync(() => stop(error))))
 
     return { engine, shells, gate, step, turn, defect }
   })

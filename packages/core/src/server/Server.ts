@@ -18,19 +18,25 @@ import { Engine } from "../engine/Engine.ts"
 import type { JournalEntry } from "../engine/Inputs.ts"
 import type { AnyKind } from "../engine/Kind.ts"
 import type { Limits } from "../Limits.ts"
-import type { ManagerKey } from "../protocol/Handshake.ts"
+import type * as Log from "../Log.ts"
+import { hexadecimal, type ManagerKey } from "../protocol/Handshake.ts"
 import type { Link } from "../transport/Link.ts"
 import * as Accept from "./Accept.ts"
 import * as EngineHost from "./EngineHost.ts"
+import { InputLog } from "./InputLog.ts"
+import { recover, type RecoverOptions } from "./recover.ts"
 
 /** What a server is made of. */
-export interface ServerOptions extends EngineHost.EngineHostOptions {
+export interface ServerOptions extends Omit<EngineHost.EngineHostOptions, "log"> {
   readonly kinds: ReadonlyArray<AnyKind>
   readonly limits: Limits
   readonly key: ManagerKey
   /** Told of every index as it is taken (S-31). */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
+
+/** The log of a durable manager. */
+export type LogOptions = Pick<RecoverOptions, "log" | "realm" | "leader" | "compactAfter">
 
 /** A running server. */
 export interface Server {
@@ -51,11 +57,47 @@ export const make = (
   options: ServerOptions
 ): Effect.Effect<Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.gen(function*() {
+    const engine = new Engine({ ...options, epoch: yield* Clock.currentTimeMillis })
+    return yield* serverOf(engine, yield* newInstance, options, undefined)
+  })
+
+/**
+ * Starts a server in the state of its log. Its epoch is that of its claim. The sessions of the server before it have lost
+ * their links: those with a grace can be resumed.
+ */
+export const makeDurable = (
+  options: ServerOptions & LogOptions
+): Effect.Effect<
+  Server,
+  Log.LogError | Log.LogNotOpened | Log.Fenced,
+  Mac.Mac | SecureRandom.SecureRandom | Scope.Scope
+> =>
+  Effect.gen(function*() {
+    const candidate = yield* newInstance
+    const { engine, instance, leadership, position } = yield* recover({ ...options, instance: candidate })
+    return yield* serverOf(engine, instance, options, new InputLog(engine, leadership, position))
+  })
+
+/** The name of a manager that no other one has. */
+const newInstance = Effect.flatMap(
+  SecureRandom.SecureRandom,
+  (random) => Effect.map(random.randomBytes(16), hexadecimal)
+)
+
+const serverOf = (
+  engine: Engine,
+  instance: string,
+  options: ServerOptions,
+  log: InputLog | undefined
+): Effect.Effect<Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
+  Effect.gen(function*() {
     const { key, limits } = options
-    const clock = yield* Clock.Clock
-    const engine = new Engine({ ...options, epoch: clock.currentTimeMillisUnsafe() })
-    const host = yield* EngineHost.make(engine, options)
-    const accept = yield* Accept.make({ host, key, limits })
+    const host = yield* EngineHost.make(engine, { ...options, log })
+    const linked = [...engine.state.sessions.values()].filter(({ deadline }) => deadline === undefined)
+    if (linked.length > 0) {
+      host.turn({ run: () => linked.forEach(({ id }) => host.step({ _tag: "Unlinked", session: id })) })
+    }
+    const accept = yield* Accept.make({ host, instance, key, limits })
     // These services only: the rest of the context, its scope above all, is the caller's of `serve`.
     const context = Context.pick(Mac.Mac, SecureRandom.SecureRandom)(
       yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()
@@ -70,7 +112,7 @@ export const make = (
         return Effect.forEach(shells, (shell) => Deferred.await(shell.left), {
           concurrency: "unbounded",
           discard: true
-        }).pipe(Effect.timeoutOption(closeTimeoutMs), Effect.asVoid)
+        }).pipe(Effect.andThen(log?.flushed ?? Effect.void), Effect.timeoutOption(closeTimeoutMs), Effect.asVoid)
       })
     }
   })
