@@ -24,7 +24,10 @@ describe("simulateSeed", () => {
     assert.isAbove(new Set(runs.map(({ steps }) => steps)).size, 1)
   })
 
-  it("loses nothing and does nothing twice where sessions survive their links", () => {
+  it.each([
+    ["", false],
+    [", and the manager has a log that is late, fails, or fails though it was done", true]
+  ])("loses nothing and does nothing twice where sessions survive their links%s", (_, hasLog) => {
     const sums: Array<number> = []
     const exactly: Program = (client) =>
       Effect.gen(function*() {
@@ -38,7 +41,7 @@ describe("simulateSeed", () => {
     const runs = Array.from({ length: budget(12) }, (_, seed) => {
       const faults = drawFaults(new Random(seed), 0, 3, 400, ["cut", "half", "delay", "split"])
         .map((fault) => ({ ...fault, milliseconds: Math.min(fault.milliseconds, 2_000) }))
-      return simulateSeed(exactly, { seed, faults, graceMs: 60_000, restarts: 0 })
+      return simulateSeed(exactly, { seed, faults, graceMs: 60_000, restarts: 0, hasLog })
     })
     assert.deepStrictEqual(runs.flatMap(({ violations }) => violations), [])
     assert.isAbove(runs.reduce((sum, { faults }) => sum + faults.cut + faults.half, 0), runs.length)

@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
 import type { Engine } from "../engine/Engine.ts"
@@ -35,6 +36,7 @@ import { leaks } from "./leaks.ts"
 import { Random } from "./Random.ts"
 import { rerun } from "./rerun.ts"
 import { Clients, describe, type Program } from "./SimulatedClients.ts"
+import { SimulatedLog } from "./SimulatedLog.ts"
 import { type Process, World } from "./World.ts"
 
 export type { Client, Program } from "./SimulatedClients.ts"
@@ -60,6 +62,11 @@ export interface SimulationOptions {
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
   /** Own kinds of the manager, besides. */
   readonly ownKinds?: ReadonlyArray<Kind.Known> | undefined
+  /**
+   * Whether the manager has a log. Its operations are late, fail, or fail though they were done, as the seed says. After
+   * the run another manager begins with the log, and must have the same state.
+   */
+  readonly hasLog?: boolean | undefined
   /** The probability that a fiber yields before an operation. Default: drawn from the seed. */
   readonly yields?: number | undefined
   /** The number of tasks after which a run counts as endless. Default 100,000. */
@@ -149,7 +156,8 @@ const runWorld = (world: World, stepsMax: number, before: () => boolean) =>
 const startServer = (
   world: World,
   serverProcess: Process,
-  { kinds: builtIn = standardKinds, limits: given, onEngine = () => {}, ownKinds = [], seed }: SimulationOptions,
+  { hasLog = false, kinds: builtIn = standardKinds, limits: given, onEngine = () => {}, ownKinds = [], seed }:
+    SimulationOptions,
   violate: (sentence: string) => void
 ) => {
   const kinds = [...engineKinds(ownKinds), ...builtIn]
@@ -158,7 +166,7 @@ const startServer = (
   const journal: Array<JournalEntry> = []
   const inputs: Array<Input> = []
   const monitor = new Monitor()
-  const start = Server.make({
+  const options = {
     kinds,
     limits,
     key,
@@ -168,14 +176,23 @@ const startServer = (
       broken.forEach(violate)
       return broken
     }
-  })
+  } satisfies Server.ServerOptions
+  const log = hasLog ? new SimulatedLog(seed) : undefined
+  const start = log === undefined
+    ? Server.make(options)
+    : Effect.orDie(Server.makeDurable({ ...options, ...log.options }))
   const starting = Effect.runForkWith(serverProcess.context)(
-    Effect.provideService(start, Scope.Scope, Scope.makeUnsafe())
+    start.pipe(
+      Effect.provideService(Scope.Scope, Scope.makeUnsafe()),
+      // The warnings of its log are of faults.
+      Effect.provideService(References.MinimumLogLevel, "Error")
+    )
   )
   world.run(Infinity, () => starting.pollUnsafe() === undefined)
   // Starting a server cannot fail.
   const server = Exit.getSuccess(starting.pollUnsafe()!).pipe(Option.getOrThrow)
   const { engine } = server
+  log?.begin()
   onEngine(engine)
   const step = engine.step.bind(engine)
   const graces = new GraceCheck(engine)
@@ -189,7 +206,10 @@ const startServer = (
   })
   const runAgain = () => {
     const options = { epoch: engine.state.epoch, kinds, limits }
-    return rerun({ engine, options, inputs, loadedBefore: new Random(seed).below(inputs.length), onEngine })
+    return [
+      ...rerun({ engine, options, inputs, loadedBefore: new Random(seed).below(inputs.length), onEngine }),
+      ...log?.differences(engine, { kinds, limits }) ?? []
+    ]
   }
   return { server, serverProcess, key, limits, journal, rerun: runAgain }
 }
