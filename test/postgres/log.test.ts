@@ -69,7 +69,7 @@ const check = Effect.fnUntraced(function*(log: Service, seeds: number) {
 })
 
 describe("a log in PostgreSQL", () => {
-  it.live("conforms", () => Effect.flatMap(open({ poll: "5 millis" }), (log) => check(log, budget(4))))
+  it.live("conforms", () => Effect.flatMap(open({ poll: "5 millis" }), (log) => check(log, budget(2))))
 
   it.live("needs only to read and write its tables, once they are there", () =>
     Effect.gen(function*() {

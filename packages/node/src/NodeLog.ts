@@ -33,20 +33,10 @@ export interface SqliteOptions {
  * is this process's: there is no connection that can be lost.
  */
 export const layerSqlite = (options: SqliteOptions): Layer.Layer<Log.Log, Log.LogNotOpened> =>
-  Layer.effect(Log.Log, open(options))
+  Layer.effect(Log.Log, makeSqlite(options))
 
-// internals
-
-/** Marks the file as a log of this library. */
-const applicationId = 0x656d704c
-
-/** Grows with the schema. A file of a newer format is refused. */
-const format = 1
-
-/** The blocks into which a file is divided. */
-const pageBytes = 4_096
-
-const open = (
+/** `layerSqlite` as a service, for the life of the scope. */
+export const makeSqlite = (
   { bytesMax, path: given, survives = "machine" }: SqliteOptions
 ): Effect.Effect<Log.Log["Service"], Log.LogNotOpened, Scope.Scope> => {
   const path = NodePath.resolve(given)
@@ -93,6 +83,17 @@ const open = (
     return makeLog(thread, survives)
   }).pipe(Effect.catchIf((error) => error instanceof Sqlite.SqliteFailure, failed))
 }
+
+// internals
+
+/** Marks the file as a log of this library. */
+const applicationId = 0x656d704c
+
+/** Grows with the schema. A file of a newer format is refused. */
+const format = 1
+
+/** The blocks into which a file is divided. */
+const pageBytes = 4_096
 
 const whyNotOpened: Readonly<Record<number, Log.LogNotOpened["why"]>> = {
   [Sqlite.resultCode.busy]: "InUse",

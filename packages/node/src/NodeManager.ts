@@ -5,6 +5,7 @@
  * | ------------- | ------------------------------------------- | ---------------------------------------- |
  * | `layer`       | a child process                             | programs with worker processes (default) |
  * | `layerServer` | in this process, on Unix sockets and ports  | one process less, or several programs    |
+ * | `layerDurable` | as `layerServer`, with its state in a file | a state that outlives the program        |
  * | `layerClient` | another program, on this machine or another | programs that are started separately     |
  * | `layerWorker` | the manager of this worker's owner          | workers that do not use `runMain`        |
  */
@@ -18,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import * as Os from "node:os"
 import * as NodePath from "node:path"
 import { type Address, urlOf } from "./address.ts"
 import { begin, ownerLink } from "./childProcess.ts"
@@ -28,6 +30,7 @@ import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
 import * as ManagerProgram from "./managerProgram.ts"
 import * as Network from "./network.ts"
+import * as NodeLog from "./NodeLog.ts"
 import { layerSpawner } from "./NodeProcess.ts"
 import { complaintHere } from "./nodeVersion.ts"
 import * as Recursion from "./recursion.ts"
@@ -104,29 +107,33 @@ export const layer: Layer.Layer<Manager.Manager, ManagerError.ManagerError> = La
  * manager ends with this process; the calls of its clients then fail with `ManagerError`.
  */
 export const layerServer = (options: ServerOptions = {}): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
-  Layer.effect(
-    Manager.Manager,
-    Effect.gen(function*() {
-      yield* Recursion.refuse
-      const addresses = [...options.path === undefined ? [] : [{ path: options.path }], ...listOf(options.address)]
-      const paths = addresses.flatMap((address) => "path" in address ? [address.path] : [])
-      const { key, path } = yield* makeEndpoint(paths[0], options.key)
-      const server = yield* Manager.makeServer({ ...options, key })
-      // The ports first: the last finalizer added says goodbye to all clients, and it is that of a Unix socket.
-      const urls = yield* Effect.forEach(addresses, (address) =>
-        "path" in address
-          ? Effect.succeed(urlOf(address))
-          : Effect.mapError(Network.listen(server, address, options), (issue) =>
-            cannotStart(`${address.host}:${address.port}`, issue)))
-      const isOwnFolder = paths.length === 0
-      yield* Effect.forEach(
-        [path, ...paths.slice(1).map((path) => NodePath.resolve(path))],
-        (path) => Effect.mapError(Endpoint.listen(server, path, { isOwnFolder }), (issue) => cannotStart(path, issue))
-      )
-      const label = { name: "main", pid: process.pid }
-      return yield* Manager.makeLocal(server, key, { ...options, endpoint: { path, key, urls }, label })
-    })
-  ).pipe(Layer.provide(layerPlatform))
+  layerListening(options, (key) => Manager.makeServer({ ...options, key }))
+
+/** Options of `layerDurable`. */
+export interface DurableOptions extends Omit<ServerOptions, "path" | "journal">, NodeLog.SqliteOptions {
+  /** As `path` of `ServerOptions`: the path of the Unix socket. */
+  readonly socket?: string | undefined
+}
+
+/**
+ * `layerServer`, whose manager keeps its state in the file at `path`. A reply leaves when the file has all that led to it,
+ * so what a client was told is there after a crash. A manager that is started again has the named objects and their
+ * contents. Clients with a grace (`reconnect`) resume their sessions; all others have ended, as after a death of their
+ * processes. Building the layer fails with `StartFailed` also if another process uses the file, if it is damaged, or if a
+ * newer release has written it.
+ *
+ * **Fairness** Does not wait for other programs. **Cancellation** Building can be interrupted. **On disconnect** The
+ * manager ends with this process. Calls of clients without a grace then fail with `ManagerError`.
+ */
+export const layerDurable = (
+  { bytesMax, path, socket, survives, ...options }: DurableOptions
+): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
+  layerListening({ ...options, path: socket }, (key) =>
+    Effect.flatMap(
+      Effect.mapError(NodeLog.makeSqlite({ path, survives, bytesMax }), ({ message }) => cannotStart(path, message)),
+      (log) =>
+        Manager.makeDurableServer({ ...options, key, log: { log, realm, leader: { host: Os.hostname(), port: 0 } } })
+    ))
 
 /**
  * A connection to the manager of another program, by its key and its socket or URL: `unix:///path`, `emps://host:port`
@@ -252,6 +259,40 @@ export const runMain = <A, E, ROut = never, ET = never>(
 }
 
 // internals
+
+/** The realm of a manager that has its log for itself. */
+const realm = "manager"
+
+/** A manager inside this process, which listens. */
+const layerListening = (
+  options: ServerOptions,
+  makeServer: (key: Manager.ManagerKey) => ReturnType<typeof Manager.makeServer>
+): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
+  Layer.effect(
+    Manager.Manager,
+    Effect.gen(function*() {
+      yield* Recursion.refuse
+      const addresses = [...options.path === undefined ? [] : [{ path: options.path }], ...listOf(options.address)]
+      const paths = addresses.flatMap((address) => "path" in address ? [address.path] : [])
+      const { key, path } = yield* makeEndpoint(paths[0], options.key)
+      const server = yield* makeServer(key)
+      // The ports first: the last finalizer added says goodbye to all clients, and it is that of a Unix socket.
+      const urls = yield* Effect.forEach(addresses, (address) =>
+        "path" in address
+          ? Effect.succeed(urlOf(address))
+          : Effect.mapError(
+            Network.listen(server, address, options),
+            (issue) => cannotStart(`${address.host}:${address.port}`, issue)
+          ))
+      const isOwnFolder = paths.length === 0
+      yield* Effect.forEach(
+        [path, ...paths.slice(1).map((path) => NodePath.resolve(path))],
+        (path) => Effect.mapError(Endpoint.listen(server, path, { isOwnFolder }), (issue) => cannotStart(path, issue))
+      )
+      const label = { name: "main", pid: process.pid }
+      return yield* Manager.makeLocal(server, key, { ...options, endpoint: { path, key, urls }, label })
+    })
+  ).pipe(Layer.provide(layerPlatform))
 
 const listOf = (address: ServerOptions["address"] = []): ReadonlyArray<Address> =>
   "path" in address || "host" in address ? [address] : address

@@ -33,7 +33,7 @@ describe("checkLog", () => {
   it.effect("finds nothing wrong with a log in memory", () =>
     Effect.gen(function*() {
       const log = makeMemoryLog()
-      for (let seed = 1; seed <= budget(50); seed++) assert.deepStrictEqual(yield* check(log, seed), [], `seed ${seed}`)
+      for (let seed = 1; seed <= budget(20); seed++) assert.deepStrictEqual(yield* check(log, seed), [], `seed ${seed}`)
     }))
 
   /** Changes every leadership of a log. */

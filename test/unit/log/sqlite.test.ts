@@ -59,7 +59,7 @@ describe("a log in a file", () => {
       Effect.gen(function*() {
         const log = yield* open({ path: yield* path, survives })
         assert.strictEqual(log.survives, survives)
-        for (let seed = 1; seed <= budget(5); seed++) {
+        for (let seed = 1; seed <= budget(2); seed++) {
           const found = yield* Effect.provideService(checkLog({ seed, realm: `check-${seed}` }), Log.Log, log)
           assert.deepStrictEqual(found, [], `seed ${seed}`)
         }
