@@ -135,8 +135,10 @@ export const open = (options: OpenOptions): Effect.Effect<SqliteThread, SqliteFa
       for (const settle of waiting.splice(0)) settle(Exit.fail(ended))
     }
     worker.on("message", ({ code, message, results }: Answer) => {
-      waiting.shift()?.(results === undefined ? Exit.fail(new SqliteFailure(code, message)) : Exit.succeed(results))
+      const settle = waiting.shift()
+      // Before the next one is asked: that holds the program up again.
       if (waiting.length === 0) worker.unref()
+      settle?.(results === undefined ? Exit.fail(new SqliteFailure(code, message)) : Exit.succeed(results))
     })
     worker.on("error", (error) => end(`its thread has failed: ${error}`))
     worker.on("exit", () => end("its thread has ended"))

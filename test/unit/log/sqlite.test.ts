@@ -4,6 +4,7 @@ import { checkLog } from "@effect-multiprocessing/core/testing"
 import { NodeLog } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Option, Result, Stream } from "effect"
+import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -103,6 +104,20 @@ describe("a log in a file", () => {
       clearImmediate(timer)
       // A commit on this thread would end in the turn in which it began.
       assert.isAtLeast(turns, 20)
+    }))
+
+  it.live("is waited for by a program that has nothing else to do, until it is closed, and no longer", () =>
+    Effect.gen(function*() {
+      const program = `
+        import { NodeLog } from "@effect-multiprocessing/node"
+        import { Effect } from "effect"
+        const open = NodeLog.makeSqlite({ path: ${JSON.stringify(yield* path)} })
+        await Effect.runPromise(Effect.scoped(Effect.flatMap(open, ({ head }) => head("realm"))))
+        await Effect.runPromise(Effect.scoped(open))
+        process.stdout.write("closed")
+      `
+      const args = [...process.execArgv, "--input-type=module", "--eval", program]
+      assert.strictEqual(execFileSync(process.execPath, args, { encoding: "utf8" }), "closed")
     }))
 })
 
