@@ -5,9 +5,9 @@ import type { JournalEntry } from "@effect-multiprocessing/core/testing"
 import { Effect, Layer, type Scope } from "effect"
 import * as Memory from "../support/Memory.ts"
 import { ownKinds } from "../support/ownKinds.ts"
-import { conformance } from "./index.ts"
+import { sampledConformance } from "./index.ts"
 
-/** Runs all suites on managers with new logs. */
+/** Runs suites on managers with new logs. */
 export const durableConformance = (
   name: string,
   programs: number,
@@ -20,7 +20,7 @@ export const durableConformance = (
       Manager.Manager,
       Effect.map(Effect.flatMap(make(options), ({ connect }) => connect()), ({ manager }) => manager)
     )
-  conformance({
+  sampledConformance({
     name,
     layer: layer({}),
     ownKinds: layer({ kinds: engineKinds(ownKinds) }),

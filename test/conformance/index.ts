@@ -1,6 +1,7 @@
 /** Every suite, for one deployment of a manager. */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
+import { sample } from "../support/budget.ts"
 import { specimenSuite } from "./specimens.ts"
 import type { Deployment, Suite } from "./suite.ts"
 
@@ -11,7 +12,10 @@ const suites = await Promise.all(
   )
 )
 
+const all: ReadonlyArray<Suite> = [...suites, specimenSuite]
+
 /** Runs all suites on a manager. */
-export const conformance = (deployment: Deployment): void => {
-  for (const suite of [specimenSuite, ...suites]) suite(deployment)
-}
+export const conformance = (deployment: Deployment): void => all.forEach((suite) => suite(deployment))
+
+/** Runs some suites on a manager that differs from another one in a layer below all types: a transport, or a log. */
+export const sampledConformance = (deployment: Deployment): void => sample(all).forEach((suite) => suite(deployment))
