@@ -4,7 +4,7 @@
 import * as Checkpoint from "#core/engine/Checkpoint.ts"
 import { Engine } from "#core/engine/Engine.ts"
 import { Malformed } from "#core/engine/Format.ts"
-import type { Grace, Input, JournalEntry, Outcome, Output, SessionId } from "#core/engine/Inputs.ts"
+import type { Grace, Input, JournalEntry, Outcome, Output, Rights, SessionId } from "#core/engine/Inputs.ts"
 import { Monitor, violations } from "#core/engine/Invariants.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
@@ -79,9 +79,9 @@ export class EngineHarness {
   }
 
   /** A new session. Without a grace it ends with its link. */
-  open(grace?: Grace): Client {
+  open(grace?: Grace, rights?: Rights): Client {
     const session = this.engine.state.lastSession + 1
-    this.step({ _tag: "Open", label: { name: `client ${session}`, pid: 0 }, grace })
+    this.step({ _tag: "Open", label: { name: `client ${session}`, pid: 0 }, grace, rights })
     return new Client(this, session)
   }
 

@@ -27,6 +27,8 @@ export const leading = { realm: "test", leader: { host: "host.test", port: 1 } }
 
 export interface MemoryOptions {
   readonly limits?: Partial<Limits.Limits> | undefined
+  /** The keys of other roles than the owner. */
+  readonly keys?: Manager.Keys | undefined
   /** Kinds beyond the standard ones. */
   readonly kinds?: ReadonlyArray<AnyKind> | undefined
   readonly journal?: ((entry: JournalEntry) => void) | undefined
@@ -81,6 +83,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Memory, never, 
     const serverOptions = {
       kinds: [...kinds, ...options.kinds ?? []],
       key,
+      keys: options.keys,
       journal: options.journal,
       commit: options.commit,
       limits: { ...Limits.defaults, ...options.limits },

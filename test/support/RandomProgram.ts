@@ -2,6 +2,7 @@
  * A random walk over an engine. A command is a few numbers, so that a failing walk can be shrunk and replayed. Their
  * meaning depends on the state of the engine: most of them are sensible calls, and some are nonsense.
  */
+import type { Rights } from "#core/engine/Inputs.ts"
 import * as Lane from "#core/engine/Lane.ts"
 import type { Operation } from "#core/engine/Operation.ts"
 import { type Argument, bytesCell, type ObjectId } from "#core/engine/Value.ts"
@@ -41,6 +42,14 @@ const limits = {
 /** Of the first two clients. The third has none. */
 const grace = { milliseconds: 5_000, secretHash: "hash" }
 
+/** Of the third client. Most often it is an owner's. */
+const rights: ReadonlyArray<Rights | undefined> = [
+  undefined,
+  undefined,
+  { role: "client", names: ["a", "b"] },
+  { role: "observer", names: undefined }
+]
+
 const nonsense: ReadonlyArray<Argument> = [null, -1, 0.5, NaN, Infinity, "", "field", "__proto__", value(1)]
 
 /** An engine and its clients. `run` makes the next step. */
@@ -58,7 +67,7 @@ export class RandomProgram {
   readonly run = ([what, who, seed]: Command): void => {
     const random = new Random(seed)
     const client = this.#clients.get(who)
-    if (client === undefined) this.#clients.set(who, this.harness.open(who === 2 ? undefined : grace))
+    if (client === undefined) this.#clients.set(who, this.#open(who, random))
     else if (what < 10) this.#make(client, random)
     else if (what < 68) this.#call(client, random)
     else if (what < 74) client.cancel(this.#sequence(client, random))
@@ -74,6 +83,11 @@ export class RandomProgram {
     else client.end()
     const { sessions } = this.harness.engine.state
     for (const [who, { session }] of this.#clients) if (!sessions.has(session)) this.#clients.delete(who)
+  }
+
+  /** The last client may be no owner. */
+  #open(who: number, random: Random): Client {
+    return who === 2 ? this.harness.open(undefined, random.pick(rights)) : this.harness.open(grace)
   }
 
   /** Ends every session, and then drops one more reference, because the engine searches for cycles then (S-23). */

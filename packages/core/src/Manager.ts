@@ -29,10 +29,12 @@ import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
 import * as inspection from "./proxy/inspection.ts"
 import { type Endpoint, Manager, type Reconnect } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
+import * as Keys from "./server/Keys.ts"
 import * as Server from "./server/Server.ts"
 import type { Link, LinkClosed } from "./transport/Link.ts"
 import * as MemoryLink from "./transport/MemoryLink.ts"
 
+export type { Role } from "./engine/Inputs.ts"
 export type {
   Counts,
   Holder,
@@ -55,14 +57,17 @@ export {
   type Status,
   type UrlEndpoint
 } from "./proxy/Manager.ts"
+export type { ClientKey, Keys } from "./server/Keys.ts"
 export type { Server } from "./server/Server.ts"
 
 /** The options of a manager. */
 export interface ManagerOptions {
   /** Bounds other than the defaults (`Limits.defaults`). */
   readonly limits?: Partial<Limits.Limits> | undefined
-  /** The key that clients must know. Default: 256 random bits. */
+  /** The owner's key: who has it may do everything. Default: 256 random bits. */
   readonly key?: ManagerKey | undefined
+  /** The keys of each role, for a manager whose clients may not all do everything. `keys.owner` is another form of `key`. */
+  readonly keys?: Keys.Keys | undefined
   /** The own kinds of its objects, besides the built-in ones (`Kind.make`). */
   readonly kinds?: ReadonlyArray<Kind.Known> | undefined
   /** Receives every state change as it takes its index, for certification (S-31). */
@@ -77,7 +82,7 @@ export const layerMemoryWith = (options: ManagerOptions): Layer.Layer<Manager, M
   Layer.effect(
     Manager,
     Effect.gen(function*() {
-      const key = yield* orRandomKey(options.key)
+      const key = yield* ownerKey(options)
       const server = yield* makeServer({ ...options, key })
       return yield* makeLocal(server, key, options)
     })
@@ -104,6 +109,11 @@ export const orRandomKey = (
     const random = yield* SecureRandom.SecureRandom
     return Redacted.make(hexadecimal(yield* random.randomBytes(32)))
   })
+
+/** The owner's key: the given one, or a random one. */
+export const ownerKey = (
+  { key, keys }: Pick<ManagerOptions, "key" | "keys">
+): Effect.Effect<ManagerKey, never, SecureRandom.SecureRandom> => orRandomKey(key ?? keys?.owner)
 
 /**
  * A server that lives as long as the scope. A host that accepts other processes calls `close` first. Fails with
@@ -132,7 +142,7 @@ export const makeDurableServer = (
 ): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.suspend(() => {
     const all = [...builtIn, ...engineKinds(kinds)]
-    const issue = issueOf(options) ?? twice(all)
+    const issue = serverIssue(options, all)
     if (issue !== undefined) return Effect.fail(cannotStart(issue))
     const limits = { ...Limits.defaults, ...options.limits }
     return Effect.mapError(
@@ -148,11 +158,17 @@ const makeServerOf = (
   kinds: ReadonlyArray<AnyKind>,
   options: Omit<ManagerOptions, "kinds"> & { readonly key: ManagerKey }
 ): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> => {
-  const issue = issueOf(options) ?? twice(kinds)
+  const issue = serverIssue(options, kinds)
   return issue === undefined
     ? Server.make({ ...options, kinds, limits: { ...Limits.defaults, ...options.limits } })
     : Effect.fail(cannotStart(issue))
 }
+
+/** Why there can be no manager with these options and kinds; undefined: there can. */
+const serverIssue = (
+  options: Pick<ManagerOptions, "limits" | "keys"> & { readonly key: ManagerKey },
+  kinds: ReadonlyArray<AnyKind>
+): string | undefined => issueOf(options) ?? Keys.issueOf(options.key, options.keys) ?? twice(kinds)
 
 /** Why a manager cannot have these kinds; undefined: it can. */
 const twice = (kinds: ReadonlyArray<AnyKind>): string | undefined => {
@@ -209,6 +225,7 @@ export const makeConnected = (
     (connection) =>
       Manager.of({
         connection,
+        role: connection.agreement.role,
         status: connection.status.changes,
         endpoint: options.endpoint,
         remove: (object) => remove(connection, object),

@@ -204,6 +204,23 @@ export class ForeignHandle extends Schema.TaggedError<ForeignHandle>()("ForeignH
   }
 }
 
+/**
+ * The key of this client does not permit the call: its role is another one, or it is for other names. The call had no
+ * effect.
+ */
+export class NotPermitted extends Schema.TaggedError<NotPermitted>()("NotPermitted", {
+  ...call,
+  /** The role of this client. */
+  role: Schema.Literals(["client", "observer"]),
+  /** What permits the call, as text for people. */
+  needs: Schema.String
+}) {
+  override get message(): string {
+    return `${this.operation} on ${this.object} is not permitted to this client, whose role is ${this.role}: it needs ` +
+      `${this.needs}. Nothing was changed. Connect with a key that permits it`
+  }
+}
+
 /** The manager does not have this operation, or does not accept these arguments. The call had no effect. */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", {
   ...call,
@@ -231,6 +248,7 @@ export const ManagerErrorReason = Schema.Union([
   ValueNotEncoded,
   ValueNotDecoded,
   ForeignHandle,
+  NotPermitted,
   InvalidRequest
 ])
 

@@ -60,7 +60,7 @@ export interface Options {
 }
 
 /** Options of `layerServer`. */
-export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "journal" | "key" | "kinds"> {
+export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "journal" | "key" | "keys" | "kinds"> {
   /**
    * The path of the Unix socket. Default: a new one in a folder that only this user can enter. A socket at the path
    * that no process listens on is replaced; any other file is left as it is. If the socket is removed it is made again.
@@ -89,7 +89,7 @@ export const layerWith = (options: Options): Layer.Layer<Manager.Manager, Manage
   Layer.effect(
     Manager.Manager,
     Effect.gen(function*() {
-      const endpoint = yield* makeEndpoint(undefined, undefined)
+      const endpoint = yield* makeEndpoint(undefined, {})
       const journal = options.journal === undefined ? undefined : NodePath.resolve(options.journal)
       const { entry = Entry.ownEntry, kinds = [], limits } = options
       return yield* ManagerProcess.start({ endpoint, limits, journal, kinds, entry })
@@ -274,7 +274,7 @@ const layerListening = (
       yield* Recursion.refuse
       const addresses = [...options.path === undefined ? [] : [{ path: options.path }], ...listOf(options.address)]
       const paths = addresses.flatMap((address) => "path" in address ? [address.path] : [])
-      const { key, path } = yield* makeEndpoint(paths[0], options.key)
+      const { key, path } = yield* makeEndpoint(paths[0], options)
       const server = yield* makeServer(key)
       // The ports first: the last finalizer added says goodbye to all clients, and it is that of a Unix socket.
       const urls = yield* Effect.forEach(addresses, (address) =>
@@ -344,7 +344,7 @@ const layerPlatform = Layer.merge(NodeServices.layer, Endpoint.layerCrypto)
 
 const makeEndpoint = (
   path: string | undefined,
-  key: Manager.Endpoint["key"] | undefined
+  keys: Pick<Manager.ManagerOptions, "key" | "keys">
 ) =>
   Effect.gen(function*() {
     const issue = complaintHere ?? (path === undefined ? undefined : Endpoint.issueOf(path))
@@ -354,7 +354,7 @@ const makeEndpoint = (
       path: path !== undefined
         ? NodePath.resolve(path)
         : (yield* Effect.mapError(Endpoint.makePath, (issue) => cannotStart("a socket of its own", issue))),
-      key: yield* Manager.orRandomKey(key)
+      key: yield* Manager.ownerKey(keys)
     }
   })
 

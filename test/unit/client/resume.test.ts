@@ -4,7 +4,7 @@ import * as Handshake from "#core/protocol/Handshake.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { defaults } from "@effect-multiprocessing/core/Limits"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Redacted, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Holdable, Lossy } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
@@ -327,23 +327,25 @@ describe("a grace that is over", () => {
 })
 
 describe("who resumes a session", () => {
+  const observer = Redacted.make("the key of the observers")
+
   /** A session with a grace, of a client by hand. */
   const begun = Effect.gen(function*() {
-    const memory = yield* Memory.make()
+    const memory = yield* Memory.make({ keys: { observer } })
     const secretHash = yield* Effect.provide(Handshake.hashOf(secret), Manager.layerCrypto)
-    const ask = (session: Handshake.Asked) =>
+    const ask = (session: Handshake.Asked, key?: Manager.ManagerKey) =>
       Effect.gen(function*() {
         const { client } = yield* memory.dial()
         const read = yield* raw.frames(client)
-        return { client, read, verdict: yield* raw.shakeHands(client, read, { session }) }
+        return { client, read, verdict: yield* raw.shakeHands(client, read, { session, key }) }
       })
     const first = yield* ask({ _tag: "Begin", grace: { milliseconds: grace, secretHash } })
     if (first.verdict._tag === "Refused") return yield* Effect.die(new Error(first.verdict.reason))
     const { instance, session } = first.verdict
     const resume = { _tag: "Resume", instance, session, secret, index: 0 } as const
-    const refused = (change: Partial<typeof Handshake.Resume.Type>) =>
+    const refused = (change: Partial<typeof Handshake.Resume.Type>, key?: Manager.ManagerKey) =>
       Effect.map(
-        ask({ ...resume, ...change }),
+        ask({ ...resume, ...change }, key),
         ({ verdict }) => verdict._tag === "Refused" ? verdict.reason : verdict._tag
       )
     return { ask, first, memory, resume, refused }
@@ -356,6 +358,13 @@ describe("who resumes a session", () => {
         assert.strictEqual(yield* refused({ secret: stranger }), "WrongSecret")
       }
       assert.strictEqual(memory.server.engine.state.sessions.size, 1)
+      assert.strictEqual(yield* refused({}), "Welcome")
+    }))
+
+  it.live("with the key of another role is refused, though it knows the secret", () =>
+    Effect.gen(function*() {
+      const { refused } = yield* begun
+      assert.strictEqual(yield* refused({}, observer), "WrongSecret")
       assert.strictEqual(yield* refused({}), "Welcome")
     }))
 

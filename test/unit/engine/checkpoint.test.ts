@@ -151,7 +151,7 @@ describe("data that is not of this manager", () => {
   })
 
   it("is refused: of another version, of the whole or of a kind", () => {
-    assert.strictEqual(reason((data) => void (data.version = 1)), "saved.version must be 5, not 1")
+    assert.strictEqual(reason((data) => void (data.version = 1)), "saved.version must be 6, not 1")
     assert.strictEqual(
       reason((data) => void (data.objects[0].version = 1)),
       "saved.objects[0].version is 1, and this manager knows version 3 of Queue"

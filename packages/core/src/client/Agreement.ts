@@ -1,11 +1,13 @@
 /** What a client knows of its manager since the handshake. */
-import type { OperationTable } from "../engine/Inputs.ts"
+import type { OperationTable, Role } from "../engine/Inputs.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 import type { WindowLimits } from "./Window.ts"
 
 /** What the manager said at the handshake. */
 export interface Agreement {
   readonly session: number
+  /** What the key makes of this client. */
+  readonly role: Role
   /** How long the session survives its link, in milliseconds. 0: not at all. */
   readonly graceMs: number
   /** How often the client asks whether the manager is there, in milliseconds. 0: never. */

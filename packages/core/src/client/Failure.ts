@@ -10,6 +10,7 @@ import {
   ManagerError,
   type ManagerErrorReason,
   type NotExecuted,
+  NotPermitted,
   ObjectDeleted,
   ObjectNotFound,
   type OutcomeUnknown,
@@ -66,6 +67,12 @@ const reason = (
       return new TransitionFailed({ ...call, issue: String(details[0]) })
     case "LimitExceeded":
       return new LimitExceeded({ ...call, limit: String(details[0]), max: Number(details[1]) })
+    case "NotPermitted":
+      return new NotPermitted({
+        ...call,
+        role: details[0] === "observer" ? "observer" : "client",
+        needs: String(details[1])
+      })
     default:
       return new InvalidRequest({ ...call, issue: [error, ...details].join(" ") })
   }

@@ -16,7 +16,7 @@ import * as Directory from "./Directory.ts"
 import { Engine, type EngineOptions } from "./Engine.ts"
 import * as Format from "./Format.ts"
 import * as GrantRecords from "./GrantRecords.ts"
-import type { CallInput, CancelFate, Grace, Outcome, SessionId } from "./Inputs.ts"
+import type { CallInput, CancelFate, Grace, Outcome, Rights, SessionId } from "./Inputs.ts"
 import * as Invariants from "./Invariants.ts"
 import * as Links from "./Links.ts"
 import type { Client, Grant } from "./Operation.ts"
@@ -29,7 +29,7 @@ import * as Waiting from "./Waiting.ts"
 import * as Watchers from "./Watchers.ts"
 
 /** Grows whenever `manager` below changes: data of another version are not loaded. */
-const version = 5
+const version = 6
 
 /**
  * Saves the state of a manager between two steps. Its outputs must have been taken, because they are not saved: otherwise
@@ -77,7 +77,7 @@ type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
 type SavedSession =
   & Pick<
     Session,
-    "id" | "label" | "grace" | "deadline" | "resumes" | "lastSequence" | "fates" | "imports" | "isCongested"
+    "id" | "label" | "grace" | "rights" | "deadline" | "resumes" | "lastSequence" | "fates" | "imports" | "isCongested"
   >
   & {
     readonly parked: ReadonlyArray<SavedParked>
@@ -134,6 +134,9 @@ const session = struct<SavedSession>({
   id: count,
   label: struct<Client>({ name: word, pid: finite }),
   grace: optional(struct<Grace>({ milliseconds: finite, secretHash: word })),
+  rights: optional(
+    struct<Rights>({ role: literal("client", "observer"), names: optional<ReadonlyArray<string>>(list(word)) })
+  ),
   deadline: optional(finite),
   resumes: count,
   lastSequence: count,
@@ -264,12 +267,12 @@ const notThere = refused("names an object that is not there")
 const noSession = refused("names a session that is not there")
 
 const restoreSession = (state: EngineState, saved: SavedSession, previous: SessionId): Refused => {
-  const { deadline, grace, id, isCongested, label, lastSequence, resumes } = saved
+  const { deadline, grace, id, isCongested, label, lastSequence, resumes, rights } = saved
   if (id <= previous || id > state.lastSession) return refused("is out of order").at("id")
   if (grace === undefined && deadline !== undefined) {
     return refused("is that of a session without a grace").at("deadline")
   }
-  const session = Sessions.add(state, id, label, grace)
+  const session = Sessions.add(state, id, label, grace, rights)
   Object.assign(session, { lastSequence, isCongested, resumes })
   if (deadline !== undefined) Links.endAt(state, session, deadline)
   return undefined

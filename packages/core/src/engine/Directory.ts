@@ -48,6 +48,8 @@ const operations = {
   open: change({
     parameters: [word, word, wordOrNothing, count],
     rest: [anything],
+    // An observer opens what is there (`Permission.ts`).
+    observes: true,
     decide: (state, [kindName, fingerprint, name, ...rest]) => {
       const kind = state.kinds.get(kindName)
       if (kind === undefined || kind.name === "Directory") return refuse("UnknownKind", kindName)

@@ -132,7 +132,7 @@ export class Engine {
   /** Applies one input. A throw is a bug of a kind: the host must stop, because the state is unknown (S-2). */
   step(input: Input): void {
     if (input._tag === "Time") this.#sessions.advance(input.now)
-    else if (input._tag === "Open") this.#sessions.open(input.label, input.grace)
+    else if (input._tag === "Open") this.#sessions.open(input.label, input.grace, input.rights)
     else {
       const session = this.state.sessions.get(input.session)
       // A message that was sent before the end of its session may be read after it. It has no effect (I3).

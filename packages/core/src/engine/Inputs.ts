@@ -15,15 +15,33 @@ export interface Grace {
   readonly secretHash: string
 }
 
+/** What a key makes of the client that proves it. */
+export type Role = "owner" | "client" | "observer"
+
+/** What a session may do whose client is not an owner (`Permission.ts`). */
+export interface Rights {
+  readonly role: Exclude<Role, "owner">
+  /** The prefixes of the names of the objects that it may use. Absent: all objects. */
+  readonly names?: ReadonlyArray<string> | undefined
+}
+
 /** How a call ended. */
 export type Outcome =
   | { readonly _tag: "Success"; readonly reply: Reply }
   | { readonly _tag: "Failure"; readonly error: string; readonly details: Reply }
 
-/** An event that an engine applies. Labels, hashes of secrets and time come from outside (S-1). */
+/** An event that an engine applies. Labels, hashes of secrets, rights and time come from outside (S-1). */
 export type Input =
-  /** A session begins. It gets the id after that of the session before it. Without a grace it ends with its link. */
-  | { readonly _tag: "Open"; readonly label: Client; readonly grace?: Grace | undefined }
+  /**
+   * A session begins. It gets the id after that of the session before it. Without a grace it ends with its link; without
+   * rights it is that of an owner.
+   */
+  | {
+    readonly _tag: "Open"
+    readonly label: Client
+    readonly grace?: Grace | undefined
+    readonly rights?: Rights | undefined
+  }
   /** The link of a session is lost. The session ends, or has its grace from now on. */
   | { readonly _tag: "Unlinked"; readonly session: SessionId }
   /** A session has a new link, in the place of a lost one or of one that its client has given up. */

@@ -164,6 +164,8 @@ export interface Operation<
   readonly guarded: boolean
   /** Gives back a grant. Never rate-limited, may overtake, idempotent (S-8). */
   readonly settles: boolean
+  /** Changes nothing that others see, so that an observer may call it. A read does. */
+  readonly observes: boolean
   readonly byReceipt: boolean
   readonly decide: (state: State, args: ReadonlyArray<Argument>, at: At) => Decision
   readonly apply: (state: State, args: ReadonlyArray<Argument>, at: At) => Reply
@@ -217,6 +219,7 @@ interface Definition<
   readonly guarded?: boolean
   /** Implies that it is not guarded (S-21). */
   readonly settles?: boolean
+  readonly observes?: boolean
   readonly decide?: (state: State, args: AllArguments<P, Rest>, at: At) => Decision<Error>
   readonly apply: (state: State, args: AllArguments<P, Rest>, at: At) => R
   readonly enter?: (state: State, args: AllArguments<P, Rest>, at: At) => void
@@ -252,6 +255,7 @@ const operation = <State, P extends Parameters, Rest extends Parameters, R exten
     condition,
     guarded: definition.guarded ?? definition.settles !== true,
     settles: definition.settles ?? false,
+    observes: definition.observes ?? access === "read",
     byReceipt,
     decide: decide ?? (() => ready),
     apply,

@@ -30,6 +30,7 @@ import {
   wait,
   type Withdrawal
 } from "./Operation.ts"
+import * as Permission from "./Permission.ts"
 import * as References from "./References.ts"
 import * as Replies from "./Replies.ts"
 import type { EngineState, Parked, Place, Session, SharedObject } from "./State.ts"
@@ -175,7 +176,8 @@ export class Requests {
       const named = object.operations[calls[i]!.operation]
       if (named === undefined) return refuse("UnknownOperation", object.kind.name)
       const { args } = calls[i]!
-      const refused = Admission.refusal(this.#state, session, named[1], args, guard) ??
+      const refused = Permission.refusal(this.#state, session, object, named, args) ??
+        Admission.refusal(this.#state, session, named[1], args, guard) ??
         // To open needs room only if the object is new, which the directory decides.
         (object.id === directory ? undefined : Memory.refusal(this.#state, Memory.ofCall(args)))
       if (refused !== undefined) return refused

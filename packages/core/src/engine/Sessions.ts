@@ -4,7 +4,7 @@
  */
 import * as Deadlines from "./Deadlines.ts"
 import * as GrantRecords from "./GrantRecords.ts"
-import type { CancelFate, Grace, JournalEntry, SessionId } from "./Inputs.ts"
+import type { CancelFate, Grace, JournalEntry, Rights, SessionId } from "./Inputs.ts"
 import { type Journal, record, type Subject } from "./Journal.ts"
 import * as Links from "./Links.ts"
 import type { Client, Grant, GrantId, Reply, Withdrawal } from "./Operation.ts"
@@ -32,8 +32,8 @@ export class Sessions {
   }
 
   /** Begins a session. */
-  open(label: Client, grace: Grace | undefined): void {
-    add(this.#state, ++this.#state.lastSession, label, grace)
+  open(label: Client, grace: Grace | undefined, rights: Rights | undefined): void {
+    add(this.#state, ++this.#state.lastSession, label, grace, rights)
   }
 
   /** The link of a session is lost. Without a grace the session ends. */
@@ -150,11 +150,18 @@ export class Sessions {
 }
 
 /** Adds a session without a history. */
-export const add = (state: EngineState, id: SessionId, label: Client, grace: Grace | undefined): Session => {
+export const add = (
+  state: EngineState,
+  id: SessionId,
+  label: Client,
+  grace: Grace | undefined,
+  rights: Rights | undefined
+): Session => {
   const session: Session = {
     id,
     label,
     grace,
+    rights,
     deadline: undefined,
     resumes: 0,
     lastSequence: 0,

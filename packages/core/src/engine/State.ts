@@ -4,7 +4,7 @@
  * No closures, promises or clocks: two engines that were given the same inputs hold equal states (I1).
  */
 import type { Condition, Conditions } from "./Conditions.ts"
-import type { CallInput, CancelFate, Grace, Outcome, Output, SessionId } from "./Inputs.ts"
+import type { CallInput, CancelFate, Grace, Outcome, Output, Rights, SessionId } from "./Inputs.ts"
 import type { AnyKind } from "./Kind.ts"
 import type { Client, Grant, GrantId, Operation } from "./Operation.ts"
 import type { OrderedMap } from "./OrderedMap.ts"
@@ -85,6 +85,8 @@ export interface Session {
   readonly label: Client
   /** Absent: it ends with its link. */
   readonly grace: Grace | undefined
+  /** Absent: an owner's, which may do everything. */
+  readonly rights: Rights | undefined
   /** Engine time at which it ends because it has no link; absent: it has one. */
   deadline: number | undefined
   /** The number of its links before this one. */

@@ -7,6 +7,7 @@
  */
 import type { Outcome, WatchEvent } from "./Inputs.ts"
 import type { Reply } from "./Operation.ts"
+import * as Permission from "./Permission.ts"
 import * as References from "./References.ts"
 import type { EngineState, Session, SharedObject, Watcher } from "./State.ts"
 import { directory, type ObjectId } from "./Value.ts"
@@ -37,6 +38,8 @@ const subscribe = (
   const object = state.objects.get(id)
   if (object === undefined) return failure("ObjectNotFound")
   if (object.kind.snapshot === undefined) return failure("UnknownOperation", object.kind.name)
+  const refused = Permission.ofObject(session, object)
+  if (refused !== undefined) return failure(refused.error, ...refused.details)
   const { watchersPerObjectMax } = state.limits
   if (object.watchers.size >= watchersPerObjectMax) {
     return failure("LimitExceeded", "watchersPerObjectMax", watchersPerObjectMax)

@@ -1,11 +1,12 @@
 /**
- * The handshake: both sides prove that they know the manager's key, and neither reveals it.
+ * The handshake: both sides prove that they know a key of the manager, and neither reveals it. A manager may have several
+ * keys: the one that a client proves decides what the client may do.
  *
  * ```text
  *   server ─► Challenge  magic, version, nonce
  *   client ─► Response   version, nonce, name, pid, session: Begin or Resume,
  *                        HMAC-SHA-256(key, "client" + transcript)
- *   server ─► Welcome    HMAC-SHA-256(key, "server" + transcript), session, epoch, instance, operations, limits
+ *   server ─► Welcome    HMAC-SHA-256(key, "server" + transcript), session, role, epoch, instance, operations, limits
  *          or Refused    reason; also in the place of a challenge
  * ```
  *
@@ -25,7 +26,7 @@ import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
 
 /** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
-export const protocolVersion = 6
+export const protocolVersion = 7
 
 /** Distinguishes a manager from any other server. */
 export const magic = "effect-multiprocessing"
@@ -77,10 +78,15 @@ export const Response = Schema.Struct({
   proof: Schema.String
 })
 
+/** The roles of clients. */
+export const Role = Schema.Literals(["owner", "client", "observer"])
+
 /** The server's verdict: the session begins, or goes on. */
 export const Welcome = Schema.TaggedStruct("Welcome", {
   proof: Schema.String,
   session: Schema.Int,
+  /** What the key makes of this client. */
+  role: Role,
   /** How long the session survives its link, in milliseconds. 0: not at all. */
   graceMs: Schema.Int,
   /** How often its client asks whether the server is there, in milliseconds. 0: never. */

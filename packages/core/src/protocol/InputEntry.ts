@@ -12,7 +12,7 @@
  * An operation is written by name, because its position may be another one in the next release. The object of a call is
  * looked up as it is before its input, so each input is read when those before it have been stepped.
  */
-import type { CallInput, Input, RequestInput } from "../engine/Inputs.ts"
+import type { CallInput, Input, RequestInput, Rights } from "../engine/Inputs.ts"
 import type { ObjectId } from "../engine/Value.ts"
 import { Reader, Writer } from "./Bytes.ts"
 import { readArguments, readIds, writeArguments, writeIds } from "./Message.ts"
@@ -26,7 +26,7 @@ export interface Operations {
 }
 
 /** The first byte of an entry. An entry that is written in another way has another one. */
-const form = { inputs: 1, beginning: 2 } as const
+const form = { inputs: 3, beginning: 2 } as const
 
 const tag = {
   index: 0,
@@ -48,6 +48,9 @@ const tag = {
   imports: 16,
   holds: 17
 } as const
+
+/** The roles by their numbers. An owner has no rights that are written. */
+const roles: ReadonlyArray<Rights["role"] | undefined> = [undefined, "client", "observer"]
 
 /** Writes inputs into an entry. */
 export class EntryWriter {
@@ -124,14 +127,26 @@ export class EntryWriter {
     for (const value of values) this.#writer.number(value)
   }
 
-  #open({ grace, label }: Extract<Input, { readonly _tag: "Open" }>): void {
+  #open({ grace, label, rights }: Extract<Input, { readonly _tag: "Open" }>): void {
     const writer = this.#writer
     writer.byte(grace === undefined ? tag.open : tag.openWithGrace)
     writer.text(label.name)
     writer.number(label.pid)
-    if (grace === undefined) return
-    writer.number(grace.milliseconds)
-    writer.text(grace.secretHash)
+    if (grace !== undefined) {
+      writer.number(grace.milliseconds)
+      writer.text(grace.secretHash)
+    }
+    this.#rights(rights)
+  }
+
+  #rights(rights: Rights | undefined): void {
+    const writer = this.#writer
+    writer.byte(roles.indexOf(rights?.role))
+    if (rights === undefined) return
+    writer.byte(rights.names === undefined ? 0 : 1)
+    if (rights.names === undefined) return
+    writer.number(rights.names.length)
+    for (const prefix of rights.names) writer.text(prefix)
   }
 
   #request({ calls, guard, sequence, session, stalls }: RequestInput): void {
@@ -260,7 +275,7 @@ class EntryReader {
     if (kind === tag.open || kind === tag.openWithGrace) {
       const label = { name: reader.text(), pid: reader.number() }
       const grace = kind === tag.open ? undefined : { milliseconds: reader.number(), secretHash: reader.text() }
-      return { _tag: "Open", label, grace }
+      return { _tag: "Open", label, grace, rights: this.#rights() }
     }
     const session = reader.number()
     switch (kind) {
@@ -293,6 +308,17 @@ class EntryReader {
         if (kind !== tag.end) reader.fail()
         return { _tag: "End", session }
     }
+  }
+
+  #rights(): Rights | undefined {
+    const reader = this.#reader
+    const role = roles[reader.byte()]
+    if (role === undefined) return undefined
+    if (reader.byte() === 0) return { role, names: undefined }
+    const length = reader.count()
+    const names: Array<string> = []
+    while (names.length < length && !reader.malformed) names.push(reader.text())
+    return { role, names }
   }
 
   #times(): ReadonlyArray<readonly [object: ObjectId, times: number]> {

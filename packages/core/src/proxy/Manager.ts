@@ -10,6 +10,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { Connection } from "../client/Connection.ts"
 import type { Status } from "../client/Status.ts"
+import type { Role } from "../engine/Inputs.ts"
 import type {
   Counts,
   Holder,
@@ -147,6 +148,8 @@ export class Manager extends Context.Service<Manager, {
    * client without `reconnect` is `Connected` until it is `Lost`.
    */
   readonly status: Stream.Stream<Status>
+  /** What the key of this client makes of it. Calls that the role does not permit fail with `NotPermitted`. */
+  readonly role: Role
   /** The session that carries every call of this process. @internal */
   readonly connection: Connection
   /** Where other processes can reach this manager; absent: nowhere. */

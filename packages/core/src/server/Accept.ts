@@ -13,8 +13,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { Grace, SessionId } from "../engine/Inputs.ts"
+import type { Grace, Rights, SessionId } from "../engine/Inputs.ts"
 import type { Client } from "../engine/Operation.ts"
+import * as Permission from "../engine/Permission.ts"
 import type { Session } from "../engine/State.ts"
 import type { Limits } from "../Limits.ts"
 import * as Handshake from "../protocol/Handshake.ts"
@@ -22,6 +23,7 @@ import { SharedArguments } from "../protocol/Message.ts"
 import * as Frames from "../transport/Frames.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
 import type { EngineHost } from "./EngineHost.ts"
+import type { Credential } from "./Keys.ts"
 import { farewell, type SessionEngine, SessionShell } from "./SessionShell.ts"
 
 /** How links are accepted. */
@@ -29,7 +31,7 @@ export interface AcceptOptions {
   readonly host: EngineHost
   /** The name of this manager, which no other one has. */
   readonly instance: string
-  readonly key: Handshake.ManagerKey
+  readonly credentials: ReadonlyArray<Credential>
   readonly limits: Limits
 }
 
@@ -39,9 +41,11 @@ const lastBytesMs = 1_000
 /** How often a client with a grace says that it is there, as a part of the grace. */
 const heartbeatShare = 1 / 4
 
-/** A client that has proved the key. */
+/** A client that has proved a key. */
 interface Admitted {
   readonly proof: string
+  /** Of the key that it has proved. */
+  readonly rights: Rights | undefined
   readonly label: Client
   readonly asked: Handshake.Asked
   /** Of the secret with which it resumes a session. */
@@ -56,7 +60,7 @@ interface Entered {
 
 /** Makes the function that serves one link until it ends. */
 export const make = (
-  { host, instance, key, limits }: AcceptOptions
+  { credentials, host, instance, limits }: AcceptOptions
 ): Effect.Effect<
   (link: Link) => Effect.Effect<void, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope>,
   never,
@@ -89,20 +93,30 @@ export const make = (
       )
       if (response.version !== Handshake.protocolVersion) return yield* refusal(link, "WrongVersion")
       const transcript = Handshake.transcript(challenge, response, link.binding)
-      if (!Handshake.sameProof(yield* Handshake.prove(key, "client", transcript), response.proof)) {
-        return yield* refusal(link, "WrongKey")
-      }
+      const credential = yield* proved(transcript, response.proof)
+      if (credential === undefined) return yield* refusal(link, "WrongKey")
       return {
-        proof: yield* Handshake.prove(key, "server", transcript),
+        proof: yield* Handshake.prove(credential.key, "server", transcript),
+        rights: credential.rights,
         label: { name: response.name, pid: response.pid },
         asked: response.session,
         secretHash: response.session._tag === "Resume" ? yield* Handshake.hashOf(response.session.secret) : undefined
       }
     })
 
+    /** The credential whose key a client has proved. All are tried, so the time does not tell which. */
+    const proved = Effect.fnUntraced(function*(transcript: string, proof: string) {
+      let found: Credential | undefined
+      for (const credential of credentials) {
+        if (Handshake.sameProof(yield* Handshake.prove(credential.key, "client", transcript), proof)) found = credential
+      }
+      return found
+    })
+
     /** Begins a session, or resumes one. Only within a turn. */
-    const enter = (link: Link, { asked, label, secretHash }: Admitted): Entered | Reason => {
-      const session = asked._tag === "Begin" ? begin(label, asked.grace) : find(asked, secretHash)
+    const enter = (link: Link, admitted: Admitted): Entered | Reason => {
+      const { asked } = admitted
+      const session = asked._tag === "Begin" ? begin(admitted, asked.grace) : find(admitted, asked)
       if (typeof session === "string") return session
       const { id } = session
       host.shells.get(id)?.expel("its client has resumed it over another connection")
@@ -112,19 +126,21 @@ export const make = (
       return { session, shell }
     }
 
-    const begin = (label: Client, asked: Grace | undefined): Session | Reason => {
+    const begin = ({ label, rights }: Admitted, asked: Grace | undefined): Session | Reason => {
       const unlinked = state.sessions.size - host.shells.size
       if (open + unlinked > limits.sessionsMax) return "TooManySessions"
       const grace = asked && { ...asked, milliseconds: Math.min(asked.milliseconds, limits.sessionGraceMs) }
-      host.step({ _tag: "Open", label, grace })
+      host.step({ _tag: "Open", label, grace, rights })
       return state.sessions.get(state.lastSession)!
     }
 
-    const find = (asked: typeof Handshake.Resume.Type, secretHash: string | undefined): Session | Reason => {
+    const find = ({ rights, secretHash }: Admitted, asked: typeof Handshake.Resume.Type): Session | Reason => {
       const session = state.sessions.get(asked.session)
       // A manager that has not reached the newest index of its client has lost what it had promised.
       if (session === undefined || asked.instance !== instance || asked.index > state.index) return "SessionLost"
-      const isOwn = session.grace !== undefined && Handshake.sameProof(session.grace.secretHash, secretHash ?? "")
+      const isOwn = session.grace !== undefined && Handshake.sameProof(session.grace.secretHash, secretHash ?? "") &&
+        // Who has seen a secret on an unencrypted link gets no other rights by it.
+        Permission.areSame(session.rights, rights)
       return isOwn ? session : "WrongSecret"
     }
 
@@ -175,6 +191,7 @@ export const make = (
       const welcome = Handshake.Welcome.make({
         proof,
         session: session.id,
+        role: session.rights?.role ?? "owner",
         graceMs,
         heartbeatMs: Math.ceil(Math.min(graceMs, limits.silenceMs) * heartbeatShare),
         epoch: state.epoch,

@@ -1,5 +1,5 @@
 /**
- * The server: one engine, and a session for every link that proves the key.
+ * The server: one engine, and a session for every link that proves a key.
  *
  * ```text
  *   link ─► Accept ─► SessionShell ── inputs ─► EngineHost.step ─► outputs ─► SessionShell ── frames ─► Gate ─► link
@@ -24,13 +24,17 @@ import type { Link } from "../transport/Link.ts"
 import * as Accept from "./Accept.ts"
 import * as EngineHost from "./EngineHost.ts"
 import { InputLog } from "./InputLog.ts"
+import * as Keys from "./Keys.ts"
 import { recover, type RecoverOptions } from "./recover.ts"
 
 /** What a server is made of. */
 export interface ServerOptions extends Omit<EngineHost.EngineHostOptions, "log"> {
   readonly kinds: ReadonlyArray<AnyKind>
   readonly limits: Limits
+  /** The key of owners. */
   readonly key: ManagerKey
+  /** Those of other roles. */
+  readonly keys?: Keys.Keys | undefined
   /** Told of every index as it is taken (S-31). */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
@@ -91,13 +95,13 @@ const serverOf = (
   log: InputLog | undefined
 ): Effect.Effect<Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.gen(function*() {
-    const { key, limits } = options
+    const { key, keys, limits } = options
     const host = yield* EngineHost.make(engine, { ...options, log })
     const linked = [...engine.state.sessions.values()].filter(({ deadline }) => deadline === undefined)
     if (linked.length > 0) {
       host.turn({ run: () => linked.forEach(({ id }) => host.step({ _tag: "Unlinked", session: id })) })
     }
-    const accept = yield* Accept.make({ host, instance, key, limits })
+    const accept = yield* Accept.make({ credentials: Keys.credentialsOf(key, keys), host, instance, limits })
     // These services only: the rest of the context, its scope above all, is the caller's of `serve`.
     const context = Context.pick(Mac.Mac, SecureRandom.SecureRandom)(
       yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()

@@ -35,6 +35,7 @@ export const operations = <State extends Scans>(all: (state: State) => Iterable<
     /** The bytes that a page may have. Replies with the scan and its first page; the scan is 0 if that was all. */
     scan: grant({
       parameters: [count],
+      observes: true,
       decide: (state, [bytesMax]) => {
         const { isLast, page } = firstPage(all(state), group, bytesMax)
         // `answer` takes a part for each argument, and a page may have more parts than a call has arguments.
@@ -60,6 +61,7 @@ export const operations = <State extends Scans>(all: (state: State) => Iterable<
     endScan: change({
       parameters: [count],
       settles: true,
+      observes: true,
       decide: (state, [scan], at) => isHeld(state, scan, at) ? ready : refuse("NotHeld", scan),
       apply: (state, [scan], at) => {
         at.settle(scan)
