@@ -78,7 +78,9 @@ const serve = Command.make("serve", {
   certKey: file("cert-key", "The private key of the certificate"),
   clientCa: file("client-ca", "The authorities of the certificates that clients must show"),
   keyFile,
-  makeKeyFile: option("make-key-file", "Makes the key file, for this user only, with a new key, if there is none"),
+  clientKeyFile: file("client-key-file", "The file with a key of clients, which remove nothing of others"),
+  observerKeyFile: file("observer-key-file", "The file with a key of observers, which change nothing"),
+  makeKeyFile: option("make-key-file", "Makes the key files, for this user only, with new keys, if there are none"),
   kinds: Flag.String("kinds").pipe(
     Flag.withMetavar("MODULE"),
     Flag.withDescription("A module that exports the own kinds of the objects as `kinds`"),
@@ -90,6 +92,10 @@ const serve = Command.make("serve", {
     {
       command: "emp serve --socket /run/app/manager --key-file /run/app/key --make-key-file",
       description: "Make a key, and serve with it"
+    },
+    {
+      command: "emp serve --socket ./manager --key-file ./key --observer-key-file ./observer-key",
+      description: "Serve observers, too"
     },
     {
       command: "emp serve --socket ./manager --key-file ./key --kinds ./kinds.js",

@@ -11,7 +11,9 @@ export const exitCodes = {
   /** There is no object, entry or item of this name. */
   notFound: 3,
   /** No manager was reached: it does not run, or it refused the key. */
-  unreachable: 4
+  unreachable: 4,
+  /** The key does not permit the command. Nothing was changed. */
+  notPermitted: 5
 } as const
 
 /** A failed command. */
@@ -34,6 +36,8 @@ const codeOf = (error: unknown): number => {
     case "ConnectFailed":
     case "HandshakeRefused":
       return exitCodes.unreachable
+    case "NotPermitted":
+      return exitCodes.notPermitted
     case "ObjectNotFound":
       return exitCodes.notFound
     default:

@@ -54,6 +54,10 @@ export const keyOf = ({ keyFile }: Pick<ManagerAt, "keyFile">): Effect.Effect<Ma
     )
   })
 
+/** The key in a file, if there is to be one. */
+export const keyIn = (file: Option.Option<string>): Effect.Effect<Manager.ManagerKey | undefined, Failure> =>
+  Option.isSome(file) ? readKey(file.value) : Effect.undefined
+
 /** Makes a file with a new key that only this user can read, unless there is a file already. */
 export const makeKeyFile = (file: string): Effect.Effect<void, Failure> =>
   Effect.flatMap(Effect.provide(Manager.orRandomKey(undefined), Manager.layerCrypto), (key) =>

@@ -8,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { type Failure, failureOf, wrongUsage } from "./failure.ts"
-import { keyOf, makeKeyFile, type ManagerAt, textOf } from "./managerAt.ts"
+import { keyIn, keyOf, makeKeyFile, type ManagerAt, textOf } from "./managerAt.ts"
 import * as Output from "./output.ts"
 
 /** The options of `serve`. */
@@ -22,6 +22,9 @@ export interface Options extends Pick<ManagerAt, "keyFile"> {
   readonly certKey: Option.Option<string>
   /** The file with the authorities of the certificates that clients must show. Absent: they need none. */
   readonly clientCa: Option.Option<string>
+  /** The files with the keys of clients and of observers. Absent: there are none. `keyFile` has the owner's. */
+  readonly clientKeyFile: Option.Option<string>
+  readonly observerKeyFile: Option.Option<string>
   readonly makeKeyFile: boolean
   /** A module that exports the own kinds of its objects as `kinds`. */
   readonly kinds: Option.Option<string>
@@ -39,7 +42,13 @@ export const serve = (options: Options): Effect.Effect<never, unknown> =>
     const tls = yield* tlsOf(options)
     if (options.makeKeyFile) {
       if (Option.isNone(keyFile)) return yield* wrongUsage("--make-key-file needs --key-file FILE: the file to make")
-      yield* makeKeyFile(keyFile.value)
+      const files = [keyFile, options.clientKeyFile, options.observerKeyFile].flatMap(Option.toArray)
+      yield* Effect.forEach(files, makeKeyFile)
+    }
+    const keys = {
+      owner: yield* keyOf(options),
+      client: yield* keyIn(options.clientKeyFile),
+      observer: yield* keyIn(options.observerKeyFile)
     }
     const kinds = Option.isSome(options.kinds) ? yield* load(options.kinds.value) : []
     const listening = Layer.effectDiscard(Effect.flatMap(Manager.Manager, ({ endpoint }) => {
@@ -47,7 +56,7 @@ export const serve = (options: Options): Effect.Effect<never, unknown> =>
       const shown = socket === undefined ? urls : [socket, ...urls.slice(1)]
       return Output.print(`the manager listens at ${shown.join(" and ")}`)
     }))
-    const server = NodeManager.layerServer({ path: socket, address, tls, key: yield* keyOf(options), kinds })
+    const server = NodeManager.layerServer({ path: socket, address, tls, keys, kinds })
     return yield* Layer.launch(Layer.provide(listening, server))
   })
 
