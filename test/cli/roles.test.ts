@@ -1,6 +1,6 @@
 /** `emp` with the keys of several roles. */
-import { SharedRef } from "@effect-multiprocessing/core"
-import { Schema } from "effect"
+import { Manager, SharedRef } from "@effect-multiprocessing/core"
+import { Effect, Schema } from "effect"
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -37,8 +37,8 @@ describe("emp with an observer's key", () => {
   it("changes none, and says so in one line, with an exit code of its own and without a key", async () => {
     const keys = [served.keyFile, fileOf("client"), fileOf("observer")].map((file) => readFileSync(file, "utf8").trim())
     assert.lengthOf(new Set(keys), 3)
-    for (const args of [["set", "app/Count", "8"], ["rm", "app/Count"]] as const) {
-      const { code, error, out } = await as("observer")(...args)
+    for (const [command, ...args] of [["set", "app/Count", "8"], ["rm", "app/Count"]]) {
+      const { code, error, out } = await as("observer")(command!, ...args)
       assert.strictEqual(code, 5)
       assert.match(error, /^emp: .*app\/Count" is not permitted to this client, whose role is observer: .*\n$/)
       for (const key of keys) assert.notInclude(error + out, key)
@@ -51,4 +51,10 @@ it("emp with a client's key changes values, and removes nothing", async () => {
   assert.strictEqual((await as("client")("set", "app/Count", "9")).code, 0)
   assert.strictEqual((await as("client")("rm", "app/Count")).code, 5)
   assert.strictEqual((await served.emp("get", "app/Count")).out, "9\n")
+})
+
+it("emp serve ends with 0 when an owner shuts its manager down", async () => {
+  await served.run(Effect.flatMap(Manager.Manager, ({ shutdown }) => shutdown))
+  const { code, error } = await served.manager.ended
+  assert.deepStrictEqual({ code, error }, { code: 0, error: "" })
 })

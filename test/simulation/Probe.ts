@@ -102,6 +102,7 @@ export class Probe {
       index: at.index,
       upcoming: at.upcoming,
       now: at.now,
+      session: at.session,
       client: at.client,
       get since() {
         if (at.since !== undefined) note("since")

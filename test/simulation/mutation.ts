@@ -65,6 +65,7 @@ export const changed = (at: At, change: Partial<At>): At => ({
   index: at.index,
   upcoming: at.upcoming,
   now: at.now,
+  session: at.session,
   client: at.client,
   since: at.since,
   isBehind: at.isBehind,

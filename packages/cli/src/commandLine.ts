@@ -87,7 +87,9 @@ const serve = Command.make("serve", {
     Flag.optional
   )
 }, (options) => Signals.untilSignal(Effect.mapError(Serve.serve(options), failureOf))).pipe(
-  Command.withDescription("Runs a manager in the foreground, until SIGINT or SIGTERM."),
+  Command.withDescription(
+    "Runs a manager in the foreground, until SIGINT or SIGTERM, or until an owner shuts it down."
+  ),
   Command.withExamples([
     {
       command: "emp serve --socket /run/app/manager --key-file /run/app/key --make-key-file",

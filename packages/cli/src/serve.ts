@@ -2,9 +2,9 @@
 import { type Kind, Manager } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { type Failure, failureOf, wrongUsage } from "./failure.ts"
@@ -30,8 +30,8 @@ export interface Options extends Pick<ManagerAt, "keyFile"> {
   readonly kinds: Option.Option<string>
 }
 
-/** Runs a manager, and says on standard output that it listens. */
-export const serve = (options: Options): Effect.Effect<never, unknown> =>
+/** Runs a manager until an owner shuts it down, and says on standard output that it listens. */
+export const serve = (options: Options): Effect.Effect<void, unknown> =>
   Effect.gen(function*() {
     const { keyFile, listen } = options
     const socket = Option.getOrUndefined(options.socket)
@@ -51,13 +51,17 @@ export const serve = (options: Options): Effect.Effect<never, unknown> =>
       observer: yield* keyIn(options.observerKeyFile)
     }
     const kinds = Option.isSome(options.kinds) ? yield* load(options.kinds.value) : []
-    const listening = Layer.effectDiscard(Effect.flatMap(Manager.Manager, ({ endpoint }) => {
+    const server = NodeManager.layerServer({ path: socket, address, tls, keys, kinds })
+    const running = Effect.gen(function*() {
+      const { endpoint, status } = yield* Manager.Manager
       const urls = endpoint?.urls ?? []
       const shown = socket === undefined ? urls : [socket, ...urls.slice(1)]
-      return Output.print(`the manager listens at ${shown.join(" and ")}`)
-    }))
-    const server = NodeManager.layerServer({ path: socket, address, tls, keys, kinds })
-    return yield* Layer.launch(Layer.provide(listening, server))
+      yield* Output.print(`the manager listens at ${shown.join(" and ")}`)
+      const last = yield* Stream.runLast(status)
+      const why = Option.isSome(last) && last.value._tag === "Lost" ? last.value.why : Manager.shutDown
+      if (!why.includes(Manager.shutDown)) return yield* failureOf(new Error(why))
+    })
+    return yield* Effect.provide(running, server)
   })
 
 /** The port that `HOST:PORT` names. An address of IPv6 stands in brackets. */

@@ -58,7 +58,7 @@ export {
   type UrlEndpoint
 } from "./proxy/Manager.ts"
 export type { ClientKey, Keys } from "./server/Keys.ts"
-export type { Server } from "./server/Server.ts"
+export { type Server, shutDown } from "./server/Server.ts"
 
 /** The options of a manager. */
 export interface ManagerOptions {
@@ -231,6 +231,7 @@ export const makeConnected = (
         remove: (object) => remove(connection, object),
         endSession: (session) =>
           Remote.directory(connection).call("endSession", [session], ([ended]) => Exit.succeed(ended === 1)),
+        shutdown: Remote.directory(connection).call("shutdown", [], () => Exit.void),
         ...inspection.make(connection)
       })
   )

@@ -16,9 +16,10 @@ import * as Cause from "effect/Cause"
 import type * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Os from "node:os"
 import * as NodePath from "node:path"
 import { type Address, urlOf } from "./address.ts"
@@ -276,6 +277,9 @@ const layerListening = (
       const paths = addresses.flatMap((address) => "path" in address ? [address.path] : [])
       const { key, path } = yield* makeEndpoint(paths[0], options)
       const server = yield* makeServer(key)
+      // They end with the layer, or when an owner shuts the manager down.
+      const listeners = yield* Scope.fork(yield* Effect.scope)
+      yield* Effect.forkScoped(Effect.andThen(server.awaitShutdown, Scope.close(listeners, Exit.void)))
       // The ports first: the last finalizer added says goodbye to all clients, and it is that of a Unix socket.
       const urls = yield* Effect.forEach(addresses, (address) =>
         "path" in address
@@ -283,12 +287,12 @@ const layerListening = (
           : Effect.mapError(
             Network.listen(server, address, options),
             (issue) => cannotStart(`${address.host}:${address.port}`, issue)
-          ))
+          )).pipe(Scope.provide(listeners))
       const isOwnFolder = paths.length === 0
       yield* Effect.forEach(
         [path, ...paths.slice(1).map((path) => NodePath.resolve(path))],
         (path) => Effect.mapError(Endpoint.listen(server, path, { isOwnFolder }), (issue) => cannotStart(path, issue))
-      )
+      ).pipe(Scope.provide(listeners))
       const label = { name: "main", pid: process.pid }
       return yield* Manager.makeLocal(server, key, { ...options, endpoint: { path, key, urls }, label })
     })

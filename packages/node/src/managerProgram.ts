@@ -58,7 +58,7 @@ const serve = ({ endpoint, journal: journalPath, limits }: Instructions.ManagerI
     const server = yield* makeServer({ key: endpoint.key, limits, journal })
     yield* Endpoint.listen(server, endpoint.path, { isOwnFolder: true })
     yield* ChildProcess.begin
-    yield* Effect.raceFirst(lifelineEnded, server.awaitDefect)
+    yield* Effect.raceAllFirst([lifelineEnded, server.awaitShutdown, server.awaitDefect])
   }).pipe(
     Effect.scoped,
     Effect.provide(Endpoint.layerCrypto),

@@ -60,6 +60,7 @@ describe("an observer", () => {
     assert.strictEqual(spectator.get(0, "open", opening(null)), missing)
     assert.strictEqual(spectator.get(0, "delete", [object]), "NotPermitted observer the role owner")
     assert.strictEqual(spectator.get(0, "endSession", [owner.session]), "NotPermitted observer the role owner")
+    assert.strictEqual(spectator.get(0, "shutdown"), "NotPermitted observer the role owner")
     assert.isTrue(harness.exists(object))
     assert.deepStrictEqual(spectator.get(0, "counts"), [2, 1, 0, 0])
   })
@@ -105,6 +106,7 @@ describe("a client", () => {
     assert.deepStrictEqual(read(owner, ref), value(2))
     assert.strictEqual(other.get(0, "delete", [ref]), "NotPermitted client the role owner, or a key for this name")
     assert.strictEqual(other.get(0, "endSession", [owner.session]), "NotPermitted client the role owner")
+    assert.strictEqual(other.get(0, "shutdown"), "NotPermitted client the role owner")
   })
 })
 

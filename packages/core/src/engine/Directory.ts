@@ -112,6 +112,14 @@ const operations = {
       return [1] as const
     }
   }),
+  /** Has the host end the manager. */
+  shutdown: change({
+    parameters: [],
+    apply: (state, _, { session }) => {
+      state.outputs.push({ _tag: "Shutdown", session })
+      return []
+    }
+  }),
   /** Sessions, objects, waiters and holders. */
   counts: read([], (state) => {
     const { holders, objects, sessions, waiters } = Inspection.counts(state)

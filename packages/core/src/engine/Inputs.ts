@@ -126,6 +126,8 @@ export type Output =
   }
   /** The host is to end this session: somebody has asked for it. Its client may be frozen. */
   | { readonly _tag: "Ended"; readonly session: SessionId; readonly reason: string }
+  /** The host is to end the manager: the owner of this session has asked for it. */
+  | { readonly _tag: "Shutdown"; readonly session: SessionId }
   /** A hold of this session was revoked. */
   | { readonly _tag: "Revoked"; readonly session: SessionId; readonly grant: GrantId }
 

@@ -53,6 +53,8 @@ export interface At {
   readonly upcoming: number
   /** Engine time in milliseconds; never decreases. */
   readonly now: number
+  /** The id of the calling session. */
+  readonly session: number
   /** The calling client; in `withdraw` and `revoke` the client that is gone. */
   readonly client: Client
   /** The index at which this call began to wait, its own if the operation has `enter`; absent: it has just arrived. */

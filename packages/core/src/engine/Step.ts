@@ -41,6 +41,10 @@ export class Step implements At {
     return this.#state.now
   }
 
+  get session(): SessionId {
+    return this.#session
+  }
+
   get client(): Client {
     return this.#state.sessions.get(this.#session)!.label
   }

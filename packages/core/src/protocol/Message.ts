@@ -63,7 +63,7 @@ export type FromClient =
 export type Bearer = Extract<Output, { readonly _tag: "Reply" | "Event" }>
 
 /** The outputs that are messages. */
-export type Told = Exclude<Output, { readonly _tag: "Ended" }>
+export type Told = Exclude<Output, { readonly _tag: "Ended" | "Shutdown" }>
 
 /** The messages of a server to one session. */
 export type FromServer =

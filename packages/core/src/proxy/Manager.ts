@@ -144,6 +144,11 @@ export class Manager extends Context.Service<Manager, {
    */
   readonly endSession: (session: number) => Effect.Effect<boolean, ManagerError>
   /**
+   * Ends the manager, for every program: its clients are told, and its addresses are free. Only an owner may do so. A
+   * manager of `layerServer` ends before its program, and so does the process of `layer`; `emp serve` ends with 0.
+   */
+  readonly shutdown: Effect.Effect<void, ManagerError>
+  /**
    * Whether this client has a connection: now, and then at each change. A slow reader gets the newest. Ends after `Lost`. A
    * client without `reconnect` is `Connected` until it is `Lost`.
    */

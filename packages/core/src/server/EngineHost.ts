@@ -56,6 +56,8 @@ export interface EngineHost {
   readonly turn: (turn: Turn) => void
   /** Fails with the reason for which the state can no longer be trusted. */
   readonly defect: Deferred.Deferred<never>
+  /** Done when an owner has asked for the end of the manager. */
+  readonly shutdown: Deferred.Deferred<void>
 }
 
 /** Hosts an engine for the life of the scope. */
@@ -66,6 +68,7 @@ export const make = (
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const defect = yield* Deferred.make<never>()
+    const shutdown = yield* Deferred.make<void>()
     const runTimer = yield* FiberHandle.runtime(yield* FiberHandle.make<void, never>())<never>()
     const gate = new Gate(log?.commit ?? commit)
     const shells = new Map<SessionId, SessionShell>()
@@ -105,6 +108,10 @@ export const make = (
           toldCount = 0
         }
         const output = outputs[toldCount++]!
+        if (output._tag === "Shutdown") {
+          Deferred.doneUnsafe(shutdown, Effect.void)
+          continue
+        }
         served = shells.get(output.session)
         if (served === undefined) continue
         told.add(served)
@@ -190,7 +197,7 @@ export const make = (
 
     if (log !== undefined) yield* Effect.forkScoped(Effect.catch(log.run, (error) => Effect.sync(() => stop(error))))
 
-    return { engine, shells, gate, step, turn, defect }
+    return { engine, shells, gate, step, turn, defect, shutdown }
   })
 
 // internals

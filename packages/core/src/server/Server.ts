@@ -49,9 +49,14 @@ export interface Server {
   readonly serve: (link: Link) => Effect.Effect<void, never, Scope.Scope>
   /** Never ends while the state can be trusted; then it dies with the defect (S-2). */
   readonly awaitDefect: Effect.Effect<never>
+  /** Ends when an owner has shut the manager down. Its sessions are told then; what listens for links is the host's. */
+  readonly awaitShutdown: Effect.Effect<void>
   /** Tells every session that the manager ends, and waits until they have gone, at most a second. */
   readonly close: Effect.Effect<void>
 }
+
+/** The reason that clients are told. */
+export const shutDown = "the manager was shut down"
 
 /** How long `close` waits for the clients. */
 const closeTimeoutMs = 1_000
@@ -106,17 +111,21 @@ const serverOf = (
     const context = Context.pick(Mac.Mac, SecureRandom.SecureRandom)(
       yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()
     )
+    const close = Effect.suspend(() => {
+      const shells = [...host.shells.values()]
+      for (const shell of shells) host.turn({ shell, run: () => shell.close(shutDown) })
+      return Effect.forEach(shells, (shell) => Deferred.await(shell.left), {
+        concurrency: "unbounded",
+        discard: true
+      }).pipe(Effect.andThen(log?.flushed ?? Effect.void), Effect.timeoutOption(closeTimeoutMs), Effect.asVoid)
+    })
+    const awaitShutdown = Deferred.await(host.shutdown)
+    yield* Effect.forkScoped(Effect.andThen(awaitShutdown, close))
     return {
       engine,
       serve: (link) => Effect.provideContext(accept(link), context),
       awaitDefect: Deferred.await(host.defect),
-      close: Effect.suspend(() => {
-        const shells = [...host.shells.values()]
-        for (const shell of shells) host.turn({ shell, run: () => shell.close("the manager was shut down") })
-        return Effect.forEach(shells, (shell) => Deferred.await(shell.left), {
-          concurrency: "unbounded",
-          discard: true
-        }).pipe(Effect.andThen(log?.flushed ?? Effect.void), Effect.timeoutOption(closeTimeoutMs), Effect.asVoid)
-      })
+      awaitShutdown,
+      close
     }
   })

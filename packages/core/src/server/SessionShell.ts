@@ -147,7 +147,7 @@ export class SessionShell {
   }
 
   /** Adds an output to the frame of this turn, or to those that wait until the client has read. */
-  tell(output: Output): void {
+  tell(output: Exclude<Output, { readonly _tag: "Shutdown" }>): void {
     if (output._tag === "Ended") return this.expel(output.reason)
     if (this.#outbox.length === 0 && this.#hasRoom()) return this.#write(output)
     this.#outbox.push(output)
