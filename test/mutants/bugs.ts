@@ -109,6 +109,21 @@ export const bugs: ReadonlyArray<Bug> = [
     }
   }),
   ...inFile("core/src/server/Accept.ts", {
+    "who knows the secret of a session resumes it with any key": {
+      from: "Permission.areSame(session.rights, rights)",
+      to: "true",
+      tests: ["unit/client/resume"]
+    },
+    "a session has the rights of an owner, whatever its key is": {
+      from: "label, grace, rights }",
+      to: "label, grace }",
+      tests: ["unit/server/roles"]
+    },
+    "requests that wait for the pace of a session wait for ever": {
+      from: "...shell.isPaced ? [pacing] : [],",
+      to: "",
+      tests: ["unit/server/pace"]
+    },
     "a session that has ended counts for ever": {
       from: "Effect.addFinalizer(() => Effect.sync(() => open--))",
       to: "Effect.void",
@@ -990,9 +1005,14 @@ export const bugs: ReadonlyArray<Bug> = [
   }),
   ...inFile("node/src/managerProgram.ts", {
     "the manager goes on without its journal": {
-      from: "Effect.raceFirst(lifelineEnded, server.awaitDefect)",
-      to: "lifelineEnded",
+      from: ", server.awaitDefect]",
+      to: "]",
       tests: ["process/ends"]
+    },
+    "a manager's process goes on when an owner shuts it down": {
+      from: "server.awaitShutdown, ",
+      to: "",
+      tests: ["process/shutdown"]
     }
   }),
   ...inFile("node/src/NodeManager.ts", {
@@ -1002,11 +1022,52 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["process/kinds"]
     }
   }),
+  ...inFile("core/src/engine/Permission.ts", {
+    "an observer changes objects": {
+      from: "!operation.observes",
+      to: "operation.observes",
+      tests: ["unit/engine/permission"]
+    },
+    "the id of an object permits it": {
+      from: "imports.has(object.id) || has(rights, object.name)",
+      to: "true",
+      tests: ["unit/engine/permission"]
+    },
+    "a handle that was not given is passed on": {
+      from: " ?? ofHandles(state, session, args)",
+      to: "",
+      tests: ["unit/engine/permission"]
+    },
+    "a client removes objects of other names": {
+      from: "rights.names !== undefined && has(rights, name) ?",
+      to: "rights.names !== undefined ?",
+      tests: ["unit/engine/permission"]
+    }
+  }),
+  ...inFile("core/src/engine/Watchers.ts", {
+    "an object of another name is watched": {
+      from: "if (refused !== undefined) return failure",
+      to: "if (false) return failure",
+      tests: ["unit/engine/permission"]
+    }
+  }),
+  ...inFile("core/src/server/Pace.ts", {
+    "a bucket fills without end": {
+      from: "Math.min(this.#perSecond, this.#level + (now - this.#at) * this.#perSecond / 1_000)",
+      to: "this.#perSecond",
+      tests: ["unit/server/pace"]
+    }
+  }),
   ...inFile("core/src/Manager.ts", {
     "two kinds have one name": {
-      from: "issueOf(options) ?? twice(kinds)",
-      to: "issueOf(options)",
+      from: " ?? twice(kinds)",
+      to: "",
       tests: ["unit/kind/kind"]
+    },
+    "one key has two roles": {
+      from: " ?? Keys.issueOf(options.key, options.keys)",
+      to: "",
+      tests: ["unit/server/roles"]
     }
   }),
   ...inFile("core/src/kind/Evaluator.ts", {

@@ -32,6 +32,7 @@ export const run = (list: ReadonlyArray<Command>, reuses = false): RandomProgram
 /** Small enough that walks reach each limit. */
 const limits = {
   objectsMax: 40,
+  objectsPerSessionMax: 30,
   waitersPerObjectMax: 6,
   watchersPerObjectMax: 3,
   nameLengthMax: 8,

@@ -14,6 +14,8 @@ export interface Limits extends EngineLimits {
   readonly sessionGraceMs: number
   readonly silenceMs: number
   readonly inFlightMax: number
+  readonly callsPerSecondMax: number
+  readonly bytesPerSecondMax: number
   readonly outboundBytesMax: number
   readonly watchCredit: number
 }
@@ -44,12 +46,18 @@ export const defaults: Limits = {
    * of which it does not know that they have arrived: of one session at most that many bytes each, and one frame.
    */
   inFlightBytesMax: 32 * 1024 * 1024,
+  /** Calls a second of one session, so that one client does not starve the others. Further requests wait (S-8). */
+  callsPerSecondMax: Infinity,
+  /** Bytes of these calls a second, for the same reason. */
+  bytesPerSecondMax: Infinity,
   /** Bytes queued for a client that does not read. Beyond it the server defers the client's requests (S-12). */
   outboundBytesMax: 8 * 1024 * 1024,
   /** Changes in flight for one subscription. A watcher that is further behind gets a new snapshot instead (S-29). */
   watchCredit: 256,
   /** Shared objects of one manager. An idle one takes about a kilobyte. */
   objectsMax: 1_000_000,
+  /** Objects that one session has made and that exist, so that one client does not fill the manager. */
+  objectsPerSessionMax: Infinity,
   /** Calls that wait for one object. */
   waitersPerObjectMax: 100_000,
   /** Watchers of one object. The manager sends every change to each of them. */

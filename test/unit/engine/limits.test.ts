@@ -3,6 +3,26 @@ import { assert, describe, it } from "@effect/vitest"
 import { EngineHarness, value } from "../../support/EngineHarness.ts"
 
 describe("over a limit a call fails, says which, and changes nothing", () => {
+  it("objectsPerSessionMax: those that a session has made and that exist, wherever the manager is loaded", () => {
+    const harness = new EngineHarness({ objectsPerSessionMax: 2 })
+    const [greedy, other] = [harness.open(), harness.open()]
+    const [first, second] = [greedy.make("Lock"), greedy.make("Lock", "kept")]
+    const refused = "LimitExceeded objectsPerSessionMax 2"
+    assert.strictEqual(greedy.get(0, "open", ["Lock", "", null, 0]), refused)
+    assert.strictEqual(greedy.make("Lock", "kept"), second, "it is there")
+    assert.strictEqual(other.make("Lock", "kept"), second)
+    other.make("Lock")
+    greedy.drop(first)
+    greedy.make("Lock")
+    assert.strictEqual(greedy.get(0, "open", ["Lock", "", null, 0]), refused)
+    other.get(0, "delete", [second])
+    greedy.make("Lock")
+    assert.strictEqual(greedy.get(0, "open", ["Lock", "", null, 0]), refused)
+    const again = harness.replay(() => true)
+    assert.strictEqual(again.hash, harness.hash)
+    assert.deepStrictEqual(again.outputs, harness.outputs)
+  })
+
   it("objectsMax", () => {
     const harness = new EngineHarness({ objectsMax: 2 })
     const client = harness.open()

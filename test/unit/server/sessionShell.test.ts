@@ -44,7 +44,8 @@ const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new 
       remembered: () => given.remembered,
       rememberedBytes: () => given.rememberedBytes,
       settles: ({ calls }) => calls[0]?.operation === settling,
-      isKnown: (sequence) => known.has(sequence)
+      isKnown: (sequence) => known.has(sequence),
+      now: () => 0
     },
     shared,
     known.size > 0

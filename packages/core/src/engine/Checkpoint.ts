@@ -84,7 +84,7 @@ type SavedSession =
     readonly answered: ReadonlyArray<Answered>
   }
 
-type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint" | "keep" | "changedAt"> & {
+type SavedObject = Pick<SharedObject, "id" | "name" | "agreement" | "fingerprint" | "keep" | "maker" | "changedAt"> & {
   readonly kind: string
   readonly version: number
   readonly state: Format.Json
@@ -157,6 +157,7 @@ const object = struct<SavedObject>({
   agreement: word,
   fingerprint: word,
   keep: boolean,
+  maker: count,
   changedAt: finite,
   state: Format.json,
   watchers
@@ -281,6 +282,7 @@ const restoreSession = (state: EngineState, saved: SavedSession, previous: Sessi
 const restoreObject = (state: EngineState, saved: SavedObject, previous: ObjectId): Refused => {
   const { id, kind: name, version } = saved
   if (id <= previous || id >= state.nextObject) return refused("is out of order").at("id")
+  if (saved.maker > state.lastSession) return refused("names a session that was not there").at("maker")
   const kind = name === Directory.kind.name ? undefined : state.kinds.get(name)
   if (kind === undefined) return refused(`names ${name}, which this manager does not know`).at("kind")
   if (version !== kind.version) {

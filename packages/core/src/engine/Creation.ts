@@ -7,13 +7,13 @@ import type { EngineState, SharedObject } from "./State.ts"
 
 /** The properties of an object that its creator decides; the others begin empty. */
 export type Creation =
-  & Pick<SharedObject, "id" | "kind" | "name" | "agreement" | "fingerprint" | "keep" | "state">
+  & Pick<SharedObject, "id" | "kind" | "name" | "agreement" | "fingerprint" | "keep" | "maker" | "state">
   & Partial<Pick<SharedObject, "changedAt">>
 
 /** Adds an object without references. The values of its state are not retained yet. */
 export const create = (
   state: EngineState,
-  { agreement, changedAt = state.now, fingerprint, id, keep, kind, name, state: initial }: Creation
+  { agreement, changedAt = state.now, fingerprint, id, keep, kind, maker, name, state: initial }: Creation
 ): SharedObject => {
   const object: SharedObject = {
     id,
@@ -23,6 +23,7 @@ export const create = (
     agreement,
     fingerprint,
     keep,
+    maker,
     state: initial,
     lanes: Lane.make(kind.lanes),
     conditions: undefined,
@@ -36,5 +37,7 @@ export const create = (
   state.objects.set(id, object)
   state.bytes += Memory.ofObject(object)
   if (name !== undefined) state.names.set(name, id)
+  const session = state.sessions.get(maker)
+  if (session !== undefined) session.made++
   return object
 }

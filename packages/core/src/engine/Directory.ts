@@ -4,6 +4,7 @@
  */
 import { create } from "./Creation.ts"
 import { Malformed } from "./Format.ts"
+import type { SessionId } from "./Inputs.ts"
 import * as Inspection from "./Inspection.ts"
 import { type AnyKind, kindOf } from "./Kind.ts"
 import * as Links from "./Links.ts"
@@ -50,7 +51,7 @@ const operations = {
     rest: [anything],
     // An observer opens what is there (`Permission.ts`).
     observes: true,
-    decide: (state, [kindName, fingerprint, name, ...rest]) => {
+    decide: (state, [kindName, fingerprint, name, ...rest], { session }) => {
       const kind = state.kinds.get(kindName)
       if (kind === undefined || kind.name === "Directory") return refuse("UnknownKind", kindName)
       if (kind.fingerprint !== undefined && kind.fingerprint !== fingerprint) {
@@ -62,7 +63,7 @@ const operations = {
       const existing = name === null ? undefined : state.objects.get(state.names.get(name) ?? -1)
       if (existing === undefined) {
         const created = { kind, name: name ?? undefined, fingerprint, agreement: agreementOf(options) }
-        return refusalToCreate(state, created, kind.initial(options, values)) ?? ready
+        return refusalToCreate(state, session, created, kind.initial(options, values)) ?? ready
       }
       if (existing.kind !== kind) return refuse("KindMismatch", existing.kind.name, kindName)
       if (existing.fingerprint !== fingerprint) return refuse("SchemaMismatch", existing.fingerprint, fingerprint)
@@ -80,6 +81,7 @@ const operations = {
         agreement: agreementOf(options),
         fingerprint,
         keep: values.length > 0,
+        maker: at.session,
         state: kind.initial(options, values)
       })
       for (const value of kind.values(created.state)) at.retain(value)
@@ -156,7 +158,7 @@ export const kind = kindOf<EngineState>()({
 
 /** Adds the directory to a new manager. It is never removed. */
 export const addTo = (state: EngineState): void => {
-  const root = { id: directory, kind, name: undefined, agreement: "", fingerprint: "", keep: true, state }
+  const root = { id: directory, kind, name: undefined, agreement: "", fingerprint: "", keep: true, maker: 0, state }
   create(state, root).references = 1
 }
 
@@ -192,13 +194,17 @@ const agreementOf = (options: Options): string =>
 
 const refusalToCreate = (
   state: EngineState,
+  session: SessionId,
   created: Pick<SharedObject, "kind" | "name" | "fingerprint" | "agreement">,
   initial: unknown
 ): Refusal<"LimitExceeded" | "InvalidOptions"> | undefined => {
-  const { nameLengthMax, objectsMax } = state.limits
+  const { nameLengthMax, objectsMax, objectsPerSessionMax } = state.limits
   const { kind, name = "" } = created
   if (name.length > nameLengthMax) return refuse("LimitExceeded", "nameLengthMax", nameLengthMax)
   if (state.objects.size > objectsMax) return refuse("LimitExceeded", "objectsMax", objectsMax)
+  if (state.sessions.get(session)!.made >= objectsPerSessionMax) {
+    return refuse("LimitExceeded", "objectsPerSessionMax", objectsPerSessionMax)
+  }
   // What `Kind.initial` refuses with.
   if (isRefusal(initial)) return initial as Refusal<"InvalidOptions">
   return Memory.refusal(state, Memory.ofObject({ ...created, state: initial }) + Memory.ofValues(kind.values(initial)))

@@ -147,6 +147,8 @@ export const destroy = (state: EngineState, object: SharedObject): void => {
   state.suspects.delete(object.id)
   if (object.name !== undefined) state.names.delete(object.name)
   state.bytes -= Memory.ofObject(object)
+  const maker = state.sessions.get(object.maker)
+  if (maker !== undefined) maker.made--
   for (const watcher of object.watchers.values()) {
     state.sessions.get(watcher.session)?.watches.delete(watcher.sequence)
   }

@@ -171,6 +171,7 @@ export const add = (
     fates: new Map(),
     grants: new Map(),
     imports: new Map(),
+    made: 0,
     isCongested: false,
     watches: new Map()
   }

@@ -104,6 +104,8 @@ export interface Session {
   readonly grants: Map<GrantId, Grant>
   /** How often each object's handle was given to this session and not dropped (S-24). */
   readonly imports: Map<ObjectId, number>
+  /** The number of objects that it has made and that exist. */
+  made: number
   /** Its client is too far behind with reading: changes are not kept for it, as for a watcher without credit (S-12). */
   isCongested: boolean
   /** Subscriptions by sequence. */
@@ -127,6 +129,8 @@ export interface SharedObject {
   readonly fingerprint: string
   /** Lives until it is deleted, also without references: it was opened with initial values (S-27). */
   readonly keep: boolean
+  /** The session that has made it. */
+  readonly maker: SessionId
   // oxlint-disable-next-line typescript/no-explicit-any -- only `kind` ever reads it, see AnyKind
   readonly state: any
   readonly lanes: ReadonlyMap<string, Lane>
@@ -148,6 +152,7 @@ export interface SharedObject {
 /** Bounds that the engine itself enforces; defaults and reasons stand in `Limits.ts`. */
 export interface EngineLimits {
   readonly objectsMax: number
+  readonly objectsPerSessionMax: number
   readonly waitersPerObjectMax: number
   readonly watchersPerObjectMax: number
   readonly callsPerRequestMax: number

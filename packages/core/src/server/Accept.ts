@@ -234,10 +234,19 @@ export const make = (
         isHeard = false
         return Effect.sleep(limits.silenceMs)
       }).pipe(Effect.forever)
+      /** Turns to the session again when the requests that wait for its pace may go on. */
+      const pacing = Effect.callback<number>((resume) => {
+        shell.onPaced = () => {
+          const { pacedMs } = shell
+          if (pacedMs !== undefined) resume(Effect.succeed(pacedMs))
+        }
+        shell.onPaced()
+      }).pipe(Effect.flatMap(Effect.sleep), Effect.andThen(Effect.sync(() => host.turn(drained))), Effect.forever)
       const served = Effect.raceAllFirst([
         frames.handOver(limits.frameBytesMax, handler, ready),
         ...graceMs > 0 ? [silent] : [],
         Deferred.await(shell.left),
+        ...shell.isPaced ? [pacing] : [],
         // A server that has stopped serves no session.
         Deferred.await(host.defect)
       ])
@@ -315,5 +324,6 @@ const engineOf = ({ engine, step }: EngineHost, id: SessionId): SessionEngine =>
   },
   rememberedBytes: () => engine.state.sessions.get(id)?.answeredBytes ?? 0,
   settles: (request) => engine.settles(request),
-  isKnown: (sequence) => engine.isKnown(id, sequence)
+  isKnown: (sequence) => engine.isKnown(id, sequence),
+  now: () => engine.state.now
 })

@@ -3,7 +3,7 @@
  * must survive the link is in the engine.
  *
  * Flow control (S-8, S-12): a request is deferred while the session is at a limit of remembered replies, their number or
- * their bytes, or while its client does not read the sent bytes. Acknowledgements and cancels are never deferred. A
+ * their bytes, while its client does not read the sent bytes, or beyond the pace of the session (`Pace.ts`). Acknowledgements and cancels are never deferred. A
  * client that keeps to its window cannot have more than that window deferred; a client that does not is ended.
  *
  * Memory: an output becomes bytes only while fewer than `outboundBytesMax` are unread. Until then it waits as it is: its
@@ -28,6 +28,7 @@ import {
   type Told
 } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
+import { Pace } from "./Pace.ts"
 
 type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
 
@@ -52,6 +53,8 @@ export interface SessionEngine {
   readonly settles: (request: RequestInput) => boolean
   /** Whether a request waits, or has a reply that the client may not have. */
   readonly isKnown: (sequence: number) => boolean
+  /** Engine time in milliseconds. */
+  readonly now: () => number
 }
 
 /** The server's end of one link of a session. */
@@ -60,12 +63,15 @@ export class SessionShell {
   readonly left: Deferred.Deferred<void> = Deferred.makeUnsafe()
   /** Whether the client has sent its last message, also after the server has ended the session. */
   saidGoodbye = false
+  /** Called when requests begin to wait for the pace of the session. */
+  onPaced: () => void = () => {}
   readonly #session: SessionId
   readonly #link: Link
   readonly #limits: Limits
   readonly #engine: SessionEngine
   readonly #writer = new ServerWriter()
   readonly #shared: SharedArguments
+  readonly #pace: Pace | undefined
   /** Whether the session has had another link: its client sends again what that one may have lost. */
   readonly #isResumed: boolean
   /** Whether the client has been told that the session begins: nothing is sent before. */
@@ -103,6 +109,7 @@ export class SessionShell {
     this.#link = link
     this.#limits = limits
     this.#engine = engine
+    this.#pace = Pace.make(limits, engine.now())
   }
 
   /** Sends the first frame, behind which all others come. */
@@ -142,8 +149,20 @@ export class SessionShell {
   /** Writes waiting outputs and applies deferred requests, as far as the limits allow by now. */
   resume(): void {
     if (this.#outbox.length > 0) this.#writeWaiting()
-    while (this.#deferred.length > 0 && this.#mayRun()) this.#engine.step(this.#forget(0))
+    while (this.#deferred.length > 0 && this.#mayRun()) this.#run(this.#forget(0))
+    if (this.#pace !== undefined && this.#deferred.length > 0) this.onPaced()
     this.endTurn()
+  }
+
+  /** Whether its client may send only so much. */
+  get isPaced(): boolean {
+    return this.#pace !== undefined
+  }
+
+  /** Milliseconds for which requests wait for the pace of the session; undefined: none does. */
+  get pacedMs(): number | undefined {
+    if (this.#deferred.length === 0) return undefined
+    return this.#pace?.wait(this.#engine.now()) || undefined
   }
 
   /** Adds an output to the frame of this turn, or to those that wait until the client has read. */
@@ -244,7 +263,7 @@ export class SessionShell {
     this.#lastSequence = input.sequence
     // It is no new load, and its reply may be what the client needs to acknowledge others.
     if (this.#isResumed && this.#engine.isKnown(input.sequence)) return this.#engine.step(input)
-    if (this.#deferred.length === 0 && this.#mayRun()) return this.#engine.step(input)
+    if (this.#deferred.length === 0 && this.#mayRun()) return this.#run(input)
     if (input._tag === "Request" && this.#engine.settles(input)) return this.#engine.step(input)
     this.#deferred.push(input)
     if (input._tag === "Request") {
@@ -261,8 +280,17 @@ export class SessionShell {
     }
   }
 
+  #run(input: Deferrable): void {
+    if (this.#pace !== undefined) {
+      if (input._tag === "Request") this.#pace.take(input.calls.length, bytesOf(input))
+      else this.#pace.take(1, 0)
+    }
+    this.#engine.step(input)
+  }
+
   #mayRun(): boolean {
     const { inFlightBytesMax, inFlightMax } = this.#limits
+    if (this.#pace !== undefined && this.#pace.wait(this.#engine.now()) > 0) return false
     return this.#outbox.length === 0 && this.#engine.remembered() < inFlightMax &&
       this.#engine.rememberedBytes() < inFlightBytesMax && this.#hasRoom()
   }
