@@ -22,6 +22,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
+const keys = (): ReadonlyArray<string> =>
+  [served.keyFile, fileOf("client"), fileOf("observer")].map((file) => readFileSync(file, "utf8").trim())
+
 const as = (role: string) => (command: string, ...args: ReadonlyArray<string>) =>
   start([command, ...args, "--socket", served.socket, "--key-file", fileOf(role)]).ended
 
@@ -30,18 +33,27 @@ describe("emp with an observer's key", () => {
     assert.strictEqual(statSync(fileOf("observer")).mode & 0o777, 0o600)
   })
 
+  it.runIf(process.platform === "linux")(
+    "has no key among the arguments of the manager, nor in its environment",
+    () => {
+      for (const file of ["cmdline", "environ"]) {
+        const text = readFileSync(`/proc/${served.manager.process.pid}/${file}`, "utf8")
+        for (const key of keys()) assert.notInclude(text, key)
+      }
+    }
+  )
+
   it("shows values", async () => {
     assert.deepStrictEqual(await as("observer")("get", "app/Count"), { code: 0, out: "7\n", error: "" })
   })
 
   it("changes none, and says so in one line, with an exit code of its own and without a key", async () => {
-    const keys = [served.keyFile, fileOf("client"), fileOf("observer")].map((file) => readFileSync(file, "utf8").trim())
-    assert.lengthOf(new Set(keys), 3)
+    assert.lengthOf(new Set(keys()), 3)
     for (const [command, ...args] of [["set", "app/Count", "8"], ["rm", "app/Count"]]) {
       const { code, error, out } = await as("observer")(command!, ...args)
       assert.strictEqual(code, 5)
       assert.match(error, /^emp: .*app\/Count" is not permitted to this client, whose role is observer: .*\n$/)
-      for (const key of keys) assert.notInclude(error + out, key)
+      for (const key of keys()) assert.notInclude(error + out, key)
     }
     assert.strictEqual((await served.emp("get", "app/Count")).out, "7\n")
   })

@@ -119,6 +119,11 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "label, grace }",
       tests: ["unit/server/roles"]
     },
+    "a certificate takes no rights away": {
+      from: "atMost(credential.rights, roleMax)",
+      to: "credential.rights",
+      tests: ["process/network"]
+    },
     "requests that wait for the pace of a session wait for ever": {
       from: "...shell.isPaced ? [pacing] : [],",
       to: "",

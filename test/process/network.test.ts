@@ -294,6 +294,41 @@ describe("TLS", () => {
       assert.strictEqual(yield* count(yield* connect({ url, tls: { ...trusting, servername: "other.example" } })), 1)
     }))
 
+  it.live("the certificate of a client may give it a lesser role than its key does, and none without a name there", () =>
+    Effect.gen(function*() {
+      const clientRoles = { operator: "owner", worker: "client", display: "observer" } as const
+      const observer = Redacted.make("the key of the observers")
+      const { manager, url } = yield* serve({
+        keys: { observer },
+        tls: { ...tlsOf(own), clientCa: authority.cert, clientRoles }
+      })
+      const tls = (name: string) => ({ ...trusting, ...tlsOf(makeCertificate({ name, issuer: authority })) })
+      const role = (name: string, other?: Manager.ManagerKey) =>
+        Effect.map(connect({ url, tls: tls(name), key: other ?? key }), ({ role }) => role)
+      assert.strictEqual(yield* role("operator"), "owner")
+      assert.strictEqual(yield* role("worker"), "client")
+      assert.strictEqual(yield* role("display"), "observer")
+      assert.strictEqual(yield* role("operator", observer), "observer")
+      for (const name of ["stranger", "__proto__", "toString"]) {
+        const reason = yield* refusal({ url, tls: tls(name) })
+        assert.strictEqual(reason._tag === "HandshakeRefused" && reason.why, "NoRole")
+        assert.include(reason.message, "the certificate of this client has no role there")
+      }
+      assert.strictEqual(yield* count(manager), 1)
+    }))
+
+  it.live("roles of certificates need an authority, and are roles", () =>
+    Effect.gen(function*() {
+      const tls = { ...tlsOf(own), clientRoles: { worker: "client" } } as const
+      assert.match(yield* startIssue({ tls }), /tls\.clientRoles needs tls\.clientCa/)
+      // oxlint-disable-next-line typescript/no-explicit-any -- a program without types
+      const clientRoles = { worker: "admin" as any }
+      assert.match(
+        yield* startIssue({ tls: { ...tls, clientCa: authority.cert, clientRoles } }),
+        /gives worker no role/
+      )
+    }))
+
   it.live("a client without a certificate, or with one of a stranger, is not let in where one is required", () =>
     Effect.gen(function*() {
       const { manager, url } = yield* serve({ tls: { ...tlsOf(own), clientCa: authority.cert } })

@@ -31,6 +31,7 @@ export class StartFailed extends Schema.TaggedError<StartFailed>()("StartFailed"
 
 const refusals = {
   WrongKey: "the key is wrong. Use the key that the manager was started with",
+  NoRole: "the certificate of this client has no role there. Use another one, or add its name to tls.clientRoles",
   WrongVersion: "its protocol version differs. Use the same release on both sides",
   TooManySessions:
     "it has no free session. Raise limits.sessionsMax where the manager is made, or connect fewer clients",
@@ -49,6 +50,7 @@ export class HandshakeRefused extends Schema.TaggedError<HandshakeRefused>()("Ha
   address: Schema.String,
   why: Schema.Literals([
     "WrongKey",
+    "NoRole",
     "WrongVersion",
     "TooManySessions",
     "TooManyHandshakes",

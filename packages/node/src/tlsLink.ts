@@ -22,6 +22,11 @@ export interface ServerTls {
   readonly key: Redacted.Redacted<string>
   /** Certificates of authorities: a client must show a certificate of one of them. Absent: clients need none. */
   readonly clientCa?: string | undefined
+  /**
+   * The role of each client at most, by the name (CN) in its certificate: whatever its key is. A client whose name is not
+   * there is refused. Needs `clientCa`. Absent: the key alone decides.
+   */
+  readonly clientRoles?: Readonly<Record<string, Manager.Role>> | undefined
 }
 
 /** TLS 1.2 would need an extension for a binding that is unique. */
@@ -51,10 +56,12 @@ const timerMsMax = 2 ** 31 - 1
 
 /** Listens at a port with TLS, for the life of the scope. Fails with the reason if it cannot use the certificates. */
 export const listener = (
-  { cert, clientCa, key }: ServerTls,
+  { cert, clientCa, clientRoles, key }: ServerTls,
   { handshakeMs, unauthenticatedMax }: Bounds
 ): Effect.Effect<NetLink.Listener<Tls.TLSSocket>, string, Scope.Scope> =>
   Effect.gen(function*() {
+    const issue = rolesIssue(clientCa, clientRoles)
+    if (issue !== undefined) return yield* Effect.fail(issue)
     const server = yield* Effect.try({
       try: () =>
         Tls.createServer({
@@ -83,8 +90,30 @@ export const listener = (
         for (const socket of pending.values()) socket.destroy()
       })
     )
-    return { server, event: "secureConnection", link: fromSocket }
+    const link = clientRoles === undefined
+      ? fromSocket
+      : (socket: Tls.TLSSocket) =>
+        Effect.map(fromSocket(socket), (link) => ({ ...link, roleMax: roleOf(socket, clientRoles) }))
+    return { server, event: "secureConnection", link }
   })
+
+const roles: ReadonlyArray<string> = ["owner", "client", "observer"]
+
+/** Why clients cannot have these roles; undefined: they can. */
+const rolesIssue = (clientCa: string | undefined, clientRoles: ServerTls["clientRoles"] = {}): string | undefined => {
+  const [unknown] = Object.entries(clientRoles).filter(([, role]) => !roles.includes(role))
+  if (unknown !== undefined) return `tls.clientRoles gives ${unknown[0]} no role. The roles are ${roles.join(", ")}`
+  return clientCa === undefined && Object.keys(clientRoles).length > 0
+    ? "tls.clientRoles needs tls.clientCa"
+    : undefined
+}
+
+/** The role of a client by its certificate, whose authority Node has checked. */
+const roleOf = (socket: Tls.TLSSocket, clientRoles: NonNullable<ServerTls["clientRoles"]>): Manager.Role | "none" => {
+  // Node has an empty object for a client without a certificate, and a list of several names.
+  const name: unknown = socket.getPeerCertificate().subject?.CN
+  return typeof name === "string" && Object.hasOwn(clientRoles, name) ? clientRoles[name]! : "none"
+}
 
 const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
 

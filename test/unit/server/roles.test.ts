@@ -1,7 +1,8 @@
 /** Keys of several roles: what the key that a client proves makes of it, and what its program is told. */
 import { Limits, Manager, type ManagerError, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { Cause, Effect, Layer, Logger, Redacted, Schema, Stream } from "effect"
+import { inspect } from "node:util"
 import * as Memory from "../../support/Memory.ts"
 
 const keys = {
@@ -88,6 +89,36 @@ describe("the key that a client proves", () => {
       assert.include(reason.message, "the key is wrong")
     }))
 })
+
+it.live("no key is in an inspection, an error, a log, or a manager as text", () =>
+  Effect.gen(function*() {
+    const shown: Array<string> = []
+    const show = (value: unknown) => shown.push(inspect(value, { depth: 20, showHidden: true }), String(value))
+    const logger = Logger.make(({ cause, fiber, message }) => void shown.push(inspect([message, cause, fiber.id])))
+    yield* Effect.gen(function*() {
+      const { as, observer, owner } = yield* start
+      const ref = yield* refOf(owner, "ref")
+      const theirs = yield* refOf(observer, "ref")
+      show(yield* owner.inspect)
+      for (const refused of [theirs.set(2), observer.remove(ref), observer.shutdown, observer.endSession(1)]) {
+        const cause = yield* Effect.flip(Effect.sandbox(refused))
+        show(cause)
+        show(Cause.pretty(cause))
+        yield* Effect.logError("refused", cause)
+      }
+      const wrong = yield* Effect.flip(as(Redacted.make("the key of nobody")))
+      show(wrong)
+      show(JSON.stringify(wrong))
+      show(observer)
+      show(JSON.stringify(observer.endpoint))
+      show(theirs)
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+    const { client: [workers, loggers], observer } = keys
+    for (const key of [Memory.key, workers!.key, loggers!.key, observer, Redacted.make("the key of nobody")]) {
+      assert.notInclude(shown.join("\n"), Redacted.value(key))
+    }
+    assert.include(shown.join("\n"), "refused")
+  }))
 
 describe("a manager is not started", () => {
   const refused = (name: string, options: Manager.ManagerOptions, issue: string) =>

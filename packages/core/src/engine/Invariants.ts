@@ -5,7 +5,7 @@
 import * as Deadlines from "./Deadlines.ts"
 import * as Deadlock from "./Deadlock.ts"
 import type { Engine } from "./Engine.ts"
-import type { Output } from "./Inputs.ts"
+import type { Output, SessionId } from "./Inputs.ts"
 import * as Lane from "./Lane.ts"
 import * as Memory from "./Memory.ts"
 import type { Grant } from "./Operation.ts"
@@ -27,6 +27,7 @@ export const violations = (engine: Engine): ReadonlyArray<string> => {
     counted(object, census, broken)
   }
   totals(engine.state, census, broken)
+  made(engine.state, broken)
   stalled(engine.state, census, broken)
   timed(engine.state, census, broken)
   return broken
@@ -136,6 +137,16 @@ const totals = ({ bytes, counts }: EngineState, census: Census, broken: Array<st
   if (waiters !== counts.waiters) broken.push(`I3: ${counts.waiters} waiters are counted, not ${waiters}`)
   if (grants !== counts.holders || grants !== bound) {
     broken.push(`I3: ${counts.holders} grants are counted, objects have ${grants} and sessions ${bound}`)
+  }
+}
+
+/** I2: the objects that each session has made. */
+const made = ({ objects, sessions }: EngineState, broken: Array<string>): void => {
+  const counts = new Map<SessionId, number>()
+  for (const { maker } of objects.values()) counts.set(maker, (counts.get(maker) ?? 0) + 1)
+  for (const { id, made } of sessions.values()) {
+    const exist = counts.get(id) ?? 0
+    if (made !== exist) broken.push(`I2: session ${id} counts ${made} objects that it made, not ${exist}`)
   }
 }
 

@@ -81,6 +81,9 @@ export const Response = Schema.Struct({
 /** The roles of clients. */
 export const Role = Schema.Literals(["owner", "client", "observer"])
 
+/** A role. */
+export type Role = typeof Role.Type
+
 /** The server's verdict: the session begins, or goes on. */
 export const Welcome = Schema.TaggedStruct("Welcome", {
   proof: Schema.String,
@@ -110,6 +113,7 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
 export const Refused = Schema.TaggedStruct("Refused", {
   reason: Schema.Literals([
     "WrongKey",
+    "NoRole",
     "WrongVersion",
     "TooManySessions",
     "TooManyHandshakes",

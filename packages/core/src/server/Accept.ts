@@ -23,7 +23,7 @@ import { SharedArguments } from "../protocol/Message.ts"
 import * as Frames from "../transport/Frames.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
 import type { EngineHost } from "./EngineHost.ts"
-import type { Credential } from "./Keys.ts"
+import { atMost, type Credential } from "./Keys.ts"
 import { farewell, type SessionEngine, SessionShell } from "./SessionShell.ts"
 
 /** How links are accepted. */
@@ -95,9 +95,11 @@ export const make = (
       const transcript = Handshake.transcript(challenge, response, link.binding)
       const credential = yield* proved(transcript, response.proof)
       if (credential === undefined) return yield* refusal(link, "WrongKey")
+      const { roleMax = "owner" } = link
+      if (roleMax === "none") return yield* refusal(link, "NoRole")
       return {
         proof: yield* Handshake.prove(credential.key, "server", transcript),
-        rights: credential.rights,
+        rights: atMost(credential.rights, roleMax),
         label: { name: response.name, pid: response.pid },
         asked: response.session,
         secretHash: response.session._tag === "Resume" ? yield* Handshake.hashOf(response.session.secret) : undefined

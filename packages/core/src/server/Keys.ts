@@ -2,7 +2,7 @@
  * The keys of a manager: which there are, and the rights that each gives.
  */
 import * as Redacted from "effect/Redacted"
-import type { Rights } from "../engine/Inputs.ts"
+import type { Rights, Role } from "../engine/Inputs.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
 
 /**
@@ -43,6 +43,10 @@ export const credentialsOf = (owner: ManagerKey, { client, observer }: Keys = {}
     ...observer === undefined ? [] : [{ key: observer, rights: { role: "observer" } as const }]
   ]
 }
+
+/** Rights that are at most those of a role. */
+export const atMost = (rights: Rights | undefined, role: Role): Rights | undefined =>
+  role === "owner" || role === "client" && rights !== undefined ? rights : { role, names: rights?.names }
 
 const roles = ["owner", "client", "observer"]
 

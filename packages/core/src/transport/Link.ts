@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
+import type { Role } from "../protocol/Handshake.ts"
 
 /** A link has ended: it carries no more bytes in either direction. */
 export class LinkClosed extends Schema.TaggedError<LinkClosed>()("LinkClosed", {
@@ -41,6 +42,8 @@ export interface Link {
    * can pass the messages of one link on to another. Absent: the transport has none.
    */
   readonly binding?: string | undefined
+  /** The role that the transport allows the client at most, whatever its key is. Absent: that of its key. */
+  readonly roleMax?: Role | "none" | undefined
   /** Reads until the link ends. A link has one reader at a time, whose throw is the defect of this effect. */
   readonly read: (reader: LinkReader) => Effect.Effect<never, LinkClosed>
 }
