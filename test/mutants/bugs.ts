@@ -1034,7 +1034,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/engine/permission"]
     },
     "the id of an object permits it": {
-      from: "imports.has(object.id) || has(rights, object.name)",
+      from: "imports.has(id) || has(rights, name)",
       to: "true",
       tests: ["unit/engine/permission"]
     },

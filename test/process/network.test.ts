@@ -250,6 +250,18 @@ for (const [name, options, client] of deployments) {
   })
 }
 
+it.live("a client whose key is for names has workers", () =>
+  Effect.gen(function*() {
+    const workers = Redacted.make("the key of the workers")
+    const { url } = yield* serve({ keys: { client: [{ key: workers, names: ["test/"] }] } })
+    const manager = NodeManager.layerClient({ url, key: workers })
+    const spawner = Layer.provideMerge(NodeManager.layerSpawner(fixture("worker")), NodeServices.layer)
+    const squared = Process.run(Tasks.Tasks, Tasks.Square, { n: 7 }).pipe(
+      Effect.provide(Layer.merge(manager, spawner))
+    )
+    assert.strictEqual(yield* squared, 49)
+  }))
+
 describe("TLS", () => {
   const meets = (
     text: string,

@@ -57,6 +57,10 @@ describe("a manager that is shut down", () => {
         yield* manager.shutdown
         yield* Stream.runDrain(manager.status)
         assert.include((yield* Effect.flip(ref.get)).message, Manager.shutDown)
+        const { endpoint } = manager
+        if (endpoint === undefined) return
+        const isGone = Effect.flip(Effect.scoped(build(NodeManager.layerClient(endpoint))))
+        yield* Effect.retry(isGone, { schedule: Schedule.spaced(20), times: 500 })
       }))
   }
 })

@@ -147,6 +147,15 @@ describe("a client whose key is for names", () => {
     assert.strictEqual(harness.object(theirs).references, 1)
   })
 
+  it("uses objects that another client with its key has made, as a worker does", () => {
+    const { harness, worker } = start()
+    const colleague = harness.open(undefined, named("jobs/", "log"))
+    const stranger = harness.open(undefined, named("jobs/"))
+    const unnamed = refOf(worker, null, value(1))
+    assert.deepStrictEqual(read(colleague, unnamed), value(1))
+    assert.include(read(stranger, unnamed), "NotPermitted")
+  })
+
   it("uses objects without a name that it made, and those whose handles it reads", () => {
     const { owner, worker } = start()
     const unnamed = refOf(worker, null, value(1))

@@ -7,8 +7,9 @@
  * | client   | open, read and change objects; remove those whose names its key has          |
  * | observer | open objects that exist, read them, watch them, and inspect the manager      |
  *
- * The key of a session may be for names only: then the session uses the objects with these names, and those whose handles
- * it was given. Ids are no secret, so a handle counts only if the manager has given it to this session.
+ * The key of a session may be for names only: then the session uses the objects with these names, those whose handles it
+ * was given, and those that a session of equal rights has made, as the refs of a process and its workers are. Ids are no
+ * secret, so a handle counts only if the manager has given it to this session.
  */
 import type { Rights } from "./Inputs.ts"
 import { type Operation, type Refusal, refuse } from "./Operation.ts"
@@ -28,15 +29,18 @@ export const refusal = (
   const missing = object.id === directory ? ofDirectory(state, rights, name, operation, args) : undefined
   if (missing !== undefined) return notPermitted(rights, missing)
   if (rights.role === "observer" && !operation.observes) return notPermitted(rights, "the role client or owner")
-  return (operation.settles ? undefined : ofObject(session, object)) ?? ofHandles(state, session, args)
+  return (operation.settles ? undefined : ofObject(state, session, object)) ?? ofHandles(state, session, args)
 }
 
 /** Why a session may use none of the operations of an object; absent: it may use those of its role. */
-export const ofObject = (session: Session, object: SharedObject): Refusal<"NotPermitted"> | undefined => {
-  const { imports, rights } = session
-  return rights?.names === undefined || object.id === directory || imports.has(object.id) || has(rights, object.name)
-    ? undefined
-    : notPermitted(rights, otherName(rights))
+export const ofObject = (
+  { sessions }: EngineState,
+  { imports, rights }: Session,
+  { id, maker, name }: SharedObject
+): Refusal<"NotPermitted"> | undefined => {
+  if (rights?.names === undefined || id === directory) return undefined
+  if (imports.has(id) || has(rights, name) || areSame(sessions.get(maker)?.rights, rights)) return undefined
+  return notPermitted(rights, otherName(rights))
 }
 
 /** A handle in a value is a permission, so nobody passes on one that he was not given. */
@@ -50,7 +54,7 @@ const ofHandles = (
     if (!isCell(argument)) continue
     for (const handle of argument.handles) {
       const object = state.objects.get(handle)
-      const refused = object && ofObject(session, object)
+      const refused = object && ofObject(state, session, object)
       if (refused !== undefined) return refused
     }
   }

@@ -38,7 +38,7 @@ const subscribe = (
   const object = state.objects.get(id)
   if (object === undefined) return failure("ObjectNotFound")
   if (object.kind.snapshot === undefined) return failure("UnknownOperation", object.kind.name)
-  const refused = Permission.ofObject(session, object)
+  const refused = Permission.ofObject(state, session, object)
   if (refused !== undefined) return failure(refused.error, ...refused.details)
   const { watchersPerObjectMax } = state.limits
   if (object.watchers.size >= watchersPerObjectMax) {

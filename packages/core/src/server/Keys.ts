@@ -22,7 +22,7 @@ export interface ClientKey {
   readonly key: ManagerKey
   /**
    * The prefixes of the names of the objects that its clients open and may remove. They also use objects without a name
-   * that they made, and objects whose handles are in values that they read.
+   * that clients with this key made, and objects whose handles are in values that they read.
    */
   readonly names: ReadonlyArray<string>
 }
