@@ -26,7 +26,7 @@ export interface Operations {
 }
 
 /** The first byte of an entry. An entry that is written in another way has another one. */
-const form = { inputs: 3, beginning: 2 } as const
+const form = { inputs: 1, beginning: 2 } as const
 
 const tag = {
   index: 0,
@@ -46,11 +46,10 @@ const tag = {
   unlinked: 14,
   linked: 15,
   imports: 16,
-  holds: 17
+  holds: 17,
+  /** In front of a session that is not an owner's. */
+  rights: 18
 } as const
-
-/** The roles by their numbers. An owner has no rights that are written. */
-const roles: ReadonlyArray<Rights["role"] | undefined> = [undefined, "client", "observer"]
 
 /** Writes inputs into an entry. */
 export class EntryWriter {
@@ -129,24 +128,23 @@ export class EntryWriter {
 
   #open({ grace, label, rights }: Extract<Input, { readonly _tag: "Open" }>): void {
     const writer = this.#writer
+    if (rights !== undefined) this.#rights(rights)
     writer.byte(grace === undefined ? tag.open : tag.openWithGrace)
     writer.text(label.name)
     writer.number(label.pid)
-    if (grace !== undefined) {
-      writer.number(grace.milliseconds)
-      writer.text(grace.secretHash)
-    }
-    this.#rights(rights)
+    if (grace === undefined) return
+    writer.number(grace.milliseconds)
+    writer.text(grace.secretHash)
   }
 
-  #rights(rights: Rights | undefined): void {
+  #rights({ names, role }: Rights): void {
     const writer = this.#writer
-    writer.byte(roles.indexOf(rights?.role))
-    if (rights === undefined) return
-    writer.byte(rights.names === undefined ? 0 : 1)
-    if (rights.names === undefined) return
-    writer.number(rights.names.length)
-    for (const prefix of rights.names) writer.text(prefix)
+    writer.byte(tag.rights)
+    writer.byte(role === "client" ? 1 : 0)
+    writer.byte(names === undefined ? 0 : 1)
+    if (names === undefined) return
+    writer.number(names.length)
+    for (const prefix of names) writer.text(prefix)
   }
 
   #request({ calls, guard, sequence, session, stalls }: RequestInput): void {
@@ -272,10 +270,10 @@ class EntryReader {
   #input(kind: number): Input {
     const reader = this.#reader
     if (kind === tag.time) return { _tag: "Time", now: reader.number() }
-    if (kind === tag.open || kind === tag.openWithGrace) {
-      const label = { name: reader.text(), pid: reader.number() }
-      const grace = kind === tag.open ? undefined : { milliseconds: reader.number(), secretHash: reader.text() }
-      return { _tag: "Open", label, grace, rights: this.#rights() }
+    if (kind === tag.open || kind === tag.openWithGrace) return this.#open(kind, undefined)
+    if (kind === tag.rights) {
+      const rights = this.#rights()
+      return this.#open(reader.byte(), rights)
     }
     const session = reader.number()
     switch (kind) {
@@ -310,10 +308,17 @@ class EntryReader {
     }
   }
 
-  #rights(): Rights | undefined {
+  #open(kind: number, rights: Rights | undefined): Input {
     const reader = this.#reader
-    const role = roles[reader.byte()]
-    if (role === undefined) return undefined
+    if (kind !== tag.open && kind !== tag.openWithGrace) reader.fail()
+    const label = { name: reader.text(), pid: reader.number() }
+    const grace = kind === tag.open ? undefined : { milliseconds: reader.number(), secretHash: reader.text() }
+    return { _tag: "Open", label, grace, rights }
+  }
+
+  #rights(): Rights {
+    const reader = this.#reader
+    const role = reader.byte() === 1 ? "client" : "observer"
     if (reader.byte() === 0) return { role, names: undefined }
     const length = reader.count()
     const names: Array<string> = []
