@@ -1,7 +1,9 @@
 /** Keys of several roles: what the key that a client proves makes of it, and what its program is told. */
+import { recover } from "#core/server/recover.ts"
 import { Limits, Manager, type ManagerError, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { makeMemoryLog } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Layer, Logger, Redacted, Schema, Stream } from "effect"
+import { Cause, Effect, Layer, Logger, Redacted, References, Schema, Stream } from "effect"
 import { inspect } from "node:util"
 import * as Memory from "../../support/Memory.ts"
 
@@ -89,6 +91,28 @@ describe("the key that a client proves", () => {
       assert.include(reason.message, "the key is wrong")
     }))
 })
+
+it.live("a manager with a log knows the rights of its sessions again, and is not shut down again", () =>
+  Effect.gen(function*() {
+    const log = makeMemoryLog()
+    yield* Effect.scoped(Effect.gen(function*() {
+      const memory = yield* Memory.make({ keys, log })
+      const { manager: owner } = yield* memory.connect()
+      yield* memory.connect({ key: keys.observer, reconnect: { grace: "10 seconds" } })
+      yield* memory.connect({ key: keys.client[0]!.key, reconnect: { grace: "10 seconds" } })
+      yield* refOf(owner, "ref")
+      const { state } = memory.server.engine
+      const kinds = [...state.kinds.values()].slice(1)
+      const rightsIn = ({ sessions }: typeof state) => Array.from(sessions.values(), ({ rights }) => rights)
+      yield* owner.shutdown
+      const options = { ...Memory.leading, instance: "", kinds, limits: Limits.defaults, log }
+      const { engine } = yield* Effect.scoped(recover(options))
+      const client = { role: "client", names: ["jobs"] } as const
+      assert.deepStrictEqual(rightsIn(engine.state), [undefined, { role: "observer", names: undefined }, client])
+    }))
+    const { manager } = yield* (yield* Memory.make({ keys, log })).connect()
+    yield* (yield* refOf(manager, "ref")).set(3)
+  }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
 
 it.live("no key is in an inspection, an error, a log, or a manager as text", () =>
   Effect.gen(function*() {
