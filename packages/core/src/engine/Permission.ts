@@ -43,7 +43,7 @@ export const ofObject = (
   return notPermitted(rights, otherName(rights))
 }
 
-/** A handle in a value is a permission, so nobody passes on one that he was not given. */
+/** A handle in a value is a permission, so a session passes on only those that it may use. */
 const ofHandles = (
   state: EngineState,
   session: Session,

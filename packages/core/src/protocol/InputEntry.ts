@@ -4,7 +4,7 @@
  * ```text
  *   entry      form, engine version, then inputs, then 0 and the index that they have led to
  *   beginning  form, engine version, instance, then names and numbers
- *   input      tag, session, then its fields; the beginning of a session and a time have none
+ *   input      tag, session, then its fields; a time has no session, nor has one that begins, with its rights in front
  *   operation  1 and more: the name with this number, whose text follows where it is the next new one
  *              0, position: the object was not known, or had no such operation
  * ```

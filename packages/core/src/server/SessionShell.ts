@@ -3,8 +3,9 @@
  * must survive the link is in the engine.
  *
  * Flow control (S-8, S-12): a request is deferred while the session is at a limit of remembered replies, their number or
- * their bytes, while its client does not read the sent bytes, or beyond the pace of the session (`Pace.ts`). Acknowledgements and cancels are never deferred. A
- * client that keeps to its window cannot have more than that window deferred; a client that does not is ended.
+ * their bytes, while its client does not read the sent bytes, or beyond the pace of the session (`Pace.ts`).
+ * Acknowledgements and cancels are never deferred. A client that keeps to its window cannot have more than that window
+ * deferred; a client that does not is ended.
  *
  * Memory: an output becomes bytes only while fewer than `outboundBytesMax` are unread. Until then it waits as it is: its
  * values are those of the objects, not copies. Meanwhile the engine keeps no changes for this session.
