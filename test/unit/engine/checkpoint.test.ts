@@ -249,6 +249,12 @@ describe("data that is not of this manager", () => {
 
   it("is refused: where an invariant does not hold", () => {
     assert.match(reason((data) => void (data.objects[0].state.accepted = 7)), /^saved is no .* I2: 7 accepted/)
+    const twice = reason(({ objects: [{ state }] }) => {
+      const [[, { item }]] = state.out
+      state.queued.push(item)
+      state.accepted++
+    })
+    assert.match(twice, /I2: items have the place of another one/)
     assert.match(reason((data) => void (data.objects[1].state.holder = null)), /I5: the lock is held by/)
     assert.match(reason((data) => void data.grants.pop()), /I5: the lock is held by/)
   })

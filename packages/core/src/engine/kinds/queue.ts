@@ -324,6 +324,10 @@ export const queue = kindOf<State>()({
     if (items.some((item, i) => i > 0 && items[i - 1]!.place >= item.place)) {
       broken.push("I2: queued items are out of order")
     }
+    const places = new Set([...items, ...Array.from(state.out.values(), ({ item }) => item)].map(({ place }) => place))
+    if (places.size < items.length + out.size || [...places].some((place) => place >= state.accepted)) {
+      broken.push("I2: items have the place of another one, or of none that was accepted")
+    }
     if (deliveries.length !== state.out.size || deliveries.some(({ id }) => !state.out.has(id))) {
       broken.push(`I2: ${state.out.size} items are out, granted to ${deliveries.length} calls`)
     }
