@@ -393,8 +393,8 @@ export const bugs: ReadonlyArray<Bug> = [
   }),
   ...inFile("core/src/client/Connection.ts", {
     "a call that waits in the manager stays in the window": {
-      from: "        this.#window.leave(call)\n        call.state = \"Parked\"",
-      to: "        call.state = \"Parked\"",
+      from: "        this.#window.leave(call)\n        call.park()",
+      to: "        call.park()",
       tests: ["unit/client/window"]
     },
     "what gives back waits for the window": {
@@ -786,6 +786,18 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "Math.min(pauseMs * 2 ** failures++, pauseMsMax)",
       to: "pauseMs * 2 ** failures++",
       tests: ["unit/pool/supervisor"]
+    }
+  }),
+  ...inFile("core/src/Metrics.ts", {
+    "gauges of a lost manager stay": {
+      from: "Effect.sync(() => gauges.show(new Map())),\n          Effect.logDebug",
+      to: "Effect.void,\n          Effect.logDebug",
+      tests: ["unit/metrics/metrics"]
+    },
+    "a gauge of a removed queue stays": {
+      from: "for (const shown of this.#shown.keys()) Metric.removeUnsafe(shown, this.#context)",
+      to: "",
+      tests: ["unit/metrics/metrics"]
     }
   }),
   ...inFile("core/src/pool/PoolStats.ts", {

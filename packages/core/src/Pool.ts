@@ -172,7 +172,7 @@ export const make = <Id extends string, Tasks extends ReadonlyArray<Task.Any>>(
     if (issue !== undefined) return yield* new SpawnError({ task: name, issue })
     const tasks = yield* Effect.forEach(group.tasks, (task) =>
       Effect.map(Codecs.make(task as Tasks[number]), (codecs) => ({ tag: task.tag, codecs })))
-    const stats = yield* PoolStats.make
+    const stats = yield* PoolStats.make(name)
     const graceMs = Duration.toMillis(grace)
     const dispatcher = new Dispatcher({
       name,

@@ -17,7 +17,7 @@ import * as Memory from "../../support/Memory.ts"
 const Echo = Task.make("Echo", { payload: Schema.Int, success: Schema.Int })
 
 const makeDispatcher = Effect.gen(function*() {
-  const stats = yield* PoolStats.make
+  const stats = yield* PoolStats.make("pool")
   const dispatcher = new Dispatcher({
     name: "test",
     tasks: [{ tag: Echo.tag, codecs: yield* Codecs.make(Echo) }],

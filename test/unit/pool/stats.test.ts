@@ -5,10 +5,10 @@ import { Effect, Stream } from "effect"
 
 it.effect("the last counts of a pool are published before its streams end", () =>
   Effect.gen(function*() {
-    const stats = yield* PoolStats.make
+    const stats = yield* PoolStats.make("pool")
     stats.accepted(3, 1, "Work")
-    stats.ended(2, "done")
-    stats.ended(1, "failed")
+    stats.ended(2, "done", "Square")
+    stats.ended(1, "failed", "Square")
     stats.end()
     const last = yield* Stream.runLast(stats.progress)
     assert.deepStrictEqual(last.pipe((option) => option._tag === "Some" ? option.value : undefined), {

@@ -1,5 +1,7 @@
 /** What a client knows of its manager since the handshake. */
+import * as Context from "effect/Context"
 import type { OperationTable, Role } from "../engine/Inputs.ts"
+import { Recorder } from "../metrics/Recorder.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 import type { WindowLimits } from "./Window.ts"
 
@@ -22,10 +24,18 @@ export interface Agreement {
 export const directory: Target = { id: 0, name: undefined, description: "the manager" }
 
 /** The operations of each kind, by name. */
-export const operationsIn = (table: OperationTable): ReadonlyMap<string, ReadonlyMap<string, OperationInfo>> =>
-  new Map(
+export const operationsIn = (
+  table: OperationTable,
+  context: Context.Context<never>
+): ReadonlyMap<string, ReadonlyMap<string, OperationInfo>> => {
+  const recorder = Context.get(context, Recorder)
+  return new Map(
     Object.entries(table).map(([kind, list]) => [
       kind,
-      new Map(list.map(([name, access], position) => [name, { name, position, access }]))
+      new Map(list.map(([name, access], position) => {
+        const meter = recorder?.operation(kind, name)
+        return [name, { name, position, access, meter }]
+      }))
     ])
   )
+}

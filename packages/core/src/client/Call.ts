@@ -7,6 +7,7 @@ import type { CallInput, Outcome } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
+import type { CallOutcome } from "../metrics/Recorder.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 
 /** Turns a reply into the exit of its fiber. Runs in the turn in which the reply is read. */
@@ -40,6 +41,8 @@ export class Call {
   onSettled: (() => void) | undefined = undefined
   /** When it began to wait in the manager, in milliseconds, if a long wait is to be logged (`LongWaits`). */
   waitsSince: number | undefined = undefined
+  /** When it began to wait in the manager, in seconds of its meter, if its operation has one. */
+  parkedSince: number | undefined = undefined
   /** The handles in its arguments, once it is sent. Their objects must exist when the manager runs the call. */
   handles: ReadonlyArray<ReadonlyArray<ObjectId>> | undefined = undefined
   /** Kept once it is sent, if it may have to be sent again. */
@@ -65,12 +68,32 @@ export class Call {
     this.fiber = fiber
   }
 
+  /** It waits in the manager. */
+  park(): void {
+    this.state = "Parked"
+    this.parkedSince = this.operation.meter?.now()
+  }
+
+  /** Its fiber was interrupted: the manager is asked to undo it. */
+  withdraw(): void {
+    this.state = "Cancelling"
+    this.ended("cancelled")
+  }
+
+  /** It is over for its meter. */
+  ended(outcome: CallOutcome, error?: string): void {
+    this.operation.meter?.ended(outcome, error, this.parkedSince)
+  }
+
   answer(outcome: Outcome, index: number): void {
+    if (outcome._tag === "Success") this.ended("success")
+    else this.ended("refused", outcome.error)
     // The caller's `resume` takes the exits of its own `complete`.
     this.resume(this.complete(outcome, index) as Exit.Exit<never, ManagerError>)
   }
 
   fail(error: ManagerError): void {
+    this.ended("failed", error.reason._tag)
     this.resume(Exit.fail(error))
   }
 }

@@ -107,7 +107,7 @@ export class Connection {
 
   constructor(agreement: Agreement, link: Link, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
     this.agreement = agreement
-    this.#operations = operationsIn(agreement.operations)
+    this.#operations = operationsIn(agreement.operations, context)
     this.#window = new Window(agreement.limits)
     this.#isResumable = agreement.graceMs > 0
     this.outbox = new Outbox(link, scheduler, agreement.limits.frameBytesMax, () => {
@@ -283,7 +283,7 @@ export class Connection {
       // A read has nothing to undo: its reply is ignored. The cancel matters if the manager has deferred or parked it.
       if (!wasSent || isRead && !this.#isResumable) this.#calls.delete(call.sequence)
       if (!wasSent) return Effect.void
-      call.state = "Cancelling"
+      call.withdraw()
       this.#writer.cancel(call.sequence)
       this.outbox.written()
       return isRead || !this.outbox.isLinked ? Effect.void : settled(call, this.#context)
@@ -321,7 +321,7 @@ export class Connection {
         const call = this.#calls.get(message.sequence)
         if (call?.state !== "Sent") return
         this.#window.leave(call)
-        call.state = "Parked"
+        call.park()
         return this.longWaits.begin(call)
       }
       case "Cancelled":

@@ -88,6 +88,8 @@ class JointTarget implements Target {
 /** The operations of several calls. */
 class JointOperation implements OperationInfo {
   readonly position = 0
+  /** Each call that is gathered has its own. */
+  readonly meter = undefined
   readonly access: OperationInfo["access"]
   readonly #calls: ReadonlyArray<JointCall>
 

@@ -19,6 +19,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { ManagerError } from "../ManagerError.ts"
+import { Recorder } from "../metrics/Recorder.ts"
 import type { Asked, Welcome } from "../protocol/Handshake.ts"
 import type { Frames } from "../transport/Frames.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
@@ -118,6 +119,7 @@ export const make = <R>(shake: (session: Asked) => Effect.Effect<Shaken, Manager
       Effect.gen(function*() {
         const { address, first } = options
         const listening = yield* Deferred.make<void>()
+        const recorder = yield* Recorder
         const serve = ({ frames, welcome }: Shaken, onReady: () => void): Effect.Effect<never, LinkClosed> => {
           const read = frames.handOver(welcome.limits.frameBytesMax, connection, onReady)
           return connection.agreement.graceMs === 0 ? read : Effect.raceFirst(read, ask(connection))
@@ -128,7 +130,10 @@ export const make = <R>(shake: (session: Asked) => Effect.Effect<Shaken, Manager
             const next = yield* replace(connection, options).pipe(
               Effect.mapError((why) => ({ reason: `${reason}; ${why}` }))
             )
-            const closed = yield* Effect.flip(serve(next, () => connection.relink(next.link)))
+            const closed = yield* Effect.flip(serve(next, () => {
+              connection.relink(next.link)
+              recorder?.reconnected()
+            }))
             reason = closed.reason
           }
           return yield* Effect.fail({ reason })

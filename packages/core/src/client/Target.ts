@@ -3,12 +3,15 @@
  */
 import type { Access } from "../engine/Operation.ts"
 import type { ObjectId } from "../engine/Value.ts"
+import type { OperationMeter } from "../metrics/Recorder.ts"
 
 /** An operation of a kind, as this manager numbers it. */
 export interface OperationInfo {
   readonly name: string
   readonly position: number
   readonly access: Access
+  /** Absent: its calls are not measured. */
+  readonly meter: OperationMeter | undefined
 }
 
 /** Whom a call is made to, for the wire and for messages. */

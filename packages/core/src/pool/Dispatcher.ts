@@ -326,7 +326,7 @@ export class Dispatcher {
   #end(job: Job<Call>, how: Ending): void {
     const exit = this.#exit(job, how)
     const isRun = how === "Finished" || how === "Crashed"
-    this.#options.stats.ended(job.payloads, !isRun ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed")
+    this.#options.stats.ended(job.payloads, !isRun ? "cancelled" : Exit.isSuccess(exit) ? "done" : "failed", job.task)
     this.#scheduleFlush()
     job.call.end(exit)
   }

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
+import { type PoolMeter, Recorder } from "../metrics/Recorder.ts"
 
 /** How far a pool has come. All but `workers` count payloads since the pool began, repeated runs included. */
 export interface Progress {
@@ -47,20 +48,24 @@ export class PoolStats {
   readonly #events: PubSub.PubSub<Take.Take<PoolEvent>>
   readonly #progress: PubSub.PubSub<Take.Take<Progress>>
   readonly #counts = { accepted: 0, done: 0, failed: 0, cancelled: 0, workers: 0 }
+  readonly #meter: PoolMeter | undefined
   /** The counts are those that were published last. */
   #isPublished = false
 
-  static readonly make = Effect.map(
-    Effect.all([makePubSub<PoolEvent>(eventsKept), makePubSub<Progress>(1)]),
-    ([events, progress]) => new PoolStats(events, progress)
-  )
+  static readonly make = (name: string): Effect.Effect<PoolStats> =>
+    Effect.map(
+      Effect.all([makePubSub<PoolEvent>(eventsKept), makePubSub<Progress>(1), Recorder]),
+      ([events, progress, recorder]) => new PoolStats(events, progress, recorder?.pool(name))
+    )
 
   private constructor(
     events: PubSub.PubSub<Take.Take<PoolEvent>>,
-    progress: PubSub.PubSub<Take.Take<Progress>>
+    progress: PubSub.PubSub<Take.Take<Progress>>,
+    meter: PoolMeter | undefined
   ) {
     this.#events = events
     this.#progress = progress
+    this.#meter = meter
     this.publishProgress()
   }
 
@@ -75,16 +80,20 @@ export class PoolStats {
   accepted(payloads: number, attempt: number, task: string): void {
     this.#counts.accepted += payloads
     this.#isPublished = false
+    this.#meter?.accepted(task, payloads)
     if (attempt > 1) this.publish({ _tag: "TaskRepeated", task, attempt })
   }
 
-  ended(payloads: number, how: "done" | "failed" | "cancelled"): void {
+  ended(payloads: number, how: "done" | "failed" | "cancelled", task: string): void {
     this.#counts[how] += payloads
+    this.#meter?.ended(task, payloads, how)
     this.#isPublished = false
   }
 
   workers(change: number): void {
     this.#counts.workers += change
+    this.#meter?.workers(this.#counts.workers)
+    if (change > 0) this.#meter?.workerStarted()
     this.#isPublished = false
     this.publishProgress()
   }

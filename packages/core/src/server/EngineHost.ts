@@ -20,6 +20,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Engine } from "../engine/Engine.ts"
 import type { Input, Output, SessionId } from "../engine/Inputs.ts"
+import { Recorder } from "../metrics/Recorder.ts"
 import { type Commit, Gate } from "./Gate.ts"
 import type { InputLog } from "./InputLog.ts"
 import type { SessionShell } from "./SessionShell.ts"
@@ -67,6 +68,7 @@ export const make = (
 ): Effect.Effect<EngineHost, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
+    const meter = (yield* Recorder)?.turns
     const defect = yield* Deferred.make<never>()
     const shutdown = yield* Deferred.make<void>()
     const runTimer = yield* FiberHandle.runtime(yield* FiberHandle.make<void, never>())<never>()
@@ -158,10 +160,12 @@ export const make = (
 
     const runAsked = (): void => {
       for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+        const began = meter?.now()
         step({ _tag: "Time", now: tick() })
         served = next.shell
         next.run()
         endTurn()
+        if (began !== undefined) meter?.ended(began)
       }
     }
 
