@@ -453,9 +453,14 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/owed"]
     },
     "a call that was interrupted before it was sent is sent": {
-      from: "        this.#waiting.delete(call)\n        return Effect.void",
-      to: "        return Effect.void",
+      from: "const isWaiting = this.#waiting.delete(call)",
+      to: "const isWaiting = call.state === \"Waiting\"",
       tests: ["unit/client/window"]
+    },
+    "the span of an interrupted call does not end": {
+      from: "if (call.state !== \"Answered\") call.ended(\"cancelled\")",
+      to: "",
+      tests: ["unit/metrics/spans", "unit/metrics/metrics"]
     },
     "a grant is acknowledged before its fiber has it": {
       from: "if (call.role === \"owned\" && outcome._tag === \"Success\") {",
@@ -786,6 +791,18 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "Math.min(pauseMs * 2 ** failures++, pauseMsMax)",
       to: "pauseMs * 2 ** failures++",
       tests: ["unit/pool/supervisor"]
+    }
+  }),
+  ...inFile("core/src/tracing/Span.ts", {
+    "a call is a span outside of sampled spans": {
+      from: " && cache.span?.sampled === true ? cache.span : undefined",
+      to: " ? cache.span : undefined",
+      tests: ["unit/metrics/spans"]
+    },
+    "the run of a task has no parent in another process": {
+      from: "caller === undefined ? effect : ",
+      to: "true ? effect : ",
+      tests: ["unit/metrics/spans"]
     }
   }),
   ...inFile("core/src/Metrics.ts", {

@@ -10,6 +10,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -21,6 +22,7 @@ import type { Manager } from "./proxy/Manager.ts"
 import * as SharedRef from "./SharedRef.ts"
 import type * as Task from "./Task.ts"
 import * as TaskGroup from "./TaskGroup.ts"
+import * as Span from "./tracing/Span.ts"
 import type { Link } from "./transport/Link.ts"
 
 /** The process could not be started, or was not ready in time. The task did not run. */
@@ -193,7 +195,12 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         const output = yield* SharedRef.make({ schema: outcome(task), initial: Option.none() })
         const assignment = yield* Effect.orDie(Schema.encodeEffect(assignmentOf(task))({ input, output }))
         const process = yield* spawner.spawn(
-          JSON.stringify({ group: group.id, task: task.tag, ...assignment }),
+          JSON.stringify({
+            group: group.id,
+            task: task.tag,
+            caller: Span.idsWithin(Fiber.getCurrent()!),
+            ...assignment
+          }),
           { task: task.tag, name, grace, execArgv }
         )
         return { output, process }
@@ -276,9 +283,10 @@ export const serve = (
   begin: Effect.Effect<void> = Effect.void
 ): Effect.Effect<void, ManagerError | UnknownTask, Manager> =>
   Effect.scoped(Effect.gen(function*() {
-    const { group, task: tag, ...handles } = JSON.parse(assignment) as {
+    const { caller, group, task: tag, ...handles } = JSON.parse(assignment) as {
       readonly group: string
       readonly task: string
+      readonly caller?: Span.SpanIds
     }
     // The type does not say which groups are served: the assignment names the group.
     const context = yield* Effect.context<TaskGroup.Handlers<string>>()
@@ -288,7 +296,7 @@ export const serve = (
     const { input, output } = yield* Effect.orDie(Schema.decodeUnknownEffect(assignmentOf(task))(handles))
     const payload = yield* input.get
     yield* begin
-    const exit = yield* Effect.exit(run(payload, { attempt: 1 }))
+    const exit = yield* Effect.exit(Span.within(run(payload, { attempt: 1 }), caller))
     // An interrupted task has no result: its owner is gone, or gets `ProcessExited`.
     if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) yield* store(task, output, exit)
     // Handlers and codecs have their services; the handles in an assignment need the manager only.

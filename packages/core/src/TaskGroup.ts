@@ -5,8 +5,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { dieOfUndeclared, type Infrastructure } from "./proxy/infrastructure.ts"
 import type * as Task from "./Task.ts"
+import * as Span from "./tracing/Span.ts"
 
 /** The second argument of a handler. */
 export interface TaskContext {
@@ -68,8 +70,10 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
     Layer.effect(
       handlersOf<Id>(id),
       Effect.flatMap(Effect.context<ServicesOf<H>>(), (services) => {
-        // The scope of the layer, in which the worker keeps its handlers, is not that of a run.
-        const context = Context.omit(Scope.Scope)(services) as Context.Context<Exclude<ServicesOf<H>, Scope.Scope>>
+        // The scope of the layer, in which the worker keeps its handlers, is not that of a run, nor is its span.
+        const context = Context.omit(Scope.Scope, Tracer.ParentSpan)(services) as Context.Context<
+          Exclude<ServicesOf<H>, Scope.Scope>
+        >
         const missing = options.tasks.find(({ tag }) => typeof handlers[tag as keyof H] !== "function")
         const issue = issueOf(options.tasks) ??
           (missing === undefined ? undefined : `the task ${missing.tag} has no handler`)
@@ -79,7 +83,10 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
             const handler = handlers[task.tag as keyof H] as Handler<Task.Any, ServicesOf<H>>
             return [task.tag, {
               task,
-              run: (payload, info) => dieOfUndeclared(Effect.provideContext(handler(payload, info), context), task)
+              run: (payload, info) => {
+                const run = Span.ofTask(task.tag, handler(payload, info))
+                return dieOfUndeclared(Effect.provideContext(run, context), task)
+              }
             }]
           }))
         )

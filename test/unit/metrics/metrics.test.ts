@@ -161,7 +161,7 @@ describe("metrics", () => {
       assert.deepStrictEqual(yield* values("pool.workers"), { "pool=squares": 2 })
       yield* pool.shutdown
       assert.deepStrictEqual(yield* values("pool.workers"), { "pool=squares": 0 })
-    }).pipe(Effect.provide(Metrics.layer), Effect.provide(layerProgram({ tasks: handlers })), Effect.scoped, fresh))
+    }).pipe(Effect.provide(Layer.merge(Metrics.layer, layerProgram({ tasks: handlers }))), Effect.scoped, fresh))
 
   it.effect("are not there without the layer", () =>
     Effect.gen(function*() {

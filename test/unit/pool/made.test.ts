@@ -52,7 +52,7 @@ const makeWorker = (finalizer: Effect.Effect<void> = Effect.void) =>
       new FrameSplitter(1_000_000).push(writer.take(), (frame) => runner.onFrame(frame))
       runner.onTurnEnd()
     }
-    send((writer) => writer.run(1, 0, 1, { _tag: "Text", text: "[1,2]" }))
+    send((writer) => writer.run(1, 0, 1, { _tag: "Text", text: "[1,2]" }, undefined))
     yield* Memory.until("the job has ended", () => done.length === 1)
     const { outcome } = done[0]!
     const { state } = memory.server.engine

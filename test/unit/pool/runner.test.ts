@@ -51,7 +51,7 @@ const setUp = Effect.gen(function*() {
 })
 
 const job = (writer: MessageWriter, id: number, n: number) =>
-  writer.run(id, 0, 1, { _tag: "Text", text: JSON.stringify([n]) })
+  writer.run(id, 0, 1, { _tag: "Text", text: JSON.stringify([n]) }, undefined)
 
 describe("a worker of a pool", () => {
   it.live("starts a job when what it has said before has left, and then at once (P3)", () =>

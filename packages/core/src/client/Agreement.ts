@@ -34,7 +34,7 @@ export const operationsIn = (
       kind,
       new Map(list.map(([name, access], position) => {
         const meter = recorder?.operation(kind, name)
-        return [name, { name, position, access, meter }]
+        return [name, { name, kind, position, access, meter }]
       }))
     ])
   )

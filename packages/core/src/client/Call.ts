@@ -3,11 +3,13 @@
  */
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
 import type { CallInput, Outcome } from "../engine/Inputs.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { CallOutcome } from "../metrics/Recorder.ts"
+import * as Span from "../tracing/Span.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 
 /** Turns a reply into the exit of its fiber. Runs in the turn in which the reply is read. */
@@ -31,6 +33,7 @@ export class Call {
   readonly role: Role
   /** The fiber that waits for it. */
   readonly fiber: Fiber.Fiber<unknown, unknown> | undefined
+  readonly span: Tracer.Span | undefined
   /** Given when it is sent: sequences go out in order. */
   sequence = 0
   /** Of its request, once it is sent. */
@@ -66,6 +69,13 @@ export class Call {
     this.resume = resume
     this.role = role
     this.fiber = fiber
+    this.span = operation.kind === undefined
+      ? undefined
+      : Span.begin(
+        fiber,
+        `${operation.kind}.${operation.name}`,
+        () => ({ "multiprocessing.object": target.description })
+      )
   }
 
   /** It waits in the manager. */
@@ -74,15 +84,10 @@ export class Call {
     this.parkedSince = this.operation.meter?.now()
   }
 
-  /** Its fiber was interrupted: the manager is asked to undo it. */
-  withdraw(): void {
-    this.state = "Cancelling"
-    this.ended("cancelled")
-  }
-
-  /** It is over for its meter. */
+  /** It is over for its meter and its span. */
   ended(outcome: CallOutcome, error?: string): void {
     this.operation.meter?.ended(outcome, error, this.parkedSince)
+    if (this.span !== undefined) Span.end(this.span, this.fiber!, outcome, error)
   }
 
   answer(outcome: Outcome, index: number): void {

@@ -272,18 +272,17 @@ export class Connection {
   /** Withdraws the call of an interrupted fiber. */
   #cancel(call: Call): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (call.state === "Waiting") {
-        this.#waiting.delete(call)
-        return Effect.void
-      }
-      if (this.#calls.get(call.sequence) === undefined) return Effect.void
+      const isWaiting = this.#waiting.delete(call)
+      if (!isWaiting && this.#calls.get(call.sequence) === undefined) return Effect.void
+      if (call.state !== "Answered") call.ended("cancelled")
+      if (isWaiting) return Effect.void
       this.#window.leave(call)
       const isRead = call.operation.access === "read"
       const wasSent = call.sequence <= this.#lastSent
       // A read has nothing to undo: its reply is ignored. The cancel matters if the manager has deferred or parked it.
       if (!wasSent || isRead && !this.#isResumable) this.#calls.delete(call.sequence)
       if (!wasSent) return Effect.void
-      call.withdraw()
+      call.state = "Cancelling"
       this.#writer.cancel(call.sequence)
       this.outbox.written()
       return isRead || !this.outbox.isLinked ? Effect.void : settled(call, this.#context)

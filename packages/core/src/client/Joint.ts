@@ -87,6 +87,7 @@ class JointTarget implements Target {
 
 /** The operations of several calls. */
 class JointOperation implements OperationInfo {
+  readonly kind = undefined
   readonly position = 0
   /** Each call that is gathered has its own. */
   readonly meter = undefined
@@ -166,7 +167,9 @@ export class Joint {
   #cancel(): Effect.Effect<void> {
     const leader = this.#leader
     this.#leader = undefined
-    return leader === undefined ? Effect.void : this.#sender.cancel(leader)
+    if (leader === undefined) return Effect.void
+    for (const call of this.#calls) if (call !== leader) call?.ended("cancelled")
+    return this.#sender.cancel(leader)
   }
 }
 

@@ -8,6 +8,8 @@ import type { OperationMeter } from "../metrics/Recorder.ts"
 /** An operation of a kind, as this manager numbers it. */
 export interface OperationInfo {
   readonly name: string
+  /** The kind that has it. Absent: it stands for several. */
+  readonly kind: string | undefined
   readonly position: number
   readonly access: Access
   /** Absent: its calls are not measured. */

@@ -2,8 +2,10 @@
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
 import { type Cell, cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
+import * as Span from "../tracing/Span.ts"
 import type { Outcome, Parcel } from "./Message.ts"
 import type { WorkerProcess } from "./WorkerProcess.ts"
 
@@ -18,6 +20,7 @@ export class Call {
   readonly parcel: Parcel
   /** The fiber that waits. */
   readonly fiber = Fiber.getCurrent()
+  readonly span: Tracer.Span | undefined
   /** The last worker that it was sent to. */
   worker: WorkerProcess | undefined = undefined
   /** The outcome of its job, once it has arrived. */
@@ -32,6 +35,7 @@ export class Call {
   readonly #resume: (effect: Effect.Effect<ReadonlyArray<unknown>, unknown>) => void
 
   constructor(
+    task: string,
     position: number,
     attempt: number,
     parcel: Parcel,
@@ -41,12 +45,20 @@ export class Call {
     this.attempt = attempt
     this.parcel = parcel
     this.#resume = resume
+    this.span = Span.begin(this.fiber, `Pool.${task}`, () => ({ "multiprocessing.pool.attempt": attempt }))
   }
 
   /** Its job has ended: the fiber goes on with the exit, or its interruption does. */
   end(exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): void {
     this.isEnded = true
+    if (this.span !== undefined) this.#endSpan(this.span, exit)
     if (this.onEnded === undefined) this.#resume(exit)
     else this.onEnded()
+  }
+
+  #endSpan(span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void {
+    if (this.onEnded !== undefined) return Span.end(span, this.fiber!, "cancelled", undefined)
+    const error = Exit.isSuccess(exit) ? undefined : Span.tagOf(exit.cause)
+    Span.end(span, this.fiber!, error === undefined ? "success" : "failed", error)
   }
 }

@@ -17,6 +17,7 @@ import { type Cell, cell, type ObjectId } from "../engine/Value.ts"
 import { ManagerError, ValueNotEncoded } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import type { Manager } from "../proxy/Manager.ts"
+import * as Span from "../tracing/Span.ts"
 import { Call } from "./Call.ts"
 import type { Codecs } from "./Codecs.ts"
 import * as HandleCarrier from "./HandleCarrier.ts"
@@ -136,7 +137,7 @@ export class Dispatcher {
       return undefined
     }
     const bytes = parcel._tag === "Text" ? parcel.text.length : 0
-    const job = makeJob(++this.#lastJob, task, payloads, bytes, new Call(position, attempt, parcel, resume))
+    const job = makeJob(++this.#lastJob, task, payloads, bytes, new Call(task, position, attempt, parcel, resume))
     stats.accepted(payloads, attempt, task)
     this.#step({ _tag: "Submitted", job })
     return this.#cancel(job)
@@ -301,7 +302,7 @@ export class Dispatcher {
     // It has ended since: the scheduler has decided anew.
     if (worker === undefined) return
     call.worker = worker
-    worker.writer.run(job, call.position, call.attempt, call.parcel)
+    worker.writer.run(job, call.position, call.attempt, call.parcel, call.span && Span.idsOf(call.span))
     this.#wrote(worker)
   }
 

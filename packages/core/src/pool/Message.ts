@@ -3,18 +3,19 @@
  * first byte of a message is its tag.
  *
  * ```text
- *   dispatcher ─► Run job, task, attempt, payloads   jobs run in the order in which they arrive
- *              ─► Withdraw job, interrupt            a job that waits is returned, one that runs may be interrupted
- *              ─► Forget job                         its result was read from the carrier
- *   worker     ─► Ready                              it can run tasks
- *              ─► Started job                        sent before the job runs
- *              ─► Returned job                       the job did not run
- *              ─► Done job, microseconds, outcome    the job ran
+ *   dispatcher ─► Run job, task, attempt, payloads, span  jobs run in the order in which they arrive
+ *              ─► Withdraw job, interrupt                 a job that waits is returned, one that runs may be interrupted
+ *              ─► Forget job                              its result was read from the carrier
+ *   worker     ─► Ready                                   it can run tasks
+ *              ─► Started job                             sent before the job runs
+ *              ─► Returned job                            the job did not run
+ *              ─► Done job, microseconds, outcome         the job ran
  * ```
  */
 import { type ObjectId, unitBytesMax } from "../engine/Value.ts"
 import type { Reader, Writer } from "../protocol/Bytes.ts"
 import { FrameWriter } from "../protocol/Frame.ts"
+import type { SpanIds } from "../tracing/Span.ts"
 import type { JobId } from "./SchedulerState.ts"
 
 const tag = { run: 1, withdraw: 2, forget: 3, ready: 16, started: 17, returned: 18, done: 19 } as const
@@ -49,6 +50,8 @@ export type FromDispatcher =
     readonly task: number
     readonly attempt: number
     readonly parcel: Parcel
+    /** The span of the job, if it is recorded. */
+    readonly caller: SpanIds | undefined
   }
   | { readonly _tag: "Withdraw"; readonly job: JobId; readonly interrupt: boolean }
   | { readonly _tag: "Forget"; readonly job: JobId }
@@ -62,9 +65,11 @@ export type FromWorker =
 
 /** Writes the messages of either side into a frame. */
 export class MessageWriter extends FrameWriter {
-  run(job: JobId, task: number, attempt: number, parcel: Parcel): void {
+  run(job: JobId, task: number, attempt: number, parcel: Parcel, caller: SpanIds | undefined): void {
     this.numbers(tag.run, job, task, attempt)
     writeParcel(this.writer, parcel)
+    this.writer.text(caller?.traceId ?? "")
+    if (caller !== undefined) this.writer.text(caller.spanId)
   }
 
   withdraw(job: JobId, interrupt: boolean): void {
@@ -101,7 +106,14 @@ export const readFromDispatcher = (reader: Reader): FromDispatcher | undefined =
   const job = reader.whole()
   switch (first) {
     case tag.run:
-      return { _tag: "Run", job, task: reader.whole(), attempt: reader.whole(), parcel: readParcel(reader) }
+      return {
+        _tag: "Run",
+        job,
+        task: reader.whole(),
+        attempt: reader.whole(),
+        parcel: readParcel(reader),
+        caller: readCaller(reader)
+      }
     case tag.withdraw:
       return { _tag: "Withdraw", job, interrupt: reader.byte() === 1 }
     case tag.forget:
@@ -143,6 +155,11 @@ const writeParcel = (writer: Writer, parcel: Parcel): void => {
     writer.byte(1)
     writer.number(parcel.object)
   }
+}
+
+const readCaller = (reader: Reader): SpanIds | undefined => {
+  const traceId = reader.text()
+  return traceId === "" ? undefined : { traceId, spanId: reader.text() }
 }
 
 const readParcel = (reader: Reader): Parcel => {

@@ -16,6 +16,7 @@ import type { ManagerError } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import type { Manager } from "../proxy/Manager.ts"
 import type { Runnable } from "../TaskGroup.ts"
+import * as Span from "../tracing/Span.ts"
 import type { Link } from "../transport/Link.ts"
 import { type Codecs, encode, type Encoded } from "./Codecs.ts"
 import * as HandleCarrier from "./HandleCarrier.ts"
@@ -187,7 +188,7 @@ export class Runner {
   }
 
   /** Runs a job in a scope of its own, which ends when its results are packed. Every failure is an outcome. */
-  #outcome({ attempt, job, parcel, task }: Run): Effect.Effect<Outcome, never, Manager> {
+  #outcome({ attempt, caller, job, parcel, task }: Run): Effect.Effect<Outcome, never, Manager> {
     const { codecs, run, task: { tag } } = this.#served[task]!
     const perform = (encoded: Cell) =>
       Effect.flatMap(
@@ -207,7 +208,7 @@ export class Runner {
     const pack = (exit: Exit.Exit<ReadonlyArray<unknown>, unknown>) =>
       Effect.flatMap(encode(codecs, tag, exit), (encoded) => this.#pack(job, encoded))
     const packDefect = (defect: unknown) => Effect.andThen(this.#forget(job), pack(Exit.die(defect)))
-    return Effect.scoped(Effect.flatMap(Effect.exit(values), pack)).pipe(
+    return Effect.scoped(Effect.flatMap(Effect.exit(Span.within(values, caller)), pack)).pipe(
       // It does not match its schema, the manager took no carrier, or a finalizer has failed. A defect always encodes.
       Effect.catch(packDefect),
       Effect.catchDefect(packDefect),

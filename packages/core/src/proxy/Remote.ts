@@ -68,7 +68,7 @@ export interface PreparedCall extends JointCall {
   readonly refusals: Refusals<string, unknown> | undefined
 }
 
-const unknownOperation = { position: 0, access: "read", meter: undefined } as const
+const unknownOperation = { kind: undefined, position: 0, access: "read", meter: undefined } as const
 
 /** One shared object over a connection. */
 export class Remote<K> {

@@ -1,0 +1,81 @@
+/**
+ * Spans of what crosses a border of processes: calls to shared objects, jobs of pools, and runs of tasks.
+ *
+ * There is a span only where somebody reads it: within a sampled span, under a tracer that the program has provided. Only
+ * the ids of a span travel. No span has a value, a key or the message of an error: errors are told by their tags.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
+import * as Tracer from "effect/Tracer"
+import type { CallOutcome } from "../metrics/Recorder.ts"
+
+/** What other processes know of a span. */
+export interface SpanIds {
+  readonly traceId: string
+  readonly spanId: string
+}
+
+/** The span within which a fiber runs, if it is recorded. */
+const recorded = ({ cache }: Fiber.Fiber<unknown, unknown>): Tracer.AnySpan | undefined =>
+  // Effect's own tracer, which records for nobody, is not in the cache.
+  cache.tracer !== undefined && cache.tracerEnabled && cache.span?.sampled === true ? cache.span : undefined
+
+/** The ids of the span within which a fiber runs, if it is recorded. */
+export const idsWithin = (fiber: Fiber.Fiber<unknown, unknown>): SpanIds | undefined => {
+  const span = recorded(fiber)
+  return span && idsOf(span)
+}
+
+export const idsOf = ({ spanId, traceId }: SpanIds): SpanIds => ({ traceId, spanId })
+
+/** Begins a span within that of a fiber, if that is recorded. */
+export const begin = (
+  fiber: Fiber.Fiber<unknown, unknown> | undefined,
+  name: string,
+  attributes: () => Record<string, unknown>
+): Tracer.Span | undefined =>
+  fiber === undefined || recorded(fiber) === undefined
+    ? undefined
+    : Effect.runSyncWith(fiber.context)(Effect.makeSpan(name, { kind: "client", attributes: attributes() }))
+
+/** Ends a span. `error`: the tag of the error. */
+export const end = (
+  span: Tracer.Span,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  outcome: CallOutcome,
+  error: string | undefined
+): void => {
+  if (error !== undefined) span.attribute("error.type", error)
+  const exit = outcome === "success" ? Exit.void : outcome === "cancelled" ? Exit.interrupt() : Exit.fail(error)
+  span.end(fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), exit)
+}
+
+/** The tag of the first error of a cause, for `end`. */
+export const tagOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
+}
+
+/** Runs an effect within a span of another process, if there is one. */
+export const within = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  caller: SpanIds | undefined
+): Effect.Effect<A, E, R> =>
+  caller === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, Tracer.externalSpan(caller))
+
+/** Makes the run of a task a span, if it runs within one of another process. */
+export const ofTask = <A, E, R>(tag: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber(({ cache }) =>
+    cache.span?._tag === "ExternalSpan"
+      // It leaves no requirement: its parent is there.
+      ? Effect.useSpan(
+        `Task.${tag}`,
+        { kind: "server" },
+        (span) => Effect.provideService(effect, Tracer.ParentSpan, span)
+      )
+      : effect
+  )
