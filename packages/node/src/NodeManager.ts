@@ -217,6 +217,11 @@ export interface RunOptions<ROut, E> extends ProgramOptions {
   readonly tasks?:
     | Layer.Layer<ROut, E, Manager.Manager | Process.ProcessSpawner | NodeServices.NodeServices>
     | undefined
+  /**
+   * What measures the program and each of its workers, below all else: `Metrics.layer`, the layer of a tracer, those of
+   * exporters. It is built in each process, and ends last.
+   */
+  readonly observability?: Layer.Layer<never> | undefined
 }
 
 /**
@@ -239,9 +244,10 @@ export const runMain = <A, E, ROut = never, ET = never>(
     process.stderr.write(`${complaint}\n`, () => process.exit(1))
     return
   }
+  const { observability = Layer.empty } = options
   const instructions = Instructions.take()
   if (instructions === undefined) {
-    const patient = Effect.provide(Effect.scoped(main), layerServices(options))
+    const patient = Effect.provide(Effect.scoped(main), Layer.provideMerge(layerServices(options), observability))
     return NodeRuntime.runMain(Effect.scoped(Effect.andThen(handleSignals, patient)))
   }
   if (!Instructions.isWorker(instructions)) return serveOwnKinds(instructions, options.kinds ?? [])
@@ -251,7 +257,12 @@ export const runMain = <A, E, ROut = never, ET = never>(
     ? Effect.scoped(Effect.flatMap(ownerLink, (link) => Pool.serve(assignment, link)))
     : Process.serve(assignment, begin)
   const served = serve.pipe(
-    Effect.provide(Layer.provideMerge(tasks, layerServices({ ...options, manager: layerWorker }))),
+    Effect.provide(
+      tasks.pipe(
+        Layer.provideMerge(layerServices({ ...options, manager: layerWorker })),
+        Layer.provideMerge(observability)
+      )
+    ),
     // On standard error: the owner keeps its last lines for `ProcessExited`.
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
