@@ -581,7 +581,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "unchecked": {
     bug: "a transaction takes effect, though something that it has read has changed",
-    actions: ["transactions.move", "transactions.look"],
+    actions: ["transactions.relieve"],
     options: inConnection((connection) => {
       const callJoint: Connection["callJoint"] = connection.callJoint.bind(connection)
       connection.callJoint = (calls, complete) =>

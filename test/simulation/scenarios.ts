@@ -176,9 +176,22 @@ const oneIsNew = (left: number, right: number): Effect.Effect<boolean> => {
 const transactions = workload({
   samples: {
     left: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 0 }),
-    right: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 0 })
+    right: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 0 }),
+    /** Whether two are on duty: at least one is. */
+    one: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 1 }),
+    other: (name) => SharedRef.make({ name, schema: Schema.Int, initial: 1 })
   },
   actions: {
+    /** Writes one of two values by what it has read of both: two that do so at once, unchecked, leave nobody on duty. */
+    relieve: ({ one, other }, { impatiently, random, work }) => {
+      const isOne = random.chance(1 / 2)
+      return impatiently(Transaction.tx(Effect.gen(function*() {
+        const [first, second] = [yield* one.tx.get, yield* other.tx.get]
+        if (first + second === 0) return yield* Effect.die("nobody is on duty")
+        yield* work()
+        yield* (isOne ? one : other).tx.set(first + second === 2 ? 0 : 1)
+      })))
+    },
     move: ({ left, right }, { impatiently, random, work }) => {
       const amount = 1 + random.below(3)
       return impatiently(Transaction.tx(Effect.gen(function*() {

@@ -58,7 +58,7 @@ export {
   type UrlEndpoint
 } from "./proxy/Manager.ts"
 export type { ClientKey, Keys } from "./server/Keys.ts"
-export { type Server, shutDown } from "./server/Server.ts"
+export { type LogOptions, type Server, shutDown } from "./server/Server.ts"
 
 /** The options of a manager. */
 export interface ManagerOptions {

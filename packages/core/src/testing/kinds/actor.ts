@@ -200,7 +200,10 @@ const called = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 export const actor = specimen({
   kind,
   model: ({ mailboxMax, withoutHost }) => new ActorModel(Number(mailboxMax), withoutHost === "wait"),
-  harmless: { "reason-forgotten": "what was revoked, the host or a delivery, says as much as the reason" },
+  harmless: {
+    "reason-forgotten": "what was revoked, the host or a delivery, says as much as the reason",
+    "answerAndReceive/newcomer": "a call that it has answered before it began to wait is delivered no longer"
+  },
   samples: {
     sample: (name) => Actor.make({ name, methods, mailboxMax }),
     /** Its calls do not wait for a host. */

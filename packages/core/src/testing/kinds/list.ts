@@ -179,6 +179,9 @@ const isItem = (item: Cell | undefined, other: Argument | undefined): boolean =>
 export const list = specimen({
   kind,
   model: ({ order }, values) => new ListModel(String(order), values as ReadonlyArray<Cell>),
+  harmless: {
+    "endReservation/refused-and-done": "a client ends no reservation of another one, and its own only once"
+  },
   samples: {
     /** Short, of few values, so that positions and values meet. */
     lines: (name) => SharedList.make({ name, item: Schema.Int }),
