@@ -6,6 +6,7 @@
  * one kind, such as a closed queue or a lost lock, are separate errors in the module of that kind.
  */
 import * as Schema from "effect/Schema"
+import { refusals } from "./protocol/refusals.ts"
 
 const call = { object: Schema.String, operation: Schema.String }
 
@@ -29,7 +30,7 @@ export class StartFailed extends Schema.TaggedError<StartFailed>()("StartFailed"
   }
 }
 
-const refusals = {
+const remedies = {
   WrongKey: "the key is wrong. Use the key that the manager was started with",
   NoRole: "the certificate of this client has no role there. Use another one, or add its name to tls.clientRoles",
   WrongVersion: "its protocol version differs. Use the same release on both sides",
@@ -48,20 +49,10 @@ const refusals = {
 /** The peer at this address refused the handshake, or is not a manager. No call was sent. */
 export class HandshakeRefused extends Schema.TaggedError<HandshakeRefused>()("HandshakeRefused", {
   address: Schema.String,
-  why: Schema.Literals([
-    "WrongKey",
-    "NoRole",
-    "WrongVersion",
-    "TooManySessions",
-    "TooManyHandshakes",
-    "Malformed",
-    "SessionLost",
-    "WrongSecret",
-    "NotAManager"
-  ])
+  why: Schema.Literals([...refusals, "NotAManager"])
 }) {
   override get message(): string {
-    return `the manager at ${this.address} refused the connection: ${refusals[this.why]}`
+    return `the manager at ${this.address} refused the connection: ${remedies[this.why]}`
   }
 }
 

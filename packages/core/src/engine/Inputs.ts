@@ -79,9 +79,9 @@ export type Input =
 
 /**
  * A request of one session: one call, or several calls that take effect together: they change distinct objects, and read
- * an object only before they change it. All of them are
- * decided, then all are applied under consecutive indexes, and one reply carries all results. If one is refused, none
- * has an effect; if one must wait, all wait, and none holds anything meanwhile.
+ * an object only before they change it. All of them are decided, then all are applied under consecutive indexes, and one
+ * reply carries all results. If one is refused, none has an effect; if one must wait, all wait, and none holds anything
+ * meanwhile.
  */
 export interface RequestInput {
   readonly _tag: "Request"

@@ -24,6 +24,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Writer } from "./Bytes.ts"
 import { headerBytes } from "./Frame.ts"
+import { refusals } from "./refusals.ts"
 
 /** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
 export const protocolVersion = 7
@@ -111,16 +112,7 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
 
 /** The server's verdict: there is no session. */
 export const Refused = Schema.TaggedStruct("Refused", {
-  reason: Schema.Literals([
-    "WrongKey",
-    "NoRole",
-    "WrongVersion",
-    "TooManySessions",
-    "TooManyHandshakes",
-    "Malformed",
-    "SessionLost",
-    "WrongSecret"
-  ])
+  reason: Schema.Literals(refusals)
 })
 
 /** The server's first message. */
