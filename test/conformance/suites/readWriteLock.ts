@@ -4,6 +4,7 @@ import { Deferred, Effect, Fiber, Option } from "effect"
 import { describe } from "vitest"
 import { File } from "../../support/ownKinds.ts"
 import { untilWaiting } from "../../support/untilWaiting.ts"
+import { followBodies } from "../bodies.ts"
 import { type Holdable, holdSuite, type Make } from "../hold.ts"
 import { type Deployment, programs, suite } from "../suite.ts"
 
@@ -80,34 +81,16 @@ const tests = suite("SharedReadWriteLock", (it, runs) => {
           Effect.gen(function*() {
             const lock = yield* make
             const model = new Model()
-            const running = new Set<number>()
-            const alive = new Map<number, readonly [Fiber.Fiber<unknown, unknown>, Deferred.Deferred<void>]>()
-            for (const [id, [what, n]] of program.entries()) {
-              if (what === "read" || what === "write") {
-                const end = yield* Deferred.make<void>()
-                const body = Effect.suspend(() => {
-                  running.add(id)
-                  return Effect.ensuring(Deferred.await(end), Effect.sync(() => running.delete(id)))
-                })
-                const use = what === "read" ? lock.read(body) : lock.hold(body)
-                alive.set(id, [yield* Effect.forkChild(use, { startImmediately: true }), end])
+            yield* followBodies(model, program, {
+              begin: (id, what: "read" | "write", _, body) => {
                 model.begin(id, what)
-              } else {
-                const [chosen, [fiber, end] = []] = [...alive][Math.abs(n) % Math.max(1, alive.size)] ?? []
-                if (chosen === undefined || fiber === undefined || end === undefined) continue
-                if (what === "finish" && model.running.has(chosen)) {
-                  yield* Deferred.succeed(end, undefined)
-                  yield* Fiber.join(fiber)
-                } else yield* Fiber.interrupt(fiber)
-                alive.delete(chosen)
-                model.end(chosen)
-              }
-              const reading = [...model.running.values()].filter((mode) => mode === "read")
-              assert.strictEqual(yield* lock.readers, reading.length)
-              yield* Effect.repeat(Effect.yieldNow, { times: 99, while: () => running.size !== model.running.size })
-              assert.deepStrictEqual([...running].sort(), [...model.running.keys()].sort())
-            }
-            for (const [fiber] of alive.values()) yield* Fiber.interrupt(fiber)
+                return what === "read" ? lock.read(body) : lock.hold(body)
+              },
+              compare: Effect.map(lock.readers, (readers) => {
+                const reading = [...model.running.values()].filter((mode) => mode === "read")
+                assert.strictEqual(readers, reading.length)
+              })
+            })
             assert.isTrue(yield* lock.isFree)
           }).pipe(Effect.scoped),
         runs

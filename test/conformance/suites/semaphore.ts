@@ -1,6 +1,7 @@
 import { SharedSemaphore } from "@effect-multiprocessing/core"
 import { assert } from "@effect/vitest"
-import { Deferred, Effect, Fiber, type Option, Semaphore } from "effect"
+import { Effect, type Option, Semaphore } from "effect"
+import { followBodies } from "../bodies.ts"
 import { holdSuite } from "../hold.ts"
 import { programs, suite } from "../suite.ts"
 
@@ -61,39 +62,18 @@ const follow = (
   { available, withPermits, withPermitsIfAvailable }: Permits,
   model: Model,
   program: ReadonlyArray<readonly ["begin" | "try" | "finish" | "interrupt", number]>
-) =>
-  Effect.gen(function*() {
-    const running = new Set<number>()
-    const alive = new Map<number, readonly [Fiber.Fiber<unknown, unknown>, Deferred.Deferred<void>]>()
-    for (const [id, [what, number]] of program.entries()) {
-      const n = 1 + Math.abs(number) % permits
-      if (what === "begin" || what === "try") {
-        const end = yield* Deferred.make<void>()
-        const body = Effect.suspend(() => {
-          running.add(id)
-          return Effect.ensuring(Deferred.await(end), Effect.sync(() => running.delete(id)))
-        })
-        const use = what === "begin" ? withPermits(n)(body) : withPermitsIfAvailable(n)(body)
-        alive.set(id, [yield* Effect.forkChild(use, { startImmediately: true }), end])
-        if (what === "begin") model.begin(id, n)
-        else model.beginIfAvailable(id, n)
-      } else {
-        const [chosen, [fiber, end] = []] = [...alive][Math.abs(number) % Math.max(1, alive.size)] ?? []
-        if (chosen === undefined || fiber === undefined || end === undefined) continue
-        if (what === "finish" && model.running.has(chosen)) {
-          yield* Deferred.succeed(end, undefined)
-          yield* Fiber.join(fiber)
-        } else yield* Fiber.interrupt(fiber)
-        alive.delete(chosen)
-        model.end(chosen)
-      }
-      if (available !== undefined) assert.strictEqual(yield* available, model.free)
-      yield* Effect.repeat(Effect.yieldNow, { times: 99, while: () => running.size !== model.running.size })
-      assert.deepStrictEqual([...running].sort(), [...model.running.keys()].sort())
-    }
-    for (const [fiber] of alive.values()) yield* Fiber.interrupt(fiber)
-    if (available !== undefined) assert.strictEqual(yield* available, permits)
-  })
+) => {
+  const free = (expected: () => number) =>
+    available === undefined ? Effect.void : Effect.map(available, (n) => assert.strictEqual(n, expected()))
+  const begin = (id: number, what: "begin" | "try", number: number, body: Effect.Effect<void>) => {
+    const n = 1 + Math.abs(number) % permits
+    if (what === "begin") model.begin(id, n)
+    else model.beginIfAvailable(id, n)
+    return what === "begin" ? withPermits(n)(body) : withPermitsIfAvailable(n)(body)
+  }
+  const followed = followBodies(model, program, { begin, compare: free(() => model.free) })
+  return Effect.andThen(followed, free(() => permits))
+}
 
 /** `SharedSemaphore`. */
 export const semaphoreSuite = suite("SharedSemaphore", (it, runs) => {
