@@ -165,7 +165,10 @@ const idleRounds = 20
 /** Longer than any client sleeps for a while of work. */
 const pause = 120_000
 
-/** The client that meets no faults: whenever all the others wait for something, it gives them what they wait for. */
+/**
+ * The client that meets no faults: whenever all the others wait for something, it gives them what they wait for. So it
+ * has no reason to fail.
+ */
 const steward = (client: Client, stages: ReadonlyArray<Stage>) =>
   Effect.gen(function*() {
     const ended = () => stages.reduce((sum, stage) => sum + stage.ended, 0)
@@ -176,4 +179,4 @@ const steward = (client: Client, stages: ReadonlyArray<Stage>) =>
       yield* Effect.forEach(stages, (stage) => stage.help(client, round), { discard: true })
       if (ended() > before) last = round
     }
-  })
+  }).pipe(Effect.orDie)

@@ -12,7 +12,7 @@ import { mutants } from "./mutants.ts"
 import { draw, findingSeed, run } from "./Plan.ts"
 
 /** Enough seeds for every kind, operation and fault to occur: ten are. */
-const plain = Math.max(10, budget(8))
+const plain = Math.max(10, budget(12))
 
 /** One of these seeds finds each mutant; most are found by the first three. */
 const perMutant = 200

@@ -1,3 +1,4 @@
+import type { RequestInput } from "#core/engine/Inputs.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { EngineHarness, texts, value } from "../../support/EngineHarness.ts"
 
@@ -169,19 +170,22 @@ describe("a request passes the limits of its session (S-8)", () => {
   const setUp = () => {
     const harness = new EngineHarness()
     const [client, other] = [harness.open(), harness.open()]
-    const condition = client.make("Condition", "condition")
+    const condition = client.make("Condition", undefined)
     const token = Number(client.get(condition, "acquire")[0])
     const operations = Object.keys(harness.object(condition).kind.operations)
+    const requestOf = (session: number, operation: string, tokens: ReadonlyArray<number>): RequestInput => ({
+      _tag: "Request",
+      session,
+      sequence: 99,
+      guard: [],
+      stalls: 0,
+      calls: tokens.map((token) => ({ object: condition, operation: operations.indexOf(operation), args: [token] }))
+    })
+    const settles = (operation: string, token: number) =>
+      harness.engine.settles(requestOf(client.session, operation, [token]))
     const passes = ({ session }: { readonly session: number }, operation: string, ...tokens: ReadonlyArray<number>) =>
-      harness.engine.settles({
-        _tag: "Request",
-        session,
-        sequence: 99,
-        guard: [],
-        stalls: 0,
-        calls: tokens.map((token) => ({ object: condition, operation: operations.indexOf(operation), args: [token] }))
-      })
-    return { client, other, passes, token }
+      harness.engine.settlesNow(requestOf(session, operation, tokens))
+    return { client, condition, harness, other, passes, settles, token }
   }
 
   it("when it gives back what its session has", () => {
@@ -189,7 +193,16 @@ describe("a request passes the limits of its session (S-8)", () => {
     assert.isTrue(passes(client, "release", token))
   })
 
-  it("not when it gives back nothing: there may be any number of those", () => {
+  it("when it gives back what has ended, or what has gone", () => {
+    const { client, condition, settles, token } = setUp()
+    assert.isTrue(settles("release", token + 1))
+    assert.isFalse(settles("acquire", token))
+    client.get(condition, "release", [token])
+    client.drop(condition)
+    assert.isTrue(settles("acquire", token))
+  })
+
+  it("without a bound only when it gives back something", () => {
     const { client, other, passes, token } = setUp()
     assert.isFalse(passes(client, "release", token + 1))
     assert.isFalse(passes(other, "release", token), "what another session has")

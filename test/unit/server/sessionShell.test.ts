@@ -11,6 +11,7 @@ import { Deferred, Effect } from "effect"
 
 const session = 7
 const settling = 99
+const refused = 98
 
 /** A session over a link whose pending bytes, and over an engine whose remembered replies, the test sets. */
 const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new Set(), opens = true) => {
@@ -43,7 +44,8 @@ const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new 
       },
       remembered: () => given.remembered,
       rememberedBytes: () => given.rememberedBytes,
-      settles: ({ calls }) => calls[0]?.operation === settling,
+      settles: ({ calls }) => [settling, refused].includes(calls[0]!.operation),
+      settlesNow: ({ calls }) => calls[0]!.operation === settling,
       isKnown: (sequence) => known.has(sequence),
       now: () => 0
     },
@@ -125,6 +127,22 @@ describe("a session", () => {
       writer.credit(3, 1)
     })
     assert.deepStrictEqual(inputs.map(({ _tag }) => _tag), ["Request", "Cancel", "Drop", "Credit"])
+  })
+
+  it("runs at once what gives back too late, beyond its window too, until 262144 replies more are remembered", () => {
+    const { given, hasLeft, hear, ran, said } = setUp()
+    given.remembered = 4
+    hear((writer) => {
+      requests(1, 4)(writer)
+      request(writer, 5, refused)
+    })
+    assert.deepStrictEqual([ran(), hasLeft()], [[5], false])
+    given.remembered = 4 + 262_144
+    hear((writer) => request(writer, 6, settling))
+    assert.deepStrictEqual([ran(), hasLeft()], [[5, 6], false], "there are only as many of these as grants")
+    hear((writer) => request(writer, 7, refused))
+    assert.isTrue(hasLeft())
+    assert.deepStrictEqual(said.at(-1), { _tag: "Closing", reason: "more than 262148 unacknowledged replies" })
   })
 
   it("counts a deferred request until it runs: a client may have a window of them again and again", () => {

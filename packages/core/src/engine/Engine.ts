@@ -185,8 +185,13 @@ export class Engine {
     References.collect(this.state, this.#tellGone)
   }
 
-  /** Whether a request gives back now what its session has: no limit may hold it up (S-8). */
+  /** Whether a request only gives back, or is refused because its objects are gone: no limit may hold it up (S-8). */
   settles(request: RequestInput): boolean {
+    return this.#requests.settles(request)
+  }
+
+  /** Whether a request gives back now what its session has. */
+  settlesNow(request: RequestInput): boolean {
     const session = this.state.sessions.get(request.session)
     return session !== undefined && this.#requests.settlesNow(session, request)
   }

@@ -100,11 +100,15 @@ export class Requests {
     }
   }
 
-  /** Whether a request only gives back grants: such a request is never rate-limited (S-8). */
+  /**
+   * Whether a request only gives back grants, or names objects that are gone: it changes nothing else, whenever it is
+   * decided, so it overtakes those that wait for a limit (S-8).
+   */
   settles({ calls }: RequestInput): boolean {
     this.#find(calls)
     for (let i = 0; i < calls.length; i++) {
-      if (this.#objects[i]?.operations[calls[i]!.operation]?.[1].settles !== true) return false
+      const object = this.#objects[i]
+      if (object !== undefined && object.operations[calls[i]!.operation]?.[1].settles !== true) return false
     }
     return true
   }

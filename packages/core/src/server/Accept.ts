@@ -326,6 +326,7 @@ const engineOf = ({ engine, step }: EngineHost, id: SessionId): SessionEngine =>
   },
   rememberedBytes: () => engine.state.sessions.get(id)?.answeredBytes ?? 0,
   settles: (request) => engine.settles(request),
+  settlesNow: (request) => engine.settlesNow(request),
   isKnown: (sequence) => engine.isKnown(id, sequence),
   now: () => engine.state.now
 })

@@ -36,7 +36,10 @@ type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
 /** A frame that has grown to this size is sent within the turn: the client works on it while the rest is written. */
 const flushBytes = 2 * 1024
 
-/** Subscriptions, and outcomes of cancels, that may wait: a client does not count them. They take about 30 MB. */
+/**
+ * Subscriptions, outcomes of cancels, and refusals to take something back, that may wait: a client does not count them.
+ * They take about 30 MB.
+ */
 const uncountedMax = 262_144
 
 /** Arguments of this length are encoded apart from the frame of the turn, once for all sessions. */
@@ -50,8 +53,10 @@ export interface SessionEngine {
   readonly remembered: () => number
   /** About the bytes of these replies. */
   readonly rememberedBytes: () => number
-  /** Whether a request only gives back something that was granted: no limit may hold it up (S-8). */
+  /** Whether a request only gives back, or is refused because its objects are gone: no limit may hold it up (S-8). */
   readonly settles: (request: RequestInput) => boolean
+  /** Whether it gives back now what the session has: there are only as many such requests as grants. */
+  readonly settlesNow: (request: RequestInput) => boolean
   /** Whether a request waits, or has a reply that the client may not have. */
   readonly isKnown: (sequence: number) => boolean
   /** Engine time in milliseconds. */
@@ -265,7 +270,7 @@ export class SessionShell {
     // It is no new load, and its reply may be what the client needs to acknowledge others.
     if (this.#isResumed && this.#engine.isKnown(input.sequence)) return this.#engine.step(input)
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#run(input)
-    if (input._tag === "Request" && this.#engine.settles(input)) return this.#engine.step(input)
+    if (input._tag === "Request" && this.#engine.settles(input)) return this.#settle(input)
     this.#deferred.push(input)
     if (input._tag === "Request") {
       this.#requests++
@@ -279,6 +284,13 @@ export class SessionShell {
     } else if (this.#deferred.length - this.#requests > uncountedMax) {
       this.expel(`more than ${uncountedMax} waiting subscriptions`)
     }
+  }
+
+  /** What a client gives back may have ended before: then it is told so, and the reply is remembered. */
+  #settle(input: RequestInput): void {
+    const repliesMax = this.#limits.inFlightMax + uncountedMax
+    if (this.#engine.remembered() < repliesMax || this.#engine.settlesNow(input)) this.#engine.step(input)
+    else this.expel(`more than ${repliesMax} unacknowledged replies`)
   }
 
   #run(input: Deferrable): void {

@@ -125,7 +125,10 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
     return violations.length === 0
   })
   if (Exit.isFailure(rest)) violate(`the run died: ${Cause.pretty(rest.cause)}`)
-  else if (rest.value === "endless") violate(`the run is not over after ${stepsMax} tasks`)
+  // Heartbeats go on while a client waits for ever.
+  else if (rest.value === "endless") {
+    violations.push(`the run is not over after ${stepsMax} tasks`, ...clients.unfinished(host.server.engine))
+  }
 
   const { engine } = host.server
   const history = { journal: host.journal, ...clients.history() }
