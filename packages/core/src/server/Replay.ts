@@ -1,0 +1,138 @@
+/**
+ * The engine to which a log leads: that of the snapshot, which then steps every entry after it.
+ *
+ * ```text
+ *   snapshot ─► begin ─► engine ◄─ advance ◄─ entries
+ *                          └─► save ─► the next snapshot
+ * ```
+ *
+ * The next leader has its state from here, and so has whoever writes a snapshot for a leader.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as Checkpoint from "../engine/Checkpoint.ts"
+import { Engine, type EngineOptions } from "../engine/Engine.ts"
+import { Malformed } from "../engine/Format.ts"
+import { engineVersion } from "../engine/version.ts"
+import * as Log from "../Log.ts"
+import { Reader, Writer } from "../protocol/Bytes.ts"
+import { readEntry, writeBeginning } from "../protocol/InputEntry.ts"
+
+/** Whose log is stepped again, and by which engine. */
+export interface ReplayOptions extends EngineOptions {
+  readonly log: Log.Log["Service"]
+  readonly realm: string
+  /** The instance of the managers of this realm, if the log tells none yet. */
+  readonly instance: string
+}
+
+/** Bytes of a part of a snapshot. */
+const partBytes = 1024 * 1024
+
+/** An engine that steps a log again. */
+export class Replay {
+  readonly engine: Engine
+  /** The position of the last entry that was stepped. */
+  position: Log.Position
+  /** The instance that the log has told. */
+  instance: string
+  readonly #log: Log.Log["Service"]
+  readonly #realm: string
+
+  constructor(engine: Engine, position: Log.Position, { instance, log, realm }: Omit<ReplayOptions, "limits">) {
+    this.engine = engine
+    this.position = position
+    this.instance = instance
+    this.#log = log
+    this.#realm = realm
+  }
+
+  /** Steps all entries that the log has now. */
+  get advance(): Effect.Effect<void, Log.LogError | Log.LogNotOpened | Log.Compacted> {
+    return Stream.runForEach(this.#log.read(this.#realm, this.position), (entry) => {
+      const error = this.#step(entry)
+      return error === undefined ? Effect.void : Effect.fail(error)
+    })
+  }
+
+  /** A snapshot of the present state: the limits and the instance, then the state as JSON. */
+  save(): Log.Snapshot {
+    const { instance, position } = this
+    const { state } = this.engine
+    const writer = new Writer()
+    writer.bytes(writeBeginning(engineVersion, { instance, limits: { ...state.limits } }))
+    writer.text(JSON.stringify(Checkpoint.save(state)))
+    const bytes = writer.take()
+    const parts = Array.from(
+      { length: Math.ceil(bytes.length / partBytes) },
+      (_, i) => bytes.subarray(i * partBytes, (i + 1) * partBytes)
+    )
+    return { position, epoch: state.epoch, engineVersion, bytes: Stream.fromIterable(parts) }
+  }
+
+  /** Steps the inputs of an entry, or returns the reason for which the engine cannot go on. */
+  #step({ bytes, epoch, position }: Log.Entry): Log.LogDamaged | Log.LogNotOpened | undefined {
+    const { state } = this.engine
+    state.epoch = epoch
+    const entry = readEntry(bytes, this.engine, (input) => this.engine.step(input))
+    this.engine.takeOutputs()
+    if (entry === undefined) return damaged(this.#realm, `entry ${position} cannot be read`)
+    if (entry.engineVersion !== engineVersion) {
+      return otherVersion(this.#realm, `entry ${position}`, entry.engineVersion)
+    }
+    this.position = position
+    if (entry._tag === "Beginning") {
+      this.instance = entry.instance
+      Object.assign(state.limits, entry.limits)
+    } else if (entry.index !== state.index) {
+      const issue = `entry ${position} led to index ${entry.index}, and now leads to index ${state.index}. ` +
+        "Were its own kinds changed"
+      return damaged(this.#realm, issue)
+    }
+    return undefined
+  }
+}
+
+/** Begins with the snapshot of a log, or with the state of a new manager. */
+export const begin = Effect.fnUntraced(
+  function*(given: ReplayOptions): Effect.fn.Return<Replay, Log.LogError | Log.LogNotOpened> {
+    const { log, realm } = given
+    // Its own limits, because each leader of the log had other ones.
+    const options = { ...given, limits: { ...given.limits } }
+    const snapshot = Option.getOrUndefined(yield* log.snapshot(realm))
+    return snapshot === undefined ? new Replay(new Engine(options), 0, options) : yield* load(options, snapshot)
+  }
+)
+
+// internals
+
+const damaged = (realm: string, issue: string): Log.LogDamaged => new Log.LogDamaged({ realm, issue })
+
+const otherVersion = (realm: string, what: string, version: number): Log.LogNotOpened =>
+  new Log.LogNotOpened({
+    address: `of "${realm}"`,
+    why: "NewerFormat",
+    issue: `${what} was written by version ${version} of the engine, and this release has version ${engineVersion}`
+  })
+
+const load = Effect.fnUntraced(function*(
+  options: ReplayOptions,
+  { bytes, engineVersion: version, position }: Log.Snapshot
+) {
+  const { realm } = options
+  if (version !== engineVersion) return yield* otherVersion(realm, "the snapshot", version)
+  const reader = new Reader(yield* Stream.mkUint8Array(bytes))
+  const beginning = readEntry(reader.bytes(), noOperations, () => {})
+  const state = Result.try((): unknown => JSON.parse(reader.text()))
+  const unreadable = (issue: string) => damaged(realm, `its snapshot cannot be read: ${issue}`)
+  if (beginning?._tag !== "Beginning" || Result.isFailure(state)) return yield* unreadable("it is no snapshot")
+  const limits = { ...options.limits, ...beginning.limits }
+  const engine = Checkpoint.load({ ...options, limits }, state.success)
+  return engine instanceof Malformed
+    ? yield* unreadable(engine.reason)
+    : new Replay(engine, position, { ...options, instance: beginning.instance })
+})
+
+const noOperations = { nameOf: () => undefined, positionOf: () => undefined }
