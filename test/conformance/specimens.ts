@@ -26,21 +26,22 @@ const performer = (number: number): Performer => ({
 })
 
 /** Performs a plan: each client has a connection of its own, and one more helps those that wait. */
-const performAll = (
+export const performAll = (
   plan: Plan,
   ledger: Ledger,
-  { connect }: Recorded,
+  { connect }: Pick<Recorded, "connect">,
   recorderOf: (client: string) => Recorder
 ) =>
   Effect.gen(function*() {
     const stages = stagesOf(plan, ledger, sleepMaxMs)
     const as = ({ name }: Performer) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-      Effect.scoped(
-        Effect.flatMap(
-          connect((link) => recorderOf(name).listen(link)),
+      Effect.scoped(Effect.suspend(() => {
+        const recorder = recorderOf(name)
+        return Effect.flatMap(
+          connect((link) => recorder.listen(link)),
           (manager) => Effect.provideService(effect, Manager.Manager, manager)
         )
-      )
+      }))
     const clients = Array.from({ length: plan.clients }, (_, i) => performer(i + 1))
     const performed = Effect.forEach(clients, (client) => as(client)(perform(client, stages, plan.steps)), {
       concurrency: "unbounded",

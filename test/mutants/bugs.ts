@@ -295,14 +295,14 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/server/durable"]
     }
   }),
-  ...inFile("core/src/server/recover.ts", {
+  ...inFile("core/src/server/Replay.ts", {
     "a log that leads to another state is led on": {
       from: "entry.index !== state.index",
       to: "entry.index < 0",
       tests: ["unit/server/durable"]
     },
     "a manager has another instance after each start": {
-      from: "      run.instance = entry.instance\n",
+      from: "      this.instance = entry.instance\n",
       to: "",
       tests: ["unit/server/durable"]
     }

@@ -1,10 +1,9 @@
-/** A durable manager whose process is killed at any point: what it had replied is there, and nothing else. */
+/** A durable manager: what its clients find after its death, and files with which it does not begin, or cannot go on. */
 import { Manager, SharedLock, SharedMap, SharedRef } from "@effect-multiprocessing/core"
-import { Random } from "@effect-multiprocessing/core/testing"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted, Schema } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
+import { Deferred, Effect, Fiber, Layer, Logger, Redacted, Schema } from "effect"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { budget } from "../support/budget.ts"
@@ -16,29 +15,6 @@ const folder = Effect.acquireRelease(
 )
 
 describe("a durable manager", () => {
-  it.live("has all that it had replied, and no more than was under way, after it was killed", () =>
-    Effect.gen(function*() {
-      const path = join(yield* folder, "state")
-      const seed = Date.now() % 1_000_000
-      const random = new Random(seed)
-      let replied = 0
-      for (let kills = 0; kills <= budget(2); kills++) {
-        const program = yield* start(fixture("durable"), path)
-        const lines = () => program.output().split("\n").slice(0, -1)
-        const more = 1 + random.below(100)
-        yield* waitUntil("it has replied", () => lines().length > more)
-        program.process.kill("SIGKILL")
-        yield* program.exit
-        const [began, ...after] = lines()
-        const entries = Number(/\d+/.exec(began!)![0])
-        assert.isTrue(
-          entries === replied || entries === replied + 1,
-          `${began}, after ${replied} replies (seed ${seed})`
-        )
-        replied = Number(after.at(-1))
-      }
-    }).pipe(Effect.scoped))
-
   it.live("is resumed by its clients after it was killed: holds are kept, nothing is lost, nothing is done twice (S-6)", () =>
     Effect.gen(function*() {
       const inside = yield* folder
@@ -108,5 +84,66 @@ describe("a durable manager", () => {
           }).pipe(Effect.scoped, Effect.provide(NodeManager.layerClient(endpoint!)))
         }).pipe(Effect.provide(NodeManager.layerDurable({ path })))
       for (let value = 0; value < 3; value++) yield* run(value)
+    }).pipe(Effect.scoped))
+
+  it.live("waits while its disk is full, and has all that it had replied when it is started with more room", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "state")
+      const map = SharedMap.make({ name: "map", key: Schema.Int, value: Schema.String })
+      const isFull = yield* Deferred.make<string>()
+      const warnings = Logger.make(({ message }) => Deferred.doneUnsafe(isFull, Effect.succeed(String(message))))
+      let replied = 0
+      yield* Effect.gen(function*() {
+        const entries = yield* map
+        const set = Effect.suspend(() => entries.set(replied + 1, "x".repeat(5_000)))
+        const setting = yield* Effect.forkChild(Effect.forever(Effect.tap(set, () => Effect.sync(() => replied++))))
+        assert.include(yield* Deferred.await(isFull), "full")
+        assert.isUndefined(setting.pollUnsafe())
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          Layer.provideMerge(NodeManager.layerDurable({ path, bytesMax: 300_000 }), Logger.layer([warnings]))
+        )
+      )
+      assert.isAbove(replied, 10)
+      yield* Effect.gen(function*() {
+        const entries = yield* map
+        const size = yield* entries.size
+        assert.isTrue(size === replied || size === replied + 1, `${size} entries after ${replied} replies`)
+        yield* entries.set(0, "there is room")
+      }).pipe(Effect.scoped, Effect.provide(NodeManager.layerDurable({ path })))
+    }).pipe(Effect.scoped))
+
+  it.live("does not begin with a file that it cannot use, says why, and leaves it as it is", () =>
+    Effect.gen(function*() {
+      const inside = yield* folder
+      const path = join(inside, "state")
+      yield* Effect.flatMap(
+        SharedMap.make({ name: "map", key: Schema.Int, value: Schema.String }),
+        ({ setAll }) => setAll(Array.from({ length: 2_000 }, (_, i) => [i, "x".repeat(100)] as const))
+      ).pipe(
+        Effect.scoped,
+        Effect.provide(NodeManager.layerDurable({ path }))
+      )
+      const whole = readFileSync(path)
+      const newer = Buffer.from(whole)
+      // The header's user version.
+      newer.writeUInt32BE(1_000, 60)
+      const cases: ReadonlyArray<readonly [bytes: Uint8Array, says: RegExp]> = [
+        [whole.subarray(0, whole.length / 2), /malformed|damaged/],
+        [whole.subarray(0, 5_000), /malformed|damaged/],
+        [newer, /it has format 1000, and this release knows format/],
+        [Buffer.from("a text\n".repeat(1_000)), /not a database/]
+      ]
+      for (const [i, [bytes, says]] of cases.entries()) {
+        const file = join(inside, `state-${i}`)
+        writeFileSync(file, bytes)
+        const { reason } = yield* Effect.flip(
+          Effect.scoped(Effect.provide(Effect.void, NodeManager.layerDurable({ path: file })))
+        )
+        assert.strictEqual(reason._tag, "StartFailed")
+        assert.match(reason.message, says)
+        assert.isTrue(readFileSync(file).equals(bytes), `case ${i}`)
+      }
     }).pipe(Effect.scoped))
 })

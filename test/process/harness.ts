@@ -1,7 +1,7 @@
 /** Real processes for tests: starts programs, and finds the processes that they leave. Waits on conditions only. */
 import { Effect, Schedule } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -93,6 +93,22 @@ export const isAlive = (pid: number): boolean => {
   } catch {
     return false
   }
+}
+
+/** Stops all threads of a process where they are, until it gets SIGCONT. */
+export const freeze = (pid: number): Effect.Effect<void> =>
+  Effect.andThen(
+    Effect.sync(() => process.kill(pid, "SIGSTOP")),
+    Effect.repeat(Effect.yieldNow, { until: () => Effect.sync(() => isFrozen(pid)) })
+  )
+
+const isFrozen = (pid: number): boolean => {
+  if (process.platform !== "linux") {
+    return execFileSync("ps", ["-o", "stat=", String(pid)], { encoding: "utf8" })[0] === "T"
+  }
+  return readdirSync(`/proc/${pid}/task`).every((thread) =>
+    /^State:\tT/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, "utf8"))
+  )
 }
 
 /** Waits until none of the processes exists. */
