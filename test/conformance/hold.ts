@@ -166,6 +166,32 @@ export const locking = (it: It, make: Make<SharedLock.SharedLock>): void => {
       assert.deepStrictEqual(yield* lock.withLock(elsewhere), Option.none())
     }).pipe(Effect.scoped))
 
+  it.effect("interrupts a body that holds it for longer than it may, and passes on as after any other end", () =>
+    Effect.gen(function*() {
+      const lock = yield* make
+      let wasHeld = false
+      const body = Effect.onInterrupt(Effect.never, () => Effect.exit(Effect.map(lock.isHeld, (is) => wasHeld = is)))
+      const late = yield* Effect.forkChild(Effect.flip(lock.withLockFor("20 millis")(body)), { startImmediately: true })
+      const next = yield* lock.withHold(({ abandoned }) => Effect.succeed(abandoned))
+      const error = yield* Fiber.join(late)
+      assert.strictEqual(error._tag, "HeldTooLong")
+      assert.include(error.message, "was held for 20 ms")
+      assert.deepStrictEqual({ wasHeld, abandoned: next }, { wasHeld: true, abandoned: false })
+      assert.strictEqual(yield* lock.withLockFor("1 minute")(Effect.succeed("in")), "in")
+      assert.strictEqual(yield* lock.withLockFor(Infinity)(Effect.succeed("in")), "in")
+      assert.strictEqual(yield* Effect.flip(lock.withLockFor("1 minute")(Effect.fail("no"))), "no")
+    }).pipe(Effect.scoped))
+
+  it.effect("does not count the time that a body waits for it", () =>
+    Effect.gen(function*() {
+      const lock = yield* make
+      const both = yield* Effect.all([
+        lock.withLock(Effect.sleep(60)),
+        lock.withLockFor(30)(Effect.succeed("in"))
+      ], { concurrency: "unbounded" })
+      assert.strictEqual(both[1], "in")
+    }).pipe(Effect.scoped))
+
   it.effect("hands out tokens that grow", () =>
     Effect.gen(function*() {
       const lock = yield* make

@@ -70,6 +70,12 @@ expectTypeOf(jobs.process((n) => Effect.andThen(Effect.scope, Effect.as(Count, n
 expectTypeOf(Effect.succeed(1).pipe(lock.withLock)).toEqualTypeOf<
   Effect.Effect<number, SharedLock.AlreadyHeld | SharedLock.LockLost | ManagerError.ManagerError>
 >()
+expectTypeOf(Effect.succeed(1).pipe(lock.withLockFor("1 minute"))).toEqualTypeOf<
+  Effect.Effect<
+    number,
+    SharedLock.AlreadyHeld | SharedLock.HeldTooLong | SharedLock.LockLost | ManagerError.ManagerError
+  >
+>()
 
 // An object without a name needs a scope. A layer provides an object with a name.
 expectTypeOf<Effect.Services<ReturnType<typeof makeAnonymous>>>().toEqualTypeOf<Manager.Manager | Scope.Scope>()

@@ -13,7 +13,7 @@ import { type Locking, locking } from "./proxy/locking.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import * as Shared from "./proxy/Shared.ts"
 
-export { AlreadyHeld, type Hold, LockLost } from "./proxy/locking.ts"
+export { AlreadyHeld, HeldTooLong, type Hold, LockLost } from "./proxy/locking.ts"
 
 /** A shared lock: the methods of `Locking`. */
 export interface SharedLock extends Locking, Shared.Shared {}

@@ -272,6 +272,18 @@ describe("before anything starts, a typed error refuses", () => {
       }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
   }
 
+  it.effect("the time of a body under a lock", () =>
+    Effect.gen(function*() {
+      const lock = yield* SharedLock.make()
+      for (const duration of durations) {
+        const error = yield* Effect.flip(lock.withLockFor(duration as 1)(Effect.die("it ran")))
+        assert.include(
+          error.message,
+          "was refused: the time of a body must be a duration"
+        )
+      }
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+
   for (const [name, word, effect] of starts) {
     it.effect(name, () => refused(name, [word], effect).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
   }

@@ -1,6 +1,7 @@
 /**
  * Locking: what a `SharedLock` is, and a `SharedCondition` is, too (S-20 to S-22).
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
@@ -8,6 +9,7 @@ import * as Schema from "effect/Schema"
 import type { condition } from "../engine/kinds/condition.ts"
 import type { lock } from "../engine/kinds/lock.ts"
 import type { ManagerError } from "../ManagerError.ts"
+import { millisecondsOf } from "./duration.ts"
 import { Held, heldOf, under } from "./hold.ts"
 import type { Remote, Restore } from "./Remote.ts"
 
@@ -33,6 +35,20 @@ export class LockLost extends Schema.TaggedError<LockLost>()("LockLost", {
   override get message(): string {
     return `${this.lock} was lost while it was held (token ${this.token}): the body was interrupted. ` +
       "Its writes to this manager before the loss stand, and later ones are refused"
+  }
+}
+
+/**
+ * The body of `withLockFor` ran longer than it may: it was interrupted, and the lock was released after its finalizers. Its
+ * writes stand.
+ */
+export class HeldTooLong extends Schema.TaggedError<HeldTooLong>()("HeldTooLong", {
+  lock: Schema.String,
+  milliseconds: Schema.Number
+}) {
+  override get message(): string {
+    return `${this.lock} was held for ${this.milliseconds} ms, which is all that this body may: it was interrupted, and ` +
+      "the lock is released. Its writes stand"
   }
 }
 
@@ -69,6 +85,21 @@ export interface Locking {
   readonly withHold: <A, E, R>(
     body: (hold: Hold) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | AlreadyHeld | LockLost | ManagerError, R>
+  /**
+   * As `withLock`, for a body that may hold the lock for a time at most: from then on it is interrupted, and the effect
+   * fails with `HeldTooLong`. The time to wait for the lock does not count. The next holder does not find the lock
+   * abandoned, because the body's finalizers have run under it.
+   *
+   * This process measures the time. So a body that cannot be interrupted, or whose event loop stands still, keeps the lock
+   * for longer: `holdFor` of the lock is measured by the manager, which then also refuses the body's calls.
+   *
+   * **Fairness**, **Cancellation** and **On disconnect** as `withLock`.
+   */
+  readonly withLockFor: (
+    duration: Duration.Input
+  ) => <A, E, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | AlreadyHeld | HeldTooLong | LockLost | ManagerError, R>
   /** As `withLock` if the lock is free and nobody waits for it; otherwise returns `None` without waiting. */
   readonly withLockIfAvailable: <A, E, R>(
     self: Effect.Effect<A, E, R>
@@ -87,6 +118,14 @@ export const locking = (remote: LockRemote): Locking => {
   return {
     withHold,
     withLock: (self) => withHold(() => self),
+    withLockFor: (duration) => (self) => {
+      const milliseconds = millisecondsOf(duration)
+      if (!(milliseconds >= 0)) {
+        return remote.invalid("withLockFor", "the time of a body must be a duration of at least 0")
+      }
+      const late = Effect.failSync(() => new HeldTooLong({ lock: remote.target.description, milliseconds }))
+      return withHold(() => Effect.timeoutOrElse(self, { duration: milliseconds, orElse: () => late }))
+    },
     withLockIfAvailable: (self) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(
