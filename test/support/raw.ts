@@ -27,6 +27,8 @@ export interface Lies {
   readonly signed?: { readonly name?: string; readonly pid?: number } | undefined
   /** The session that it asks for. Default: a new one. */
   readonly session?: Handshake.Asked | undefined
+  /** How long it may be silent. */
+  readonly silenceMs?: number | undefined
 }
 
 /** The frames of a link, read in the background. */
@@ -40,8 +42,8 @@ export const shakeHands = (
 ): Effect.Effect<typeof Handshake.Verdict.Type, LinkClosed> =>
   Effect.gen(function*() {
     const challenge = yield* Effect.flatMap(read.next, Handshake.read(Handshake.Challenge))
-    const { session = { _tag: "Begin" }, version = challenge.version } = lies
-    const response = { version, nonce: "n".repeat(32), name: "raw", pid: 0, session }
+    const { session = { _tag: "Begin" }, silenceMs, version = challenge.version } = lies
+    const response = { version, nonce: "n".repeat(32), name: "raw", pid: 0, silenceMs, session }
     const transcript = Handshake.transcript({ ...challenge, nonce: lies.nonce ?? challenge.nonce }, {
       ...response,
       ...lies.signed

@@ -7,7 +7,6 @@
 import * as Cause from "effect/Cause"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -16,6 +15,7 @@ import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import { connect } from "./client/Connect.ts"
 import type { Connection } from "./client/Connection.ts"
+import type * as Relink from "./client/Relink.ts"
 import type { JournalEntry } from "./engine/Inputs.ts"
 import type { AnyKind } from "./engine/Kind.ts"
 import { kinds as builtIn } from "./engine/kinds/index.ts"
@@ -26,6 +26,7 @@ import { engineKinds } from "./kind/EngineKind.ts"
 import * as Limits from "./Limits.ts"
 import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
+import { millisecondsOf } from "./proxy/duration.ts"
 import * as inspection from "./proxy/inspection.ts"
 import { type Endpoint, Manager, type Reconnect } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
@@ -191,11 +192,15 @@ const issueOf = ({ key, limits = {} }: Pick<ManagerOptions, "limits"> & { readon
     : `limits.${wrong[0]} must be a whole number of at least 1, it is ${wrong[1]}`
 }
 
-/** Why a session cannot have a grace; undefined: it can. */
-const graceIssue = (graceMs: number | undefined): string | undefined =>
-  graceMs === undefined || Number.isSafeInteger(graceMs) && graceMs > 0
-    ? undefined
-    : `reconnect.grace must be a time above 0, and not for ever`
+/** How a client reconnects, in milliseconds; or why it cannot. */
+const reconnectOf = ({ grace, maxStall, schedule }: Reconnect): Relink.Reconnect | string => {
+  const [graceMs, silenceMs] = [grace, maxStall ?? Infinity].map((time) => Math.ceil(millisecondsOf(time)))
+  if (!(Number.isSafeInteger(graceMs) && graceMs! > 0)) {
+    return "reconnect.grace must be a time above 0, and not for ever"
+  }
+  if (!(silenceMs! > 0)) return "reconnect.maxStall must be a time above 0"
+  return { graceMs: graceMs!, silenceMs: silenceMs === Infinity ? undefined : silenceMs, schedule }
+}
 
 /** A manager behind a link. */
 export const makeConnected = (
@@ -211,16 +216,13 @@ export const makeConnected = (
 ): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.map(
     Effect.suspend(() => {
-      const { reconnect } = options
-      const graceMs = reconnect && Math.ceil(Duration.toMillis(reconnect.grace))
-      const issue = issueOf(options) ?? graceIssue(graceMs)
-      return issue === undefined
-        ? connect(open, {
-          ...options,
-          limits: { ...Limits.defaults, ...options.limits },
-          reconnect: graceMs === undefined ? undefined : { graceMs, schedule: reconnect?.schedule }
-        })
-        : Effect.fail(new ManagerError({ reason: new ConnectFailed({ address: options.address, issue }) }))
+      const refused = (issue: string) =>
+        Effect.fail(new ManagerError({ reason: new ConnectFailed({ address: options.address, issue }) }))
+      const issue = issueOf(options)
+      if (issue !== undefined) return refused(issue)
+      const reconnect = options.reconnect && reconnectOf(options.reconnect)
+      if (typeof reconnect === "string") return refused(reconnect)
+      return connect(open, { ...options, limits: { ...Limits.defaults, ...options.limits }, reconnect })
     }),
     (connection) =>
       Manager.of({

@@ -41,8 +41,11 @@ export const encode = (instructions: Instructions): string => {
     ? { ...rest.tls, key: rest.tls.key && Redacted.value(rest.tls.key) }
     : undefined
   // A schedule is no data.
-  const grace = reconnect && { grace: Duration.toMillis(reconnect.grace) }
-  const endpoint = { ...rest, key: Redacted.value(key), tls, reconnect: grace }
+  const times = reconnect && {
+    grace: Duration.toMillis(reconnect.grace),
+    maxStall: reconnect.maxStall && Duration.toMillis(reconnect.maxStall)
+  }
+  const endpoint = { ...rest, key: Redacted.value(key), tls, reconnect: times }
   return `${JSON.stringify({ ...instructions, endpoint })}\n`
 }
 

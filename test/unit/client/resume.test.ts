@@ -319,10 +319,15 @@ describe("a grace that is over", () => {
   it.live("is refused if it is no time, or for ever", () =>
     Effect.gen(function*() {
       const memory = yield* Memory.make()
-      for (const grace of [0, Infinity]) {
+      for (const grace of [0, Infinity, NaN, -1]) {
         const error = yield* Effect.flip(memory.connect({ reconnect: { grace } }))
         assert.include(error.message, "reconnect.grace")
       }
+      for (const maxStall of [0, NaN, -1]) {
+        const error = yield* Effect.flip(memory.connect({ reconnect: { grace, maxStall } }))
+        assert.include(error.message, "reconnect.maxStall must be a time above 0")
+      }
+      yield* memory.connect({ reconnect: { grace, maxStall: Infinity } })
     }))
 })
 
@@ -333,11 +338,11 @@ describe("who resumes a session", () => {
   const begun = Effect.gen(function*() {
     const memory = yield* Memory.make({ keys: { observer } })
     const secretHash = yield* Effect.provide(Handshake.hashOf(secret), Manager.layerCrypto)
-    const ask = (session: Handshake.Asked, key?: Manager.ManagerKey) =>
+    const ask = (session: Handshake.Asked, key?: Manager.ManagerKey, silenceMs?: number) =>
       Effect.gen(function*() {
         const { client } = yield* memory.dial()
         const read = yield* raw.frames(client)
-        return { client, read, verdict: yield* raw.shakeHands(client, read, { session, key }) }
+        return { client, read, verdict: yield* raw.shakeHands(client, read, { session, key, silenceMs }) }
       })
     const first = yield* ask({ _tag: "Begin", grace: { milliseconds: grace, secretHash } })
     if (first.verdict._tag === "Refused") return yield* Effect.die(new Error(first.verdict.reason))
@@ -395,6 +400,17 @@ describe("who resumes a session", () => {
       yield* Memory.until("the manager knows", () => session()?.deadline !== undefined)
       yield* TestClock.adjust(grace)
       yield* Memory.until("it has ended", () => session() === undefined)
+    }))
+
+  it.effect("and may be silent for a shorter time is awaited earlier", () =>
+    Effect.gen(function*() {
+      const { ask, memory, resume } = yield* begun
+      yield* ask(resume, undefined, 1_000)
+      const session = () => memory.server.engine.state.sessions.get(resume.session)
+      yield* TestClock.adjust(999)
+      assert.isUndefined(session()?.deadline)
+      yield* TestClock.adjust(1)
+      yield* Memory.until("the manager knows", () => session()?.deadline !== undefined)
     }))
 
   it.live("cannot do so when it had broken the protocol: the session ended at once", () =>

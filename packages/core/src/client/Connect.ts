@@ -56,7 +56,7 @@ export const connect = (
 /** The handshake over a new link. */
 const shakeHands = (
   open: Open,
-  { address, key, label, limits }: ConnectOptions,
+  { address, key, label, limits, reconnect }: ConnectOptions,
   session: Handshake.Asked
 ): Effect.Effect<Relink.Shaken, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.gen(function*() {
@@ -76,6 +76,7 @@ const shakeHands = (
       nonce: Handshake.hexadecimal(yield* random.randomBytes(32)),
       name: label.name,
       pid: label.pid,
+      silenceMs: reconnect?.silenceMs,
       session
     }
     const transcript = Handshake.transcript(challenge, response, link.binding)

@@ -29,6 +29,8 @@ import type { Connection } from "./Connection.ts"
 export interface Reconnect {
   /** How long the session is to survive without a link, in milliseconds. */
   readonly graceMs: number
+  /** How long the client may say nothing before its link counts as lost, in milliseconds. Absent: as the manager has it. */
+  readonly silenceMs?: number | undefined
   /** When it is tried again. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
 }

@@ -4,7 +4,7 @@
  *
  * ```text
  *   server ─► Challenge  magic, version, nonce
- *   client ─► Response   version, nonce, name, pid, session: Begin or Resume,
+ *   client ─► Response   version, nonce, name, pid, silence, session: Begin or Resume,
  *                        HMAC-SHA-256(key, "client" + transcript)
  *   server ─► Welcome    HMAC-SHA-256(key, "server" + transcript), session, role, epoch, instance, operations, limits
  *          or Refused    reason; also in the place of a challenge
@@ -27,7 +27,7 @@ import { headerBytes } from "./Frame.ts"
 import { refusals } from "./refusals.ts"
 
 /** Raised whenever a message changes its form or its meaning. Both sides must have the same version. */
-export const protocolVersion = 7
+export const protocolVersion = 8
 
 /** Distinguishes a manager from any other server. */
 export const magic = "effect-multiprocessing"
@@ -75,6 +75,8 @@ export const Response = Schema.Struct({
   nonce: Nonce,
   name: Schema.String.check(Schema.isMaxLength(nameLengthMax)),
   pid: Schema.Int,
+  /** How long it may say nothing before its link counts as lost, in milliseconds. Absent: as the manager has it. */
+  silenceMs: Schema.optional(Schema.Int.check(Schema.isGreaterThan(0))),
   session: Session,
   proof: Schema.String
 })
@@ -135,6 +137,7 @@ export const transcript = (
     response.nonce,
     response.name,
     response.pid,
+    response.silenceMs ?? 0,
     ...asked(response.session),
     binding
   ])

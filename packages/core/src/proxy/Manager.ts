@@ -80,6 +80,13 @@ export interface Reconnect {
    */
   readonly grace: Duration.Input
   /**
+   * How long the event loop of this program may stand still, because it computes: the system keeps the connection
+   * meanwhile, and so the session what it holds. A program that says nothing for longer has lost its connection, and its
+   * grace begins. Default, and at most: `limits.silenceMs` of the manager, a minute. Both sides ask four times in this time,
+   * or in the grace if that is shorter.
+   */
+  readonly maxStall?: Duration.Input | undefined
+  /**
    * When it tries again. Default: at once, then after pauses that grow from 20 ms to a second. The workers of a client have
    * its grace, and the default schedule.
    */

@@ -38,7 +38,10 @@ export interface AcceptOptions {
 /** How long a client may take to read the last bytes of its session: it may be frozen (R-13). */
 const lastBytesMs = 1_000
 
-/** How often a client with a grace says that it is there, as a part of the grace. */
+/**
+ * How often a client with a grace says that it is there, as a part of the grace or of its longest silence; and how often
+ * the server looks whether it has.
+ */
 const heartbeatShare = 1 / 4
 
 /** A client that has proved a key. */
@@ -48,6 +51,8 @@ interface Admitted {
   readonly rights: Rights | undefined
   readonly label: Client
   readonly asked: Handshake.Asked
+  /** How long it may say nothing, in milliseconds. */
+  readonly silenceMs: number
   /** Of the secret with which it resumes a session. */
   readonly secretHash: string | undefined
 }
@@ -102,6 +107,7 @@ export const make = (
         rights: atMost(credential.rights, roleMax),
         label: { name: response.name, pid: response.pid },
         asked: response.session,
+        silenceMs: Math.min(response.silenceMs ?? Infinity, limits.silenceMs),
         secretHash: response.session._tag === "Resume" ? yield* Handshake.hashOf(response.session.secret) : undefined
       }
     })
@@ -183,19 +189,21 @@ export const make = (
       link: Link,
       guarded: Link,
       frames: Frames.Frames,
-      proof: string,
+      { proof, silenceMs }: Admitted,
       entered: Entered,
       restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
     ) => {
       const { session, shell } = entered
       const graceMs = session.grace?.milliseconds ?? 0
       let isHeard = true
+      /** The looks in a row that have found that nothing was heard. */
+      let silent = 0
       const welcome = Handshake.Welcome.make({
         proof,
         session: session.id,
         role: session.rights?.role ?? "owner",
         graceMs,
-        heartbeatMs: Math.ceil(Math.min(graceMs, limits.silenceMs) * heartbeatShare),
+        heartbeatMs: Math.ceil(Math.min(graceMs, silenceMs) * heartbeatShare),
         epoch: state.epoch,
         instance,
         operations: host.engine.operationTable,
@@ -231,10 +239,12 @@ export const make = (
         look = () => shell.saidGoodbye && guarded.pendingBytes() === 0 && resume(Effect.void)
         look()
       }).pipe(Effect.raceFirst(frames.ended), Effect.timeoutOption(lastBytesMs))
-      const silent = Effect.suspend((): Effect.Effect<void, LinkClosed> => {
-        if (!isHeard) return Effect.fail(new LinkClosed({ reason: `nothing was heard for ${limits.silenceMs} ms` }))
+      const listening = Effect.suspend((): Effect.Effect<void, LinkClosed> => {
+        silent = isHeard ? 0 : silent + 1
         isHeard = false
-        return Effect.sleep(limits.silenceMs)
+        return silent * heartbeatShare < 1
+          ? Effect.sleep(silenceMs * heartbeatShare)
+          : Effect.fail(new LinkClosed({ reason: `nothing was heard for ${silenceMs} ms` }))
       }).pipe(Effect.forever)
       /** Turns to the session again when the requests that wait for its pace may go on. */
       const pacing = Effect.callback<number>((resume) => {
@@ -246,7 +256,7 @@ export const make = (
       }).pipe(Effect.flatMap(Effect.sleep), Effect.andThen(Effect.sync(() => host.turn(drained))), Effect.forever)
       const served = Effect.raceAllFirst([
         frames.handOver(limits.frameBytesMax, handler, ready),
-        ...graceMs > 0 ? [silent] : [],
+        ...graceMs > 0 ? [listening] : [],
         Deferred.await(shell.left),
         ...shell.isPaced ? [pacing] : [],
         // A server that has stopped serves no session.
@@ -295,7 +305,7 @@ export const make = (
         yield* Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(
             entering(link, guarded, admitted),
-            (entered) => run(link, guarded, frames, admitted.proof, entered, restore)
+            (entered) => run(link, guarded, frames, admitted, entered, restore)
           )
         )
       }).pipe(
