@@ -82,8 +82,8 @@ describe("emp inspect", () => {
     const [title, numbers, , , holder, , , waiter] = out.split("\n")
     assert.match(title!, /^Lock deploy \(#\d+\)$/)
     assert.strictEqual(numbers, "held 1, waiting 1, watchers 0, references 1")
-    assert.match(holder!, new RegExp(`^worker +${process.pid} +\\d+ +\\d+ +\\d+s$`))
-    assert.match(waiter!, new RegExp(`^worker +${process.pid} +\\d+ +acquire +\\d+s$`))
+    assert.match(holder!, new RegExp(`^worker +${process.pid} +\\d+ +owner +\\d+ +\\d+s$`))
+    assert.match(waiter!, new RegExp(`^worker +${process.pid} +\\d+ +owner +acquire +\\d+s$`))
   })
 
   it("shows the schema, and all as JSON", async () => {

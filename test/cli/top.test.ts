@@ -25,7 +25,7 @@ describe("emp top --once", () => {
     // The manager's own process is the first session, this command the last.
     const [counts, , , ...rest] = out.split("\n")
     assert.strictEqual(counts, "sessions 3  objects 2  waiting 1  held 1")
-    assert.match(rest.join("\n"), new RegExp(`^ +\\d+ +worker +${process.pid} +1 +1$`, "m"))
+    assert.match(rest.join("\n"), new RegExp(`^ +\\d+ +worker +${process.pid} +owner +1 +1$`, "m"))
     assert.match(rest.join("\n"), /^deploy +Lock +1 +1 +0\nidle +Ref +0 +0 +0$/m)
     assert.match(rest.join("\n"), new RegExp(`^deploy +acquire +worker +${process.pid} +\\d+s$`, "m"))
   })
@@ -90,6 +90,25 @@ describe("a view", () => {
     const view = viewOf(undefined, { at: 0, inspection: inspection(1, [1, 2, 3]) }, 2)
     assert.strictEqual(view.waits.length, 2)
     assert.notInclude(lines(view).join(), "\u001b")
+  })
+
+  it("shows the sessions without a connection, and when they end", () => {
+    const of = (id: number, endsInMs: number | null): Manager.SessionInfo => ({
+      id,
+      name: "p",
+      pid: 7,
+      role: "client",
+      endsInMs,
+      waiting: 0,
+      holding: 1
+    })
+    const sessions = [of(1, null), of(2, 9_500)]
+    const view = viewOf(undefined, { at: 0, inspection: { ...inspection(1, []), sessions } }, 9)
+    assert.deepStrictEqual(lines(view).slice(2, 5), [
+      "SESSION  PROCESS  PID  ROLE    WAITING  HOLDING  ENDS IN",
+      "      1  p          7  client        0        1",
+      "      2  p          7  client        0        1  9s"
+    ])
   })
 
   it("has times by their two largest units", () => {

@@ -1,5 +1,5 @@
 /** `emp ls`, `emp inspect` and `emp rm`: the objects of a manager, whatever their values are. */
-import { Manager, Untyped } from "@effect-multiprocessing/core"
+import { Manager, type ManagerError, Untyped } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Output from "./output.ts"
@@ -30,8 +30,12 @@ export const inspect = (
   Effect.gen(function*() {
     const manager = yield* Manager.Manager
     const object = yield* Untyped.find(name)
-    const holders = yield* Stream.runCollect(manager.holders(object))
-    const waiters = yield* Stream.runCollect(manager.waiters(object))
+    const sessions = new Map((yield* Stream.runCollect(manager.sessions)).map((session) => [session.id, session]))
+    const complete = <Row extends Pick<Manager.Holder, "session">>(
+      rows: Stream.Stream<Row, ManagerError.ManagerError>
+    ) => Stream.runCollect(Stream.map(rows, (row) => ({ ...row, ...ofSession(sessions.get(row.session)) })))
+    const holders = yield* complete(manager.holders(object))
+    const waiters = yield* complete(manager.waiters(object))
     if (json) return yield* Output.printJson({ ...object, holders, waiters })
     const { held, id, kind, references, schema, waiting, watchers } = object
     yield* Output.print(
@@ -39,19 +43,40 @@ export const inspect = (
       ...schema === "" ? [] : [`schema: ${schema}`],
       `held ${held}, waiting ${waiting}, watchers ${watchers}, references ${references}`
     )
-    if (holders.length > 0) {
-      const rows = holders.map((
-        { heldMs, name, pid, session, token }
-      ) => [name, pid, session, token, Output.duration(heldMs)])
-      yield* Output.print("", ...Output.table(["HOLDER", "PID", "SESSION", "TOKEN", "FOR"], rows))
-    }
-    if (waiters.length > 0) {
-      const rows = waiters.map((
-        { name, operation, pid, session, waitedMs }
-      ) => [name, pid, session, operation, Output.duration(waitedMs)])
-      yield* Output.print("", ...Output.table(["WAITER", "PID", "SESSION", "CALL", "FOR"], rows))
-    }
+    yield* printRows(
+      ["HOLDER", "PID", "SESSION", "ROLE", "TOKEN", "FOR", "ENDS IN"],
+      holders.map((row) => [
+        row.name,
+        row.pid,
+        row.session,
+        row.role,
+        row.token,
+        Output.duration(row.heldMs),
+        Output.endsIn(row)
+      ])
+    )
+    yield* printRows(
+      ["WAITER", "PID", "SESSION", "ROLE", "CALL", "FOR", "ENDS IN"],
+      waiters.map((row) => [
+        row.name,
+        row.pid,
+        row.session,
+        row.role,
+        row.operation,
+        Output.duration(row.waitedMs),
+        Output.endsIn(row)
+      ])
+    )
   })
+
+/** What a holder or waiter does not say of its session. That may have begun after the sessions were read. */
+const ofSession = ({ endsInMs, role }: Partial<Manager.SessionInfo> = {}) => ({
+  role: role ?? "",
+  endsInMs: endsInMs ?? null
+})
+
+const printRows = (heading: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Output.Cell>>) =>
+  rows.length === 0 ? Effect.void : Output.print("", ...Output.table(heading, rows))
 
 /** Removes an object. */
 export const remove = ({ name }: { readonly name: string }): Effect.Effect<void, unknown, Manager.Manager> =>

@@ -1,4 +1,5 @@
 /** Standard output: lines, and tables of aligned columns. */
+import type { Manager } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
 
 /** Writes text, and waits until the system has taken it: what reads a pipe decides how fast a command goes. */
@@ -33,6 +34,10 @@ export const table = (
 /** A text of another process, without what a terminal would obey. */
 // oxlint-disable-next-line no-control-regex -- these are the characters that must not be written
 export const shown = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\uFFFD")
+
+/** When a session ends that has no connection. Empty: it has one. */
+export const endsIn = ({ endsInMs }: Pick<Manager.SessionInfo, "endsInMs">): string =>
+  endsInMs === null ? "" : duration(endsInMs)
 
 /** A time as people read it, by its two largest units: `2h 5m`. */
 export const duration = (milliseconds: number): string => {

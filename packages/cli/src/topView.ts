@@ -1,7 +1,7 @@
 /** What `emp top` shows of a manager: pure functions from samples to lines. */
 import type { Manager } from "@effect-multiprocessing/core"
 import { nameOf } from "./objects.ts"
-import { duration, table } from "./output.ts"
+import { duration, endsIn, table } from "./output.ts"
 
 /** A manager at an instant, in milliseconds. */
 export interface Sample {
@@ -59,8 +59,11 @@ export const lines = ({ changesPerSecond, counts, objects, sessions, waits }: Vi
   (changesPerSecond === null ? "" : `  changes ${changesPerSecond}/s`),
   "",
   ...table(
-    ["SESSION", "PROCESS", "PID", "WAITING", "HOLDING"],
-    sessions.map(({ holding, id, name, pid, waiting }) => [id, name, pid, waiting, holding])
+    ["SESSION", "PROCESS", "PID", "ROLE", "WAITING", "HOLDING", "ENDS IN"],
+    sessions.map((session) => {
+      const { holding, id, name, pid, role, waiting } = session
+      return [id, name, pid, role, waiting, holding, endsIn(session)]
+    })
   ),
   ...objects.length === 0 ? [] : [
     "",

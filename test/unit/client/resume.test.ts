@@ -4,7 +4,7 @@ import * as Handshake from "#core/protocol/Handshake.ts"
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { defaults } from "@effect-multiprocessing/core/Limits"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Redacted, Schema, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Option, Redacted, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Holdable, Lossy } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
@@ -76,6 +76,22 @@ describe("a session that loses its link", () => {
       yield* Fiber.join(added)
       yield* Fiber.join(call)
       assert.strictEqual(yield* its.get, 2)
+    }))
+
+  it.effect("is shown with the time until it ends, and its role", () =>
+    Effect.gen(function*() {
+      const { asOther, lose, relink, session } = yield* setUp
+      const row = asOther(Effect.flatMap(Manager.Manager, ({ sessions }) =>
+        Effect.map(Stream.runHead(sessions), (first) => {
+          const { endsInMs, id, role } = Option.getOrThrow(first)
+          return { endsInMs, isOwn: id === session()!.id, role }
+        })))
+      assert.deepStrictEqual(yield* row, { endsInMs: null, isOwn: true, role: "owner" })
+      yield* lose
+      yield* TestClock.adjust(500)
+      assert.deepStrictEqual(yield* row, { endsInMs: grace - 500, isOwn: true, role: "owner" })
+      yield* relink
+      assert.strictEqual((yield* row).endsInMs, null)
     }))
 
   it.effect("carries out a call that the manager never got, and those that are made without a link, in order", () =>

@@ -5,7 +5,7 @@
  * row has a key that grows: an id, a token, an arrival. A page begins behind a key, so it continues the page before it,
  * whether or not the row of that key still exists. A row that exists throughout is read exactly once.
  */
-import type { SessionId } from "./Inputs.ts"
+import type { Role, SessionId } from "./Inputs.ts"
 import type { EngineState, Lane, Place, SharedObject } from "./State.ts"
 import { bytesMaxOf, directory, type ObjectId } from "./Value.ts"
 
@@ -19,11 +19,14 @@ export interface Counts {
   readonly holders: number
 }
 
-/** A connected process. */
+/** A connected process, or one that has lost its connection and has a grace. */
 export interface SessionInfo {
   readonly id: number
   readonly name: string
   readonly pid: number
+  readonly role: Role
+  /** Milliseconds until it ends, because it has no connection; null: it has one. */
+  readonly endsInMs: number | null
   /** Its waiting requests. */
   readonly waiting: number
   /** Its grants that are not settled. */
@@ -127,9 +130,18 @@ export const snapshot = (state: EngineState, bytesMax: number): string | null =>
 }
 
 /** Sessions by id, which is the order in which they were opened. */
-export function* sessionsAfter({ sessions }: EngineState, after: number): Generator<SessionInfo> {
-  for (const { grants, id, label, parked } of sessions.values()) {
-    if (id > after) yield { id, name: label.name, pid: label.pid, waiting: parked.size, holding: grants.size }
+export function* sessionsAfter({ now, sessions }: EngineState, after: number): Generator<SessionInfo> {
+  for (const { deadline, grants, id, label, parked, rights } of sessions.values()) {
+    if (id <= after) continue
+    yield {
+      id,
+      name: label.name,
+      pid: label.pid,
+      role: rights?.role ?? "owner",
+      endsInMs: deadline === undefined ? null : Math.ceil(deadline - now),
+      waiting: parked.size,
+      holding: grants.size
+    }
   }
 }
 
