@@ -9,79 +9,36 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { begin, under } from "./client/Leases.ts"
-import { kept } from "./client/reason.ts"
 import type { queue } from "./engine/kinds/queue.ts"
-import type { GrantId } from "./engine/Operation.ts"
-import type { Cell } from "./engine/Value.ts"
 import type { ManagerError } from "./ManagerError.ts"
+import {
+  acknowledged,
+  type Delivery,
+  type Lease,
+  type Leased,
+  type LeaseLost,
+  process,
+  processAll,
+  takeLease,
+  whenNotHeld
+} from "./proxy/deliveries.ts"
 import { encoded } from "./proxy/exits.ts"
-import { Held } from "./proxy/hold.ts"
 import { type HoldFor, holdForOption } from "./proxy/holdFor.ts"
-import { type Letter, letters } from "./proxy/letters.ts"
+import { type DeadLetter, deadLetter, letters } from "./proxy/letters.ts"
 import type { Manager } from "./proxy/Manager.ts"
 import { offer, offerAll, type OfferedInPart, type QueueClosed, type QueueRemote, whenClosed } from "./proxy/offers.ts"
 import { acknowledge, type TransactionQueue, transactionQueue } from "./proxy/queueTransaction.ts"
-import type { Refusals, Restore } from "./proxy/Remote.ts"
 import * as Shared from "./proxy/Shared.ts"
 import * as ValueCodec from "./proxy/ValueCodec.ts"
 import { whileOpen } from "./proxy/whileOpen.ts"
 import * as Transaction from "./Transaction.ts"
 
+export { type Delivery, type Lease, LeaseLost } from "./proxy/deliveries.ts"
+export type { DeadLetter } from "./proxy/letters.ts"
 export { OfferedInPart, QueueClosed } from "./proxy/offers.ts"
 export type { TransactionQueue } from "./proxy/queueTransaction.ts"
-
-/** The lease ended before the work was acknowledged. The item may be delivered again, or already was. */
-export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
-  queue: Schema.String,
-  lease: Schema.Number
-}) {
-  override get message(): string {
-    return `lease ${this.lease} of ${this.queue} is not held: it was settled, its time (holdFor) is over, or it belongs to another session. ` +
-      "Unless this process settled it, the item may be delivered again"
-  }
-}
-
-/** A delivery, besides its item. */
-export interface Delivery {
-  /** 1 for the first delivery, and one more for each delivery that failed or whose process died. */
-  readonly attempt: number
-}
-
-/** A delivered item that must be settled by `ack` or `nack`. An unsettled item is given back when the scope ends. */
-export interface Lease<out A> extends Delivery {
-  readonly item: A
-  /** Acknowledges the work: the item is removed for good. */
-  readonly ack: Effect.Effect<void, LeaseLost | ManagerError>
-  /**
-   * Reports a failure: the item returns to the queue with one more attempt, or becomes a dead letter. The first 500
-   * characters of the reason are kept.
-   */
-  readonly nack: (reason: string) => Effect.Effect<void, LeaseLost | ManagerError>
-}
-
-/** An item that failed `attempts` times, or that did not decode. */
-export interface DeadLetter<out A> {
-  /** Unique in its queue. Later dead letters have larger ids. */
-  readonly id: number
-  /** A failure if the item does not decode with this program's schema. */
-  readonly item: Exit.Exit<A, ManagerError>
-  readonly attempts: number
-  /** The reason of the last failed delivery: its first 500 characters. */
-  readonly reason: string
-  /** Removes the letter for good, and returns whether it was still there. */
-  readonly drop: Effect.Effect<boolean, ManagerError>
-  /**
-   * Adds the item at the end of the queue, as a new one, with no failed attempt; waits while the queue is full. The
-   * letter is removed in the same step. Returns whether it was still there.
-   *
-   * **Fairness** FIFO, with offers. **Cancellation** Interruptible while it waits; the letter stays. **On disconnect**
-   * `ManagerError`, whose reason says whether the item was added.
-   */
-  readonly retry: Effect.Effect<boolean, QueueClosed | ManagerError>
-}
 
 /** How many dead letters a queue has and had. */
 export interface DeadLetterCounts {
@@ -133,6 +90,15 @@ export interface SharedQueue<in out A> extends Shared.Shared {
     f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
   ) => Effect.Effect<B, E | QueueClosed | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
   /**
+   * Processes one item after another until the queue is closed and drained. The first failure of `f` ends it, and so
+   * does a `QueueClosed` of another queue. To process several items at a time, run it several times.
+   *
+   * **Fairness**, **Cancellation** and **On disconnect** as `process`.
+   */
+  readonly processAll: <B, E, R>(
+    f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
+  ) => Effect.Effect<void, E | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
+  /**
    * As `process`, where `f` is the body of a transaction (`Transaction.tx`): what it writes takes effect in the step that
    * removes the item, or not at all. So what `f` does to objects of this manager by `tx` is done exactly once for each
    * item, whenever a process dies. `f` may run several times.
@@ -147,14 +113,17 @@ export interface SharedQueue<in out A> extends Shared.Shared {
     Exclude<Exclude<R, Scope.Scope>, Transaction.Transaction> | Manager
   >
   /**
-   * Processes one item after another until the queue is closed and drained. The first failure of `f` ends it, and so
-   * does a `QueueClosed` of another queue. To process several items at a time, run it several times.
+   * As `processAll`, where `f` is the body of a transaction for each item, as in `processTx`.
    *
-   * **Fairness**, **Cancellation** and **On disconnect** as `process`.
+   * **Fairness**, **Cancellation** and **On disconnect** as `processTx`.
    */
-  readonly processAll: <B, E, R>(
+  readonly processAllTx: <B, E, R>(
     f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>
-  ) => Effect.Effect<void, E | LeaseLost | ManagerError, Exclude<R, Scope.Scope>>
+  ) => Effect.Effect<
+    void,
+    E | LeaseLost | Transaction.TransactionConflict | ManagerError,
+    Exclude<Exclude<R, Scope.Scope>, Transaction.Transaction> | Manager
+  >
   /**
    * Waits for the first item, removes it and returns it. Once this effect has succeeded the item is gone from the
    * manager: if the process then dies, the item is lost.
@@ -302,17 +271,6 @@ export const isSharedQueue = (u: unknown): u is SharedQueue<unknown> => Shared.i
 
 // internals
 
-/** Ends `processAll`. Not `QueueClosed`, with which `f` may fail because of another queue. */
-class Drained {
-  readonly _tag = "Drained"
-}
-
-const whenDrained: Refusals<"QueueClosed", Drained> = { QueueClosed: () => new Drained() }
-
-const whenNotHeld: Refusals<"NotHeld", LeaseLost> = {
-  NotHeld: ([lease], queue) => new LeaseLost({ queue, lease: Number(lease) })
-}
-
 const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQueue<A> => {
   const take = Effect.uninterruptibleMask((restore) =>
     remote.callOwned(restore, "take", [], ([cell]) => remote.decode("take", codec, cell), whenClosed, "reject")
@@ -327,15 +285,13 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
         (cell) => remote.call("offerAll", [cell], ([accepted]) => Exit.succeed(accepted === 1), whenClosed)
       ),
     process: (f) => process(remote, codec, whenClosed, f, acknowledged),
+    processAll: (f) => processAll(remote, codec, f, acknowledged),
     processTx: (f) => process(remote, codec, whenClosed, f, committed),
+    processAllTx: (f) => processAll(remote, codec, f, committed),
     // Made when it is read: most handles are not used in a transaction.
     get tx() {
       return transactionQueue(remote, codec)
     },
-    processAll: (f) =>
-      Effect.forever(process(remote, codec, whenDrained, f, acknowledged)).pipe(
-        Effect.catch((error) => error instanceof Drained ? Effect.void : Effect.fail(error))
-      ),
     take,
     // A stream costs more than the rest of a proxy, and most proxies that come with a payload are not read as one.
     get stream() {
@@ -376,121 +332,6 @@ const proxy = <A>(remote: QueueRemote, codec: ValueCodec.ValueCodec<A>): SharedQ
   }
 }
 
-/** A delivery that must be settled. */
-interface Leased<A> extends Delivery {
-  readonly id: GrantId
-  readonly item: A
-  readonly cell: Cell
-  /** Whether the queue has a `holdFor`. */
-  readonly isBounded: boolean
-}
-
-const lease = <A, E>(
-  remote: QueueRemote,
-  codec: ValueCodec.ValueCodec<A>,
-  restore: Restore,
-  refusals: Refusals<"QueueClosed", E>
-) =>
-  remote.callOwned(
-    restore,
-    "takeLease",
-    [],
-    ([id, attempt, cell, isBounded]) =>
-      Exit.map(
-        remote.decode("takeLease", codec, cell),
-        (item): Leased<A> => ({ id, attempt, item, cell, isBounded: isBounded === 1 })
-      ),
-    refusals,
-    "reject"
-  )
-
-/** Gives an item back after its work has not succeeded. An interruption does not count as a failed attempt (S-19). */
-const giveBack = (remote: QueueRemote, id: GrantId, cause: Cause.Cause<unknown>): void =>
-  Cause.hasInterrupts(cause)
-    ? remote.tell("giveBack", [id, 0, ""])
-    : remote.tell("giveBack", [id, 1, kept(Cause.pretty(cause))])
-
-/** Ends the work for a delivery: how the item is removed when the work has succeeded. */
-type Finish<A, B, E, R, E2, R2> = (
-  work: Effect.Effect<B, E, R>,
-  remote: QueueRemote,
-  lease: Leased<A>
-) => Effect.Effect<B, E2, R2>
-
-/** Removes the item after the work. */
-const acknowledged = <A, B, E, R>(work: Effect.Effect<B, E, R>, remote: QueueRemote, { id }: Leased<A>) =>
-  Effect.tap(work, () => remote.call("ack", [id], () => Exit.void, whenNotHeld))
-
 /** Removes the item in the step in which all that the work writes takes effect. */
 const committed = <A, B, E, R>(work: Effect.Effect<B, E, R>, remote: QueueRemote, { id }: Leased<A>) =>
   Transaction.tx(Effect.tap(work, () => acknowledge(remote, id, whenNotHeld)))
-
-const process = <A, B, E, R, Closed, E2, R2>(
-  remote: QueueRemote,
-  codec: ValueCodec.ValueCodec<A>,
-  refusals: Refusals<"QueueClosed", Closed>,
-  f: (value: A, delivery: Delivery) => Effect.Effect<B, E, R>,
-  finish: Finish<A, B, E, Exclude<R, Scope.Scope>, E2, R2>
-): Effect.Effect<B, E2 | Closed | LeaseLost | ManagerError, R2> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(lease(remote, codec, restore, refusals), (leased) => {
-      const { attempt, cell, id, isBounded, item } = leased
-      const work = finish(Effect.scoped(Effect.suspend(() => f(item, { attempt }))), remote, leased)
-      const lost = (lease: GrantId) => new LeaseLost({ queue: remote.target.description, lease })
-      const held = isBounded ? new Held(remote, id, lost) : undefined
-      const offering = under(work, remote.connection, remote.target, id)
-      return restore(held === undefined ? offering : Effect.raceFirst(offering, held.lost)).pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            held?.end()
-            // After an interrupted or refused `ack` there may be no lease any more: the manager then refuses this call.
-            if (Exit.isFailure(exit)) giveBack(remote, id, exit.cause)
-            // Handles in an item belong to the scope of its processing (S-24).
-            remote.connection.received.giveBack([cell], "the scope of the processing of its item")
-          })
-        )
-      )
-    })
-  )
-
-const takeLease = <A>(
-  remote: QueueRemote,
-  codec: ValueCodec.ValueCodec<A>
-): Effect.Effect<Lease<A>, QueueClosed | ManagerError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const scope = yield* Effect.scope
-      const { attempt, cell, id, item } = yield* lease(remote, codec, restore, whenClosed)
-      const leased = yield* begin(remote.connection, remote.target, id)
-      const settle = <E>(effect: Effect.Effect<void, E>) =>
-        Effect.tap(effect, () => {
-          leased.isSettled = true
-          return Effect.void
-        })
-      yield* Scope.addFinalizerExit(scope, (exit) =>
-        Effect.sync(() => {
-          if (!leased.isSettled) giveBack(remote, id, Exit.isFailure(exit) ? exit.cause : Cause.interrupt())
-          leased.isSettled = true
-          remote.connection.received.giveBack([cell], "the scope of the lease of its item")
-        }))
-      return {
-        item,
-        attempt,
-        ack: settle(remote.call("ack", [id], () => Exit.void, whenNotHeld)),
-        nack: (reason) => settle(remote.call("giveBack", [id, 1, kept(reason)], () => Exit.void, whenNotHeld))
-      }
-    })
-  )
-
-const deadLetter = <A>(
-  remote: QueueRemote,
-  codec: ValueCodec.ValueCodec<A>,
-  { attempts, cell, id, reason }: Letter
-): DeadLetter<A> => ({
-  id,
-  item: remote.decode("deadLetters", codec, cell),
-  attempts,
-  reason,
-  drop: remote.call("drop", [id], ([dropped]) => Exit.succeed(dropped === 1)),
-  retry: remote.call("retry", [id], ([retried]) => Exit.succeed(retried === 1), whenClosed)
-})

@@ -85,6 +85,24 @@ describe("a queue in a transaction", () => {
       assert.strictEqual((yield* Effect.flip(lost))._tag, "ManagerError")
       assert.strictEqual(yield* done.get, 1)
     })))
+
+  it("is drained in transactions, one for each item, until it is closed or one fails", () =>
+    run(Effect.gen(function*() {
+      const [queue, done] = [yield* SharedQueue.make({ item: Schema.Int, attempts: 1 }), yield* number]
+      const closed = yield* SharedQueue.make({ item: Schema.Int })
+      yield* closed.close
+      const add = (n: number) => done.tx.update((sum) => sum + n)
+      yield* queue.offerAll([1, 2, 3, 4])
+      assert.strictEqual(yield* Effect.flip(queue.processAllTx((n) => Effect.andThen(add(n), Effect.fail("no")))), "no")
+      // A failure of `f`, although it says of another queue that it is closed.
+      const error = yield* Effect.flip(queue.processAllTx((n) => Effect.andThen(add(n), closed.tx.offer(n))))
+      assert.strictEqual(error._tag, "QueueClosed")
+      const draining = yield* Effect.forkChild(queue.processAllTx(add))
+      yield* untilWaiting(queue, 1)
+      assert.strictEqual(yield* done.get, 7)
+      yield* queue.close
+      yield* Fiber.join(draining)
+    })))
 })
 
 describe("a list in a transaction", () => {

@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { queue } from "../engine/kinds/queue.ts"
 import type { Argument, Cell } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
+import { type QueueClosed, type QueueRemote, whenClosed } from "./offers.ts"
 import { pageBytes } from "./pages.ts"
-import type { Remote } from "./Remote.ts"
+import type { ValueCodec } from "./ValueCodec.ts"
 
 /** A dead letter whose item is not decoded. */
 export interface Letter {
@@ -27,7 +27,7 @@ interface Row extends Omit<Letter, "cell"> {
 }
 
 /** The dead letters, oldest first. Each page is requested when it is pulled. */
-export const letters = (remote: Remote<typeof queue>, bytes = pageBytes): Stream.Stream<Letter, ManagerError> => {
+export const letters = (remote: QueueRemote, bytes = pageBytes): Stream.Stream<Letter, ManagerError> => {
   const bytesMax = Math.min(bytes, remote.connection.argumentBytesMax)
   return Stream.paginate(
     { after: 0, to: Number.MAX_SAFE_INTEGER },
@@ -52,9 +52,44 @@ const rows = (parts: ReadonlyArray<Argument>): ReadonlyArray<Row> =>
 
 /** The letter of a row; none if it had no item and is gone. */
 const complete = (
-  remote: Remote<typeof queue>,
+  remote: QueueRemote,
   { cell, ...row }: Row
 ): Effect.Effect<ReadonlyArray<Letter>, ManagerError> =>
   cell === null
     ? remote.call("deadLetter", [row.id], (cells) => Exit.succeed(cells.map((cell) => ({ ...row, cell }))))
     : Effect.succeed([{ ...row, cell }])
+
+/** An item that failed `attempts` times, or that did not decode. */
+export interface DeadLetter<out A> {
+  /** Unique in its queue. Later dead letters have larger ids. */
+  readonly id: number
+  /** A failure if the item does not decode with this program's schema. */
+  readonly item: Exit.Exit<A, ManagerError>
+  readonly attempts: number
+  /** The reason of the last failed delivery: its first 500 characters. */
+  readonly reason: string
+  /** Removes the letter for good, and returns whether it was still there. */
+  readonly drop: Effect.Effect<boolean, ManagerError>
+  /**
+   * Adds the item at the end of the queue, as a new one, with no failed attempt; waits while the queue is full. The
+   * letter is removed in the same step. Returns whether it was still there.
+   *
+   * **Fairness** FIFO, with offers. **Cancellation** Interruptible while it waits; the letter stays. **On disconnect**
+   * `ManagerError`, whose reason says whether the item was added.
+   */
+  readonly retry: Effect.Effect<boolean, QueueClosed | ManagerError>
+}
+
+/** A letter as a reader of the queue gets it. */
+export const deadLetter = <A>(
+  remote: QueueRemote,
+  codec: ValueCodec<A>,
+  { attempts, cell, id, reason }: Letter
+): DeadLetter<A> => ({
+  id,
+  item: remote.decode("deadLetters", codec, cell),
+  attempts,
+  reason,
+  drop: remote.call("drop", [id], ([dropped]) => Exit.succeed(dropped === 1)),
+  retry: remote.call("retry", [id], ([retried]) => Exit.succeed(retried === 1), whenClosed)
+})
