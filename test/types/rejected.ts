@@ -3,6 +3,9 @@
  * intended error: the code and a part of the message stand behind the directive.
  */
 // @effect-diagnostics *:off -- they would repeat the compiler's errors.
+import * as Format from "#core/engine/Format.ts"
+import { kindOf } from "#core/engine/Kind.ts"
+import { operationsOf, ready, wait } from "#core/engine/Operation.ts"
 import {
   Actor,
   Kind,
@@ -259,3 +262,27 @@ Effect.runFork(numbers.tx.get)
 Effect.runFork(text.tx.offer("outside"))
 // @ts-expect-error TS2379 'Transaction' is not assignable to type 'never'
 Effect.runFork(Transaction.txRetry)
+
+// A kind of the engine: an operation waits in a lane, and the kind has this lane.
+const { change, read } = operationsOf<number, "closed">()
+const until = read([], () => [], { lane: "closed", decide: (state) => state === 0 ? wait : ready })
+export const withoutLane = [
+  // @ts-expect-error TS2345 Property 'lane' is missing
+  read([], () => [], { decide: (state) => state === 0 ? wait : ready }),
+  // @ts-expect-error TS2345 Type 'Wait' is not assignable to type 'Instant
+  change({ parameters: [], decide: (state) => state === 0 ? wait : ready, apply: () => [] }),
+  // @ts-expect-error TS2322 '"open"' is not assignable
+  change({ parameters: [], lane: "open", apply: () => [] })
+]
+export const unknownLane = kindOf<number>()({
+  name: "Door",
+  lanes: ["open"],
+  // @ts-expect-error TS2375 '"closed"' is not assignable to type '"open"'
+  operations: { until },
+  initial: () => 0,
+  pristine: () => true,
+  values: () => [],
+  version: 1,
+  format: Format.number,
+  check: () => []
+})

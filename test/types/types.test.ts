@@ -19,10 +19,10 @@ const run = promisify(execFile)
 
 /** The output of the compiler for files. */
 const compile = async (config: string, files: ReadonlyArray<string>): Promise<string> => {
-  const compilerOptions = { noEmit: true, composite: false, incremental: false, declarationMap: false, types: ["node"] }
+  const extended = { extends: "../../../../tsconfig.programs.json", include: [], references: [] }
   writeFileSync(
     join(generated, config),
-    JSON.stringify({ extends: "../../../../tsconfig.base.json", compilerOptions, files })
+    JSON.stringify({ ...extended, compilerOptions: { incremental: false, tsBuildInfoFile: null }, files })
   )
   const tsc = join(import.meta.dirname, "../../node_modules/.bin/tsc")
   // Several threads check what they share more than once: alone it takes half the work.

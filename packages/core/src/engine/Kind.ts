@@ -11,7 +11,7 @@
 import type { Format } from "./Format.ts"
 import type { At, Grant, Operation, Refusal, Reply, Withdrawal } from "./Operation.ts"
 import type { OptionParameters, OptionsOf } from "./Parameter.ts"
-import type { Cell } from "./Value.ts"
+import type { Argument, Cell } from "./Value.ts"
 
 /** A kind of shared object. */
 export interface Kind<
@@ -60,10 +60,16 @@ export interface Kind<
 // oxlint-disable-next-line typescript/no-explicit-any -- a registry holds kinds of unrelated states; each state only ever meets its own kind
 export type AnyKind = Kind<any, any, string, any>
 
-/** Defines a kind over a type of state: `kindOf<State>()({ name: "Lock", ... })`. */
+/**
+ * Defines a kind over a type of state: `kindOf<State>()({ name: "Lock", ... })`. A lane in which an operation waits, and
+ * that is none of `lanes`, does not compile.
+ */
 export const kindOf = <State>() =>
 <
   const Name extends string,
-  Operations extends Record<string, Operation<State>>,
+  const Lane extends string,
+  Operations extends Record<string, Operation<State, ReadonlyArray<Argument>, Reply, string, NoInfer<Lane>>>,
   const P extends OptionParameters
->(kind: Kind<State, Operations, Name, P>): Kind<State, Operations, Name, P> => kind
+>(
+  kind: Kind<State, Operations, Name, P> & { readonly lanes: ReadonlyArray<Lane> }
+): Kind<State, Operations, Name, P> => kind

@@ -86,17 +86,24 @@ export interface At {
   readonly changed: (change: ReadonlyArray<Argument>) => void
 }
 
-/** The result of `decide`. */
-export type Decision<Error extends string = string> =
+/** The result of `decide` of an operation that never waits. */
+export type Instant<Error extends string = string> =
   | { readonly _tag: "Ready" }
-  /**
-   * `lane`: a waiting call moves to the tail of this lane. Absent: it stays, or joins the operation's own lane. `until`:
-   * the engine time at which the call is tried again, although its object has not changed. An operation has this or
-   * `stuck`.
-   */
-  | { readonly _tag: "Wait"; readonly lane?: string; readonly until?: number }
   | Refusal<Error>
   | { readonly _tag: "Answer"; readonly reply: ReadonlyArray<Argument> }
+
+/**
+ * The call waits. `lane`: it moves to the tail of this lane. Absent: it stays, or joins the operation's own lane. `until`:
+ * the engine time at which it is tried again, although its object has not changed. An operation has this or `stuck`.
+ */
+export interface Wait {
+  readonly _tag: "Wait"
+  readonly lane?: string
+  readonly until?: number
+}
+
+/** The result of `decide`. */
+export type Decision<Error extends string = string> = Instant<Error> | Wait
 
 /** An expected failure of one operation: its name and the details for its message. */
 export interface Refusal<out Error extends string = string> {
@@ -106,16 +113,16 @@ export interface Refusal<out Error extends string = string> {
 }
 
 /** Go on and apply. */
-export const ready: Decision<never> = { _tag: "Ready" }
+export const ready: Instant<never> = { _tag: "Ready" }
 
 /** Wait in the operation's lane. */
-export const wait: Decision<never> = { _tag: "Wait" }
+export const wait: Wait = { _tag: "Wait" }
 
 /** Wait in another lane from now on, at its tail. */
-export const waitIn = (lane: string): Decision<never> => ({ _tag: "Wait", lane })
+export const waitIn = (lane: string): Wait => ({ _tag: "Wait", lane })
 
 /** Wait in the operation's lane, at most until an engine time: then the call is tried again. */
-export const waitUntil = (until: number): Decision<never> => ({ _tag: "Wait", until })
+export const waitUntil = (until: number): Wait => ({ _tag: "Wait", until })
 
 /** Whether something is a refusal. */
 export const isRefusal = (u: unknown): u is Refusal =>
@@ -132,7 +139,7 @@ export const refuse = <const Error extends string>(
 })
 
 /** Reply without a change: takes no index, like a read. */
-export const answer = (...reply: ReadonlyArray<Argument>): Decision<never> => ({ _tag: "Answer", reply })
+export const answer = (...reply: ReadonlyArray<Argument>): Instant<never> => ({ _tag: "Answer", reply })
 
 /** The parts of a reply. */
 export type Reply = ReadonlyArray<Argument>
@@ -148,14 +155,15 @@ export interface Operation<
   State,
   Arguments extends ReadonlyArray<Argument> = ReadonlyArray<Argument>,
   R = Reply,
-  Error extends string = string
+  Error extends string = string,
+  Lane extends string = string
 > {
   readonly access: Access
   readonly parameters: Parameters
   /** A group of further arguments, any number of times; empty: there are none. */
   readonly rest: Parameters
   /** The one of `Kind.lanes` where it waits; absent: it never waits. */
-  readonly lane: string | undefined
+  readonly lane: Lane | undefined
   /**
    * What a call waits for, by its arguments and the index at which it began to wait. Changes then name it (`At.wakes`).
    * Absent: the call is tried after every change. All operations that wait in one lane have a condition, or none has. In
@@ -206,45 +214,61 @@ export interface Operation<
 }
 
 /** How an operation is written down. */
-interface Definition<
+type Definition<
   State,
   P extends Parameters,
   Rest extends Parameters,
   R extends Reply,
   Error extends string,
   Lane extends string
-> {
+> =
+  & Common<State, P, Rest, R>
+  & (NeverWaits<State, AllArguments<P, Rest>, Error> | MayWait<State, AllArguments<P, Rest>, Error, Lane>)
+
+interface Common<State, P extends Parameters, Rest extends Parameters, R extends Reply> {
   readonly parameters: P
   readonly rest?: Rest
-  readonly lane?: Lane
-  readonly condition?: (args: AllArguments<P, Rest>, since: number) => Condition
   readonly guarded?: boolean
   /** Implies that it is not guarded (S-21). */
   readonly settles?: boolean
   readonly observes?: boolean
-  readonly decide?: (state: State, args: AllArguments<P, Rest>, at: At) => Decision<Error>
   readonly apply: (state: State, args: AllArguments<P, Rest>, at: At) => R
-  readonly enter?: (state: State, args: AllArguments<P, Rest>, at: At) => void
-  readonly stuck?: (
-    state: State,
-    args: AllArguments<P, Rest>,
-    unchanged: number
-  ) => Refusal<Error> | number | undefined
+}
+
+interface NeverWaits<State, Arguments, Error extends string> {
+  readonly lane?: undefined
+  readonly decide?: (state: State, args: Arguments, at: At) => Instant<Error>
+}
+
+/** An operation that can wait has a lane, or a call of it would be in none and wait for ever. */
+interface MayWait<State, Arguments, Error extends string, Lane extends string> {
+  readonly lane: Lane
+  readonly condition?: (args: Arguments, since: number) => Condition
+  readonly decide?: (state: State, args: Arguments, at: At) => Decision<Error>
+  readonly enter?: (state: State, args: Arguments, at: At) => void
+  readonly stuck?: (state: State, args: Arguments, unchanged: number) => Refusal<Error> | number | undefined
   readonly isBlocked?: (
     state: State,
-    args: AllArguments<P, Rest>,
+    args: Arguments,
     isStuck: (hold: GrantId) => boolean,
     at: Pick<At, "now" | "upcoming">
   ) => boolean
-  readonly tally?: (state: State, args: AllArguments<P, Rest>, by: 1 | -1) => void
-  readonly withdraw?: (state: State, args: AllArguments<P, Rest>, reason: Withdrawal, at: At) => void
+  readonly tally?: (state: State, args: Arguments, by: 1 | -1) => void
+  readonly withdraw?: (state: State, args: Arguments, reason: Withdrawal, at: At) => void
 }
 
-const operation = <State, P extends Parameters, Rest extends Parameters, R extends Reply, Error extends string>(
+const operation = <
+  State,
+  P extends Parameters,
+  Rest extends Parameters,
+  R extends Reply,
+  Error extends string,
+  Lane extends string
+>(
   access: Access,
-  definition: Definition<State, P, Rest, R, Error, string>,
+  definition: Definition<State, P, Rest, R, Error, Lane>,
   byReceipt = false
-): Operation<State, AllArguments<P, Rest>, R, Error> => {
+): Operation<State, AllArguments<P, Rest>, R, Error, Lane> => {
   // The loop calls these only with arguments that the parameters have recognised, so the tuple type holds.
   const { apply, condition, decide, enter, isBlocked, stuck, tally, withdraw } = definition as unknown as
     & Pick<Operation<State>, "apply" | "condition" | "enter" | "isBlocked" | "stuck" | "tally" | "withdraw">
@@ -280,8 +304,13 @@ export const operationsOf = <State, Lane extends string = never>() => ({
   >(
     parameters: P,
     apply: (state: State, args: AllArguments<P, Rest>, at: At) => R,
-    more?: Pick<Definition<State, P, Rest, R, Error, Lane>, "condition" | "decide" | "lane" | "rest">
-  ) => operation<State, P, Rest, R, Error>("read", { ...more, parameters, apply }),
+    more?:
+      & Pick<Common<State, P, Rest, R>, "rest">
+      & (
+        | NeverWaits<State, AllArguments<P, Rest>, Error>
+        | Pick<MayWait<State, AllArguments<P, Rest>, Error, Lane>, "condition" | "decide" | "lane">
+      )
+  ) => operation<State, P, Rest, R, Error, Lane>("read", { ...more, parameters, apply }),
   /** Changes the state. */
   change: <
     const P extends Parameters,
@@ -289,7 +318,7 @@ export const operationsOf = <State, Lane extends string = never>() => ({
     Error extends string = never,
     const Rest extends Parameters = readonly []
   >(definition: Definition<State, P, Rest, R, Error, Lane>) =>
-    operation<State, P, Rest, R, Error>("change", definition),
+    operation<State, P, Rest, R, Error, Lane>("change", definition),
   /** Changes the state and gives the caller something that it must settle, or that its receipt settles. */
   grant: <
     const P extends Parameters,
@@ -297,5 +326,5 @@ export const operationsOf = <State, Lane extends string = never>() => ({
     Error extends string = never,
     const Rest extends Parameters = readonly []
   >(definition: Definition<State, P, Rest, R, Error, Lane> & { readonly byReceipt?: boolean }) =>
-    operation<State, P, Rest, R, Error>("grant", definition, definition.byReceipt ?? false)
+    operation<State, P, Rest, R, Error, Lane>("grant", definition, definition.byReceipt ?? false)
 })

@@ -2,7 +2,7 @@
  * The operations by which a transaction uses a queue: it reads the first items, and its commit takes them, offers others and
  * acknowledges a lease in one change. An item is known by its place, which no other item ever has.
  */
-import { answer, type At, type Decision, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
+import { answer, type At, type GrantId, type Instant, operationsOf, ready, refuse, wait } from "../Operation.ts"
 import { count, countOrNothing, value } from "../Parameter.ts"
 import type { Argument, Cell } from "../Value.ts"
 import { accept, canDeliver, closed, decideTake, ifHeld, room, settle, shift, size, type State } from "./queueItems.ts"
@@ -25,7 +25,7 @@ const decideCommit = (
   state: State,
   [lease, taken, ...offered]: readonly [GrantId, number, ...ReadonlyArray<unknown>],
   at: At
-): Decision<"NotHeld" | "Conflict" | "QueueClosed" | "Full" | "OverCapacity"> => {
+): Instant<"NotHeld" | "Conflict" | "QueueClosed" | "Full" | "OverCapacity"> => {
   if (lease > 0 && ifHeld(state, [lease], at)._tag === "Refuse") return refuse("NotHeld", lease)
   if (taken > deliverable(state)) return refuse("Conflict")
   if (offered.length === 0) return lease > 0 || taken > 0 ? ready : answer()

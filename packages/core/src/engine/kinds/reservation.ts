@@ -9,9 +9,9 @@ import * as Format from "../Format.ts"
 import {
   answer,
   type At,
-  type Decision,
   type Grant,
   type GrantId,
+  type Instant,
   operationsOf,
   ready,
   type Refusal,
@@ -82,7 +82,7 @@ export const operations = <
      */
     compareAndSet: change({
       parameters: [key, expected, next, count],
-      decide: (state, [key, expected, next, reservation], at): Decision<Absent | Unfit> =>
+      decide: (state, [key, expected, next, reservation], at): Instant<Absent | Unfit> =>
         absent(state, key) ?? unfit?.(state, key, next) ??
           (mustYield(state, reservation, at) || !isExpected(state, key, expected)
             ? answer(...find(state, key))
