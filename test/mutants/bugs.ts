@@ -165,7 +165,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/resume"]
     },
     "a client that says nothing is not noticed": {
-      from: "...graceMs > 0 ? [silent] : [],",
+      from: "...graceMs > 0 ? [listening] : [],",
       to: "",
       tests: ["unit/client/resume"]
     },

@@ -68,6 +68,19 @@ describe("simulateSeed", () => {
   it("says that a run does not end", () => {
     const forever = Effect.flatMap(Manager.Manager, ({ inspect }) => Effect.forever(inspect))
     const { violations } = simulateSeed(() => forever, { seed: 1, clients: 1, stepsMax: 1_000 })
-    assert.deepStrictEqual(violations, ["the run is not over after 1000 tasks"])
+    assert.strictEqual(violations[0], "the run is not over after 1000 tasks")
+  })
+
+  it("says, too, which calls wait meanwhile", () => {
+    const forever = Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ item: Schema.Int })
+      yield* Effect.forkChild(queue.take)
+      return yield* Effect.forever(Effect.yieldNow)
+    })
+    const { violations } = simulateSeed(() => forever, { seed: 1, clients: 1, stepsMax: 1_000 })
+    assert.deepStrictEqual(violations, [
+      "the run is not over after 1000 tasks",
+      "client 0 has called take on #1 (waits in the manager)"
+    ])
   })
 })

@@ -275,13 +275,25 @@ export class Clients {
 
   /** The clients that still run when nothing can happen any more, as sentences. */
   unfinished(engine: Engine): ReadonlyArray<string> {
+    return this.#open(engine).map(([name, calls]) =>
+      `${name} waits for ever: ${calls.length === 0 ? "for nothing it has asked" : calls.join(", ")}`
+    )
+  }
+
+  /** The calls under which a run was stopped, as sentences. */
+  stopped(engine: Engine): ReadonlyArray<string> {
+    return this.#open(engine).flatMap(([name, calls]) => calls.map((call) => `${name} has called ${call}`))
+  }
+
+  /** The clients that run, each with its open calls. */
+  #open(engine: Engine): ReadonlyArray<readonly [client: string, calls: ReadonlyArray<string>]> {
     return this.#running.filter(isAlive).map(({ name, recorder }) => {
       const open = recorder.records.filter((record) => record.outcome === undefined && record.fate === undefined)
       const calls = open.map(({ object, operation, sequence, session }) => {
         const isWaiting = engine.state.sessions.get(session)?.parked.has(sequence) === true
         return `${operation} on ${describe(engine, object)} (${isWaiting ? "waits in the manager" : "has no reply"})`
       })
-      return `${name} waits for ever: ${calls.length === 0 ? "for nothing it has asked" : calls.join(", ")}`
+      return [name, calls]
     })
   }
 

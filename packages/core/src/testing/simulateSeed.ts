@@ -127,7 +127,7 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   if (Exit.isFailure(rest)) violate(`the run died: ${Cause.pretty(rest.cause)}`)
   // Heartbeats go on while a client waits for ever.
   else if (rest.value === "endless") {
-    violations.push(`the run is not over after ${stepsMax} tasks`, ...clients.unfinished(host.server.engine))
+    violations.push(`the run is not over after ${stepsMax} tasks`, ...clients.stopped(host.server.engine))
   }
 
   const { engine } = host.server
