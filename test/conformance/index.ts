@@ -17,5 +17,5 @@ const all: ReadonlyArray<Suite> = [...suites, specimenSuite]
 /** Runs all suites on a manager. */
 export const conformance = (deployment: Deployment): void => all.forEach((suite) => suite(deployment))
 
-/** Runs some suites on a manager that differs from another one in a layer below all types: a transport, or a log. */
+/** Runs some suites on a manager that differs from one in memory in a layer below all types: a transport, or a log. */
 export const sampledConformance = (deployment: Deployment): void => sample(all).forEach((suite) => suite(deployment))

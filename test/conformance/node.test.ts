@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { fixture } from "../process/harness.ts"
 import { budget } from "../support/budget.ts"
 import { ownKinds } from "../support/ownKinds.ts"
-import { conformance } from "./index.ts"
+import { sampledConformance } from "./index.ts"
 import type { Recorded } from "./suite.ts"
 
 const folder = Effect.acquireRelease(
@@ -31,7 +31,7 @@ const recorded = Effect.gen(function*() {
   return { connect, journal }
 })
 
-conformance({
+sampledConformance({
   name: "in a child process",
   layer: NodeManager.layer,
   ownKinds: NodeManager.layerWith({ kinds: ownKinds, entry: fixture("ownKinds") }),

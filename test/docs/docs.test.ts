@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symli
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { assert, beforeAll, describe, it } from "vitest"
+import { sample } from "../support/budget.ts"
 import { bundle } from "../support/bundlePrograms.ts"
 import { additionTo, asSaid, type Fence, type Page, pathOf, readPages, root } from "./pages.ts"
 
@@ -48,9 +49,11 @@ const made = ["test/support/bundled.ts", "scripts/bundles.mjs", "packages/node/d
 // The quick start of README.md is run from its own file.
 const quickStart = join(root, "examples/01_quickstart/main.ts")
 const quickStartText = readFileSync(quickStart, "utf8")
-const programs = examples.filter(({ isWrong, output, path, text }) =>
-  !isWrong && !path.startsWith("test/") && text !== quickStartText &&
-  (output !== undefined || text.includes("runMain("))
+const programs = sample(
+  examples.filter(({ isWrong, output, path, text }) =>
+    !isWrong && !path.startsWith("test/") && text !== quickStartText &&
+    (output !== undefined || text.includes("runMain("))
+  )
 )
 
 /** Files of the repository that a page shows. The new files of CONTRIBUTING.md have a test of their own. */

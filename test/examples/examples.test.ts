@@ -38,22 +38,18 @@ describe("an example", () => {
     assert.deepStrictEqual(numbers, [...new Set(numbers)])
   })
 
-  describe.each(names.filter((name) => !apart.includes(name)).map(programOf))("%s", (name) => {
-    const runs = runsOf(sourceOf(name))
+  const programs = names.filter((name) => !apart.includes(name)).map(programOf)
 
-    it("says in its header how it is run", () => {
-      assert.isAbove(runs.length, 0)
-      assert.include(sourceOf(name), `$ npm run example examples/${name}`)
-    })
+  it.each(programs)("%s says in its header how it is run", (name) => {
+    assert.isAbove(runsOf(sourceOf(name)).length, 0)
+    assert.include(sourceOf(name), `$ npm run example examples/${name}`)
+  })
 
-    // From the last one: the first runs of some start fifty processes.
-    it.each(sample(runs.toReversed()).map((run) => [run.args.join(" "), run] as const))(
-      "%s prints what its header says",
-      async (_, run_) => {
-        const output = await run(name, run_)
-        assert.isTrue(matches(run_.lines, output), `it printed\n${output}and not\n${run_.lines.join("\n")}`)
-      }
-    )
+  const runs = programs.flatMap((name) => runsOf(sourceOf(name)).map((run) => [name, run.args.join(" "), run] as const))
+
+  it.each(sample(runs))("%s %s prints what its header says", async (name, _, run_) => {
+    const output = await run(name, run_)
+    assert.isTrue(matches(run_.lines, output), `it printed\n${output}and not\n${run_.lines.join("\n")}`)
   })
 
   it.live("of three programs that are started separately shares their queue (SEED-31, 32)", () =>

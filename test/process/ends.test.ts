@@ -5,29 +5,37 @@ import { assert, describe, it } from "@effect/vitest"
 import { Console, Context, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope, Stream } from "effect"
 import { existsSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
+import { sample } from "../support/budget.ts"
 import { Gate, Log } from "./fixtures/tasks.ts"
 import { allGone, descendants, fixture, managerOf, runtimeFolder, start, startWith, waitUntil } from "./harness.ts"
 
 const layer = Layer.provideMerge(Layer.mergeAll(Log.layer, Gate.layer), NodeManager.layer)
 
+const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).flatMap((signal) =>
+  ["all its processes", "main"].map((reached) => ({ signal, reached }))
+)
+
+/** What workers do when their program is killed. */
+const states = ["--pool", "--busy", "--waiting", "--dying"].flatMap((mode) =>
+  [false, true].map((frozen) => ({ mode, frozen }))
+)
+
 describe("a program", () => {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    for (const reached of ["main", "all its processes"]) {
-      const order = "workers with their finalizers, then main, then the manager"
-      it.live(`ends in order on a ${signal} to ${reached}: ${order}`, () =>
-        Effect.gen(function*() {
-          const program = yield* start(fixture("family"), "--patient")
-          yield* waitUntil("the program is ready", () => program.output().includes("ready"))
-          const children = descendants(program.pid)
-          // Main comes last: its finalizers find what the signal has done to the others.
-          if (reached !== "main") { for (const { pid } of children) process.kill(pid, signal) }
-          program.process.kill(signal)
-          assert.strictEqual((yield* program.exit).code, 130)
-          assert.strictEqual(program.output().split("main is finalized").length, 2)
-          assert.notInclude(program.output(), "Error")
-          yield* allGone(children)
-        }).pipe(Effect.scoped))
-    }
+  for (const { reached, signal } of sample(signals)) {
+    const order = "workers with their finalizers, then main, then the manager"
+    it.live(`ends in order on a ${signal} to ${reached}: ${order}`, () =>
+      Effect.gen(function*() {
+        const program = yield* start(fixture("family"), "--patient")
+        yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+        const children = descendants(program.pid)
+        // Main comes last: its finalizers find what the signal has done to the others.
+        if (reached !== "main") { for (const { pid } of children) process.kill(pid, signal) }
+        program.process.kill(signal)
+        assert.strictEqual((yield* program.exit).code, 130)
+        assert.strictEqual(program.output().split("main is finalized").length, 2)
+        assert.notInclude(program.output(), "Error")
+        yield* allGone(children)
+      }).pipe(Effect.scoped))
   }
 
   it.live("says in one line what it still waits for after Ctrl-C", () =>
@@ -84,21 +92,19 @@ describe("a program", () => {
       yield* waitUntil("its socket is gone", () => readdirSync(folder).length === 0)
     }).pipe(Effect.scoped))
 
-  for (const mode of ["--busy", "--waiting", "--dying", "--pool"]) {
-    for (const frozen of [false, true]) {
-      const state = `${mode.slice(2)}${frozen ? ", frozen" : ""}`
-      it.live(`that is killed leaves no child of a worker, whatever the worker does then (R-6): ${state}`, () =>
-        Effect.gen(function*() {
-          const program = yield* start(fixture("family"), mode)
-          yield* waitUntil("the program is ready", () => program.output().includes("ready"))
-          const children = descendants(program.pid)
-          assert.isTrue(children.some(({ command }) => command.includes("sleep 1000")))
-          const workers = children.filter(({ command }) => command.includes("fixtures/family.ts"))
-          if (frozen) { for (const { pid } of workers) process.kill(pid, "SIGSTOP") }
-          program.process.kill("SIGKILL")
-          yield* allGone(children)
-        }).pipe(Effect.scoped))
-    }
+  for (const { frozen, mode } of sample(states)) {
+    const state = `${mode.slice(2)}${frozen ? ", frozen" : ""}`
+    it.live(`that is killed leaves no child of a worker, whatever the worker does then (R-6): ${state}`, () =>
+      Effect.gen(function*() {
+        const program = yield* start(fixture("family"), mode)
+        yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+        const children = descendants(program.pid)
+        assert.isTrue(children.some(({ command }) => command.includes("sleep 1000")))
+        const workers = children.filter(({ command }) => command.includes("fixtures/family.ts"))
+        if (frozen) { for (const { pid } of workers) process.kill(pid, "SIGSTOP") }
+        program.process.kill("SIGKILL")
+        yield* allGone(children)
+      }).pipe(Effect.scoped))
   }
 })
 

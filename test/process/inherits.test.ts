@@ -7,6 +7,7 @@ import { Effect, Layer } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { sample } from "../support/budget.ts"
 import * as Tasks from "./fixtures/tasks.ts"
 import { fixture, startWith } from "./harness.ts"
 
@@ -15,12 +16,12 @@ const fixtures = new URL("./fixtures/", import.meta.url)
 describe("a worker of a program that has changed its folder", () => {
   const near = `./${relative(process.cwd(), fileURLToPath(new URL("./fixtures/loaded.mjs", import.meta.url)))}`
   for (
-    const options of [
-      { execArgv: ["--import", near] },
-      { execArgv: ["-r", near] },
+    const options of sample([
+      { env: { NODE_OPTIONS: `--require "${near}"` } },
       { env: { NODE_OPTIONS: `--import ${near}` } },
-      { env: { NODE_OPTIONS: `--require "${near}"` } }
-    ]
+      { execArgv: ["--import", near] },
+      { execArgv: ["-r", near] }
+    ])
   ) {
     it.live(`has the program's arguments, its folder, and what ${JSON.stringify(options)} loads`, () =>
       Effect.gen(function*() {
@@ -54,14 +55,16 @@ describe("the entry of a worker", () => {
     )
 
   for (
-    const [named, file] of [
-      ["main", "main.js"],
-      ["main.ts", "main.js"],
-      ["main.ts", "main.mjs"],
-      ["main.tsx", "main.js"],
-      ["main.mts", "main.mjs"],
-      ["main.cts", "main.cjs"]
-    ] as const
+    const [named, file] of sample(
+      [
+        ["main.ts", "main.js"],
+        ["main", "main.js"],
+        ["main.ts", "main.mjs"],
+        ["main.tsx", "main.js"],
+        ["main.mts", "main.mjs"],
+        ["main.cts", "main.cjs"]
+      ] as const
+    )
   ) {
     it.live(`may be named ${named} if it is ${file}`, () =>
       Effect.gen(function*() {

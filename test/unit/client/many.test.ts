@@ -16,7 +16,7 @@ import * as Memory from "../../support/Memory.ts"
 
 /**
  * More than a window (`inFlightMax`): half of a window becomes free at once, for which a stack has no room. A million with
- * `TEST_BUDGET=200`.
+ * `TEST_BUDGET=400`.
  */
 const calls = Math.max(20_000, budget(2_500))
 
