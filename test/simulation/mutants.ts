@@ -12,7 +12,16 @@ import { answer, type At, ready, wait } from "#core/engine/Operation.ts"
 import { directory } from "#core/engine/Value.ts"
 import { Effect } from "effect"
 import { linkMutants } from "./linkMutants.ts"
-import { type AnyOperation, changed, inConnection, inKind, inOperation, inStep, type Mutant } from "./mutation.ts"
+import {
+  type AnyOperation,
+  changed,
+  ending,
+  inConnection,
+  inKind,
+  inOperation,
+  inStep,
+  type Mutant
+} from "./mutation.ts"
 
 /** A compare-and-set that does not compare. */
 const uncompared = ({ decide }: AnyOperation): Partial<AnyOperation> => ({
@@ -469,8 +478,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "waiter-kept-on-session-end": {
     bug: "a dead client still waits in its lane, before the living (2, 6)",
     options: inStep((engine, step) => (input) => {
-      const session = input._tag === "End" ? engine.state.sessions.get(input.session) : undefined
-      session?.parked.clear()
+      ending(engine, input)?.parked.clear()
       step(input)
     })
   },
@@ -525,11 +533,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "last-grant-forgotten": {
     bug: "the end of a session does not give back what it held last (S-11)",
     options: inStep((engine, step) => (input) => {
-      if (input._tag === "End") {
-        const grants = [...engine.state.sessions.get(input.session)?.grants.values() ?? []]
-        const last = grants.at(-1)
-        if (last !== undefined) GrantRecords.settle(engine.state, last)
-      }
+      const last = [...ending(engine, input)?.grants.values() ?? []].at(-1)
+      if (last !== undefined) GrantRecords.settle(engine.state, last)
       step(input)
     })
   },

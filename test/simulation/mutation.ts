@@ -5,6 +5,7 @@ import type { Input } from "#core/engine/Inputs.ts"
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
 import type { At, Operation } from "#core/engine/Operation.ts"
+import type { Session } from "#core/engine/State.ts"
 import type { FaultName, SimulationOptions } from "@effect-multiprocessing/core/testing"
 import type { Way } from "./Stage.ts"
 import { actionsOf } from "./workloads.ts"
@@ -56,6 +57,10 @@ export const inStep = (
     engine.step = change(engine, engine.step.bind(engine))
   }
 })
+
+/** The session that an input ends: those of these simulations have no grace. */
+export const ending = ({ state }: Engine, input: Input): Session | undefined =>
+  input._tag === "End" || input._tag === "Unlinked" ? state.sessions.get(input.session) : undefined
 
 /** Sees each connection before its first call. */
 export const inConnection = (onConnection: (connection: Connection) => void): Mutant["options"] => ({ onConnection })
