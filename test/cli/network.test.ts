@@ -19,8 +19,11 @@ const [ca, cert, certKey] = [file("ca.pem", authority.cert), file("cert.pem", ow
 const manager = (...args: ReadonlyArray<string>): Running =>
   start(["serve", "--key-file", keyFile, "--make-key-file", ...args])
 
-let [plain, encrypted]: ReadonlyArray<Running> = []
-let [plainUrl, encryptedUrl]: ReadonlyArray<string> = []
+const client = makeCertificate({ name: "emp", issuer: authority })
+const [clientCert, clientKey] = [file("client.pem", client.cert), file("client-key.pem", client.key)]
+
+let [plain, encrypted, mutual]: ReadonlyArray<Running> = []
+let [plainUrl, encryptedUrl, mutualUrl]: ReadonlyArray<string> = []
 
 /** What a manager says that it listens at. */
 const urlsOf = async (running: Running): Promise<ReadonlyArray<string>> => {
@@ -36,11 +39,13 @@ beforeAll(async () => {
   plainUrl = urls[1]
   encrypted = manager("--listen", "127.0.0.1:0", "--cert", cert, "--cert-key", certKey)
   encryptedUrl = (await urlsOf(encrypted))[0]
+  mutual = manager("--listen", "127.0.0.1:0", "--cert", cert, "--cert-key", certKey, "--client-ca", ca)
+  mutualUrl = (await urlsOf(mutual))[0]
   assert.match(encryptedUrl!, /^emps:\/\/127\.0\.0\.1:\d+$/)
 })
 
 afterAll(async () => {
-  for (const running of [plain!, encrypted!]) {
+  for (const running of [plain!, encrypted!, mutual!]) {
     running.process.kill("SIGTERM")
     assert.strictEqual((await running.ended).code, 0)
   }
@@ -70,6 +75,14 @@ describe("emp at a port", () => {
     assert.match(ended.error, issue)
     assert.match(ended.error, /^emp: .*\n$/)
     assert.strictEqual(ended.code, code)
+  })
+
+  it("shows its certificate of --cert or EMP_CERT where one is required", async () => {
+    const at = ["--url", mutualUrl!, "--ca", ca]
+    assert.strictEqual((await ls([...at, "--cert", clientCert, "--cert-key", clientKey])).code, 0)
+    assert.strictEqual((await ls(at, { EMP_CERT: clientCert, EMP_CERT_KEY: clientKey })).code, 0)
+    assert.strictEqual((await ls(at)).code, 4)
+    assert.match((await ls([...at, "--cert", clientCert])).error, /needs its private key/)
   })
 
   it("meets no authority that it trusts without --ca", async () => {

@@ -1,6 +1,6 @@
 /** `emp` with the keys of several roles. */
-import { Manager, SharedRef } from "@effect-multiprocessing/core"
-import { Effect, Schema } from "effect"
+import { SharedRef } from "@effect-multiprocessing/core"
+import { Schema } from "effect"
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -65,8 +65,9 @@ it("emp with a client's key changes values, and removes nothing", async () => {
   assert.strictEqual((await served.emp("get", "app/Count")).out, "9\n")
 })
 
-it("emp serve ends with 0 when an owner shuts its manager down", async () => {
-  await served.run(Effect.flatMap(Manager.Manager, ({ shutdown }) => shutdown))
+it("emp shutdown ends the manager of an owner, and emp serve with 0; nobody else may", async () => {
+  for (const role of ["observer", "client"]) assert.strictEqual((await as(role)("shutdown")).code, 5)
+  assert.deepStrictEqual(await served.emp("shutdown"), { code: 0, out: "", error: "" })
   const { code, error } = await served.manager.ended
   assert.deepStrictEqual({ code, error }, { code: 0, error: "" })
 })

@@ -169,6 +169,11 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "",
       tests: ["unit/client/resume"]
     },
+    "a client may be silent for as long as the manager allows, whatever it asks for": {
+      from: "Math.min(response.silenceMs ?? Infinity, limits.silenceMs)",
+      to: "limits.silenceMs",
+      tests: ["unit/client/resume"]
+    },
     "a grace may be of any length": {
       from: "Math.min(asked.milliseconds, limits.sessionGraceMs)",
       to: "asked.milliseconds",

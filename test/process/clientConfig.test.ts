@@ -28,21 +28,31 @@ const makeFile = (text: string, mode = 0o600) =>
   )
 
 /** A manager with TLS, and its URL. */
-const serve = Effect.map(
-  Layer.build(Layer.fresh(NodeManager.layerServer({
-    key: Redacted.make(secret),
-    address: { host: "127.0.0.1", port: 0 },
-    tls: { cert: own.cert, key: Redacted.make(own.key) }
-  }))),
-  (context) => Context.get(context, Manager.Manager).endpoint!.urls![0]!
-)
+const serveWith = (tls: Partial<NodeManager.ServerTls>) =>
+  Effect.map(
+    Layer.build(Layer.fresh(NodeManager.layerServer({
+      key: Redacted.make(secret),
+      address: { host: "127.0.0.1", port: 0 },
+      tls: { cert: own.cert, key: Redacted.make(own.key), ...tls }
+    }))),
+    (context) => Context.get(context, Manager.Manager).endpoint!.urls![0]!
+  )
+
+const serve = serveWith({})
+
+/** What a client of this configuration sees of its manager. */
+const look = <A, E>(
+  variables: Record<string, string>,
+  use: (manager: Manager.Manager["Service"]) => Effect.Effect<A, E>
+) =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(Layer.fresh(NodeManager.layerClientConfig))
+    return yield* use(Context.get(context, Manager.Manager))
+  }).pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(variables)), Effect.scoped)
 
 /** Sessions that a client of this configuration counts. */
 const sessions = (variables: Record<string, string>) =>
-  Effect.gen(function*() {
-    const context = yield* Layer.build(Layer.fresh(NodeManager.layerClientConfig))
-    return (yield* Context.get(context, Manager.Manager).counts).sessions
-  }).pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(variables)), Effect.scoped)
+  look(variables, ({ counts }) => Effect.map(counts, ({ sessions }) => sessions))
 
 describe("layerClientConfig", () => {
   it.live("connects to EMP_URL with the key of EMP_KEY_FILE and the authorities of EMP_CA", () =>
@@ -57,6 +67,31 @@ describe("layerClientConfig", () => {
       const EMP_URL = yield* serve
       const EMP_CA = yield* makeFile(authority.cert)
       assert.strictEqual(yield* sessions({ EMP_URL, EMP_CA, EMP_KEY: secret, EMP_KEY_FILE: "/nowhere" }), 2)
+    }))
+
+  it.live("shows the certificate of EMP_CERT to a manager that requires one", () =>
+    Effect.gen(function*() {
+      const EMP_URL = yield* serveWith({ clientCa: authority.cert })
+      const EMP_CA = yield* makeFile(authority.cert)
+      const client = makeCertificate({ name: "client", issuer: authority })
+      const [EMP_CERT, EMP_CERT_KEY] = [yield* makeFile(client.cert), yield* makeFile(client.key)]
+      const variables = { EMP_URL, EMP_CA, EMP_KEY: secret }
+      assert.strictEqual(yield* sessions({ ...variables, EMP_CERT, EMP_CERT_KEY }), 2)
+      const { _tag, message } = yield* Effect.flip(sessions(variables))
+      assert.strictEqual(_tag, "ManagerError")
+      assert.include(message, "certificate")
+    }))
+
+  it.live("has the grace of EMP_GRACE and the time of EMP_MAX_STALL", () =>
+    Effect.gen(function*() {
+      const EMP_URL = yield* serve
+      const variables = { EMP_URL, EMP_CA: yield* makeFile(authority.cert), EMP_KEY: secret }
+      const times = (more: Record<string, string>) =>
+        look({ ...variables, ...more }, ({ connection: { agreement } }) =>
+          Effect.succeed([agreement.graceMs, agreement.heartbeatMs]))
+      assert.deepStrictEqual(yield* times({}), [0, 0])
+      assert.deepStrictEqual(yield* times({ EMP_GRACE: "8 seconds" }), [8_000, 2_000])
+      assert.deepStrictEqual(yield* times({ EMP_GRACE: "8 seconds", EMP_MAX_STALL: "400 millis" }), [8_000, 100])
     }))
 
   const refused = (name: string, variables: Effect.Effect<Record<string, string>, never, Scope.Scope>, issue: RegExp) =>
@@ -79,6 +114,13 @@ describe("layerClientConfig", () => {
   refused("with an empty key file", withKeyFile(" \n"), /is empty/)
   refused("with a key file that is not there", Effect.succeed({ EMP_KEY_FILE: "/nowhere/key" }), /key file.*ENOENT/)
   refused("with a key file that is a folder", Effect.succeed({ EMP_KEY_FILE: tmpdir() }), /key file.*EISDIR/)
+  refused("with a grace that is no time", Effect.succeed({ EMP_KEY: secret, EMP_GRACE: "soon" }), /EMP_GRACE/)
+  refused("with a stall and no grace", Effect.succeed({ EMP_KEY: secret, EMP_MAX_STALL: "1 second" }), /Set EMP_GRACE/)
+  refused(
+    "with a certificate and no private key",
+    Effect.map(makeFile(own.cert), (EMP_CERT) => ({ EMP_KEY: secret, EMP_CERT })),
+    /needs its private key/
+  )
   refused(
     "with authorities that are not there",
     Effect.succeed({ EMP_KEY: secret, EMP_CA: "/nowhere" }),

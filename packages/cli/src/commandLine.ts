@@ -45,7 +45,14 @@ const url = Flag.String("url").pipe(
 )
 const ca = file("ca", "The file with the authorities that are trusted. Default: $EMP_CA, else Node's")
 const keyFile = file("key-file", "The file with its key. Default: $EMP_KEY, else the file that $EMP_KEY_FILE names")
-const at = { socket, url, ca, keyFile }
+const at = {
+  socket,
+  url,
+  ca,
+  cert: file("cert", "The certificate of emp for a manager that requires one, in PEM. Default: $EMP_CERT"),
+  certKey: file("cert-key", "The private key of the certificate. Default: $EMP_CERT_KEY"),
+  keyFile
+}
 
 /** An option without a value. */
 const option = (name: string, description: string): Flag.Flag<boolean> =>
@@ -162,6 +169,11 @@ const rm = Command.make("rm", { ...at, name }, once(Objects.remove)).pipe(
   Command.withExamples([{ command: "emp rm app/Queue --socket /run/app/manager", description: "Remove a queue" }])
 )
 
+const shutdown = Command.make("shutdown", at, once(Objects.shutdown)).pipe(
+  Command.withDescription("Ends the manager, for every program. It needs the key of an owner."),
+  Command.withExamples([{ command: "emp shutdown --socket /run/app/manager", description: "End what emp serve runs" }])
+)
+
 const queue = Argument.String("queue").pipe(Argument.withDescription("The name of the queue"))
 
 const drain = Command.make("drain", { ...at, queue }, once(Queues.drain)).pipe(
@@ -204,7 +216,7 @@ const top = Command.make("top", {
 
 const emp = Command.make("emp").pipe(
   Command.withDescription("Starts managers of effect-multiprocessing, and shows and changes what they share."),
-  Command.withSubcommands([serve, ls, inspect, get, set, watch, rm, drain, deadLetters, top])
+  Command.withSubcommands([serve, ls, inspect, get, set, watch, rm, drain, deadLetters, top, shutdown])
 )
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }

@@ -1,4 +1,4 @@
-/** `emp ls`, `emp inspect` and `emp rm`: the objects of a manager, whatever their values are. */
+/** `emp ls`, `emp inspect`, `emp rm` and `emp shutdown`: the objects of a manager, whatever their values are, and itself. */
 import { Manager, type ManagerError, Untyped } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -43,30 +43,8 @@ export const inspect = (
       ...schema === "" ? [] : [`schema: ${schema}`],
       `held ${held}, waiting ${waiting}, watchers ${watchers}, references ${references}`
     )
-    yield* printRows(
-      ["HOLDER", "PID", "SESSION", "ROLE", "TOKEN", "FOR", "ENDS IN"],
-      holders.map((row) => [
-        row.name,
-        row.pid,
-        row.session,
-        row.role,
-        row.token,
-        Output.duration(row.heldMs),
-        Output.endsIn(row)
-      ])
-    )
-    yield* printRows(
-      ["WAITER", "PID", "SESSION", "ROLE", "CALL", "FOR", "ENDS IN"],
-      waiters.map((row) => [
-        row.name,
-        row.pid,
-        row.session,
-        row.role,
-        row.operation,
-        Output.duration(row.waitedMs),
-        Output.endsIn(row)
-      ])
-    )
+    yield* printRows("HOLDER", "TOKEN", holders.map((row) => rowOf(row, row.token, row.heldMs)))
+    yield* printRows("WAITER", "CALL", waiters.map((row) => rowOf(row, row.operation, row.waitedMs)))
   })
 
 /** What a holder or waiter does not say of its session. That may have begun after the sessions were read. */
@@ -75,11 +53,24 @@ const ofSession = ({ endsInMs, role }: Partial<Manager.SessionInfo> = {}) => ({
   endsInMs: endsInMs ?? null
 })
 
-const printRows = (heading: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Output.Cell>>) =>
-  rows.length === 0 ? Effect.void : Output.print("", ...Output.table(heading, rows))
+type Row = Pick<Manager.SessionInfo, "name" | "pid" | "endsInMs"> & { readonly session: number; readonly role: string }
+
+const rowOf = (row: Row, what: Output.Cell, milliseconds: number): ReadonlyArray<Output.Cell> => {
+  const { name, pid, role, session } = row
+  return [name, pid, session, role, what, Output.duration(milliseconds), Output.endsIn(row)]
+}
+
+const printRows = (who: string, what: string, rows: ReadonlyArray<ReadonlyArray<Output.Cell>>) =>
+  rows.length === 0
+    ? Effect.void
+    : Output.print("", ...Output.table([who, "PID", "SESSION", "ROLE", what, "FOR", "ENDS IN"], rows))
 
 /** Removes an object. */
 export const remove = ({ name }: { readonly name: string }): Effect.Effect<void, unknown, Manager.Manager> =>
   Effect.gen(function*() {
     yield* (yield* Manager.Manager).remove(yield* Untyped.open(name))
   })
+
+/** Ends the manager. */
+export const shutdown = (): Effect.Effect<void, unknown, Manager.Manager> =>
+  Effect.flatMap(Manager.Manager, ({ shutdown }) => shutdown)

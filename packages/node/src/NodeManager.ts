@@ -24,7 +24,7 @@ import * as Os from "node:os"
 import * as NodePath from "node:path"
 import { type Address, urlOf } from "./address.ts"
 import { begin, ownerLink } from "./childProcess.ts"
-import { clientConfig } from "./clientConfig.ts"
+import { configuredEndpoint } from "./clientConfig.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Entry from "./entry.ts"
 import * as Instructions from "./instructions.ts"
@@ -41,7 +41,7 @@ import * as TransitionWatch from "./transitionWatch.ts"
 import * as Watchdog from "./watchdog.ts"
 
 export type { Address, HostAddress, PathAddress } from "./address.ts"
-export { keyFromFile } from "./clientConfig.ts"
+export { configuredEndpoint, configuredKey, configuredUrl, type Given, keyFromFile } from "./clientConfig.ts"
 export { layerSpawner } from "./NodeProcess.ts"
 export type { ServerTls } from "./tlsLink.ts"
 
@@ -159,6 +159,9 @@ export const layerClient = (
  * | `EMP_KEY_FILE` | the path of a file with the key, which only its owner can read                                  |
  * | `EMP_KEY`      | the key itself, instead of a file. Every process that this program starts inherits the variable |
  * | `EMP_CA`       | the path of a file with the certificates of the authorities that are trusted, in PEM            |
+ * | `EMP_CERT`, `EMP_CERT_KEY` | the paths of files with the client's certificate and its private key, in PEM |
+ * | `EMP_GRACE`    | how long the session survives without a connection, as `10 seconds`: `reconnect.grace` |
+ * | `EMP_MAX_STALL` | how long the event loop may stand still: `reconnect.maxStall` |
  *
  * Building the layer also fails with `ConfigError`: a variable is missing, or a file cannot be used.
  *
@@ -167,7 +170,7 @@ export const layerClient = (
 export const layerClientConfig: Layer.Layer<Manager.Manager, ManagerError.ManagerError | Config.ConfigError> = Layer
   .effect(
     Manager.Manager,
-    Effect.flatMap(clientConfig, (endpoint) => Endpoint.connect(endpoint, "client"))
+    Effect.flatMap(configuredEndpoint(), (endpoint) => Endpoint.connect(endpoint, "client"))
   )
 
 /**
