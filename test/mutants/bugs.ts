@@ -174,6 +174,11 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "limits.silenceMs",
       tests: ["unit/client/resume"]
     },
+    "a session that is resumed may send a second's worth at once": {
+      from: "paces.get(session) ?? ",
+      to: "",
+      tests: ["unit/server/pace"]
+    },
     "a grace may be of any length": {
       from: "Math.min(asked.milliseconds, limits.sessionGraceMs)",
       to: "asked.milliseconds",

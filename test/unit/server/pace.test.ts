@@ -4,6 +4,7 @@ import { Limits, Manager, SharedLock, SharedRef } from "@effect-multiprocessing/
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { Lossy } from "../../support/links.ts"
 import * as Memory from "../../support/Memory.ts"
 
 const as = ({ manager }: Memory.Connected) => Effect.provideService(Manager.Manager, manager)
@@ -33,6 +34,29 @@ describe("a session with a pace", () => {
       yield* Fiber.join(calls)
       assert.deepStrictEqual(done, Array.from({ length: 30 }, (_, n) => n))
       assert.strictEqual(yield* ours.get, 29)
+    }))
+
+  it.effect("has the same pace over its next link", () =>
+    Effect.gen(function*() {
+      const memory = yield* Memory.make({ limits: { callsPerSecondMax: 2 } })
+      const lossy = new Lossy()
+      const connected = yield* memory.connect({ client: lossy.wrap, reconnect: { grace: "1 minute" } })
+      const ref = yield* as(connected)(SharedRef.make({ schema: Schema.Int, initial: 0 }))
+      yield* ref.set(1)
+      lossy.losesSent = true
+      const set = yield* Effect.forkChild(ref.set(2), { startImmediately: true })
+      yield* Effect.yieldNow
+      lossy.losesSent = false
+      const { manager: { connection } } = connected
+      const session = memory.server.engine.state.sessions.get(connection.agreement.session)!
+      connected.cut("pulled")
+      yield* Memory.until(
+        "it has said all over another link",
+        () => session.resumes === 1 && session.answered.size === 0
+      )
+      assert.strictEqual(session.lastSequence, 2, "the call waits")
+      yield* TestClock.adjust(1_000)
+      yield* Fiber.join(set)
     }))
 
   it.effect("may always give back what it has", () =>

@@ -24,6 +24,7 @@ import * as Frames from "../transport/Frames.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
 import type { EngineHost } from "./EngineHost.ts"
 import { atMost, type Credential } from "./Keys.ts"
+import { Pace } from "./Pace.ts"
 import { farewell, type SessionEngine, SessionShell } from "./SessionShell.ts"
 
 /** How links are accepted. */
@@ -75,6 +76,7 @@ export const make = (
     const random = yield* SecureRandom.SecureRandom
     const shared = new SharedArguments()
     const { state } = host.engine
+    const paces = new WeakMap<Session, Pace>()
     let unauthenticated = 0
     /** Links of admitted clients, also those of ended sessions until their clients have read the last bytes. */
     let open = 0
@@ -129,9 +131,17 @@ export const make = (
       const { id } = session
       host.shells.get(id)?.expel("its client has resumed it over another connection")
       if (asked._tag === "Resume") host.step({ _tag: "Linked", session: id })
-      const shell = new SessionShell(id, link, limits, engineOf(host, id), shared, asked._tag === "Resume")
+      const isResumed = asked._tag === "Resume"
+      const shell = new SessionShell(id, link, limits, engineOf(host, id), shared, isResumed, paceOf(session))
       host.shells.set(id, shell)
       return { session, shell }
+    }
+
+    /** A session has one pace, whatever number of links it has had. */
+    const paceOf = (session: Session): Pace | undefined => {
+      const pace = paces.get(session) ?? Pace.make(limits, state.now)
+      if (pace !== undefined) paces.set(session, pace)
+      return pace
     }
 
     const begin = ({ label, rights }: Admitted, asked: Grace | undefined): Session | Reason => {

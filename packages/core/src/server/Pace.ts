@@ -28,7 +28,7 @@ class Bucket {
   }
 }
 
-/** The pace of one session over one link. Times are the engine's, in milliseconds. */
+/** The pace of one session, over all of its links. Times are the engine's, in milliseconds. */
 export class Pace {
   readonly #calls: Bucket
   readonly #bytes: Bucket

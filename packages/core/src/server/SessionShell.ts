@@ -29,7 +29,7 @@ import {
   type Told
 } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
-import { Pace } from "./Pace.ts"
+import type { Pace } from "./Pace.ts"
 
 type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
 
@@ -107,7 +107,8 @@ export class SessionShell {
     limits: Limits,
     engine: SessionEngine,
     shared: SharedArguments,
-    isResumed = false
+    isResumed = false,
+    pace?: Pace
   ) {
     this.#isResumed = isResumed
     this.#shared = shared
@@ -115,7 +116,7 @@ export class SessionShell {
     this.#link = link
     this.#limits = limits
     this.#engine = engine
-    this.#pace = Pace.make(limits, engine.now())
+    this.#pace = pace
   }
 
   /** Sends the first frame, behind which all others come. */
