@@ -121,6 +121,28 @@ describe("a manager at several addresses", () => {
       assert.deepStrictEqual([...names], ["main", `display@${hostname()}`])
     }))
 
+  it.live("hands out the host and the port that it is told, and is reached by its workers nevertheless (SEED-42)", () =>
+    Effect.gen(function*() {
+      let path = ""
+      const proxy = yield* listening(Net.createServer((near) => {
+        const far = Net.connect(path)
+        near.pipe(far).on("error", () => {}).pipe(near).on("error", () => {})
+      }))
+      const { manager: own, url } = yield* serve({ advertise: { host: "localhost", port: proxy } })
+      path = own.endpoint!.path!
+      assert.strictEqual(url, `emp://localhost:${proxy}`)
+      assert.strictEqual(yield* count(yield* connect({ url })), 1)
+      assert.strictEqual(yield* count(own), 2)
+      const { urls } = yield* serve({ address: [loopback, loopback], advertise: { host: "build-7.example" } })
+      for (const url of urls) assert.match(url, /^emp:\/\/build-7\.example:[1-9]\d+$/)
+      const spawner = Layer.provideMerge(NodeManager.layerSpawner(fixture("worker")), NodeServices.layer)
+      const layer = NodeManager.layerServer({ key, address: loopback, advertise: { host: "unreachable.invalid" } })
+      const squared = Process.run(Tasks.Tasks, Tasks.Square, { n: 7 }).pipe(
+        Effect.provide(Layer.merge(layer, spawner))
+      )
+      assert.strictEqual(yield* squared, 49)
+    }))
+
   it.live("is reached by the workers of a client with its URL, key and certificates", () =>
     Effect.gen(function*() {
       const { url } = yield* serve({ tls: { ...tlsOf(own), clientCa: authority.cert } })
@@ -144,6 +166,12 @@ describe("no manager starts", () => {
   never("beyond loopback without TLS", { address: { host: "0.0.0.0", port: 0 } }, /0\.0\.0\.0 is not loopback.*`tls`/)
   never("with a certificate that is none", { tls: { ...tlsOf(own), cert: "no" } }, /its `tls` cannot be used: .+/)
   never("with the key of another certificate", { tls: { ...tlsOf(own), key: Redacted.make(stranger.key) } }, /mismatch/)
+
+  never("that advertises no host", { advertise: { host: "a/b" } }, /advertise\.host is neither a host name/)
+  never("that advertises an empty host", { advertise: { host: "" } }, /advertise\.host is neither a host name/)
+  never("that advertises no port", { advertise: { port: 0 } }, /from 1 to 65535, it is 0/)
+  never("that advertises one port for two", { address: [loopback, loopback], advertise: { port: 1 } }, /listens at 2/)
+  never("that advertises, and listens at no port", { address: [], advertise: { host: "a" } }, /listens at no port/)
 
   it.live("at a port that is in use, and the manager there goes on", () =>
     Effect.gen(function*() {

@@ -22,7 +22,7 @@ import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Os from "node:os"
 import * as NodePath from "node:path"
-import { type Address, urlOf } from "./address.ts"
+import { type Address, advertiseIssue, type HostAddress, urlOf } from "./address.ts"
 import { begin, ownerLink } from "./childProcess.ts"
 import { configuredEndpoint } from "./clientConfig.ts"
 import * as Endpoint from "./endpoint.ts"
@@ -73,6 +73,12 @@ export interface ServerOptions extends Pick<Manager.ManagerOptions, "limits" | "
    * by a Unix socket.
    */
   readonly address?: Address | ReadonlyArray<Address> | undefined
+  /**
+   * The host, and the port if it listens at one only, by which other machines reach its ports, where they are others than
+   * those at which it listens: behind a proxy, in a container, on every interface. They stand in the layer's
+   * `endpoint.urls`.
+   */
+  readonly advertise?: Partial<HostAddress> | undefined
   /** The certificates of all its ports, which are then encrypted. Without it a port must be of a loopback address. */
   readonly tls?: ServerTls | undefined
   /** Allows ports without `tls` beyond loopback: everybody on the way reads and may change all values. */
@@ -289,6 +295,8 @@ const layerListening = (
       yield* Recursion.refuse
       const addresses = [...options.path === undefined ? [] : [{ path: options.path }], ...listOf(options.address)]
       const paths = addresses.flatMap((address) => "path" in address ? [address.path] : [])
+      const issue = advertiseIssue(options.advertise, addresses)
+      if (issue !== undefined) return yield* cannotStart("its addresses", issue)
       const { key, path } = yield* makeEndpoint(paths[0], options)
       const server = yield* makeServer(key)
       // They end with the layer, or when an owner shuts the manager down.

@@ -52,6 +52,27 @@ export const parse = (text: string): Result.Result<Target, string> => {
   return Result.succeed({ host, port: Number(url.port), isEncrypted: url.protocol === "emps:" })
 }
 
+/** Why something is no port for clients, or for a server; undefined: it is one. */
+export const portIssue = (port: number, least = 0): string | undefined =>
+  Number.isInteger(port) && port >= least && port <= 65_535
+    ? undefined
+    : `a port is a whole number from ${least} to 65535, it is ${port}`
+
+/** Why a server cannot advertise a host and a port for its addresses; undefined: it can. */
+export const advertiseIssue = (
+  advertise: Partial<HostAddress> | undefined,
+  addresses: ReadonlyArray<Address>
+): string | undefined => {
+  if (advertise === undefined) return undefined
+  const { host, port } = advertise
+  const ports = addresses.filter((address) => "port" in address).length
+  if (host !== undefined && Result.isFailure(parse(urlOf({ host, port: 1, isEncrypted: true })))) {
+    return "advertise.host is neither a host name nor an address"
+  }
+  if (port === undefined) return ports > 0 ? undefined : "it listens at no port that `advertise` could be of"
+  return ports === 1 ? portIssue(port, 1) : `advertise.port is of one port, and it listens at ${ports}`
+}
+
 /** Whether bytes to a host stay on this machine. */
 export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(host)

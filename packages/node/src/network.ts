@@ -5,7 +5,7 @@ import { Limits, Link, type Manager } from "@effect-multiprocessing/core"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { hostname } from "node:os"
-import { type HostAddress, plainIssue, urlOf } from "./address.ts"
+import { type HostAddress, plainIssue, portIssue, urlOf } from "./address.ts"
 import * as NetLink from "./netLink.ts"
 import { netReasonOf } from "./netReason.ts"
 import type { ServerTls } from "./tlsLink.ts"
@@ -16,6 +16,8 @@ export interface ListenOptions {
   /** Allows ports without `tls` beyond loopback. */
   readonly allowUnencrypted?: boolean | undefined
   readonly limits?: Partial<Limits.Limits> | undefined
+  /** What clients reach it by, where that is another host or port. */
+  readonly advertise?: Partial<HostAddress> | undefined
 }
 
 const tlsLink = Effect.promise(() => import("./tlsLink.ts"))
@@ -27,16 +29,14 @@ const tlsLink = Effect.promise(() => import("./tlsLink.ts"))
 export const listen = (
   { serve }: Pick<Manager.Server, "serve">,
   { host, port }: HostAddress,
-  { allowUnencrypted = false, limits, tls }: ListenOptions
+  { advertise, allowUnencrypted = false, limits, tls }: ListenOptions
 ): Effect.Effect<string, string, Scope.Scope> =>
   Effect.gen(function*() {
     const issue = host === ""
       ? "the host is empty. 0.0.0.0 and :: are every interface"
-      : !(Number.isInteger(port) && port >= 0 && port <= 65_535)
-      ? `a port is a whole number from 0 to 65535, it is ${port}`
-      : tls === undefined && !allowUnencrypted
-      ? plainIssue(host, "Give `tls`")
-      : undefined
+      : portIssue(port) ?? (tls === undefined && !allowUnencrypted
+        ? plainIssue(host, "Give `tls`")
+        : undefined)
     if (issue !== undefined) return yield* Effect.fail(issue)
     // Exclusive: the workers of a `node:cluster` would share one port.
     const options = { host, port, backlog: 1_024, exclusive: true }
@@ -47,7 +47,11 @@ export const listen = (
     const address = yield* Effect.mapError(listening, netReasonOf)
     // The address of a port is never a text.
     const bound = typeof address === "object" && address !== null ? address.port : port
-    return urlOf({ host, port: bound, isEncrypted: tls !== undefined })
+    return urlOf({
+      host: advertise?.host ?? host,
+      port: advertise?.port ?? bound,
+      isEncrypted: tls !== undefined
+    })
   })
 
 /** The name of a client on this machine: process ids of other machines do not say which machine it is. */
