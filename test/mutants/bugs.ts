@@ -179,6 +179,11 @@ export const bugs: ReadonlyArray<Bug> = [
       to: "",
       tests: ["unit/server/pace"]
     },
+    "the spans of a lost link never end": {
+      from: "        shell.endSpans()\n",
+      to: "",
+      tests: ["unit/metrics/spans"]
+    },
     "a grace may be of any length": {
       from: "Math.min(asked.milliseconds, limits.sessionGraceMs)",
       to: "asked.milliseconds",
@@ -396,8 +401,8 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/server/sessionShell"]
     },
     "a deferred request that is cancelled runs": {
-      from: "    this.#forget(position)\n    this.#say(",
-      to: "    this.#say(",
+      from: "    this.#forget(position)\n    this.#spans",
+      to: "    this.#spans",
       tests: ["unit/server/sessionShell"]
     }
   }),

@@ -1,5 +1,7 @@
 /** Spans of what crosses a border of processes, as a tracer of the program sees them. */
+import { ClientWriter, type FromServer } from "#core/protocol/Message.ts"
 import {
+  Actor,
   Manager,
   Pool,
   Process,
@@ -13,6 +15,7 @@ import { layerProgram } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, Schema, Tracer } from "effect"
 import * as Memory from "../../support/Memory.ts"
+import * as raw from "../../support/raw.ts"
 
 /** A tracer that keeps its spans. */
 const recording = () => {
@@ -186,4 +189,105 @@ describe("spans", () => {
       assert.notInclude(told, secret)
       assert.notInclude(told, "the-key-of-this-test")
     }).pipe(Effect.provide(Manager.layerMemoryWith({ key: Redacted.make("the-key-of-this-test") })), Effect.scoped))
+
+  /** A manager with a tracer, and a client of it. */
+  const traced = Effect.gen(function*() {
+    const its = recording()
+    const memory = yield* Effect.provideService(Memory.make(), Tracer.Tracer, its.tracer)
+    const connected = yield* memory.connect({ reconnect: { grace: "1 minute" } })
+    const ours = recording()
+    const work = <A, E>(effect: Effect.Effect<A, E, Manager.Manager>) =>
+      effect.pipe(
+        Effect.withSpan("work"),
+        Effect.provideService(Tracer.Tracer, ours.tracer),
+        Effect.provideService(Manager.Manager, connected.manager)
+      )
+    return { its, memory, connected, ours, work }
+  })
+
+  it.effect("of a manager with a tracer are children of the calls, from their arrival to their reply", () =>
+    Effect.gen(function*() {
+      const { connected, its, memory, ours, work } = yield* traced
+      const { manager } = connected
+      const ref = yield* Effect.provideService(
+        SharedRef.make({ name: "ref", schema: Schema.Int, initial: 0 }),
+        Manager.Manager,
+        manager
+      )
+      yield* ref.set(1)
+      const waiting = yield* Effect.forkChild(work(ref.untilEquals(9)))
+      yield* Memory.until("it waits", () => memory.server.engine.state.counts.waiters === 1)
+      assert.deepStrictEqual(its.spans.map(({ name, status }) => [name, status._tag]), [["Ref.untilEquals", "Started"]])
+      yield* Fiber.interrupt(waiting)
+      yield* work(ref.set(2))
+      yield* manager.remove(ref)
+      yield* Effect.flip(work(ref.get))
+      assert.deepStrictEqual(its.spans.map((span) => [span.name, span.kind, ...failureOf(span)]), [
+        ["Ref.untilEquals", "server", "Failure", undefined],
+        ["Ref.set", "server", "Success", undefined],
+        ["call", "server", "Failure", "ObjectNotFound"]
+      ])
+      const calls = ours.spans.filter(({ name }) => name !== "work")
+      assert.deepStrictEqual(
+        its.spans.map((span) => [span.traceId, parentOf(span)?.spanId]),
+        calls.map(({ spanId, traceId }) => [traceId, spanId])
+      )
+      assert.strictEqual(its.spans[1]!.attributes.get("multiprocessing.object"), "Ref \"ref\"")
+      assert.strictEqual(calls[1]!.attributes.get("multiprocessing.object"), "Ref \"ref\"")
+    }).pipe(Effect.scoped))
+
+  it.effect("of a manager end with the link, and begin anew over the next one", () =>
+    Effect.gen(function*() {
+      const { connected, its, memory, work } = yield* traced
+      const queue = yield* Effect.provideService(
+        SharedQueue.make({ item: Schema.Int }),
+        Manager.Manager,
+        connected.manager
+      )
+      const taking = yield* Effect.forkChild(work(queue.take))
+      yield* Memory.until("it waits", () => memory.server.engine.state.counts.waiters === 1)
+      connected.cut("pulled")
+      yield* Memory.until("it was sent again", () => its.spans.length === 2)
+      yield* queue.offer(1)
+      yield* Fiber.join(taking)
+      assert.deepStrictEqual(its.spans.map((span) => failureOf(span)[0]), ["Failure", "Success"])
+      assert.strictEqual(parentOf(its.spans[0]!)?.spanId, parentOf(its.spans[1]!)?.spanId)
+    }).pipe(Effect.scoped))
+
+  it.effect("of a manager are not made of what is no span, or of another request", () =>
+    Effect.gen(function*() {
+      const { its, memory } = yield* traced
+      const { client } = yield* memory.dial()
+      const heard: Array<FromServer> = []
+      yield* raw.session(client, (message) => heard.push(message))
+      const counts = memory.server.engine.operationTable.Directory!.findIndex(([name]) => name === "counts")
+      const span = `${"a".repeat(32)} ${"b".repeat(16)}`
+      const tells = [[1, "no span"], [2, `${span}${"c".repeat(1_000)}`], [9, span], [4, span.toUpperCase()], [5, span]]
+      for (const [i, [sequence, text]] of tells.entries()) {
+        const writer = new ClientWriter()
+        writer.traced(Number(sequence), String(text))
+        writer.request(i + 1, 0, counts, [], 0, [], Infinity)
+        client.send(writer.take())
+      }
+      yield* Memory.until("all have their replies", () => heard.length === tells.length)
+      assert.deepStrictEqual(its.names(), ["Directory.counts"])
+      assert.strictEqual(parentOf(its.spans[0]!)?.spanId, "b".repeat(16))
+    }).pipe(Effect.scoped))
+
+  it.effect("of an actor's handler have the span of its caller as their parent, and its calls are within them", () =>
+    Effect.gen(function*() {
+      const [ours, its] = [recording(), recording()]
+      const ref = yield* SharedRef.make({ schema: Schema.Int, initial: 1 })
+      const actor = yield* Actor.make({ methods: { get: Actor.method({ success: Schema.Int }) } })
+      yield* Effect.forkScoped(
+        Effect.provideService(Actor.serve(actor, { get: () => Effect.orDie(ref.get) }), Tracer.Tracer, its.tracer)
+      )
+      yield* actor.get
+      yield* actor.get.pipe(Effect.withSpan("work"), Effect.provideService(Tracer.Tracer, ours.tracer))
+      const [handler, call, ...more] = its.spans
+      assert.deepStrictEqual([handler?.name, handler?.kind, call?.name, more], ["Actor.get", "server", "Ref.get", []])
+      assert.strictEqual(handler?.traceId, ours.named("work").traceId)
+      assert.strictEqual(parentOf(handler!)?.spanId, ours.named("work").spanId)
+      assert.strictEqual(parentOf(call!), handler)
+    }).pipe(Effect.provide(Manager.layerMemory), Effect.scoped))
 })

@@ -50,7 +50,7 @@ const setUp = (shared = new SharedArguments(), known: ReadonlySet<number> = new 
       now: () => 0
     },
     shared,
-    known.size > 0
+    { isResumed: known.size > 0 }
   )
   if (opens) shell.open(new Uint8Array(0))
   chunks.length = 0

@@ -14,6 +14,7 @@ import { encoded } from "../proxy/exits.ts"
 import { Manager } from "../proxy/Manager.ts"
 import type { Refusals, Remote } from "../proxy/Remote.ts"
 import * as SharedQueue from "../SharedQueue.ts"
+import * as Span from "../tracing/Span.ts"
 import { ActorDied, MailboxFull, NotHosted } from "./errors.ts"
 import { type Any, type Codecs, groupOf, type Methods } from "./Method.ts"
 
@@ -59,19 +60,28 @@ const caller = (remote: ActorRemote, method: string, codecsOf: (name: string) =>
     encoded(
       () => remote.encode(method, codecsOf(method).payload, payload),
       (cell) =>
-        remote.call("call", [method, cell], ([how, result]): Exit.Exit<unknown, Failure> => {
-          switch (how) {
-            case "died":
-              return Exit.fail(new ActorDied({ actor, method }))
-            case "unhosted":
-              return Exit.fail(new NotHosted({ actor, method }))
-          }
-          if (!isCell(result)) return Exit.die(new Error(`the result of ${method} on ${actor} was refused: ${result}`))
-          const { failure, success } = codecsOf(method)
-          if (how === "done") return remote.decode(method, success, result)
-          const cause = remote.decode(method, failure, result)
-          return Exit.isSuccess(cause) ? Exit.failCause(cause.value) : cause
-        }, refusals)
+        remote.call(
+          "call",
+          [method, cell, Span.textWithin(Fiber.getCurrent()!)],
+          ([how, result]): Exit.Exit<unknown, Failure> => {
+            switch (how) {
+              case "died":
+                return Exit.fail(new ActorDied({ actor, method }))
+              case "unhosted":
+                return Exit.fail(new NotHosted({ actor, method }))
+            }
+            if (!isCell(result)) {
+              return Exit.die(
+                new Error(`the result of ${method} on ${actor} was refused: ${result}`)
+              )
+            }
+            const { failure, success } = codecsOf(method)
+            if (how === "done") return remote.decode(method, success, result)
+            const cause = remote.decode(method, failure, result)
+            return Exit.isSuccess(cause) ? Exit.failCause(cause.value) : cause
+          },
+          refusals
+        )
     )
 }
 

@@ -26,6 +26,7 @@ import type { ManagerError } from "../ManagerError.ts"
 import { dieOfUndeclared } from "../proxy/infrastructure.ts"
 import type { Refusals, ReplyOf } from "../proxy/Remote.ts"
 import { whileOpen } from "../proxy/whileOpen.ts"
+import * as Span from "../tracing/Span.ts"
 import type { ActorKind, ActorRemote } from "./calls.ts"
 import { AlreadyServed } from "./errors.ts"
 import type { Codecs, Methods, Streaming } from "./Method.ts"
@@ -193,6 +194,7 @@ class Delivery {
   readonly #id: GrantId
   readonly #method: string
   readonly #payload: Cell
+  readonly #span: string | null
   readonly #unregister: () => void
   #fiber: Fiber.Fiber<void> | undefined
   #isInterrupted = false
@@ -202,11 +204,12 @@ class Delivery {
   isReplaced = false
 
   /** Make it in the turn in which the delivery is read: the next message may revoke it. */
-  constructor(host: Host, ...[id, method, payload]: Received) {
+  constructor(host: Host, ...[id, method, payload, span]: Received) {
     this.#host = host
     this.#id = id
     this.#method = method
     this.#payload = payload
+    this.#span = span
     this.#unregister = host.hosted.remote.connection.onLost(id, () => {
       this.#isLost = true
       this.interrupt()
@@ -244,8 +247,14 @@ class Delivery {
 
   get #answered(): Effect.Effect<void, never, Scope.Scope> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.exit(restore(this.#performed)), (exit) => Effect.sync(() => this.#answer(exit)))
+      Effect.flatMap(Effect.exit(restore(this.#traced)), (exit) => Effect.sync(() => this.#answer(exit)))
     )
+  }
+
+  /** Within the span of its caller, if there is one. */
+  get #traced(): Effect.Effect<unknown, unknown, Scope.Scope> {
+    if (this.#span === null) return this.#performed
+    return Span.within(Span.ofRun(`Actor.${this.#method}`, this.#performed), Span.fromText(this.#span))
   }
 
   get #performed(): Effect.Effect<unknown, unknown, Scope.Scope> {

@@ -9,6 +9,7 @@ import type { GrantId } from "../engine/Operation.ts"
 import type { Argument, ObjectId } from "../engine/Value.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import type { CallOutcome } from "../metrics/Recorder.ts"
+import type { ClientWriter } from "../protocol/Message.ts"
 import * as Span from "../tracing/Span.ts"
 import type { OperationInfo, Target } from "./Target.ts"
 
@@ -84,10 +85,15 @@ export class Call {
     this.parkedSince = this.operation.meter?.now()
   }
 
+  /** Tells the manager its span, before its request. */
+  tellSpan(writer: ClientWriter): void {
+    if (this.span !== undefined) writer.traced(this.sequence, Span.textOf(this.span))
+  }
+
   /** It is over for its meter and its span. */
   ended(outcome: CallOutcome, error?: string): void {
     this.operation.meter?.ended(outcome, error, this.parkedSince)
-    if (this.span !== undefined) Span.end(this.span, this.fiber!, outcome, error)
+    if (this.span !== undefined) Span.end(this.span, this.fiber!.context, outcome, error)
   }
 
   answer(outcome: Outcome, index: number): void {

@@ -259,12 +259,14 @@ export class Connection {
     // A call without a fiber has no guard.
     const stalls = guard.length === 0 ? 0 : stalledBy(fiber!, this)
     const bytesMax = this.agreement.limits.frameBytesMax - replyBytes
+    const isFirst = this.#writer.isEmpty
+    call.tellSpan(this.#writer)
     const before = this.#writer.bytes
     const isWritten = joint === undefined
       ? this.#writer.request(sequence, target.id, operation.position, guard, stalls, args, bytesMax)
       : this.#writer.joint(sequence, guard, joint, bytesMax)
     call.bytes = this.#writer.bytes - before
-    if (isWritten || this.#writer.isEmpty) return isWritten
+    if (isWritten || isFirst) return isWritten
     this.outbox.sendFrame()
     return this.#write(call, args)
   }

@@ -57,8 +57,8 @@ export class Call {
   }
 
   #endSpan(span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void {
-    if (this.onEnded !== undefined) return Span.end(span, this.fiber!, "cancelled", undefined)
+    if (this.onEnded !== undefined) return Span.end(span, this.fiber!.context, "cancelled", undefined)
     const error = Exit.isSuccess(exit) ? undefined : Span.tagOf(exit.cause)
-    Span.end(span, this.fiber!, error === undefined ? "success" : "failed", error)
+    Span.end(span, this.fiber!.context, error === undefined ? "success" : "failed", error)
   }
 }

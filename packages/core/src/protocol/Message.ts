@@ -1,11 +1,13 @@
 /**
  * The messages after the handshake: the engine's inputs one way, its outputs the other (`engine/Inputs.ts`), two messages
- * that end a session, and two that say that a side is there. A frame is a batch of messages. Each message begins with its tag, a byte.
+ * that end a session, two that say that a side is there, and one for traces. A frame is a batch of messages. Each message
+ * begins with its tag, a byte.
  *
  * ```text
  *   client ─► Request Watch                            (use a sequence; get Reply, or Parked and then Reply)
  *          ─► Cancel Acknowledge Drop Credit Unwatch   (never refused by a limit, S-8; Cancel gets Cancelled)
  *          ─► Imports Holds                            (after a link was lost: what the client has)
+ *          ─► Traced                                   (the span of the request that follows)
  *          ─► Ping                                     (gets Pong)
  *          ─► Goodbye                                  (the session ends now)
  *   server ─► Reply Parked Cancelled Event Revoked
@@ -41,6 +43,7 @@ const tag = {
   imports: 10,
   holds: 11,
   ping: 12,
+  traced: 13,
   reply: 16,
   parked: 17,
   cancelled: 18,
@@ -56,6 +59,7 @@ const watchEvents: ReadonlyArray<WatchEvent> = ["change", "reset", "ended"]
 /** The messages of a client. */
 export type FromClient =
   | Exclude<Input, { readonly _tag: "Open" | "Linked" | "Unlinked" | "Time" | "Congestion" | "End" }>
+  | { readonly _tag: "Traced"; readonly sequence: number; readonly span: string }
   | { readonly _tag: "Ping" }
   | { readonly _tag: "Goodbye" }
 
@@ -231,6 +235,12 @@ export class ClientWriter extends FrameWriter {
     this.numbers(tag.unwatch, sequence)
   }
 
+  /** The span of the request of a sequence, as a text: it is told before the request. */
+  traced(sequence: number, span: string): void {
+    this.numbers(tag.traced, sequence)
+    this.writer.text(span)
+  }
+
   ping(): void {
     this.numbers(tag.ping)
   }
@@ -280,6 +290,8 @@ export const readFromClient = (reader: Reader, session: SessionId): FromClient =
       return { _tag: "Credit", session, sequence: reader.whole(), credit: reader.whole() }
     case tag.unwatch:
       return { _tag: "Unwatch", session, sequence: reader.whole() }
+    case tag.traced:
+      return { _tag: "Traced", sequence: reader.whole(), span: reader.text() }
     case tag.ping:
       return { _tag: "Ping" }
     case tag.goodbye:

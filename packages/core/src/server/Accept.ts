@@ -13,15 +13,17 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { Grace, Rights, SessionId } from "../engine/Inputs.ts"
+import type { CallInput, Grace, Rights, SessionId } from "../engine/Inputs.ts"
 import type { Client } from "../engine/Operation.ts"
 import * as Permission from "../engine/Permission.ts"
-import type { Session } from "../engine/State.ts"
+import type { EngineState, Session } from "../engine/State.ts"
+import type { ObjectId } from "../engine/Value.ts"
 import type { Limits } from "../Limits.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import { SharedArguments } from "../protocol/Message.ts"
 import * as Frames from "../transport/Frames.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
+import * as CallSpans from "./CallSpans.ts"
 import type { EngineHost } from "./EngineHost.ts"
 import { atMost, type Credential } from "./Keys.ts"
 import { Pace } from "./Pace.ts"
@@ -76,6 +78,8 @@ export const make = (
     const random = yield* SecureRandom.SecureRandom
     const shared = new SharedArguments()
     const { state } = host.engine
+    const makeSpans = yield* CallSpans.make
+    const described = ({ object, operation }: CallInput) => describe(state, object, operation)
     const paces = new WeakMap<Session, Pace>()
     let unauthenticated = 0
     /** Links of admitted clients, also those of ended sessions until their clients have read the last bytes. */
@@ -131,8 +135,11 @@ export const make = (
       const { id } = session
       host.shells.get(id)?.expel("its client has resumed it over another connection")
       if (asked._tag === "Resume") host.step({ _tag: "Linked", session: id })
-      const isResumed = asked._tag === "Resume"
-      const shell = new SessionShell(id, link, limits, engineOf(host, id), shared, isResumed, paceOf(session))
+      const shell = new SessionShell(id, link, limits, engineOf(host, id), shared, {
+        isResumed: asked._tag === "Resume",
+        pace: paceOf(session),
+        spans: makeSpans?.(described)
+      })
       host.shells.set(id, shell)
       return { session, shell }
     }
@@ -189,6 +196,7 @@ export const make = (
     /** The end of a link: a session without another one is over, or has its grace (S-6, S-11). */
     const leave = ({ session: { id }, shell }: Entered, exit: Exit.Exit<unknown, LinkClosed>) =>
       turn(() => {
+        shell.endSpans()
         if (host.shells.get(id) !== shell) return
         host.shells.delete(id)
         host.step({ _tag: isLost(exit) ? "Unlinked" : "End", session: id })
@@ -337,6 +345,17 @@ type Reason = (typeof Handshake.Refused.Type)["reason"]
 const isLost = (exit: Exit.Exit<unknown, LinkClosed>): boolean =>
   Exit.isFailure(exit) &&
   exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error.isBreach !== true)
+
+/** What a span says of a call. Its object may be none. */
+const describe = ({ objects }: EngineState, id: ObjectId, operation: number): CallSpans.Described => {
+  const object = objects.get(id)
+  if (object === undefined) return { operation: "call", object: `#${id}` }
+  const { kind: { name: kind }, name, operations } = object
+  return {
+    operation: `${kind}.${operations[operation]?.[0] ?? operation}`,
+    object: name === undefined ? `${kind} #${id}` : `${kind} ${JSON.stringify(name)}`
+  }
+}
 
 const engineOf = ({ engine, step }: EngineHost, id: SessionId): SessionEngine => ({
   step,

@@ -29,6 +29,7 @@ import {
   type Told
 } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
+import type { CallSpans } from "./CallSpans.ts"
 import type { Pace } from "./Pace.ts"
 
 type Deferrable = Extract<Input, { readonly _tag: "Request" | "Watch" }>
@@ -63,6 +64,14 @@ export interface SessionEngine {
   readonly now: () => number
 }
 
+/** What only some sessions have. */
+export interface ShellOptions {
+  /** Whether the session has had another link: its client sends again what that one may have lost. */
+  readonly isResumed?: boolean
+  readonly pace?: Pace | undefined
+  readonly spans?: CallSpans | undefined
+}
+
 /** The server's end of one link of a session. */
 export class SessionShell {
   /** Done when the client has said goodbye, or when the server ends it. */
@@ -78,7 +87,7 @@ export class SessionShell {
   readonly #writer = new ServerWriter()
   readonly #shared: SharedArguments
   readonly #pace: Pace | undefined
-  /** Whether the session has had another link: its client sends again what that one may have lost. */
+  readonly #spans: CallSpans | undefined
   readonly #isResumed: boolean
   /** Whether the client has been told that the session begins: nothing is sent before. */
   #isOpen = false
@@ -107,10 +116,10 @@ export class SessionShell {
     limits: Limits,
     engine: SessionEngine,
     shared: SharedArguments,
-    isResumed = false,
-    pace?: Pace
+    { isResumed = false, pace, spans }: ShellOptions = {}
   ) {
     this.#isResumed = isResumed
+    this.#spans = spans
     this.#shared = shared
     this.#session = session
     this.#link = link
@@ -148,6 +157,7 @@ export class SessionShell {
       // In its place: acknowledgements that stand before it count (S-9).
       else if (message._tag === "Goodbye") this.#leave()
       else if (message._tag === "Ping") this.#pong()
+      else if (message._tag === "Traced") this.#spans?.tell(message)
       else this.#engine.step(message)
     }
     this.resume()
@@ -175,6 +185,7 @@ export class SessionShell {
   /** Adds an output to the frame of this turn, or to those that wait until the client has read. */
   tell(output: Exclude<Output, { readonly _tag: "Shutdown" }>): void {
     if (output._tag === "Ended") return this.expel(output.reason)
+    this.#spans?.end(output)
     if (this.#outbox.length === 0 && this.#hasRoom()) return this.#write(output)
     this.#outbox.push(output)
     if (this.#outbox.length === 1) this.#congestion(true)
@@ -268,6 +279,7 @@ export class SessionShell {
     // One that was used before may be that of a request that waits (I3).
     if (input.sequence <= this.#lastSequence) return this.expel(`sequence ${input.sequence} was used before`)
     this.#lastSequence = input.sequence
+    if (input._tag === "Request") this.#spans?.begin(input)
     // It is no new load, and its reply may be what the client needs to acknowledge others.
     if (this.#isResumed && this.#engine.isKnown(input.sequence)) return this.#engine.step(input)
     if (this.#deferred.length === 0 && this.#mayRun()) return this.#run(input)
@@ -319,6 +331,7 @@ export class SessionShell {
     const position = this.#deferred.findIndex((input) => input.sequence === sequence)
     if (position < 0) return false
     this.#forget(position)
+    this.#spans?.cancel(sequence)
     this.#say({ _tag: "Cancelled", session: this.#session, sequence, fate: "withdrawn" })
     return true
   }
@@ -358,6 +371,11 @@ export class SessionShell {
     if (message._tag === "Parked") this.#parked++
     else this.#isAwaited = true
     return isWritten
+  }
+
+  /** This link serves no further calls. */
+  endSpans(): void {
+    this.#spans?.endAll()
   }
 
   /** From now on nothing that the client sends or has sent counts. */

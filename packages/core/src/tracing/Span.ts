@@ -6,6 +6,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -30,6 +31,21 @@ export const idsWithin = (fiber: Fiber.Fiber<unknown, unknown>): SpanIds | undef
   return span && idsOf(span)
 }
 
+/** The ids of a span as one text, for those who pass them on and do not read them. */
+export const textOf = ({ spanId, traceId }: SpanIds): string => `${traceId} ${spanId}`
+
+/** What `textOf` has written, of a tracer with the ids of W3C; undefined: another text. */
+export const fromText = (text: string): SpanIds | undefined => {
+  const [, traceId, spanId] = /^([\da-f]{32}) ([\da-f]{16})$/.exec(text) ?? []
+  return traceId === undefined || spanId === undefined ? undefined : { traceId, spanId }
+}
+
+/** The span within which a fiber runs as a text; null: it is not recorded. */
+export const textWithin = (fiber: Fiber.Fiber<unknown, unknown>): string | null => {
+  const span = recorded(fiber)
+  return span === undefined ? null : textOf(span)
+}
+
 export const idsOf = ({ spanId, traceId }: SpanIds): SpanIds => ({ traceId, spanId })
 
 /** Begins a span within that of a fiber, if that is recorded. */
@@ -42,16 +58,16 @@ export const begin = (
     ? undefined
     : Effect.runSyncWith(fiber.context)(Effect.makeSpan(name, { kind: "client", attributes: attributes() }))
 
-/** Ends a span. `error`: the tag of the error. */
+/** Ends a span, by the clock of a context. `error`: the tag of the error. */
 export const end = (
   span: Tracer.Span,
-  fiber: Fiber.Fiber<unknown, unknown>,
+  context: Context.Context<never>,
   outcome: CallOutcome,
   error: string | undefined
 ): void => {
   if (error !== undefined) span.attribute("error.type", error)
   const exit = outcome === "success" ? Exit.void : outcome === "cancelled" ? Exit.interrupt() : Exit.fail(error)
-  span.end(fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), exit)
+  span.end(Context.get(context, Clock.Clock).currentTimeNanosUnsafe(), exit)
 }
 
 /** The tag of the first error of a cause, for `end`. */
@@ -67,13 +83,13 @@ export const within = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   caller === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, Tracer.externalSpan(caller))
 
-/** Makes the run of a task a span, if it runs within one of another process. */
-export const ofTask = <A, E, R>(tag: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** Makes a run a span, if it runs within one of another process. */
+export const ofRun = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber(({ cache }) =>
     cache.span?._tag === "ExternalSpan"
       // It leaves no requirement: its parent is there.
       ? Effect.useSpan(
-        `Task.${tag}`,
+        name,
         { kind: "server" },
         (span) => Effect.provideService(effect, Tracer.ParentSpan, span)
       )

@@ -17,7 +17,7 @@ import * as Format from "../Format.ts"
 import { kindOf } from "../Kind.ts"
 import * as Linked from "../Linked.ts"
 import { type At, type Decision, type Grant, type GrantId, operationsOf, ready, refuse, wait } from "../Operation.ts"
-import { anything, atLeastOne, count, oneOf, value, word } from "../Parameter.ts"
+import { anything, atLeastOne, count, oneOf, value, word, wordOrNothing } from "../Parameter.ts"
 import type { Argument, Cell } from "../Value.ts"
 
 /**
@@ -32,6 +32,8 @@ interface Waiting extends Linked.Linked<Waiting> {
   readonly call: number
   readonly method: string
   readonly payload: Cell
+  /** The span of its caller, as a text that the host reads; absent: there is none. */
+  readonly span: string | undefined
   /** The grant of its delivery; absent: it is queued. */
   delivery: GrantId | undefined
   /** Set until its caller is told, in the same step. */
@@ -65,11 +67,12 @@ const empty = (options: Pick<State, "mailboxMax" | "withoutHost" | "host">): Sta
   deliveries: new Map()
 })
 
-const enqueue = (state: State, call: number, method: string, payload: Cell): void => {
+const enqueue = (state: State, call: number, method: string, payload: Cell, span: string | undefined): void => {
   const waiting: Waiting = {
     call,
     method,
     payload,
+    span,
     delivery: undefined,
     ending: undefined,
     previous: undefined,
@@ -111,7 +114,7 @@ const putBack = ({ queue }: State, waiting: Waiting): void => {
 const deliverFirst = (state: State, at: At) => {
   const waiting = state.queue.head!
   deliver(state, waiting, at.index)
-  return [at.index, waiting.method, waiting.payload] as const
+  return [at.index, waiting.method, waiting.payload, waiting.span ?? null] as const
 }
 
 const isDelivered = ({ deliveries }: State, delivery: GrantId, at: At): boolean =>
@@ -149,7 +152,7 @@ const received = (state: State, host: GrantId, at: At): Decision<"NotHeld"> =>
 const operations = {
   /** Queues a call of a method. Waits until it has ended, and replies with how. */
   call: change({
-    parameters: [word, value],
+    parameters: [word, value, wordOrNothing],
     lane: "callers",
     condition: (_, since) => [null, nameOf(since)],
     decide: (state, _, { since }): Decision<"MailboxFull" | "NotHosted"> => {
@@ -157,9 +160,9 @@ const operations = {
       if (state.withoutHost === "fail" && state.host === undefined) return refuse("NotHosted")
       return queued(state) >= state.mailboxMax ? refuse("MailboxFull", state.mailboxMax) : wait
     },
-    enter: (state, [method, payload], at) => {
+    enter: (state, [method, payload, span], at) => {
       at.retain(payload)
-      enqueue(state, at.index, method, payload)
+      enqueue(state, at.index, method, payload, span ?? undefined)
     },
     withdraw: (state, _, __, at) => {
       const waiting = state.calls.get(at.since!)
@@ -184,7 +187,7 @@ const operations = {
     decide: ({ host }, [isStandby]) => host === undefined ? ready : isStandby === 1 ? wait : refuse("AlreadyServed"),
     apply: (state, _, at) => [state.host = at.index] as const
   }),
-  /** The host waits for a call. Replies with its delivery, its method and its payload. */
+  /** The host waits for a call. Replies with its delivery, its method, its payload and its span. */
   receive: grant({
     parameters: [count],
     lane: "deliveries",
@@ -247,24 +250,25 @@ export const actor = kindOf<State>()({
   values: function*({ calls }) {
     for (const { ending, payload } of calls.values()) if (ending === undefined) yield payload
   },
-  version: 1,
+  version: 2,
   format: Format.convert(
     Format.struct({
       mailboxMax: Format.number,
       withoutHost: Format.literal("wait", "fail"),
       host: Format.optional(Format.count),
-      calls: Format.list(Format.struct<Pick<Waiting, "call" | "method" | "payload" | "delivery">>({
+      calls: Format.list(Format.struct<Pick<Waiting, "call" | "method" | "payload" | "span" | "delivery">>({
         call: Format.count,
         method: Format.word,
         payload: Format.cell,
+        span: Format.optional(Format.word),
         delivery: Format.optional(Format.count)
       }))
     }),
     ({ calls, ...state }) => ({ ...state, calls: [...calls.values()] }),
     ({ calls, ...options }) => {
       const state = empty(options)
-      for (const { call, delivery, method, payload } of calls) {
-        enqueue(state, call, method, payload)
+      for (const { call, delivery, method, payload, span } of calls) {
+        enqueue(state, call, method, payload, span)
         if (delivery !== undefined) deliver(state, state.calls.get(call)!, delivery)
       }
       return state

@@ -19,6 +19,7 @@ interface Waiting {
   readonly since: number
   readonly method: Argument
   readonly payload: Argument
+  readonly span: Argument
   /** Where it is: in the mailbox, with the host by this grant, or at its end. */
   readonly place: "mailbox" | { readonly grant: number } | { readonly reply: Reply }
 }
@@ -90,7 +91,7 @@ class ActorModel implements Model {
         if (operation === "answerAndReceive" && since === undefined) this.#answer(call)
         this.#put(first, { grant: index })
         this.grants.set(index, { session, byReceipt: false })
-        return [index, first.method, first.payload]
+        return [index, first.method, first.payload, first.span]
       }
       case "answer":
         this.#end(Number(args[0]), { reply: args.slice(1) })
@@ -104,8 +105,8 @@ class ActorModel implements Model {
 
   enter(call: Call): void {
     if (call.operation === "answerAndReceive") return this.#answer(call)
-    const { args: [method, payload], index } = call
-    this.#calls = [...this.#calls, { since: index, method: method!, payload: payload!, place: "mailbox" }]
+    const { args: [method, payload, span], index } = call
+    this.#calls = [...this.#calls, { since: index, method: method!, payload: payload!, span: span!, place: "mailbox" }]
   }
 
   withdraw({ since }: Call): void {
