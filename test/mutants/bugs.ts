@@ -962,8 +962,13 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["process/process"]
     },
     "a child is not guarded": {
-      from: "    Watchdog.guard(group = handle.pid, options.guard)\n",
-      to: "    group = handle.pid\n",
+      from: "Watchdog.guard(group = pid, options.guard)",
+      to: "{ group = pid }",
+      tests: ["process/killed"]
+    },
+    "the watchdog finds no child that has started before it is told so": {
+      from: "{ ...options.environment, ...announced.environment }",
+      to: "options.environment",
       tests: ["process/killed"]
     },
     "the output of a child is cut off at its end": {
@@ -996,8 +1001,13 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["process/watchdog"]
     },
     "the watchdog kills groups that have ended": {
-      from: "    if (guard === undefined) groups.delete(group)\n    else",
-      to: "    if (guard !== undefined)",
+      from: "else if (told.guard === undefined) groups.delete(told.group)\n    else",
+      to: "else if (told.guard !== undefined)",
+      tests: ["process/watchdog"]
+    },
+    "the watchdog kills a child that has started": {
+      from: "else starting.delete(told.environment)",
+      to: "",
       tests: ["process/watchdog"]
     },
     "the watchdog ends with a signal to all": {

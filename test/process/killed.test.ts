@@ -23,6 +23,18 @@ describe("a program that is killed", () => {
         const pid = Number(program.output())
         yield* waitUntil("its child is gone", () => !isAlive(pid))
       }).pipe(Effect.scoped))
+
+    it.live.skipIf(process.platform !== "linux")(
+      `before anything knows of a child that it has started leaves no process, though the child is frozen (R-6): ${child}`,
+      () =>
+        Effect.gen(function*() {
+          const program = yield* start(fixture("early"), child, "--frozen")
+          yield* waitUntil("the child has started", () => program.output().includes("\n"))
+          const pid = Number(program.output())
+          yield* Effect.addFinalizer(() => Effect.sync(() => isAlive(pid) && process.kill(pid, "SIGKILL")))
+          yield* waitUntil("its child is gone", () => !isAlive(pid))
+        }).pipe(Effect.scoped)
+    )
   }
 
   it.live("leaves no worker, though its watchdog was killed before: the next worker has brought it back (R-6)", () =>

@@ -12,10 +12,13 @@ import { waitUntil } from "./harness.ts"
 const program = fileURLToPath(new URL("../../packages/node/dist/programs/watchdog.cjs", import.meta.url))
 
 /** A process that waits, in a group of its own, for the life of the scope. */
-const waiting = Effect.acquireRelease(
-  Effect.sync(() => spawn("sleep", ["1000"], { detached: true, stdio: "ignore" })),
-  (child) => Effect.sync(() => child.kill("SIGKILL"))
-)
+const waitingWith = (environment: NodeJS.ProcessEnv) =>
+  Effect.acquireRelease(
+    Effect.sync(() => spawn("sleep", ["1000"], { detached: true, stdio: "ignore", env: environment })),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+const waiting = waitingWith(process.env)
 
 const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
 
@@ -52,6 +55,26 @@ it.live("a watchdog kills all groups, and removes their folders, though one of t
     yield* waitUntil("the group is killed", () => hasEnded(guarded))
     assert.isFalse(existsSync(folder))
   }).pipe(Effect.scoped))
+
+it.live.skipIf(process.platform !== "linux")(
+  "a watchdog kills a child that was to start, and none that has started",
+  () =>
+    Effect.gen(function*() {
+      const [starting, started, other] = [
+        yield* waitingWith({ CHILD: "1" }),
+        yield* waitingWith({ CHILD: "2" }),
+        yield* waitingWith({ CHILD: "10" })
+      ]
+      starting.kill("SIGSTOP")
+      yield* watch([
+        { environment: "CHILD=1", isStarting: true },
+        { environment: "CHILD=2", isStarting: true },
+        { environment: "CHILD=2", isStarting: false }
+      ])
+      yield* waitUntil("it is killed", () => hasEnded(starting))
+      assert.isFalse(hasEnded(started) || hasEnded(other))
+    }).pipe(Effect.scoped)
+)
 
 it.live("a watchdog reads all lines, however they are cut into pieces", () =>
   Effect.gen(function*() {

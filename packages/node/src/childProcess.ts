@@ -4,7 +4,8 @@
  *
  * The child's standard input is its lifeline. After its instructions nothing is written to it; it ends when the owner
  * ends, however that ends (R-6). The manager's process follows it. What does not is ended by the watchdog, which kills the
- * group of every child. A child that the watchdog does not know of yet has no instructions, and ends with its lifeline.
+ * group of every child. A child that the watchdog does not know of yet has no instructions, and ends with its lifeline, or
+ * is found by the watchdog.
  */
 import type { Link } from "@effect-multiprocessing/core"
 import * as Console from "effect/Console"
@@ -130,8 +131,10 @@ export const start = (
     let group: number | undefined
     // Added before the finalizer that ends the group, so run after it.
     yield* Effect.addFinalizer(() => Effect.sync(() => group === undefined || Watchdog.release(group)))
+    yield* Watchdog.start
+    const announced = Watchdog.announce()
     const command = ChildProcess.make(process.execPath, options.args, {
-      env: options.environment,
+      env: { ...options.environment, ...announced.environment },
       extendEnv: true,
       cwd: options.folder,
       // An own process group, for two reasons: Ctrl-C in a terminal reaches only the program that was started there,
@@ -142,10 +145,13 @@ export const start = (
       additionalFds: options.linked === true ? { [`fd${linkFd}`]: { type: "duplex" } } : {}
     })
     // Node throws some of the system's errors, which are defects here.
-    const handle = yield* spawner.spawn(command).pipe(Effect.catchDefect(Effect.fail), Effect.mapError(reasonOf))
-    yield* Watchdog.start
-    // Before the instructions are written.
-    Watchdog.guard(group = handle.pid, options.guard)
+    const handle = yield* spawner.spawn(command).pipe(
+      Effect.catchDefect(Effect.fail),
+      Effect.mapError(reasonOf),
+      // Before the instructions are written.
+      Effect.tap(({ pid }) => Effect.sync(() => Watchdog.guard(group = pid, options.guard))),
+      Effect.ensuring(Effect.sync(announced.isOver))
+    )
     const ended = yield* Deferred.make<void>()
     const lifeline = Stream.concat(
       Stream.make(new TextEncoder().encode(options.instructions)),

@@ -25,6 +25,9 @@ export const receiveLine = (): string => {
 /** The environment variable that tells a worker that it has instructions. */
 const mark = "EFFECT_MULTIPROCESSING"
 
+/** The environment variable by which the watchdog finds a child that has no instructions yet. */
+export const childVariable = "EFFECT_MULTIPROCESSING_CHILD"
+
 /** The environment of a worker. */
 export const workerEnvironment: Record<string, string> = { [mark]: "worker" }
 
@@ -44,6 +47,7 @@ const received = globalThis as { [place]?: Received }
 // Receives a worker's line, and enters its owner's folder. A process that is no worker has no line.
 if (isMainThread && process.env[mark] !== undefined) {
   delete process.env[mark]
+  delete process.env[childVariable]
   const line = receiveLine()
   received[place] = { line, startFolder: process.cwd(), isTaken: false }
   process.chdir(JSON.parse(line).folder)

@@ -8,7 +8,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as NodeChildProcess from "node:child_process"
+import { randomUUID } from "node:crypto"
 import type { Socket } from "node:net"
+import { childVariable } from "./inbox.ts"
 import { complaintHere } from "./nodeVersion.ts"
 import { program } from "./ownFile.ts"
 import { reasonOf } from "./reason.ts"
@@ -23,10 +25,20 @@ export interface Guard {
   readonly folder?: string | undefined
 }
 
-/** A line on the watchdog's standard input. Without a guard the group has ended. */
-export interface Line {
+/** A line on the watchdog's standard input. */
+export type Line = Guarded | Announced
+
+/** A process group; without a guard it has ended. */
+interface Guarded {
   readonly group: number
   readonly guard?: Guard | undefined
+}
+
+/** A child that is about to start, or whose start is over: its group is guarded then, or there is none. */
+interface Announced {
+  /** What its environment has. */
+  readonly environment: string
+  readonly isStarting: boolean
 }
 
 /** The process groups that have not ended. */
@@ -54,6 +66,18 @@ export const start: Effect.Effect<void, string> = Effect.flatMap(program("watchd
 
 /** The names of the workers that have not ended. */
 export const workers = (): ReadonlyArray<string> => [...groups.values()].flatMap(({ worker }) => worker ?? [])
+
+/**
+ * Announces a child; call it when the watchdog has started. If this process is killed before the child is guarded, the
+ * watchdog finds the child by its environment. Otherwise a child that was frozen then would stay: it has no instructions,
+ * but cannot read that its lifeline has ended.
+ */
+export const announce = (): { readonly environment: Record<string, string>; readonly isOver: () => void } => {
+  const id = randomUUID()
+  const announced = (isStarting: boolean) => tell({ environment: `${childVariable}=${id}`, isStarting })
+  announced(true)
+  return { environment: { [childVariable]: id }, isOver: () => announced(false) }
+}
 
 /** The group of a child is killed when this process ends. */
 export const guard = (group: number, guard: Guard): void => {

@@ -285,7 +285,11 @@ export class TransactionLog {
   }
 
   #all<A>(of: (part: Part) => ReadonlyArray<A>): ReadonlyArray<A> {
-    return [...this.#parts.values()].flatMap(of)
+    const all: Array<A> = []
+    for (const part of this.#parts.values()) {
+      for (const one of of(part)) all.push(one)
+    }
+    return all
   }
 }
 
