@@ -12,7 +12,7 @@ const accounts = ["a", "b", "c", "d"]
 describe("processTx", () => {
   it.live("does the work of each item exactly once, whenever its workers are killed (S-17)", () =>
     Effect.gen(function*() {
-      const kills = budget(38)
+      const kills = budget(3)
       const transfers = yield* Transfers
       const done = yield* Done
       const items = kills * 50
