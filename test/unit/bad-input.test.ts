@@ -106,8 +106,12 @@ describe("opening with", () => {
       const { as, manager } = yield* setUp()
       const open = (capacity: number) => as(SharedQueue.make({ name: "name", item: Schema.Int, capacity }))
       yield* open(5)
-      says(yield* refused(manager, open(6)), "OptionsMismatch", `"name"`, "capacity 5", "capacity 6")
+      const error = yield* refused(manager, open(6))
+      says(error, "OptionsMismatch", `"name"`, "capacity 5", "capacity 6")
+      assert.notInclude(error.message, "attempts")
       says(yield* refused(manager, open(Infinity)), "OptionsMismatch", "capacity 5", "capacity Infinity")
+      const bounded = as(SharedQueue.make({ name: "name", item: Schema.Int, capacity: 5, holdFor: "5 seconds" }))
+      says(yield* refused(manager, bounded), "OptionsMismatch", "opened without, not with holdFor 5000")
     }))
 
   it.live("a capacity below one, no attempts, or an unknown strategy is refused by name and number", () =>

@@ -82,8 +82,9 @@ export class ObjectNotFound extends Schema.TaggedError<ObjectNotFound>()("Object
 }) {
   override get message(): string {
     const why = this.scope === undefined ? "" : `: ${this.scope} has ended`
-    return `${this.operation} on ${this.object}: the object no longer exists${why}. The call had no effect. An unnamed ` +
-      "object lives while a scope, a stored value or a waiting call refers to it: keep its scope open while you use it"
+    return `${this.operation} on ${this.object}: the object no longer exists${why}. The call had no effect. An object ` +
+      "without a name, or as it was made, lives while a scope, a stored value or a waiting call refers to it: keep its " +
+      "scope open while you use it"
   }
 }
 
@@ -279,9 +280,17 @@ export class OptionsMismatch extends Schema.TaggedError<OptionsMismatch>()("Opti
   requested: Schema.String
 }) {
   override get message(): string {
-    return `"${this.object}" was opened with ${this.existing}, not with ${this.requested}. ` +
+    const [existing, requested] = [differing(this.existing, this.requested), differing(this.requested, this.existing)]
+    return `"${this.object}" was opened ${existing}, not ${requested}. ` +
       "Every program that opens the name must use the same options"
   }
+}
+
+/** Those of some options that the others have not. */
+const differing = (options: string, others: string): string => {
+  const known = new Set(others.split(", "))
+  const own = options.split(", ").filter((option) => option !== "" && !known.has(option))
+  return own.length === 0 ? "without" : `with ${own.join(", ")}`
 }
 
 /** Characters of a text that is shown as a whole. */

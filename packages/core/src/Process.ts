@@ -14,7 +14,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import type { ManagerError } from "./ManagerError.ts"
+import { LimitExceeded, ManagerError, ValueNotEncoded } from "./ManagerError.ts"
 import * as Codecs from "./pool/Codecs.ts"
 import { entryQuestion, nameIssue, notReadyIssue, optionsIssue } from "./pool/WorkerStart.ts"
 import { failureOf } from "./proxy/infrastructure.ts"
@@ -191,7 +191,9 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         TaskGroup.issueOf(group.tasks) ?? TaskGroup.memberIssue(group, task)
       if (issue !== undefined) return yield* new SpawnError({ task: task.tag, issue })
       const start = Effect.gen(function*() {
-        const input = yield* SharedRef.make({ schema: task.payload, initial: payload })
+        const input = yield* SharedRef.make({ schema: task.payload, initial: payload }).pipe(
+          Effect.catchReasons("ManagerError", payloadErrors(group.id, task.tag))
+        )
         const output = yield* SharedRef.make({ schema: outcome(task), initial: Option.none() })
         const assignment = yield* Effect.orDie(Schema.encodeEffect(assignmentOf(task))({ input, output }))
         const process = yield* spawner.spawn(
@@ -303,6 +305,15 @@ export const serve = (
   }) as Effect.Effect<void, ManagerError | UnknownTask, Manager>)
 
 // internals
+
+/** What the shared object of a payload cannot store is told of the task. */
+const payloadErrors = (object: string, operation: string) => {
+  const fail = (reason: ManagerError["reason"]) => Effect.fail(new ManagerError({ reason }))
+  return {
+    ValueNotEncoded: ({ issue }: ValueNotEncoded) => fail(new ValueNotEncoded({ object, operation, issue })),
+    LimitExceeded: ({ limit, max }: LimitExceeded) => fail(new LimitExceeded({ object, operation, limit, max }))
+  }
+}
 
 /** Stores how a task ended. What cannot be stored is told as a defect, as a pool does. */
 const store = <T extends Task.Any>(

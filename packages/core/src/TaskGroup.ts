@@ -84,7 +84,7 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
             return [task.tag, {
               task,
               run: (payload, info) => {
-                const run = Span.ofRun(`Task.${task.tag}`, handler(payload, info))
+                const run = Span.ofRun(`Task.${task.tag}`, Effect.suspend(() => handler(payload, info)))
                 return dieOfUndeclared(Effect.provideContext(run, context), task)
               }
             }]

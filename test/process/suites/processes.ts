@@ -29,6 +29,14 @@ export const processes = (deployment: Deployment): void => {
         assert.deepStrictEqual(refused, new Tasks.Refused({ why: "unlucky" }))
         const exit = yield* Effect.exit(Process.run(Tasks.Tasks, Tasks.Square, { n: 0 }))
         assert.include(String(exit), "zero")
+        const thrown = yield* Effect.exit(Process.run(Tasks.Tasks, Tasks.Square, { n: -1 }))
+        assert.include(String(thrown), "Die(Error: negative)")
+      }).pipe(Effect.provide(layer)))
+
+    it.live("is not started for a payload that does not encode, and the error names the task", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Process.run(Tasks.Tasks, Tasks.Square, { n: 1.5 }))
+        assert.include(error.message, "Square on test: the value does not encode")
       }).pipe(Effect.provide(layer)))
 
     it.live("whose handler fails with a ManagerError ends with it", () =>
