@@ -174,7 +174,7 @@ describe("a manager", () => {
           /may have 10[37] bytes, this one has 2\d\d\. Use a shorter path$/
         ], [
           `/nonexistent-${process.pid}/socket`,
-          /E[A-Z]+/
+          /: there is no folder \/nonexistent-\d+$/
         ]] as const
       ) {
         const { message } = yield* Effect.flip(Effect.provide(Effect.void, NodeManager.layerServer({ path })))

@@ -92,12 +92,17 @@ export const listen = (
 
 const listenOnce = (server: Serving, path: string): Effect.Effect<void, string, Scope.Scope> =>
   Effect.gen(function*() {
-    const own = NodePath.join(NodePath.dirname(path), `.${randomUUID().slice(0, 8)}`)
+    const folder = NodePath.dirname(path)
+    const own = NodePath.join(folder, `.${randomUUID().slice(0, 8)}`)
     const issue = issueOf(path) ?? issueOf(own)
     if (issue !== undefined) return yield* Effect.fail(issue)
     // Exclusive: the workers of a `node:cluster` would share one socket.
     const options = { path: own, backlog: 1_024, exclusive: true }
-    yield* Effect.mapError(NetLink.listen(NetLink.plainListener(), options, server.serve), reasonOf)
+    yield* Effect.mapError(
+      NetLink.listen(NetLink.plainListener(), options, server.serve),
+      // Node calls it a lack of permission.
+      (error) => SocketFile.look(folder) === undefined ? `there is no folder ${folder}` : reasonOf(error)
+    )
     const file = SocketFile.look(own)
     yield* Effect.ensuring(SocketFile.link(own, path), Effect.sync(() => rmSync(own, { force: true })))
     yield* Effect.addFinalizer(() => Effect.sync(() => file === undefined || SocketFile.unlink(path, file)))

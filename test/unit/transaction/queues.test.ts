@@ -66,7 +66,10 @@ describe("a queue in a transaction", () => {
     run(Effect.gen(function*() {
       const queue = yield* SharedQueue.make({ item: Schema.Int, capacity: 1 })
       const error = yield* Effect.flip(Transaction.tx(Effect.andThen(queue.tx.offer(1), queue.tx.offer(2))))
-      assert.include(error.message, "OverCapacity 1")
+      assert.include(
+        error.message,
+        "offer on Queue #1 was refused: a transaction offers 2 items, and the queue has a capacity of 1"
+      )
     })))
 
   it("loses an item in the step in which what its work writes takes effect", () =>

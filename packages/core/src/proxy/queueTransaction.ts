@@ -8,8 +8,8 @@ import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import type { Connection } from "../client/Connection.ts"
 import type { GrantId } from "../engine/Operation.ts"
-import type { Cell, ObjectId } from "../engine/Value.ts"
-import type { ManagerError } from "../ManagerError.ts"
+import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
+import { InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { encoded } from "./exits.ts"
 import { QueueClosed, type QueueRemote, whenClosed } from "./offers.ts"
 import type { Refusals } from "./Remote.ts"
@@ -87,7 +87,12 @@ class QueuePart implements Part {
   writes() {
     const { id = 0, refusals } = this.#lease ?? {}
     if (this.#offered.length > 0) {
-      return [this.#remote.prepared("commitOffers", [id, this.#taken, ...this.#offered], refusals)]
+      return [
+        this.#remote.prepared("commitOffers", [id, this.#taken, ...this.#offered], {
+          ...refusals,
+          OverCapacity: overCapacity(this.#offered.length)
+        })
+      ]
     }
     return id === 0 && this.#taken === 0 ? [] : [this.#remote.prepared("commit", [id, this.#taken], refusals)]
   }
@@ -122,6 +127,12 @@ class QueuePart implements Part {
   get #places(): ReadonlyArray<number | null> {
     return [...this.#items.map(({ place }) => place), ...this.#isWhole ? [null] : []]
   }
+}
+
+/** The items can never be in the queue together. */
+const overCapacity = (items: number) => ([capacity]: ReadonlyArray<Argument>, object: string): ManagerError => {
+  const issue = `a transaction offers ${items} items, and the queue has a capacity of ${capacity}`
+  return new ManagerError({ reason: new InvalidRequest({ object, operation: "offer", issue }) })
 }
 
 const inQueue = <A, E>(
