@@ -166,7 +166,7 @@ describe("a manager with a log", () => {
       assert.strictEqual(yield* Fiber.join(get), 1)
     }))
 
-  it.live("stops when another one leads: nothing that it did then is there, and its clients are told", () =>
+  it.live("stops when another one leads: nothing that it did then is there, and it closes its links", () =>
     Effect.gen(function*() {
       const log = makeMemoryLog()
       const old = yield* start(log)
@@ -181,7 +181,7 @@ describe("a manager with a log", () => {
         Effect.scoped(Effect.flatMap(SharedLock.make({ name: "lock" }), ({ withLock }) => withLock(Effect.void)))
       )
       for (const call of [ref.set(2), ref.get]) {
-        assert.include((yield* Effect.flip(call)).message, "has ended: epoch")
+        assert.include((yield* Effect.flip(call)).message, "the server has ended it")
       }
       assert.isTrue(Exit.isFailure(yield* Fiber.await(holding)))
       assert.strictEqual(yield* next.use(Effect.scoped(Effect.flatMap(SharedRef.make(number), ({ get }) => get))), 1)

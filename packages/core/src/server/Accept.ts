@@ -85,6 +85,15 @@ export const make = (
     /** Links of admitted clients, also those of ended sessions until their clients have read the last bytes. */
     let open = 0
 
+    /**
+     * A server that has stopped serves no session. One that leads no longer says nothing: its sessions go on at the next
+     * leader.
+     */
+    const stopped = Effect.mapError(
+      Deferred.await(host.defect),
+      ({ message }) => new LinkClosed({ reason: message })
+    )
+
     const refusal = (link: Link, reason: Reason) => {
       link.send(Handshake.frame(Handshake.Verdict, Handshake.Refused.make({ reason })))
       return new LinkClosed({ reason })
@@ -189,7 +198,7 @@ export const make = (
         let entered: Entered | Reason | undefined
         host.turn({ run: () => entered = enter(guarded, admitted) })
         // A server that has stopped takes no turns.
-        if (entered === undefined) return Deferred.await(host.defect)
+        if (entered === undefined) return stopped
         return typeof entered === "string" ? Effect.fail(refusal(link, entered)) : Effect.succeed(entered)
       })
 
@@ -277,13 +286,12 @@ export const make = (
         ...graceMs > 0 ? [listening] : [],
         Deferred.await(shell.left),
         ...shell.isPaced ? [pacing] : [],
-        // A server that has stopped serves no session.
-        Deferred.await(host.defect)
+        stopped
       ])
       return restore(served).pipe(
         Effect.onExit((exit) => leave(entered, exit)),
         // The session was ended by one of the sides. If it was the server, its reason must leave before the link closes.
-        Effect.andThen(restore(Effect.raceFirst(host.gate.released, Deferred.await(host.defect)))),
+        Effect.andThen(restore(Effect.raceFirst(host.gate.released, stopped))),
         Effect.tapError(({ isBreach, reason }) =>
           isBreach === true ? tell(link, `the manager has ended this session: ${reason}`) : Effect.void
         ),

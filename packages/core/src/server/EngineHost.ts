@@ -20,6 +20,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Engine } from "../engine/Engine.ts"
 import type { Input, Output, SessionId } from "../engine/Inputs.ts"
+import type { Fenced } from "../Log.ts"
 import { Recorder } from "../metrics/Recorder.ts"
 import { type Commit, Gate } from "./Gate.ts"
 import type { InputLog } from "./InputLog.ts"
@@ -55,8 +56,8 @@ export interface EngineHost {
   readonly step: (input: Input) => void
   /** Runs a turn, now or right after the running turn. After a defect it does nothing. */
   readonly turn: (turn: Turn) => void
-  /** Fails with the reason for which the state can no longer be trusted. */
-  readonly defect: Deferred.Deferred<never>
+  /** Dies with the reason for which the state can no longer be trusted. Fails when another host leads. */
+  readonly defect: Deferred.Deferred<never, Fenced>
   /** Done when an owner has asked for the end of the manager. */
   readonly shutdown: Deferred.Deferred<void>
 }
@@ -69,7 +70,7 @@ export const make = (
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const meter = (yield* Recorder)?.turns
-    const defect = yield* Deferred.make<never>()
+    const defect = yield* Deferred.make<never, Fenced>()
     const shutdown = yield* Deferred.make<void>()
     const runTimer = yield* FiberHandle.runtime(yield* FiberHandle.make<void, never>())<never>()
     const gate = new Gate(log?.commit ?? commit)
@@ -183,10 +184,10 @@ export const make = (
       return true
     }
 
-    const stop = (reason: unknown): void => {
+    const stop = (exit: Exit.Exit<never, Fenced>): void => {
       isTrusted = false
       log?.stop()
-      Deferred.doneUnsafe(defect, Exit.die(reason))
+      Deferred.doneUnsafe(defect, exit)
     }
 
     const turn = (next: Turn): void => {
@@ -196,10 +197,14 @@ export const make = (
       let ran = Result.try(runAsked)
       while (Result.isFailure(ran) && isOfSession(ran.failure)) ran = Result.try(resume)
       if (Result.isSuccess(ran)) isTrusted = true
-      else stop(ran.failure)
+      else stop(Exit.die(ran.failure))
     }
 
-    if (log !== undefined) yield* Effect.forkScoped(Effect.catch(log.run, (error) => Effect.sync(() => stop(error))))
+    if (log !== undefined) {
+      const ended = Effect.catch(log.run, (error) =>
+        Effect.sync(() => stop(error._tag === "Fenced" ? Exit.fail(error) : Exit.die(error))))
+      yield* Effect.forkScoped(ended)
+    }
 
     return { engine, shells, gate, step, turn, defect, shutdown }
   })

@@ -47,8 +47,8 @@ export interface Server {
   readonly engine: Engine
   /** Serves one link until it ends. */
   readonly serve: (link: Link) => Effect.Effect<void, never, Scope.Scope>
-  /** Never ends while the state can be trusted; then it dies with the defect (S-2). */
-  readonly awaitDefect: Effect.Effect<never>
+  /** Never ends while the state can be trusted; then it dies with the defect (S-2). Fails when another host leads. */
+  readonly awaitDefect: Effect.Effect<never, Log.Fenced>
   /** Ends when an owner has shut the manager down. Its sessions are told then; what listens for links is the host's. */
   readonly awaitShutdown: Effect.Effect<void>
   /** Tells every session that the manager ends, and waits until they have gone, at most a second. */
