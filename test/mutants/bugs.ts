@@ -310,6 +310,20 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/server/durable"]
     }
   }),
+  ...inFile("core/src/engine/Requests.ts", {
+    "a call that is sent again is carried out again": {
+      from: "return !this.#repeat(session, sequence) && overtakes",
+      to: "return true",
+      tests: ["simulation/log"]
+    }
+  }),
+  ...inFile("core/src/testing/MemoryLog.ts", {
+    "an append is conditional on its position alone": {
+      from: "if (realm.epoch !== epoch || position !== after)",
+      to: "if (position !== after)",
+      tests: ["simulation/log"]
+    }
+  }),
   ...inFile("core/src/server/Replay.ts", {
     "a log that leads to another state is led on": {
       from: "entry.index !== state.index",

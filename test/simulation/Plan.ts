@@ -5,14 +5,16 @@ import { Ledger } from "#core/testing/Ledger.ts"
 import {
   type Client,
   drawFaults,
+  drawHostFaults,
   type Fault,
+  type HostFault,
   Random,
   simulateSeed,
   type Simulation
 } from "@effect-multiprocessing/core/testing"
 import { Cause, Effect, Exit } from "effect"
 import type { Mutant } from "./mutation.ts"
-import { Stage, type Way, ways } from "./Stage.ts"
+import { patientHelpMs, Stage, type Way, ways } from "./Stage.ts"
 import { actionsOf, workloads } from "./workloads.ts"
 
 /** One action of one fiber of one client. */
@@ -35,7 +37,12 @@ export interface Plan {
   readonly inFlightMax: number
   /** How long sessions survive their links; absent: not at all. */
   readonly graceMs: number | undefined
+  /** What strikes the processes of a manager with a log; absent: it has none. */
+  readonly hosts: ReadonlyArray<HostFault> | undefined
 }
+
+/** What a plan is drawn for. */
+export type Circumstances = Partial<Pick<Mutant, "actions" | "bug" | "faults" | "focus" | "hosts" | "ways">>
 
 const themes = Object.keys(workloads).map(actionsOf)
 
@@ -48,29 +55,29 @@ const some = (random: Random, size: number, from: ReadonlyArray<string>) =>
   Array.from({ length: size }, () => random.pick(from))
 
 /** The plan of a seed, out of actions that can meet a bug if there is one. */
-export const draw = (seed: number, mutant?: Pick<Mutant, "actions" | "faults" | "focus" | "ways">): Plan => {
+export const draw = (seed: number, mutant: Circumstances = {}): Plan => {
   const random = new Random(seed)
   const clients = 2 + random.below(3)
-  const theme = mutant?.actions ?? random.pick(themes)
+  const theme = mutant.actions ?? random.pick(themes)
   // Most runs use few actions, so that these meet more often.
   const repertoire = [
-    ...mutant?.focus ?? [],
+    ...mutant.focus ?? [],
     ...random.pick([
       theme,
       some(random, 2 + random.below(4), theme),
-      mutant?.actions ?? random.pick([actions, some(random, 6, actions)])
+      mutant.actions ?? random.pick([actions, some(random, 6, actions)])
     ])
   ]
   // A bug is found with less work by runs that are not short.
-  const shortest = mutant?.actions === undefined ? 20 : 40
+  const shortest = mutant.actions === undefined ? 20 : 40
   const steps = Array.from({ length: shortest + random.below(100 - shortest) }, (): Step => ({
     client: 1 + random.below(clients),
     fiber: random.below(3),
     action: random.pick(repertoire),
-    way: random.pick(mutant?.ways ?? ways),
+    way: random.pick(mutant.ways ?? ways),
     choice: random.below(1_000_000)
   }))
-  const faults = drawFaults(random, 1, clients + 1, faultSteps, mutant?.faults)
+  const faults = drawFaults(random, 1, clients + 1, faultSteps, mutant.faults)
   const inFlightMax = random.pick([1, 3, 16])
   return {
     seed,
@@ -79,19 +86,26 @@ export const draw = (seed: number, mutant?: Pick<Mutant, "actions" | "faults" | 
     faults,
     inFlightMax,
     // Other bugs are found with less work in sessions that end.
-    graceMs: mutant === undefined ? random.pick([undefined, undefined, 5_000, 30_000]) : mutant.faults && 5_000
+    graceMs: mutant.bug === undefined || mutant.hosts !== undefined
+      ? random.pick([undefined, undefined, 5_000, 30_000])
+      : mutant.faults && 5_000,
+    hosts: mutant.hosts && drawHostFaults(random, faultSteps, mutant.hosts)
   }
 }
 
 /** Runs a plan, with a bug in the manager or without. */
 export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation => {
   const stages = stagesOf(plan)
-  return simulateSeed((client) => client.number === 0 ? steward(client, stages) : perform(client, stages, plan.steps), {
+  // Only the end of its manager ends its session.
+  const help = (client: Client) =>
+    plan.hosts === undefined ? Effect.orDie(steward(client, stages)) : steward(client, stages, patientHelpMs)
+  return simulateSeed((client) => client.number === 0 ? help(client) : perform(client, stages, plan.steps), {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,
     faults: plan.faults,
     graceMs: plan.graceMs,
+    hosts: plan.hosts,
     limits: { inFlightMax: plan.inFlightMax, watchCredit: 2, traceEveryDrops: 2 },
     ...mutant?.options
   })
@@ -109,9 +123,10 @@ export const findingSeed = (mutant: Mutant, seeds: number, from = 1): number | u
 export const shorten = (plan: Plan, mutant: Mutant | undefined, mayGoOn: () => boolean): Plan => {
   let shortest = plan
   for (let size = Math.max(plan.steps.length, plan.faults.length); size >= 1; size = Math.floor(size / 2)) {
-    for (const part of ["faults", "steps"] as const) {
-      for (let start = 0; start < shortest[part].length && mayGoOn();) {
-        const shorter = { ...shortest, [part]: shortest[part].filter((_, i) => i < start || i >= start + size) }
+    for (const part of ["faults", "hosts", "steps"] as const) {
+      for (let start = 0; start < (shortest[part]?.length ?? 0) && mayGoOn();) {
+        const items: ReadonlyArray<unknown> = shortest[part] ?? []
+        const shorter = { ...shortest, [part]: items.filter((_, i) => i < start || i >= start + size) }
         if (run(shorter, mutant).violations.length > 0) shortest = shorter
         else start += size
       }
@@ -169,14 +184,14 @@ const pause = 120_000
  * The client that meets no faults: whenever all the others wait for something, it gives them what they wait for. So it
  * has no reason to fail.
  */
-const steward = (client: Client, stages: ReadonlyArray<Stage>) =>
+const steward = (client: Client, stages: ReadonlyArray<Stage>, helpMs?: number) =>
   Effect.gen(function*() {
     const ended = () => stages.reduce((sum, stage) => sum + stage.ended, 0)
     let last = 0
     for (let round = 0; client.others() > 0 && round - last <= idleRounds; round++) {
       const before = ended()
       yield* Effect.sleep(pause)
-      yield* Effect.forEach(stages, (stage) => stage.help(client, round), { discard: true })
+      yield* Effect.forEach(stages, (stage) => stage.help(client, round, helpMs), { discard: true })
       if (ended() > before) last = round
     }
-  }).pipe(Effect.orDie)
+  })

@@ -16,6 +16,9 @@ const fence = SharedLock.make({ name: "fence" })
 /** How long each kind of help is tried, in milliseconds. */
 const helpMs = 10
 
+/** The same, where an operation of a log may take a second, and be repeated. */
+export const patientHelpMs = 20_000
+
 /**
  * - *kept*: an action on kept objects; *passing*: on passing ones.
  * - *fenced*: under the fence, a lock that is deleted, too; *escaped*: begun under the fence, and going on after it (S-21).
@@ -79,13 +82,13 @@ export class Stage {
   }
 
   /** Ends the waiting of all clients that wait for something in here. */
-  help(client: Holder, round: number) {
+  help(client: Holder, round: number, tryMs = helpMs) {
     const actor = new Actor(client, this.#ledger, new Random(round), this.#sleepMaxMs)
     return Effect.scoped(
       Effect.gen({ self: this }, function*() {
         const kept = yield* this.#open("kept")
         const helps = [...this.#workload.help?.(kept, actor, round) ?? [], this.#removePassing]
-        yield* Effect.forEach(helps, (help) => Effect.ignore(Effect.timeoutOption(help, helpMs)), { discard: true })
+        yield* Effect.forEach(helps, (help) => Effect.ignore(Effect.timeoutOption(help, tryMs)), { discard: true })
       })
     )
   }

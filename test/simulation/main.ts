@@ -4,6 +4,7 @@
  * ```text
  *   npm run sim -- --seeds 2000 --from 1    these seeds; each fault and each kind must occur
  *   npm run sim -- --kind Lock              programs of one kind; each of its operations must occur
+ *   npm run sim -- --log                    the manager has a log, whose operations fail; its processes are killed
  *   npm run sim -- --mutant NAME            with a known bug; a seed must fail
  *   npm run sim -- --mutants                with each known bug, one by one; each must fail a seed
  *   npm run sim -- --kind Lock --mutants    with each bug that this kind may have
@@ -14,6 +15,7 @@
  */
 import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
+import { hostFaultNames } from "@effect-multiprocessing/core/testing"
 import { parseArgs } from "node:util"
 import { Coverage } from "./Coverage.ts"
 import { genericMutants } from "./genericMutants.ts"
@@ -36,6 +38,7 @@ interface Options {
   /** A known bug with its name. */
   readonly mutant: readonly [name: string, mutant: Mutant] | undefined
   readonly mutants: boolean
+  readonly hasLog: boolean
   readonly list: boolean
 }
 
@@ -65,13 +68,14 @@ const readOptions = (args: ReadonlyArray<string>): Options | string => {
         "kind": { type: "string" },
         "mutant": { type: "string" },
         "mutants": { type: "boolean", default: false },
+        "log": { type: "boolean", default: false },
         "list-mutants": { type: "boolean", default: false }
       }
     }).values
   } catch (error) {
     return (error as Error).message.split("\n")[0]!
   }
-  const { from, kind: kindName, "list-mutants": list, mutant: mutantName, mutants, seeds } = values
+  const { from, kind: kindName, "list-mutants": list, log: hasLog, mutant: mutantName, mutants, seeds } = values
   for (const [name, value] of Object.entries({ seeds, from })) {
     if (!/^\d{1,9}$/.test(value) || (name === "seeds" && Number(value) === 0)) {
       return `--${name} must be a whole number, not ${JSON.stringify(value)}`
@@ -91,13 +95,17 @@ const readOptions = (args: ReadonlyArray<string>): Options | string => {
     kind,
     mutant: mutantName === undefined || mutant === undefined ? undefined : [mutantName, mutant],
     mutants,
+    hasLog,
     list
   }
 }
 
-const simulateAll = ({ from, kind, mutant: named, seeds }: Options): boolean => {
+const simulateAll = ({ from, hasLog, kind, mutant: named, seeds }: Options): boolean => {
   const [name, mutant] = named ?? []
-  const circumstances = mutant ?? (kind === undefined ? {} : { actions: actionsOf(kind.name) })
+  const circumstances = mutant ?? {
+    ...hasLog ? { hosts: hostFaultNames } : {},
+    ...kind === undefined ? {} : { actions: actionsOf(kind.name) }
+  }
   const coverage = new Coverage(kind === undefined ? kinds : [kind])
   const started = performance.now()
   let failed = 0

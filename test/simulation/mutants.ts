@@ -12,6 +12,7 @@ import { answer, type At, ready, wait } from "#core/engine/Operation.ts"
 import { directory } from "#core/engine/Value.ts"
 import { Effect } from "effect"
 import { linkMutants } from "./linkMutants.ts"
+import { logMutants } from "./logMutants.ts"
 import {
   type AnyOperation,
   changed,
@@ -42,6 +43,7 @@ const takeOut: NonNullable<AnyKind["revoke"]> = (state, { id }) => {
 /** Every known bug by its name. */
 export const mutants: Readonly<Record<string, Mutant>> = {
   ...linkMutants,
+  ...logMutants,
   "put-back-at-tail": {
     bug: "an item whose taker was cancelled goes to the end of the queue (S-17)",
     ...inKind("Queue", ({ revoke }) => ({

@@ -6,7 +6,7 @@ import type { AnyKind } from "#core/engine/Kind.ts"
 import { kinds } from "#core/engine/kinds/index.ts"
 import type { At, Operation } from "#core/engine/Operation.ts"
 import type { Session } from "#core/engine/State.ts"
-import type { FaultName, SimulationOptions } from "@effect-multiprocessing/core/testing"
+import type { FaultName, HostFaultName, SimulationOptions } from "@effect-multiprocessing/core/testing"
 import type { Way } from "./Stage.ts"
 import { actionsOf } from "./workloads.ts"
 
@@ -22,6 +22,8 @@ export interface Mutant {
   readonly ways?: ReadonlyArray<Way>
   /** Faults that meet it; absent: any may. Its sessions survive their links if these are among them. */
   readonly faults?: ReadonlyArray<FaultName>
+  /** What strikes the processes of a manager with a log; absent: the manager has none. */
+  readonly hosts?: ReadonlyArray<HostFaultName>
   /** Puts it into a simulation. */
   readonly options: Partial<SimulationOptions>
 }

@@ -30,6 +30,11 @@ export const report = (plan: Plan, { violations }: Simulation, mutant: Mutant | 
         `from step ${at}: ${fault} client ${client}${server ? "'s server" : ""} (${milliseconds} ms)`
       )
     ),
+    ...indent(
+      (shortest.hosts ?? []).map(({ at, fault, milliseconds }) =>
+        `from step ${at}: ${fault} the manager (${milliseconds} ms)`
+      )
+    ),
     ...indent(again.violations.slice(0, linesMax.violations)),
     `the end of its journal (${journal.length} entries, without those of the manager and the steward) and its open calls:`,
     ...indent(explain.slice(-linesMax.journal).map(line)),

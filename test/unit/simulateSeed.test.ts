@@ -1,6 +1,6 @@
 /** The violations that the simulation of one seed finds in a program. */
 import { Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
-import { drawFaults, type Program, Random, simulateSeed } from "@effect-multiprocessing/core/testing"
+import { drawFaults, drawHostFaults, type Program, Random, simulateSeed } from "@effect-multiprocessing/core/testing"
 import { Effect, Schema } from "effect"
 import { assert, describe, it } from "vitest"
 import { budget } from "../support/budget.ts"
@@ -26,7 +26,7 @@ describe("simulateSeed", () => {
 
   it.each([
     ["", false],
-    [", and the manager has a log that is late, fails, or fails though it was done", true]
+    [", and the manager has a log that is late or fails, and is killed, frozen and replaced", true]
   ])("loses nothing and does nothing twice where sessions survive their links%s", (_, hasLog) => {
     const sums: Array<number> = []
     const exactly: Program = (client) =>
@@ -41,7 +41,13 @@ describe("simulateSeed", () => {
     const runs = Array.from({ length: budget(12) }, (_, seed) => {
       const faults = drawFaults(new Random(seed), 0, 3, 400, ["cut", "half", "delay", "split"])
         .map((fault) => ({ ...fault, milliseconds: Math.min(fault.milliseconds, 2_000) }))
-      return simulateSeed(exactly, { seed, faults, graceMs: 60_000, restarts: 0, hasLog })
+      const hosts = hasLog
+        ? drawHostFaults(new Random(seed), 400).map((fault) => ({
+          ...fault,
+          milliseconds: Math.min(fault.milliseconds, 2_000)
+        }))
+        : undefined
+      return simulateSeed(exactly, { seed, faults, graceMs: 60_000, restarts: 0, hosts })
     })
     assert.deepStrictEqual(runs.flatMap(({ violations }) => violations), [])
     assert.isAbove(runs.reduce((sum, { faults }) => sum + faults.cut + faults.half, 0), runs.length)

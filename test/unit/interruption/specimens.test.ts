@@ -13,6 +13,7 @@ const interruptedAt = (action: string, seed: number, at: number) =>
     seed,
     clients: 1,
     graceMs: undefined,
+    hosts: undefined,
     inFlightMax: 3,
     steps: [{ client: 1, fiber: 0, action, way: "kept", choice: 1 }],
     faults: [{ fault: "cancel", at, client: 1, moment: "at once", milliseconds: 1, server: false }]

@@ -106,6 +106,16 @@ export const begin = Effect.fnUntraced(
   }
 )
 
+/** Replaces the entries of a log by a snapshot of the state to which they lead. */
+export const compact = (
+  options: ReplayOptions
+): Effect.Effect<void, Log.LogError | Log.LogNotOpened | Log.Compacted> =>
+  Effect.gen(function*() {
+    const replay = yield* begin(options)
+    yield* replay.advance
+    yield* options.log.putSnapshot(options.realm, replay.save())
+  })
+
 // internals
 
 const damaged = (realm: string, issue: string): Log.LogDamaged => new Log.LogDamaged({ realm, issue })

@@ -76,3 +76,36 @@ export const drawFaults = (
     ...Array.from({ length: names.includes("cancel") ? storm : 0 }, () => draw("cancel"))
   ].sort((left, right) => left.at - right.at)
 }
+
+/** Every fault of the processes of a manager that has a log. */
+export const hostFaultNames = ["kill", "freeze", "replace", "compact"] as const
+
+/** The name of a fault of the processes of a manager. */
+export type HostFaultName = (typeof hostFaultNames)[number]
+
+/** A fault of the processes of a manager that has a log. */
+export interface HostFault {
+  /**
+   * - *kill*: it ends at any point, and the next one begins after some time.
+   * - *freeze*: it does nothing for some time. The next one begins meanwhile.
+   * - *replace*: the next one begins while it runs.
+   * - *compact*: another process replaces the entries of the log by a snapshot.
+   */
+  readonly fault: HostFaultName
+  /** The step in which it happens. */
+  readonly at: number
+  /** Its duration in simulated milliseconds. */
+  readonly milliseconds: number
+}
+
+/** Draws faults of hosts of the given names, within `steps` steps. */
+export const drawHostFaults = (
+  random: Random,
+  steps: number,
+  names: ReadonlyArray<HostFaultName> = hostFaultNames
+): ReadonlyArray<HostFault> =>
+  Array.from({ length: random.below(8) }, (): HostFault => ({
+    fault: random.pick(names),
+    at: random.below(steps),
+    milliseconds: random.pick([1, 10, 100, 2_000, 20_000])
+  })).sort((left, right) => left.at - right.at)

@@ -6,7 +6,7 @@ import type { Engine } from "../engine/Engine.ts"
 import type { Input, SessionId } from "../engine/Inputs.ts"
 
 /** The graces of one engine's sessions. */
-export class GraceCheck {
+class GraceCheck {
   readonly #engine: Engine
   readonly #graces = new Map<SessionId, number>()
   /** The engine time at which each session has lost its link. */
@@ -40,5 +40,15 @@ export class GraceCheck {
   #forget(session: SessionId): void {
     this.#lost.delete(session)
     this.#graces.delete(session)
+  }
+}
+
+/** Checks the graces of an engine's sessions from now on, after each of its steps. */
+export const checkGraces = (engine: Engine, violate: (sentence: string) => void): void => {
+  const step = engine.step.bind(engine)
+  const graces = new GraceCheck(engine)
+  engine.step = (input) => {
+    step(input)
+    graces.observe(input).forEach(violate)
   }
 }

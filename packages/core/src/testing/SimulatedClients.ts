@@ -13,7 +13,6 @@ import type { SessionId } from "../engine/Inputs.ts"
 import type { Limits } from "../Limits.ts"
 import { makeConnected, Manager } from "../Manager.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
-import type { Server } from "../server/Server.ts"
 import { type Link, LinkClosed } from "../transport/Link.ts"
 import * as MemoryLink from "../transport/MemoryLink.ts"
 import { type Fault, type FaultCounts, faultNames, noFaults } from "./Faults.ts"
@@ -22,6 +21,7 @@ import { type Ended, MemoryProcess, startScoped } from "./MemoryProcess.ts"
 import type { Worker } from "./MemorySpawner.ts"
 import type { Random } from "./Random.ts"
 import { Recorder } from "./Recorder.ts"
+import type { Host, Hosts } from "./SimulatedHosts.ts"
 import type { Process, World } from "./World.ts"
 
 /** The process of a simulated program. */
@@ -63,8 +63,7 @@ export interface ClientsOptions {
   readonly random: Random
   /** The probability that a fiber yields before an operation. */
   readonly yields: number
-  readonly server: Server
-  readonly serverProcess: Process
+  readonly hosts: Hosts
   readonly key: ManagerKey
   readonly limits: Limits
   /** How long sessions survive their links, in milliseconds; absent: not at all. */
@@ -74,6 +73,8 @@ export interface ClientsOptions {
   readonly names: ReadonlyArray<string>
   /** The number of processes that are started again after a fault ended them. */
   readonly restarts: number
+  /** The number of first processes that are always started again: only the loss of their manager ends them. */
+  readonly steady: number
   readonly onConnection: (connection: Connection) => void
   readonly violate: (sentence: string) => void
 }
@@ -87,6 +88,11 @@ interface Start {
   readonly owned?: { readonly by: Running; readonly link: MemoryLink.MemoryLinkPair } | undefined
 }
 
+/** A link to a manager, and the process of that manager. */
+interface Dialed extends MemoryLink.MemoryLinkPair {
+  readonly host: Process
+}
+
 /** One process, its link and its faults. */
 interface Running extends Client {
   readonly process: Process
@@ -95,7 +101,7 @@ interface Running extends Client {
   /** The step from which the steps of its faults are counted: the first call of a process that another one started. */
   faultsFrom: number
   /** Its link to the server, and every earlier one. */
-  readonly pairs: Array<MemoryLink.MemoryLinkPair>
+  readonly pairs: Array<Dialed>
   /** Until then there is no other link. */
   unreachableUntil: number
   /** Its session, once it is connected. */
@@ -117,6 +123,14 @@ interface Running extends Client {
 }
 
 const networkFailed = "the network failed"
+
+const noManager = "no manager can be reached"
+
+/** The time after which a manager that does not lead any more closes its links, whether or not it has something to do. */
+const leaseMs = 2_000
+
+/** How long a client that begins waits until it looks for a manager again. */
+const noManagerMs = 100
 
 /** The number of deliveries that one *split* takes apart. */
 const splitDeliveries = 16
@@ -146,7 +160,7 @@ export class Clients {
   }
 
   #start({ name, number, owned, program }: Start): Running {
-    const { graceMs, key, limits, onConnection, random, server, world, yields } = this.#options
+    const { graceMs, hosts, key, limits, onConnection, random, world, yields } = this.#options
     const process = world.process(yields)
     const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
     const client: Running = {
@@ -167,7 +181,7 @@ export class Clients {
         client: name,
         clock: "the world's",
         now: () => world.tick(),
-        kindOf: (object) => server.engine.state.objects.get(object)?.kind.name
+        kindOf: (object) => hosts.engine.state.objects.get(object)?.kind.name
       }),
       pairs: [],
       unreachableUntil: 0,
@@ -191,11 +205,15 @@ export class Clients {
       start: (options) => this.#startFor(client, options)
     }
     this.#running.push(client)
-    const open = Effect.suspend(() =>
-      world.now < client.unreachableUntil
-        ? Effect.fail(new LinkClosed({ reason: "the network has failed" }))
-        : Effect.map(this.#link(client), (link) => client.recorder.listen(link))
-    )
+    const open: Effect.Effect<Link, LinkClosed, Scope.Scope> = Effect.suspend(() => {
+      const { reached } = hosts
+      if (world.now < client.unreachableUntil) return Effect.fail(new LinkClosed({ reason: "the network has failed" }))
+      if (reached !== undefined) {
+        return Effect.map(this.#link(client, reached), (link) => client.recorder.listen(link))
+      }
+      // One that begins waits for a manager.
+      return client.isConnected ? Effect.fail(new LinkClosed({ reason: noManager })) : Effect.delay(open, noManagerMs)
+    })
     const main = Effect.gen(function*() {
       const label = { name, pid: number }
       const reconnect = graceMs === undefined ? undefined : { grace: graceMs }
@@ -211,15 +229,15 @@ export class Clients {
   }
 
   /** Opens a link to the server. */
-  #link(client: Running): Effect.Effect<Link, never, Scope.Scope> {
-    const { server, serverProcess } = this.#options
+  #link(client: Running, { process, server }: Host): Effect.Effect<Link, never, Scope.Scope> {
     const open = Effect.sync(() => {
-      const pair = MemoryLink.makePair({
-        schedule: (task, end) => this.#deliver(client, end, task),
+      const made = MemoryLink.makePair({
+        schedule: (task, end) => this.#deliver(client, process, end, task),
         deliverBytes: (available) => this.#deliverBytes(client, available)
       })
+      const pair = { ...made, host: process }
       client.pairs.push(pair)
-      Effect.runForkWith(serverProcess.context)(Effect.scoped(server.serve(pair.server))).addObserver(() =>
+      Effect.runForkWith(process.context)(Effect.scoped(server.serve(pair.server))).addObserver(() =>
         pair.cut("the server has closed it")
       )
       return pair
@@ -230,7 +248,7 @@ export class Clients {
 
   /** Whether the session of a client has ended before its process has. */
   #hasLost({ hasLeft, session }: Running): boolean {
-    return session !== undefined && !hasLeft && !this.#options.server.engine.state.sessions.has(session)
+    return session !== undefined && !hasLeft && !this.#options.hosts.engine.state.sessions.has(session)
   }
 
   #startFor(owner: Running, { grace, name, program }: StartOptions): Effect.Effect<Worker, never, Scope.Scope> {
@@ -297,8 +315,19 @@ export class Clients {
     })
   }
 
+  /** A process of a manager has died, or another one leads: sessions without a grace have ended. */
+  lost(host: Process, isDead: boolean): void {
+    for (const client of this.#running) {
+      const pair = client.pairs.at(-1)
+      if (pair?.host !== host || !isAlive(client)) continue
+      client.isCut = true
+      if (isDead) pair.cut("the manager has died")
+      else this.#options.world.sleep(client.process, leaseMs, () => pair.cut("another manager leads"))
+    }
+  }
+
   #strike({ fault, milliseconds, moment, server }: Fault, client: Running): boolean {
-    const { random, serverProcess, world } = this.#options
+    const { hosts, random, world } = this.#options
     switch (fault) {
       case "kill":
         client.life.signal("SIGKILL")
@@ -313,7 +342,7 @@ export class Clients {
         if (fault === "cut") pair.cut(networkFailed)
         else {
           pair.lose(server ? "server" : "client", networkFailed)
-          world.sleep(server ? client.process : serverProcess, milliseconds, () => pair.cut(networkFailed))
+          world.sleep(server ? client.process : pair.host, milliseconds, () => pair.cut(networkFailed))
         }
         return true
       }
@@ -324,7 +353,7 @@ export class Clients {
         client.splits += splitDeliveries
         return true
       case "pause":
-        ;(server ? serverProcess : client.process).pause(milliseconds)
+        ;(server ? hosts.reached?.process : client.process)?.pause(milliseconds)
         return true
       case "cancel": {
         if (client.fibers.size === 0) return false
@@ -338,9 +367,9 @@ export class Clients {
     }
   }
 
-  #deliver(client: Running, end: "client" | "server", deliver: () => void): void {
-    const { serverProcess, world } = this.#options
-    const process = end === "server" ? serverProcess : client.process
+  #deliver(client: Running, host: Process, end: "client" | "server", deliver: () => void): void {
+    const { world } = this.#options
+    const process = end === "server" ? host : client.process
     if (end === "server") client.deliveries++
     else client.answeredAt = world.steps
     const task = () => {
@@ -375,13 +404,15 @@ export class Clients {
     client.hasLeft = exit !== "killed" && Exit.isSuccess(exit)
     // A task, so that messages under way may arrive or be lost.
     if (exit === "killed") {
-      return this.#options.serverProcess.scheduleTask(() => client.pairs.at(-1)?.cut("the client was killed"))
+      const pair = client.pairs.at(-1)
+      return pair?.host.scheduleTask(() => pair.cut("the client was killed"))
     }
     this.#close(client)
     // The process that started it judges its end.
     if (client.owned !== undefined) return
     if (Exit.isFailure(exit)) {
-      const isHarmless = !Cause.hasDies(exit.cause) && Object.values(this.struck).some((times) => times > 0)
+      const isHarmless = !Cause.hasDies(exit.cause) &&
+        (this.#options.hosts.struck > 0 || Object.values(this.struck).some((times) => times > 0))
       if (!isHarmless) this.#options.violate(`${client.name} failed: ${Cause.pretty(exit.cause)}`)
       else if (!client.isConnected && this.#connects-- > 0) return this.start(client.number)
     }
@@ -389,7 +420,7 @@ export class Clients {
   }
 
   #restart({ number, owned }: Running): void {
-    if (owned === undefined && this.#restarts-- > 0) this.start(number)
+    if (owned === undefined && (number < this.#options.steady || this.#restarts-- > 0)) this.start(number)
   }
 }
 

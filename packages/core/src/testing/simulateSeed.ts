@@ -13,31 +13,25 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as References from "effect/References"
-import * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
 import type { Engine } from "../engine/Engine.ts"
-import type { Input, JournalEntry } from "../engine/Inputs.ts"
-import { Monitor } from "../engine/Invariants.ts"
 import type { AnyKind } from "../engine/Kind.ts"
 import { kinds as standardKinds } from "../engine/kinds/index.ts"
 import * as StateHash from "../engine/StateHash.ts"
 import type * as Kind from "../Kind.ts"
 import { engineKinds } from "../kind/EngineKind.ts"
 import * as Limits from "../Limits.ts"
-import * as Server from "../server/Server.ts"
+import type { Log } from "../Log.ts"
 import { certify } from "./certify.ts"
-import { drawFaults, type Fault, type FaultCounts } from "./Faults.ts"
-import { GraceCheck } from "./GraceCheck.ts"
+import { drawFaults, type Fault, type FaultCounts, type HostFault } from "./Faults.ts"
 import type { History } from "./History.ts"
 import { leaks } from "./leaks.ts"
 import { Random } from "./Random.ts"
-import { rerun } from "./rerun.ts"
 import { Clients, describe, type Program } from "./SimulatedClients.ts"
+import { DurableHosts, type Hosts, oneHost } from "./SimulatedHosts.ts"
 import { SimulatedLog } from "./SimulatedLog.ts"
-import { type Process, World } from "./World.ts"
+import { World } from "./World.ts"
 
 export type { Client, Program } from "./SimulatedClients.ts"
 
@@ -63,16 +57,19 @@ export interface SimulationOptions {
   /** Own kinds of the manager, besides. */
   readonly ownKinds?: ReadonlyArray<Kind.Known> | undefined
   /**
-   * Whether the manager has a log. Its operations are late, fail, or fail though they were done, as the seed says. After
-   * the run another manager begins with the log, and must have the same state.
+   * Present: the manager has a log, and these faults strike its processes: when one has ended, or seems to have, the next
+   * one begins with the log. The operations of the log are late, fail, or fail though they were done, and other hosts claim
+   * its realm, as the seed says. What was done is what the log says, and all managers must agree about it.
    */
-  readonly hasLog?: boolean | undefined
+  readonly hosts?: ReadonlyArray<HostFault> | undefined
   /** The probability that a fiber yields before an operation. Default: drawn from the seed. */
   readonly yields?: number | undefined
   /** The number of tasks after which a run counts as endless. Default 100,000. */
   readonly stepsMax?: number | undefined
   /** Called with the engine before its first input: a test can change it. */
   readonly onEngine?: ((engine: Engine) => void) | undefined
+  /** Called with the log of the managers: a test can change it. */
+  readonly onLog?: ((log: Log["Service"]) => Log["Service"]) | undefined
   /** Called with each connection before its first call: a test can change it. */
   readonly onConnection?: ((connection: Connection) => void) | undefined
 }
@@ -87,6 +84,8 @@ export interface Simulation {
   readonly faults: FaultCounts
   /** The steps before which the faults happened. */
   readonly faultsAt: ReadonlyArray<number>
+  /** The number of managers that have begun, one after the other. */
+  readonly managers: number
   /** The number of tasks that ran. */
   readonly steps: number
   /** Simulated time that passed, in milliseconds. */
@@ -112,9 +111,32 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   const violations: Array<string> = []
   const violate = (sentence: string) => violations.push(sentence)
   const world = new World(seed)
-  const host = startServer(world, world.process(yields), options, violate)
-  const setting = { ...host, world, random, yields, graceMs }
-  const clients = new Clients({ ...setting, program, names, restarts, onConnection, violate })
+  const { kinds: builtIn = standardKinds, onEngine = () => {}, onLog = (log) => log, ownKinds = [] } = options
+  const limits = { ...Limits.defaults, ...options.limits }
+  const server = { kinds: [...engineKinds(ownKinds), ...builtIn], limits, key: Redacted.make("simulated") }
+  const setting = { world, yields, server, onEngine, violate }
+  const hosts: Hosts = options.hosts === undefined
+    ? oneHost(setting, new Random(seed))
+    : new DurableHosts({
+      ...setting,
+      log: new SimulatedLog(seed, onLog),
+      faults: options.hosts,
+      onLost: (process, isDead) => clients.lost(process, isDead)
+    })
+  const clients = new Clients({
+    ...server,
+    hosts,
+    world,
+    random,
+    yields,
+    graceMs,
+    program,
+    names,
+    restarts,
+    steady,
+    onConnection,
+    violate
+  })
   for (let number = 0; number < count; number++) clients.start(number)
 
   let next = 0
@@ -122,18 +144,22 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
   const rest = runWorld(world, stepsMax, () => {
     while (next < faults.length && faults[next]!.at <= world.steps) due = [...due, faults[next++]!]
     if (due.length > 0) due = due.filter((fault) => !clients.strike(fault))
+    hosts.strike()
     return violations.length === 0
   })
   if (Exit.isFailure(rest)) violate(`the run died: ${Cause.pretty(rest.cause)}`)
   // Heartbeats go on while a client waits for ever.
   else if (rest.value === "endless") {
-    violations.push(`the run is not over after ${stepsMax} tasks`, ...clients.stopped(host.server.engine))
+    violations.push(`the run is not over after ${stepsMax} tasks`, ...clients.stopped(hosts.engine))
   }
 
-  const { engine } = host.server
-  const history = { journal: host.journal, ...clients.history() }
+  const { engine } = hosts
   if (violations.length === 0) violations.push(...clients.unfinished(engine))
-  if (violations.length === 0) violations.push(...leaks(engine), ...host.rerun())
+  const isClean = violations.length === 0
+  if (isClean) violations.push(...leaks(engine))
+  const { differences, journal } = hosts.judge(isClean)
+  violations.push(...differences)
+  const history = { journal: [...journal], ...clients.history() }
   violations.push(...certify(history, { kinds: options.ownKinds }))
   return {
     seed,
@@ -141,6 +167,7 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
     history,
     faults: clients.struck,
     faultsAt: clients.struckAt,
+    managers: hosts.begun,
     steps: world.steps,
     milliseconds: world.elapsed,
     // A violation may have stopped the server in the middle of a step. Its state is then inconsistent, and not hashed.
@@ -154,65 +181,3 @@ export const simulateSeed = (program: Program, options: SimulationOptions): Simu
 /** A defect of a task ends the run. */
 const runWorld = (world: World, stepsMax: number, before: () => boolean) =>
   Effect.runSyncExit(Effect.sync(() => world.run(stepsMax, before)))
-
-/** The server in its process, with a record of its inputs, outputs and journal. */
-const startServer = (
-  world: World,
-  serverProcess: Process,
-  { hasLog = false, kinds: builtIn = standardKinds, limits: given, onEngine = () => {}, ownKinds = [], seed }:
-    SimulationOptions,
-  violate: (sentence: string) => void
-) => {
-  const kinds = [...engineKinds(ownKinds), ...builtIn]
-  const limits = { ...Limits.defaults, ...given }
-  const key = Redacted.make("simulated")
-  const journal: Array<JournalEntry> = []
-  const inputs: Array<Input> = []
-  const monitor = new Monitor()
-  const options = {
-    kinds,
-    limits,
-    key,
-    journal: (entry) => journal.push(entry),
-    monitor: (engine, outputs) => {
-      const broken = monitor.observe(engine, outputs)
-      broken.forEach(violate)
-      return broken
-    }
-  } satisfies Server.ServerOptions
-  const log = hasLog ? new SimulatedLog(seed) : undefined
-  const start = log === undefined
-    ? Server.make(options)
-    : Effect.orDie(Server.makeDurable({ ...options, ...log.options }))
-  const starting = Effect.runForkWith(serverProcess.context)(
-    start.pipe(
-      Effect.provideService(Scope.Scope, Scope.makeUnsafe()),
-      // The warnings of its log are of faults.
-      Effect.provideService(References.MinimumLogLevel, "Error")
-    )
-  )
-  world.run(Infinity, () => starting.pollUnsafe() === undefined)
-  // Starting a server cannot fail.
-  const server = Exit.getSuccess(starting.pollUnsafe()!).pipe(Option.getOrThrow)
-  const { engine } = server
-  log?.begin()
-  onEngine(engine)
-  const step = engine.step.bind(engine)
-  const graces = new GraceCheck(engine)
-  engine.step = (input) => {
-    inputs.push(input)
-    step(input)
-    graces.observe(input).forEach(violate)
-  }
-  Effect.runForkWith(serverProcess.context)(server.awaitDefect).addObserver((exit) => {
-    if (Exit.isFailure(exit)) violate(`the server stopped: ${Cause.pretty(exit.cause)}`)
-  })
-  const runAgain = () => {
-    const options = { epoch: engine.state.epoch, kinds, limits }
-    return [
-      ...rerun({ engine, options, inputs, loadedBefore: new Random(seed).below(inputs.length), onEngine }),
-      ...log?.differences(engine, { kinds, limits }) ?? []
-    ]
-  }
-  return { server, serverProcess, key, limits, journal, rerun: runAgain }
-}
