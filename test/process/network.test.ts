@@ -9,6 +9,7 @@ import * as Net from "node:net"
 import { hostname, networkInterfaces, tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Tls from "node:tls"
+import { budget } from "../support/budget.ts"
 import { makeCertificate } from "../support/certificates.ts"
 import * as Tasks from "./fixtures/tasks.ts"
 import { fixture, waitUntil } from "./harness.ts"
@@ -19,6 +20,8 @@ const stranger = makeCertificate({ name: "another authority" })
 const local = ["localhost", "127.0.0.1"]
 const own = makeCertificate({ name: "server", hosts: local, issuer: authority })
 const trusting = { ca: authority.cert }
+/** Of strangers that are many. */
+const unauthenticatedMax = 100
 const loopback = { host: "127.0.0.1", port: 0 }
 
 const tlsOf = ({ cert, key }: { readonly cert: string; readonly key: string }) => ({ cert, key: Redacted.make(key) })
@@ -267,6 +270,18 @@ for (const [name, options, client] of deployments) {
         }),
       { unauthenticatedMax: 10, handshakeMs: 600_000 }
     )
+
+    undisturbed(`are silent, and ${budget(625)}`, (port) =>
+      Effect.gen(function*() {
+        const all: Array<Effect.Success<ReturnType<typeof dial>>> = []
+        // Not all at once: the system itself would lose some, and tell neither side.
+        while (all.length < budget(625)) {
+          for (let i = 0; i < 500; i++) all.push(yield* dial(port))
+          yield* waitUntil("they are connected", () => !all.some(({ socket }) => socket.connecting))
+        }
+        const kept = () => all.filter(({ closed }) => !closed()).length
+        yield* waitUntil("all but the most that wait are closed", () => kept() <= unauthenticatedMax)
+      }), { unauthenticatedMax })
 
     it.live("have the wrong key", () =>
       Effect.gen(function*() {

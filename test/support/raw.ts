@@ -24,7 +24,7 @@ export interface Lies {
   /** The nonce of another challenge, for which the proof is made. */
   readonly nonce?: string | undefined
   /** The response for which the proof is made, where it is another one. */
-  readonly signed?: { readonly name?: string; readonly pid?: number } | undefined
+  readonly signed?: { readonly name?: string; readonly pid?: number; readonly silenceMs?: number } | undefined
   /** The session that it asks for. Default: a new one. */
   readonly session?: Handshake.Asked | undefined
   /** How long it may be silent. */

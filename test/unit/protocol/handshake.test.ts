@@ -55,6 +55,11 @@ describe("a stranger", () => {
     "WrongKey"
   )
   refused("that has changed the pid of another's response", () => Effect.succeed({ signed: { pid: 1 } }), "WrongKey")
+  refused(
+    "that has changed how long another may be silent",
+    () => Effect.succeed({ silenceMs: 60_000, signed: { silenceMs: 1 } }),
+    "WrongKey"
+  )
   refused("that repeats a proof for another challenge", (memory) =>
     Effect.gen(function*() {
       const { read } = yield* dial(memory)
@@ -133,6 +138,23 @@ describe("a stranger", () => {
       yield* Fiber.join(silent.served)
       const { manager } = yield* memory.connect()
       assert.strictEqual((yield* manager.inspect).counts.sessions, 1)
+    }))
+
+  it.effect("that sends a byte a second is cut off after handshakeMs, and disturbs nobody", () =>
+    Effect.gen(function*() {
+      const memory = yield* Memory.make()
+      const { manager } = yield* memory.connect()
+      const { link, read, served } = yield* dial(memory)
+      yield* read.next
+      const bytes = text(JSON.stringify({ version: Handshake.protocolVersion, nonce: "n".repeat(32) }))
+      for (let second = 0; second < 5; second++) {
+        assert.isUndefined(served.pollUnsafe())
+        link.send(bytes.slice(second, second + 1))
+        yield* TestClock.adjust(1_000)
+        assert.strictEqual((yield* manager.counts).sessions, 1)
+      }
+      yield* Fiber.join(served)
+      assert.strictEqual((yield* manager.counts).sessions, 1)
     }))
 
   it.live("learns neither the key nor a proof that would open it", () =>
