@@ -2,18 +2,26 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { start, waitUntil } from "../process/harness.ts"
+import { start, startWith, waitUntil } from "../process/harness.ts"
 import { sample } from "../support/budget.ts"
+import { makeCertificate } from "../support/certificates.ts"
 import { matches, type Run, runsOf } from "./header.ts"
 
 const folder = join(import.meta.dirname, "../../examples")
 
 /** Examples with a test of their own: in test/docs, test/process, and below. */
-const apart = ["01_quickstart", "02_census", "10_three_programs.ts", "30_network.ts", "40_http_server"]
+const apart = [
+  "01_quickstart",
+  "02_census",
+  "10_three_programs.ts",
+  "30_network.ts",
+  "32_two_machines.ts",
+  "40_http_server"
+]
 
 const names = readdirSync(folder).filter((name) => /^\d/.test(name))
 
@@ -57,10 +65,7 @@ describe("an example", () => {
       const name = "10_three_programs.ts"
       const program = pathToFileURL(join(folder, name))
       const [serve, put, get] = runsOf(sourceOf(name))
-      const private_ = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
+      const private_ = yield* temporary
       const path = join(private_, "socket")
       const server = yield* start(program, serve!.args[0]!, path)
       yield* waitUntil("it serves", () => matches(serve!.lines, server.output()))
@@ -82,4 +87,38 @@ describe("an example", () => {
       yield* exit
       assert.isTrue(matches(client!.lines, output()), output())
     }).pipe(Effect.scoped))
+
+  it.live("of three programs on two machines shares their queue and their dictionary by TLS (SEED-31, 32, 42)", () =>
+    Effect.gen(function*() {
+      const name = "32_two_machines.ts"
+      const program = pathToFileURL(join(folder, name))
+      const [serve, work] = runsOf(sourceOf(name))
+      const private_ = yield* temporary
+      const authority = makeCertificate({ name: "an authority" })
+      const own = makeCertificate({ name: "server", hosts: ["localhost", hostname()], issuer: authority })
+      const files = { "ca.pem": authority.cert, "server.pem": own.cert, "server-key.pem": own.key, key: "a key" }
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(private_, file), text, { mode: 0o600 })
+      const server = yield* start(program, "serve", private_, "0")
+      yield* waitUntil("it serves", () => matches(serve!.lines.slice(0, 1), server.output()))
+      const [, port] = /emps:\S+:(\d+)/.exec(server.output())!
+      const env = {
+        // This machine may not know its own name.
+        EMP_URL: `emps://localhost:${port}`,
+        EMP_KEY_FILE: join(private_, "key"),
+        EMP_CA: join(private_, "ca.pem"),
+        EMP_GRACE: "10 seconds"
+      }
+      const workers = [yield* startWith({ env }, program, "work"), yield* startWith({ env }, program, "work")]
+      for (const { exit, output } of workers) {
+        yield* exit
+        assert.isTrue(matches(work!.lines, output()), output())
+      }
+      yield* waitUntil("it has all", () => matches(serve!.lines, server.output()))
+    }).pipe(Effect.scoped))
 })
+
+/** A folder for the life of the scope. */
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "emp-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
