@@ -77,7 +77,7 @@ export const tx = <A, E, R>(
     // The context of a body has it, whatever the type of the context says.
     Context.getOption(context as Context.Context<Transaction>, Transaction)._tag === "Some"
       ? body as Effect.Effect<A, E, Exclude<R, Transaction>>
-      : Effect.flatMap(Manager, ({ connection }) => run(body, new TransactionLog(connection)))
+      : Manager.use(({ connection }) => run(body, new TransactionLog(connection)))
   )
 
 /**
@@ -88,16 +88,15 @@ export const orElse = <A, E, R, B, E2, R2>(
   first: Effect.Effect<A, E, R>,
   second: Effect.Effect<B, E2, R2>
 ): Effect.Effect<A | B, E | E2, R | R2 | Transaction> =>
-  Effect.flatMap(Transaction, (log) =>
-    Effect.suspend(() => {
-      const restore = log.save()
-      return Effect.flatMap(Effect.exit(first), (exit): Effect.Effect<A | B, E | E2, R2> => {
-        if (log.state !== "retry" || Exit.isSuccess(exit)) return exit
-        restore()
-        log.state = "running"
-        return second
-      })
-    }))
+  Transaction.use((log) => {
+    const restore = log.save()
+    return Effect.flatMap(Effect.exit(first), (exit): Effect.Effect<A | B, E | E2, R2> => {
+      if (log.state !== "retry" || Exit.isSuccess(exit)) return exit
+      restore()
+      log.state = "running"
+      return second
+    })
+  })
 
 // internals
 
@@ -132,7 +131,7 @@ const run = <A, E, R>(body: Effect.Effect<A, E, R>, log: TransactionLog, conflic
 
 /** Runs a body once. Its commit waits while another transaction has the reservation. */
 const competing = <A, E, R>(body: Effect.Effect<A, E, R>, log: TransactionLog): Step<A, E, R> =>
-  Effect.andThen(log.begin(), once(body, log, Effect.map(openGate, pass)))
+  Effect.flatMapEager(log.begin(), () => once(body, log, Effect.map(openGate, pass)))
 
 /** Runs a body once, under the reservation. */
 const reserved = <A, E, R>(body: Effect.Effect<A, E, R>, log: TransactionLog): Step<A, E, R> =>

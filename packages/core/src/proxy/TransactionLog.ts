@@ -305,10 +305,7 @@ export class Transaction
  * **Fairness** Delays no other call; all transactions that wait for a change run again. **Cancellation** Interruptible;
  * nothing was written. **On disconnect** `ManagerError`.
  */
-export const txRetry: Effect.Effect<never, never, Transaction> = Effect.flatMap(
-  Transaction,
-  (log) => log.giveUp("retry")
-)
+export const txRetry: Effect.Effect<never, never, Transaction> = Transaction.use((log) => log.giveUp("retry"))
 
 /** Uses the part of an object in the transaction of a body. */
 export const withPart = <P extends Part, A, E>(
@@ -316,7 +313,7 @@ export const withPart = <P extends Part, A, E>(
   make: (log: TransactionLog) => P,
   use: (part: P) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | ManagerError, Transaction> =>
-  Effect.flatMap(Transaction, (log) => Effect.flatMapEager(log.part(remote, () => make(log)), use))
+  Transaction.use((log) => Effect.flatMapEager(log.part(remote, () => make(log)), use))
 
 /** The replies to all calls, or the refusal of one. */
 type Answer = { readonly replies: ReadonlyArray<Reply> } | Refused

@@ -22,7 +22,7 @@ const name = "@effect-multiprocessing/core/Transaction"
 const gates = new WeakMap<Connection, Gate>()
 
 /** The gate of a manager. A process opens it for its first transaction that writes. */
-export const gate: Effect.Effect<Gate, ManagerError, Manager> = Effect.flatMap(Manager, ({ connection }) => {
+export const gate: Effect.Effect<Gate, ManagerError, Manager> = Manager.use(({ connection }) => {
   const known = gates.get(connection)
   if (known !== undefined) return Effect.succeed(known)
   return SharedRef.make({ name, schema: Schema.Int, initial: 0 }).pipe(
