@@ -92,6 +92,19 @@ describe("a process", () => {
       assert.match(error.message, /neither .*absent\.ts nor .*absent\.js exists/)
     }).pipe(Effect.provide(NodeManager.layerProgram({ entry: fixture("absent") }))))
 
+  it.live("cannot be started from an entry that is no file, and the error has its URL", () =>
+    Effect.gen(function*() {
+      for (const url of ["https://example.com/main.ts", "file://./main.ts"]) {
+        const started = Effect.provide(
+          Process.run(Tasks.Tasks, Tasks.Square, { n: 1 }),
+          NodeManager.layerProgram({ entry: new URL(url) })
+        )
+        const error = yield* Effect.flip(started)
+        assert.strictEqual(error._tag, "SpawnError")
+        assert.include(error.message, `the entry of its children, ${new URL(url)}, is no file`)
+      }
+    }))
+
   it.live("leaves nothing behind: no process", () =>
     Effect.gen(function*() {
       yield* Effect.forEach([1, 2, 3], (n) => Process.run(Tasks.Tasks, Tasks.Square, { n }), { concurrency: 3 })

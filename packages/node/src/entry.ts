@@ -1,8 +1,10 @@
 /** The file that the children of a program run: the program's own, or another one that calls `runMain`. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Result from "effect/Result"
 import * as NodePath from "node:path"
 import { fileURLToPath } from "node:url"
+import { reasonOf } from "./reason.ts"
 
 /** The file with which this program was started; empty if it is no file. */
 export const ownEntry = process.argv[1] ?? ""
@@ -26,7 +28,11 @@ const builtNames = (file: string): ReadonlyArray<string> => {
  */
 export const find = (entry: URL | string): Effect.Effect<string, string, FileSystem.FileSystem> => {
   // Now: the program may enter another folder.
-  const file = typeof entry === "string" ? NodePath.resolve(entry) : fileURLToPath(entry)
+  const found = Result.try(() => typeof entry === "string" ? NodePath.resolve(entry) : fileURLToPath(entry))
+  if (Result.isFailure(found)) {
+    return Effect.fail(`the entry of its children, ${entry}, is no file: ${reasonOf(found.failure)}`)
+  }
+  const file = found.success
   return Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     if (entry === "") {
