@@ -130,7 +130,7 @@ export class DurableHosts implements Hosts {
         this.#compact()
       } else if (fault.fault === "kill") {
         process.kill()
-        this.reached = undefined
+        this.#lose(process)
         onLost(process, true)
         this.#begin(fault.milliseconds)
       } else {
@@ -149,7 +149,10 @@ export class DurableHosts implements Hosts {
   /** Replaces the entries of the log by a snapshot, unless the log fails. */
   #compact(): void {
     const { log: { options: { log, realm } }, server, violate, world, yields } = this.#options
-    const compacting = Replay.compact({ ...server, log, realm, instance: "", epoch: 0 })
+    const compacting = Effect.flatMap(
+      Replay.snapshot({ ...server, log, realm, instance: "", epoch: 0 }),
+      (snapshot) => log.putSnapshot(realm, snapshot)
+    )
     Effect.runForkWith(world.process(yields).context)(compacting).addObserver((exit) => {
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       const isHarmless = error === undefined || error instanceof LogUnavailable || error instanceof Compacted
@@ -184,6 +187,10 @@ export class DurableHosts implements Hosts {
     })
   }
 
+  #lose(process: Process): void {
+    if (this.reached?.process === process) this.reached = undefined
+  }
+
   /** From now on clients reach this manager. */
   #serve(host: Host): void {
     const { onEngine, violate } = this.#options
@@ -195,8 +202,7 @@ export class DurableHosts implements Hosts {
       if (!(Cause.squash(cause) instanceof Fenced)) return violate(`the server stopped: ${Cause.pretty(cause)}`)
       this.struck++
       if (host.process === this.#newest) this.#begin(0)
-      if (host.process !== this.reached?.process) return
-      this.reached = undefined
+      this.#lose(host.process)
       this.#options.onLost(host.process, false)
     })
   }
