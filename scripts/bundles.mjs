@@ -5,7 +5,7 @@ import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 export const root = join(import.meta.dirname, "..")
-export const programs = ["manager", "watchdog"]
+export const programs = ["manager", "watchdog", "compactor"]
 export const outputFolder = join(root, "packages/node/dist/programs")
 
 /** What decides the bundles besides their modules. */

@@ -13,7 +13,7 @@ const packages = {
   node: {
     peers: ["@effect-multiprocessing/core", "@effect/platform-node", "effect"],
     examples: true,
-    programs: ["manager", "managerProgram", "watchdog"]
+    programs: ["manager", "managerProgram", "watchdog", "compactor"]
   },
   cli: {
     peers: ["@effect-multiprocessing/core", "@effect-multiprocessing/node", "@effect/platform-node", "effect"],

@@ -24,6 +24,7 @@ import { bytesToJson } from "./engine/Value.ts"
 import type * as Kind from "./Kind.ts"
 import { engineKinds } from "./kind/EngineKind.ts"
 import * as Limits from "./Limits.ts"
+import type { Compacted, LogError, LogNotOpened, Snapshot } from "./Log.ts"
 import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
 import { millisecondsOf } from "./proxy/duration.ts"
@@ -31,6 +32,7 @@ import * as inspection from "./proxy/inspection.ts"
 import { type Endpoint, Manager, type Reconnect } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
 import * as Keys from "./server/Keys.ts"
+import * as Replay from "./server/Replay.ts"
 import * as Server from "./server/Server.ts"
 import type { Link, LinkClosed } from "./transport/Link.ts"
 import * as MemoryLink from "./transport/MemoryLink.ts"
@@ -150,6 +152,27 @@ export const makeDurableServer = (
       Server.makeDurable({ ...options, ...log, kinds: all, limits }),
       ({ message }) => cannotStart(message)
     )
+  })
+
+/**
+ * The state to which a log leads now, as a snapshot that `Log.putSnapshot` takes: for a thread or a process beside the
+ * manager, which would stand still meanwhile. Fails with `LogNotOpened` if another version of the engine has written the
+ * log, and with `Compacted` if another snapshot has replaced entries that were to be read.
+ *
+ * **Fairness** Does not wait for the manager. **Cancellation** Interruptible. **On disconnect** Needs the log only.
+ */
+export const makeSnapshot = (
+  { kinds = [], limits, log, realm }:
+    & Pick<ManagerOptions, "kinds" | "limits">
+    & Pick<Server.LogOptions, "log" | "realm">
+): Effect.Effect<Snapshot, LogError | LogNotOpened | Compacted> =>
+  Replay.snapshot({
+    log,
+    realm,
+    instance: "",
+    epoch: 0,
+    kinds: [...builtIn, ...engineKinds(kinds)],
+    limits: { ...Limits.defaults, ...limits }
   })
 
 const cannotStart = (issue: string): ManagerError =>

@@ -25,17 +25,19 @@ import * as NodePath from "node:path"
 import { type Address, advertiseIssue, type HostAddress, urlOf } from "./address.ts"
 import { begin, ownerLink } from "./childProcess.ts"
 import { configuredEndpoint } from "./clientConfig.ts"
+import * as Compaction from "./compaction.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Entry from "./entry.ts"
 import * as Instructions from "./instructions.ts"
 import * as ManagerProcess from "./managerProcess.ts"
 import * as ManagerProgram from "./managerProgram.ts"
 import * as Network from "./network.ts"
-import * as NodeLog from "./NodeLog.ts"
+import type * as NodeLog from "./NodeLog.ts"
 import { layerSpawner } from "./NodeProcess.ts"
 import { complaintHere } from "./nodeVersion.ts"
 import * as Recursion from "./recursion.ts"
 import * as Signals from "./signals.ts"
+import * as SqliteFile from "./sqliteFile.ts"
 import type { ServerTls } from "./tlsLink.ts"
 import * as TransitionWatch from "./transitionWatch.ts"
 import * as Watchdog from "./watchdog.ts"
@@ -137,9 +139,17 @@ export const layerDurable = (
 ): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
   layerListening({ ...options, path: socket }, (key) =>
     Effect.flatMap(
-      Effect.mapError(NodeLog.makeSqlite({ path, survives, bytesMax }), ({ message }) => cannotStart(path, message)),
-      (log) =>
-        Manager.makeDurableServer({ ...options, key, log: { log, realm, leader: { host: Os.hostname(), port: 0 } } })
+      Effect.mapError(SqliteFile.open({ path, survives, bytesMax }), ({ message }) => cannotStart(path, message)),
+      (file) =>
+        Effect.gen(function*() {
+          const leader = { host: Os.hostname(), port: 0 }
+          const { kinds = [], limits = {} } = options
+          // The thread that makes snapshots has no code of the user. A manager with own kinds makes them when it starts.
+          const log = kinds.length > 0
+            ? { log: file.log }
+            : { log: yield* Compaction.compacted({ ...file, realm, limits }), compactAfter: Infinity }
+          return yield* Manager.makeDurableServer({ ...options, key, log: { ...log, realm, leader } })
+        })
     ))
 
 /**

@@ -24,7 +24,7 @@ export const preload: URL | undefined = find("./bin/preload.ts") ?? find("./bin/
  * program module by module would take most of its start. Returns a function that returns the path, or throws Node's
  * error; call it once for each start.
  */
-export const program = (name: "manager" | "watchdog"): Effect.Effect<() => string> =>
+export const program = (name: "manager" | "watchdog" | "compactor"): Effect.Effect<() => string> =>
   Effect.suspend(() => {
     const url = find(`../dist/programs/${name}.cjs`)
     if (url !== undefined) return Effect.succeed(() => fileURLToPath(url))

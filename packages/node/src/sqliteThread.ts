@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { Worker } from "node:worker_threads"
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
 
 /** What is stored. */
 export type Argument = string | number | null | Uint8Array
@@ -58,6 +58,12 @@ export interface SqliteThread {
   readonly execute: (sql: string) => Effect.Effect<void, SqliteFailure>
 }
 
+/** A database that was opened here. */
+export interface SqliteDatabase extends SqliteThread {
+  /** A port to its thread, for the life of the scope: another thread makes transactions over it (`over`). */
+  readonly port: Effect.Effect<MessagePort, never, Scope.Scope>
+}
+
 /** How a database is opened. */
 export interface OpenOptions {
   readonly path: string
@@ -98,23 +104,27 @@ const perform = (transaction) => {
   database.exec("commit")
   return results
 }
-const succeed = (results) => parentPort.postMessage({ results })
-const fail = (error) => {
-  if (database?.isTransaction) database.exec("rollback")
-  parentPort.postMessage({ code: (error.errcode ?? 0) & 0xff, message: error.message })
-}
-const attempt = (action, ...args) => new Promise((resolve) => resolve(action(...args))).then(succeed, fail)
-attempt(open)
+const attempt = (port, action, ...args) => new Promise((resolve) => resolve(action(...args))).then(
+  (results) => port.postMessage({ results }),
+  (error) => {
+    if (database?.isTransaction) database.exec("rollback")
+    port.postMessage({ code: (error.errcode ?? 0) & 0xff, message: error.message })
+  }
+)
+attempt(parentPort, open)
 const execute = (sql) => {
   database.exec(sql)
   return []
 }
-parentPort.on("message", (message) => {
-  if (message !== null) return void attempt(typeof message === "string" ? execute : perform, message)
+const serve = (port) => port.on("message", (message) => {
+  if (Array.isArray(message)) return void attempt(port, perform, message)
+  if (typeof message === "string") return void attempt(port, execute, message)
+  if (message !== null) return void serve(message).unref()
   database?.close()
   lock?.close()
   parentPort.close()
 })
+serve(parentPort)
 `
 
 /** What the thread says, in the order of its messages. */
@@ -124,48 +134,75 @@ interface Answer {
   readonly message: string
 }
 
+/** A database of another thread, over a port of `SqliteDatabase`, for the life of the scope. */
+export const over = (port: MessagePort): Effect.Effect<SqliteThread, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(() => talk(port, "close")), () => Effect.sync(() => port.close())),
+    ({ ask }) => threadOf(ask)
+  )
+
 /** Opens or makes a database for the life of the scope. Fails with `resultCode.busy` while another process has it. */
-export const open = (options: OpenOptions): Effect.Effect<SqliteThread, SqliteFailure, Scope.Scope> =>
+export const open = (options: OpenOptions): Effect.Effect<SqliteDatabase, SqliteFailure, Scope.Scope> =>
   Effect.gen(function*() {
-    const waiting: Array<(exit: Exit.Exit<ReadonlyArray<ReadonlyArray<unknown>>, SqliteFailure>) => void> = []
-    let ended: SqliteFailure | undefined
     const worker = new Worker(program, { eval: true, workerData: options, execArgv: [] })
-    const end = (issue: string) => {
-      ended ??= new SqliteFailure(0, issue)
-      for (const settle of waiting.splice(0)) settle(Exit.fail(ended))
-    }
-    worker.on("message", ({ code, message, results }: Answer) => {
-      const settle = waiting.shift()
-      // Before the next one is asked: that holds the program up again.
-      if (waiting.length === 0) worker.unref()
-      settle?.(results === undefined ? Exit.fail(new SqliteFailure(code, message)) : Exit.succeed(results))
-    })
+    const { answer, ask, end, hasEnded } = talk(worker, "exit")
     worker.on("error", (error) => end(`its thread has failed: ${error}`))
-    worker.on("exit", () => end("its thread has ended"))
-    const answer = Effect.callback<ReadonlyArray<ReadonlyArray<unknown>>, SqliteFailure>((resume) => {
-      if (ended !== undefined) return resume(Exit.fail(ended))
-      // A program that waits for the thread does not end meanwhile.
-      worker.ref()
-      waiting.push(resume)
-    })
-    const ask = (message: string | ReadonlyArray<Statement>) =>
-      Effect.suspend(() => {
-        worker.postMessage(message, [])
-        return answer
-      })
     yield* Effect.addFinalizer(() =>
       Effect.callback<void>((resume) => {
-        if (ended !== undefined) return resume(Effect.void)
+        if (hasEnded()) return resume(Effect.void)
         worker.ref()
         worker.once("exit", () => resume(Effect.void))
         worker.postMessage(null, [])
       })
     )
     yield* answer
-    return {
-      execute: (sql) => Effect.asVoid(ask(sql)),
-      transaction: <const Statements extends ReadonlyArray<Statement>>(statements: Statements) =>
-        // The rows of these statements, in their order.
-        ask(statements) as Effect.Effect<Results<Statements>, SqliteFailure>
-    }
+    const port = Effect.acquireRelease(
+      Effect.sync(() => {
+        const { port1, port2 } = new MessageChannel()
+        worker.postMessage(port1, [port1])
+        return port2
+      }),
+      (port) => Effect.sync(() => port.close())
+    )
+    return { ...threadOf(ask), port }
   })
+
+// internals
+
+type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+/** Says something to a thread, and has its answers in the order of what was said. */
+const talk = (port: Worker | MessagePort, ending: "exit" | "close") => {
+  const waiting: Array<(exit: Exit.Exit<Rows, SqliteFailure>) => void> = []
+  let ended: SqliteFailure | undefined
+  const end = (issue: string) => {
+    ended ??= new SqliteFailure(0, issue)
+    for (const settle of waiting.splice(0)) settle(Exit.fail(ended))
+  }
+  port.on("message", ({ code, message, results }: Answer) => {
+    const settle = waiting.shift()
+    // Before the next one is asked: that holds the program up again.
+    if (waiting.length === 0) port.unref()
+    settle?.(results === undefined ? Exit.fail(new SqliteFailure(code, message)) : Exit.succeed(results))
+  })
+  port.on(ending, () => end("its thread has ended"))
+  const answer = Effect.callback<Rows, SqliteFailure>((resume) => {
+    if (ended !== undefined) return resume(Exit.fail(ended))
+    // A program that waits for the thread does not end meanwhile.
+    port.ref()
+    waiting.push(resume)
+  })
+  const ask = (message: string | ReadonlyArray<Statement>) =>
+    Effect.suspend(() => {
+      port.postMessage(message, [])
+      return answer
+    })
+  return { answer, ask, end, hasEnded: () => ended !== undefined }
+}
+
+const threadOf = (ask: ReturnType<typeof talk>["ask"]): SqliteThread => ({
+  execute: (sql) => Effect.asVoid(ask(sql)),
+  transaction: <const Statements extends ReadonlyArray<Statement>>(statements: Statements) =>
+    // The rows of these statements, in their order.
+    ask(statements) as Effect.Effect<Results<Statements>, SqliteFailure>
+})

@@ -106,14 +106,14 @@ export const begin = Effect.fnUntraced(
   }
 )
 
-/** Replaces the entries of a log by a snapshot of the state to which they lead. */
-export const compact = (
+/** A snapshot of the state to which a log leads now. */
+export const snapshot = (
   options: ReplayOptions
-): Effect.Effect<void, Log.LogError | Log.LogNotOpened | Log.Compacted> =>
+): Effect.Effect<Log.Snapshot, Log.LogError | Log.LogNotOpened | Log.Compacted> =>
   Effect.gen(function*() {
     const replay = yield* begin(options)
     yield* replay.advance
-    yield* options.log.putSnapshot(options.realm, replay.save())
+    return replay.save()
   })
 
 // internals
