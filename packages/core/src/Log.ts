@@ -54,7 +54,10 @@ export interface Entry {
 export interface Snapshot {
   readonly position: Position
   readonly epoch: Epoch
-  /** Grows whenever equal inputs may give another state: a state is read by the version that wrote it. */
+  /**
+   * The version of the engine that wrote it. It grows whenever equal inputs may give another state, so entries are stepped by
+   * the version that wrote them. A state is loaded by every version that knows its format.
+   */
   readonly engineVersion: number
   readonly bytes: Stream.Stream<Uint8Array, LogError>
 }
@@ -122,6 +125,7 @@ export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
 const notOpened = {
   InUse: "Stop that process, or use another log",
   NewerFormat: "Use the release that has written it, or a newer one",
+  OlderFormat: "With the release that has written it, hand it over by a snapshot (docs/durability.md)",
   Unreachable: "Check the address, and that the store runs",
   NotALog: "Check the address",
   Damaged: "Restore it from a backup or a replica",
@@ -131,7 +135,7 @@ const notOpened = {
 /** The store could not be opened. Nothing in it was changed. */
 export class LogNotOpened extends Schema.TaggedError<LogNotOpened>()("LogNotOpened", {
   address: Schema.String,
-  why: Schema.Literals(["InUse", "NewerFormat", "Unreachable", "NotALog", "Damaged", "Unwritable"]),
+  why: Schema.Literals(["InUse", "NewerFormat", "OlderFormat", "Unreachable", "NotALog", "Damaged", "Unwritable"]),
   issue: Schema.String
 }) {
   override get message(): string {

@@ -18,8 +18,10 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import { existsSync } from "node:fs"
 import * as Os from "node:os"
 import * as NodePath from "node:path"
 import { type Address, advertiseIssue, type HostAddress, urlOf } from "./address.ts"
@@ -151,6 +153,33 @@ export const layerDurable = (
           return yield* Manager.makeDurableServer({ ...options, key, log: { ...log, realm, leader } })
         })
     ))
+
+/** Options of `handOver`. */
+export interface HandOverOptions extends Pick<ServerOptions, "kinds" | "limits"> {
+  /** The file of `layerDurable`, which no process uses. */
+  readonly path: string
+}
+
+/**
+ * Replaces all inputs in the file of a durable manager by a snapshot, so that another release can begin with it: inputs are
+ * stepped again by the version of the engine that has logged them, and a state is loaded by any that knows its format. Run it
+ * with the release and the own kinds that have written the file. Fails with `StartFailed` as `layerDurable` does.
+ *
+ * **Fairness** Does not wait for other programs. **Cancellation** Can be interrupted: the file is as before then. **On
+ * disconnect** Needs no connection.
+ */
+export const handOver = (
+  { kinds, limits, path }: HandOverOptions
+): Effect.Effect<void, ManagerError.ManagerError> =>
+  Effect.gen(function*() {
+    if (!existsSync(path)) return yield* Effect.fail({ message: "there is no such file" })
+    const { log } = yield* SqliteFile.open({ path })
+    if (Option.isNone(yield* log.head(realm))) return yield* Effect.fail({ message: "it has no manager" })
+    yield* log.putSnapshot(realm, yield* Manager.makeSnapshot({ log, realm, kinds, limits }))
+  }).pipe(
+    Effect.scoped,
+    Effect.mapError(({ message }) => cannotStart(path, message))
+  )
 
 /**
  * A connection to the manager of another program, by its key and its socket or URL: `unix:///path`, `emps://host:port`

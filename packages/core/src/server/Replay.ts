@@ -80,7 +80,7 @@ export class Replay {
     this.engine.takeOutputs()
     if (entry === undefined) return damaged(this.#realm, `entry ${position} cannot be read`)
     if (entry.engineVersion !== engineVersion) {
-      return otherVersion(this.#realm, `entry ${position}`, entry.engineVersion)
+      return otherVersion(this.#realm, position, entry.engineVersion)
     }
     this.position = position
     if (entry._tag === "Beginning") {
@@ -120,19 +120,17 @@ export const snapshot = (
 
 const damaged = (realm: string, issue: string): Log.LogDamaged => new Log.LogDamaged({ realm, issue })
 
-const otherVersion = (realm: string, what: string, version: number): Log.LogNotOpened =>
+const otherVersion = (realm: string, position: Log.Position, version: number): Log.LogNotOpened =>
   new Log.LogNotOpened({
     address: `of "${realm}"`,
-    why: "NewerFormat",
-    issue: `${what} was written by version ${version} of the engine, and this release has version ${engineVersion}`
+    why: version < engineVersion ? "OlderFormat" : "NewerFormat",
+    issue:
+      `entry ${position} was written by version ${version} of the engine, and this release has version ${engineVersion}`
   })
 
-const load = Effect.fnUntraced(function*(
-  options: ReplayOptions,
-  { bytes, engineVersion: version, position }: Log.Snapshot
-) {
+/** A state is no input: that of another version is loaded, too, if its format is known. */
+const load = Effect.fnUntraced(function*(options: ReplayOptions, { bytes, position }: Log.Snapshot) {
   const { realm } = options
-  if (version !== engineVersion) return yield* otherVersion(realm, "the snapshot", version)
   const reader = new Reader(yield* Stream.mkUint8Array(bytes))
   const beginning = readEntry(reader.bytes(), noOperations, () => {})
   const state = Result.try((): unknown => JSON.parse(reader.text()))
