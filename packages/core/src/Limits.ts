@@ -35,8 +35,8 @@ export const defaults: Limits = {
   /** Milliseconds that a session may survive its link, whatever its client asks for: until then it holds what it holds. */
   sessionGraceMs: 60_000,
   /**
-   * Milliseconds for which a client whose session has a grace may be silent. It says often that it is there, so its
-   * connection is lost then without a word, or its event loop stands still. The grace begins.
+   * Milliseconds for which a client whose session has a grace may be silent, unless it asks for less (`maxStall`). It says
+   * often that it is there, so its connection is lost then without a word, or its event loop stands still. The grace begins.
    */
   silenceMs: 60_000,
   /** Calls of one session that are sent and neither answered nor parked. Further calls wait in the client (S-8). */
