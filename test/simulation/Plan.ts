@@ -51,6 +51,9 @@ const actions = themes.flat()
 /** Steps over which faults are spread: about as many as a run has. */
 const faultSteps = 1_200
 
+/** Tasks of a run whose help waits for a log that fails. */
+const durableStepsMax = 400_000
+
 const some = (random: Random, size: number, from: ReadonlyArray<string>) =>
   Array.from({ length: size }, () => random.pick(from))
 
@@ -106,6 +109,7 @@ export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation =>
     faults: plan.faults,
     graceMs: plan.graceMs,
     hosts: plan.hosts,
+    stepsMax: plan.hosts === undefined ? undefined : durableStepsMax,
     limits: { inFlightMax: plan.inFlightMax, watchCredit: 2, traceEveryDrops: 2 },
     ...mutant?.options
   })

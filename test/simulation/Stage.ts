@@ -17,7 +17,7 @@ const fence = SharedLock.make({ name: "fence" })
 const helpMs = 10
 
 /** The same, where an operation of a log may take a second, and be repeated. */
-export const patientHelpMs = 20_000
+export const patientHelpMs = 5_000
 
 /**
  * - *kept*: an action on kept objects; *passing*: on passing ones.

@@ -246,7 +246,7 @@ export const actor = specimen({
     endNothing: ({ sample }) => Effect.flip(remoteOf(sample, kind).call("end", [0], () => Exit.void))
   },
   help: ({ sample }, client) => [
-    Effect.timeoutOption(serve(sample, client, { standby: true }), 20),
+    serve(sample, client, { standby: true }),
     called(sample.echo(1))
   ]
 })
