@@ -9,7 +9,7 @@ interface Lock {
 
 const root = join(import.meta.dirname, "../..")
 const skipped = new Set([".git", "node_modules", "dist", "coverage", "results"])
-const binary = /\.(?:png|gif|jpg|webp|ico|wasm|tsbuildinfo)$/
+const binary = /\.(?:png|gif|jpg|webp|ico|wasm|gz|tsbuildinfo)$/
 
 const walk = (folder: string): Array<string> =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
