@@ -1,10 +1,12 @@
 /** `emp top`: what it shows of a manager at work, as lines and as JSON, and its frames on a terminal. */
 import { type Manager, SharedRef } from "@effect-multiprocessing/core"
 import { Schema } from "effect"
+import { execFileSync, spawnSync } from "node:child_process"
+import { setTimeout } from "node:timers/promises"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { duration } from "../../packages/cli/src/output.ts"
 import { frame, lines, viewOf } from "../../packages/cli/src/topView.ts"
-import { contendedLock, serve, type Served, until } from "./emp.ts"
+import { contendedLock, program, serve, type Served, until } from "./emp.ts"
 
 let served: Served
 
@@ -50,6 +52,47 @@ describe("emp top", () => {
     const { code, error } = await served.emp("top", "--interval", "0")
     assert.strictEqual(code, 2)
     assert.match(error, /^emp: .*at least 0\.1.*\n$/)
+  })
+})
+
+const hasTmux = spawnSync("tmux", ["-V"]).status === 0
+
+describe.runIf(hasTmux)("emp top on a terminal", () => {
+  const tmux = (...args: ReadonlyArray<string>): string =>
+    execFileSync("tmux", ["-L", `emp-${process.pid}`, "-f", "/dev/null", ...args], { encoding: "utf8" })
+  const screenHas = async (text: string): Promise<string> => {
+    for (;;) {
+      const screen = tmux("capture-pane", "-p")
+      if (screen.includes(text)) return screen
+      await setTimeout(50)
+    }
+  }
+
+  afterAll(() => tmux("kill-server"))
+
+  it("is live, and leaves the screen as it was at Ctrl-C", async () => {
+    const top = [program, "top", "--socket", served.socket, "--key-file", served.keyFile, "--interval", "0.1"]
+    const shell = "trap : INT; \"$@\"; echo ended with $?; exec sleep 600"
+    tmux(
+      "new-session",
+      "-d",
+      "-x",
+      "80",
+      "-y",
+      "24",
+      "sh",
+      "-c",
+      shell,
+      "sh",
+      process.execPath,
+      ...process.execArgv,
+      ...top
+    )
+    const screen = await screenHas("changes")
+    assert.match(screen, /^sessions 3 +objects 2 +waiting 1 +held 1 +changes \d+\/s$/m)
+    assert.match(screen, /^deploy +Lock +1 +1 +0$/m)
+    tmux("send-keys", "C-c")
+    assert.notInclude(await screenHas("ended with 0"), "SESSION")
   })
 })
 
