@@ -279,6 +279,13 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/log/sqlite"]
     }
   }),
+  ...inFile("node/src/compaction.ts", {
+    "what was appended before a start is not counted": {
+      from: "add(position - Option.match(snapshot, { onNone: () => 0, onSome: ({ position }) => position }), 0)",
+      to: "add(0, 0)",
+      tests: ["process/compaction"]
+    }
+  }),
   ...inFile("node/src/sqliteLog.ts", {
     "an append is not conditional on the epoch": {
       from: "name = ?1 and epoch = ?2 and position = ?3",

@@ -4,7 +4,7 @@ import * as SqliteFile from "#node/sqliteFile.ts"
 import { Log, Manager, SharedMap, SharedQueue } from "@effect-multiprocessing/core"
 import { NodeManager } from "@effect-multiprocessing/node"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Logger, Option, Redacted, Schema, Stream } from "effect"
+import { Deferred, Effect, Logger, Option, Redacted, Schedule, Schema, Stream } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -65,6 +65,20 @@ describe("the log of a manager that runs", () => {
         assert.strictEqual(yield* (yield* map).size, entries)
         assert.strictEqual(yield* (yield* queue).take, 7)
       }).pipe(Effect.scoped, Effect.provide(NodeManager.layerDurable({ path })))
+    }).pipe(Effect.scoped))
+
+  it.live("is replaced by a snapshot soon after a start if it is long by then", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "state")
+      yield* Effect.scoped(
+        Effect.flatMap(start(path, { entriesMin: Infinity }), ({ use }) => use(Effect.scoped(setSome(0, 60))))
+      )
+      const { log } = yield* start(path)
+      const found = yield* Effect.repeat(log.snapshot(realm), {
+        until: Option.isSome,
+        schedule: Schedule.spaced("5 millis")
+      })
+      assert.isAtLeast(Option.getOrThrow(found).position, 60)
     }).pipe(Effect.scoped))
 
   it.live("grows, with a warning, when no snapshot can be made, and the manager goes on", () =>

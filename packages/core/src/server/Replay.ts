@@ -49,11 +49,15 @@ export class Replay {
     this.#realm = realm
   }
 
-  /** Steps all entries that the log has now. */
+  /** Steps all entries that the log has now. The log reads the next page meanwhile. */
   get advance(): Effect.Effect<void, Log.LogError | Log.LogNotOpened | Log.Compacted> {
-    return Stream.runForEach(this.#log.read(this.#realm, this.position), (entry) => {
-      const error = this.#step(entry)
-      return error === undefined ? Effect.void : Effect.fail(error)
+    const pages = Stream.bufferArray(this.#log.read(this.#realm, this.position), { capacity: 1 })
+    return Stream.runForEachArray(pages, (entries) => {
+      for (const entry of entries) {
+        const error = this.#step(entry)
+        if (error !== undefined) return Effect.fail(error)
+      }
+      return Effect.void
     })
   }
 
