@@ -47,6 +47,19 @@ describe("a queue that waits for itself", () => {
     assert.strictEqual(main.answer(waiting[1]!), "Deadlock 2")
   })
 
+  it("refuses the offer of a body that has lost its lock meanwhile for that (S-21)", () => {
+    const { harness, lease, main, offer, queue } = setUp(2)
+    const lock = main.make("Lock", "lock")
+    const hold = Number(main.get(lock, "acquire")[0])
+    offer()
+    const own = lease()
+    offer()
+    const waiting = main.call(queue, "offer", [value(1), own], [hold])
+    main.get(lock, "release", [hold])
+    harness.time(2_000)
+    assert.strictEqual(main.answer(waiting), `FencedOut ${hold}`)
+  })
+
   it("refuses no offer while one of its items is worked on, nor one that is made for no item of it", () => {
     const { harness, lease, main, offer, queue } = setUp(2)
     const worker = harness.open()

@@ -262,7 +262,10 @@ export class Requests {
   /** The time has come that a waiting request asked for: examines it, or has it tried again at the end of this step. */
   due(parked: Parked): void {
     this.#find(parked.calls)
-    if (parked.calls.length === 1 && this.#operation(parked, 0).stuck !== undefined) return this.#examine(parked)
+    const mayBeStuck = parked.calls.length === 1 && this.#operation(parked, 0).stuck !== undefined
+    // One whose hold has ended meanwhile is refused for that, when its turn comes.
+    const isFenced = this.#staleHold(this.#state.sessions.get(parked.session)!, parked) !== undefined
+    if (mayBeStuck && !isFenced) return this.#examine(parked)
     for (const { call } of parked.places) this.#state.touched.add(this.#objects[call]!)
   }
 
