@@ -135,8 +135,8 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/server/lastBytes"]
     },
     "any secret resumes a session": {
-      from: "return isOwn ? session : \"WrongSecret\"",
-      to: "return session",
+      from: "if (!isOwn) return \"WrongSecret\"\n",
+      to: "",
       tests: ["unit/client/resume"]
     },
     "a session of another manager is resumed": {
@@ -145,8 +145,8 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/resume"]
     },
     "a manager that has lost changes goes on with a session": {
-      from: " || asked.index > state.index",
-      to: "",
+      from: "if (asked.index <= state.index) return session",
+      to: "return session",
       tests: ["unit/client/resume"]
     },
     "a session ends with an older link": {

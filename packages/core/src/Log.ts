@@ -17,6 +17,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -162,6 +163,11 @@ export interface Leadership {
    * after this. Writes nothing.
    */
   readonly confirm: Effect.Effect<void, Fenced | LogError>
+  /**
+   * Succeeds as `confirm`, and the leader was heard then (`Head.silent`). A store may make it once for all realms of a host,
+   * at its own times: it may take as long as the store's heartbeat.
+   */
+  readonly renew: Effect.Effect<void, Fenced | LogError>
 }
 
 /** What an append that has succeeded survives: the end of the manager's process, of its machine, of the store's disk. */
@@ -171,6 +177,8 @@ export type Survives = "nothing" | "process" | "machine" | "replica"
 export class Log extends Context.Service<Log, {
   /** The end of the log. None: nobody has claimed this realm yet. */
   readonly head: (realm: string) => Effect.Effect<Option.Option<Head>, LogError>
+  /** The end of the log, now and then again and again. A store may look once for all realms of a host, at its own times. */
+  readonly watch: (realm: string) => Stream.Stream<Option.Option<Head>, LogError>
   /**
    * Begins a new epoch, unless a host has claimed the realm since `seen` was read: then it returns none and changes
    * nothing. The end of the scope gives the realm up, so that others need not wait until this host counts as silent.
@@ -223,32 +231,42 @@ export interface LeadershipOptions {
   readonly attempt: (after: Position, bytes: Uint8Array) => Effect.Effect<End | undefined, LogError>
   /** The epoch of the realm. */
   readonly current: Effect.Effect<Epoch, LogError>
+  /** Says that the leader lives, and returns whether it still leads for sure. Otherwise `current` decides. */
+  readonly hear: Effect.Effect<boolean, LogError>
 }
 
 /** Makes a leadership of what a store does. It recognizes an append that is repeated though it had been made. */
 export const makeLeadership = (
-  { attempt, current, entryBytesMax, epoch, position, realm }: LeadershipOptions
-): Leadership => ({
-  epoch,
-  position,
-  append: (after, bytes) => {
-    if (bytes.length > entryBytesMax) {
-      return Effect.die(new RangeError(`an entry has ${bytes.length} bytes, and at most ${entryBytesMax} fit`))
-    }
-    const append = Effect.flatMap(attempt(after, bytes), (end): Effect.Effect<void, Fenced | LogDamaged> => {
-      if (end === undefined) return Effect.void
-      if (end.epoch !== epoch) return Effect.fail(new Fenced({ realm, epoch, current: end.epoch }))
-      // Only this leader writes in its epoch: the entry is its own, and the answer was lost.
-      if (end.position === after + 1 && end.written === epoch) return Effect.void
-      return Effect.fail(regressed(realm, after, end.position))
-    })
-    return Effect.uninterruptible(append)
-  },
-  confirm: Effect.flatMap(
+  { attempt, current, entryBytesMax, epoch, hear, position, realm }: LeadershipOptions
+): Leadership => {
+  const confirm = Effect.flatMap(
     current,
     (current) => current === epoch ? Effect.void : Effect.fail(new Fenced({ realm, epoch, current }))
   )
-})
+  return {
+    epoch,
+    position,
+    append: (after, bytes) => {
+      if (bytes.length > entryBytesMax) {
+        return Effect.die(new RangeError(`an entry has ${bytes.length} bytes, and at most ${entryBytesMax} fit`))
+      }
+      const append = Effect.flatMap(attempt(after, bytes), (end): Effect.Effect<void, Fenced | LogDamaged> => {
+        if (end === undefined) return Effect.void
+        if (end.epoch !== epoch) return Effect.fail(new Fenced({ realm, epoch, current: end.epoch }))
+        // Only this leader writes in its epoch: the entry is its own, and the answer was lost.
+        if (end.position === after + 1 && end.written === epoch) return Effect.void
+        return Effect.fail(regressed(realm, after, end.position))
+      })
+      return Effect.uninterruptible(append)
+    },
+    confirm,
+    renew: Effect.flatMap(hear, (isLeading) => isLeading ? Effect.void : confirm)
+  }
+}
+
+/** Makes `Log.watch` of `Log.head`, for a store that is asked for each realm: every quarter of a second. */
+export const heads = <E>(head: Effect.Effect<Option.Option<Head>, E>): Stream.Stream<Option.Option<Head>, E> =>
+  Stream.fromEffectSchedule(head, Schedule.spaced("250 millis"))
 
 /** Some entries of a realm, read at one time, for `entries`. */
 export interface Page {

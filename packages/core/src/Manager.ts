@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -24,13 +25,14 @@ import { bytesToJson } from "./engine/Value.ts"
 import type * as Kind from "./Kind.ts"
 import { engineKinds } from "./kind/EngineKind.ts"
 import * as Limits from "./Limits.ts"
-import type { Compacted, LogError, LogNotOpened, Snapshot } from "./Log.ts"
+import type { Compacted, Log, LogError, LogNotOpened, Snapshot } from "./Log.ts"
 import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
 import { millisecondsOf } from "./proxy/duration.ts"
 import * as inspection from "./proxy/inspection.ts"
 import { type Endpoint, Manager, type Reconnect } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
+import * as Candidate from "./server/Candidate.ts"
 import * as Keys from "./server/Keys.ts"
 import * as Replay from "./server/Replay.ts"
 import * as Server from "./server/Server.ts"
@@ -60,6 +62,7 @@ export {
   type Status,
   type UrlEndpoint
 } from "./proxy/Manager.ts"
+export type { Candidate } from "./server/Candidate.ts"
 export type { ClientKey, Keys } from "./server/Keys.ts"
 export { type LogOptions, type Server, shutDown } from "./server/Server.ts"
 
@@ -175,6 +178,32 @@ export const makeSnapshot = (
     limits: { ...Limits.defaults, ...limits }
   })
 
+/** The options of a candidate. */
+export interface CandidateOptions extends Omit<ManagerOptions, "journal"> {
+  readonly key: ManagerKey
+  readonly log: Log["Service"]
+  readonly realm: string
+  /** How long a leader may be silent before another candidate takes its place. */
+  readonly lease: Duration.Input
+}
+
+/**
+ * A host that may lead the manager of a realm, whose state is in a log that several hosts share. Fails with `StartFailed` if
+ * there can be no manager with these options.
+ */
+export const makeCandidate = (
+  { kinds = [], lease, limits, ...options }: CandidateOptions
+): Effect.Effect<Candidate.Candidate, ManagerError, Mac.Mac | SecureRandom.SecureRandom> =>
+  Effect.suspend(() => {
+    const all = [...builtIn, ...engineKinds(kinds)]
+    const leaseMs = Math.ceil(millisecondsOf(lease))
+    const issue = serverIssue({ ...options, limits }, all) ??
+      (Number.isSafeInteger(leaseMs) && leaseMs > 0 ? undefined : "its lease must be a time above 0, and not for ever")
+    return issue === undefined
+      ? Candidate.make({ ...options, kinds: all, leaseMs, limits: { ...Limits.defaults, ...limits } })
+      : Effect.fail(cannotStart(issue))
+  })
+
 const cannotStart = (issue: string): ManagerError =>
   new ManagerError({ reason: new StartFailed({ address: "this process", issue }) })
 
@@ -261,6 +290,22 @@ export const makeConnected = (
       })
   )
 
+/** A link to a server in this process, for the life of the scope. */
+export const openLocal = (
+  { serve }: Pick<Server.Server, "serve">
+): Effect.Effect<Link, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+    const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
+    yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
+    yield* Effect.scoped(serve(pair.server)).pipe(
+      // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.
+      Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the manager has stopped"), 0))),
+      Effect.forkScoped
+    )
+    return pair.client
+  })
+
 /** A manager whose server is in this process, behind a pipe in memory. */
 export const makeLocal = (
   server: Server.Server,
@@ -272,14 +317,7 @@ export const makeLocal = (
   } = {}
 ): Effect.Effect<Manager["Service"], ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.gen(function*() {
-    const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
-    const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
-    yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
-    yield* Effect.scoped(server.serve(pair.server)).pipe(
-      // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.
-      Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the manager has stopped"), 0))),
-      Effect.forkScoped
-    )
+    const link = yield* openLocal(server)
     yield* server.awaitDefect.pipe(
       Effect.tapDefect((defect) =>
         Effect.logError("A defect has stopped the manager: every call to it fails.", Cause.die(defect))
@@ -287,7 +325,7 @@ export const makeLocal = (
       Effect.forkScoped
     )
     const label = options.label ?? { name: "main", pid: 0 }
-    return yield* makeConnected(Effect.succeed(pair.client), { ...options, address: "memory", key, label })
+    return yield* makeConnected(Effect.succeed(link), { ...options, address: "memory", key, label })
   })
 
 /**

@@ -43,6 +43,8 @@ const remedies = {
   SessionLost:
     "the session has ended. It was without a connection for longer than its grace, or the manager was started again",
   WrongSecret: "the session belongs to another client",
+  LogDamaged:
+    "its log has lost changes that were acknowledged. Restore the store of the log, then start all hosts again",
   NotAManager: "the peer is not a manager. Check the address"
 } as const
 

@@ -111,7 +111,12 @@ export const makeLog = (thread: Sqlite.SqliteThread, survives: Log.Survives): Lo
       entryBytesMax,
       attempt: (after, bytes) => attempt(realm, epoch, after, bytes),
       // A claim has made the row, and nothing deletes it.
-      current: Effect.map(query<Realm>(realm, "select * from realm where name = ?", realm), ([end]) => end!.epoch)
+      current: Effect.map(query<Realm>(realm, "select * from realm where name = ?", realm), ([end]) => end!.epoch),
+      hear: Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.map(
+          query(realm, "update realm set heardAt = ? where name = ? and epoch = ? returning 1", now, realm, epoch),
+          (heard) => heard.length > 0
+        ))
     })
 
   const page = (realm: string, after: Log.Position): Effect.Effect<Log.Page, Log.LogError> =>
@@ -170,20 +175,23 @@ export const makeLog = (thread: Sqlite.SqliteThread, survives: Log.Survives): Lo
     )
   }
 
+  const head = Effect.fnUntraced(function*(realm: string) {
+    const [row] = yield* query<Realm>(realm, "select * from realm where name = ?", realm)
+    if (row === undefined) return Option.none()
+    const { epoch, heardAt, host, port, position } = row
+    return Option.some({
+      epoch,
+      position,
+      leader: host === null ? Option.none() : Option.some({ host, port }),
+      silent: Duration.millis((yield* Clock.currentTimeMillis) - heardAt)
+    })
+  })
+
   return {
     entryBytesMax,
     survives,
-    head: Effect.fnUntraced(function*(realm) {
-      const [row] = yield* query<Realm>(realm, "select * from realm where name = ?", realm)
-      if (row === undefined) return Option.none()
-      const { epoch, heardAt, host, port, position } = row
-      return Option.some({
-        epoch,
-        position,
-        leader: host === null ? Option.none() : Option.some({ host, port }),
-        silent: Duration.millis((yield* Clock.currentTimeMillis) - heardAt)
-      })
-    }),
+    head,
+    watch: (realm) => Log.heads(head(realm)),
     claim: (realm, seen, { host, port }) =>
       Effect.acquireRelease(
         Effect.gen(function*() {

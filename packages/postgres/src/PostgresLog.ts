@@ -31,9 +31,12 @@ export interface Options {
    * `LogUnavailable`. Default: 5 seconds.
    */
   readonly answerTimeout?: Duration.Input | undefined
-  /** How often this host says that it lives, while it leads a realm: once for all its realms. Default: every second. */
+  /** How often this host says that it lives, while it leads a realm: once for all its realms. Default: every half second. */
   readonly heartbeat?: Duration.Input | undefined
-  /** How often readers that follow look for the entries of other hosts. Default: every 250 milliseconds. */
+  /**
+   * How often this host looks at the realms that it follows: once for all of them. It looks five times as often while they
+   * change. Default: every half second.
+   */
   readonly poll?: Duration.Input | undefined
   /** The most connections for what writes, and for what reads. Default: 5. */
   readonly connectionsMax?: number | undefined
@@ -66,8 +69,8 @@ const open = (options: Options): Effect.Effect<Log.Log["Service"], Log.LogNotOpe
       schema: quote(schema),
       host: settings!.host,
       survives: survives(settings!),
-      heartbeat: options.heartbeat ?? "1 second",
-      poll: options.poll ?? "250 millis"
+      heartbeat: options.heartbeat ?? "500 millis",
+      poll: options.poll ?? "500 millis"
     })
   }).pipe(Effect.catchTag("SqlError", (error) => Effect.fail(notOpened(schema, error))))
 }

@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
@@ -42,10 +43,22 @@ interface Claimed {
 }
 
 interface Head extends Claimed {
+  readonly name: string
   readonly silent: number
   /** Null: the leader has given the realm up. */
   readonly host: string | null
   readonly port: number
+}
+
+/** A realm that readers follow, or others watch. */
+interface Watched {
+  uses: number
+  /** Where its log ended when this host looked last. */
+  position: Log.Position
+  /** Done when there may be entries. */
+  changed: Deferred.Deferred<void>
+  /** Done when this host has looked. */
+  looked: Deferred.Deferred<Option.Option<Log.Head>, Log.LogError>
 }
 
 interface PageRow {
@@ -62,12 +75,11 @@ export const makeLog = (
   { database, heartbeat, host, poll, schema, survives }: LogOptions
 ): Effect.Effect<Log.Log["Service"], never, Scope.Scope> =>
   Effect.gen(function*() {
-    /** The realms that this host leads, and the readers that wait for entries. */
+    /** The number of realms that this host leads. */
     let led = 0
-    let waiting = 0
-    /** Done when there may be entries. */
-    let changed = Deferred.makeUnsafe<void>()
-    let total = 0
+    /** Done when this host was heard: whether it still led all of them. */
+    let heard = Deferred.makeUnsafe<boolean, SqlError>()
+    const watched = new Map<string, Watched>()
 
     const read = <Row>(realm: string, sql: string, ...args: ReadonlyArray<Argument>) =>
       Effect.mapError(database.read<Row>(sql, ...args), errorOf(realm))
@@ -75,43 +87,109 @@ export const makeLog = (
     const write = <Row>(realm: string, sql: string, ...args: ReadonlyArray<Argument>) =>
       Effect.mapError(database.write<Row>(sql, ...args), errorOf(realm))
 
-    const beat = Effect.suspend(() =>
-      led === 0 ? Effect.void : Effect.ignore(database.write(
-        `insert into ${schema}.host (id) values ($1) on conflict (id) do update set heard_at = clock_timestamp()`,
+    /** Says that this host lives, for all realms that it leads. */
+    const beat = Effect.suspend(() => {
+      if (led === 0) return Effect.void
+      const waiting = heard
+      heard = Deferred.makeUnsafe()
+      const counted = database.write<{ readonly count: number }>(
+        `with heard as (
+          insert into ${schema}.host (id) values ($1) on conflict (id) do update set heard_at = clock_timestamp()
+        ) select count(*)::float8 as count from ${schema}.realm where leader = $1`,
         host
-      ))
-    )
-
-    const wake = (found: number) =>
-      Effect.sync(() => {
-        if (found === total) return
-        total = found
-        const before = changed
-        changed = Deferred.makeUnsafe()
-        Deferred.doneUnsafe(before, Effect.void)
-      })
-
-    const look = Effect.suspend(() =>
-      waiting === 0 ? Effect.void : database.read<{ readonly total: number }>(
-        `select coalesce(sum(position), 0)::float8 as total from ${schema}.realm`
-      ).pipe(
-        Effect.map(([row]) => row!.total),
-        // The readers look, and fail.
-        Effect.orElseSucceed(() => -1),
-        Effect.flatMap(wake)
       )
-    )
+      return Deferred.into(Effect.map(counted, ([row]) => row!.count === led), waiting)
+    })
 
-    const awaitChange = (): Effect.Effect<void> => {
-      const seen = changed
-      return Effect.suspend(() => {
-        waiting++
-        return Effect.ensuring(Deferred.await(seen), Effect.sync(() => waiting--))
+    /** Waits until this host was heard, from now on. */
+    const hear = (realm: string) => Effect.suspend(() => Effect.mapError(Deferred.await(heard), errorOf(realm)))
+
+    const headsOf = (names: ReadonlyArray<string>) =>
+      Effect.map(
+        database.read<Head>(
+          `select name, epoch::float8, position::float8, host, port, extract(epoch from clock_timestamp() -
+              greatest(realm.heard_at, leaders.heard_at))::float8 * 1000 as silent
+            from ${schema}.realm left join ${schema}.host leaders on leaders.id = leader
+            where name in (select json_array_elements_text($1::json))`,
+          JSON.stringify(names)
+        ),
+        (rows) =>
+          new Map(rows.map(({ epoch, host, name, port, position, silent }): readonly [string, Log.Head] => [name, {
+            epoch,
+            position,
+            leader: host === null ? Option.none() : Option.some({ host, port }),
+            silent: Duration.millis(silent)
+          }]))
+      )
+
+    /** Tells those that wait for a realm. Returns whether it has changed. */
+    const tell = (realm: Watched, looked: Result.Result<Option.Option<Log.Head>, Log.LogError>) => {
+      Deferred.doneUnsafe(realm.looked, Effect.fromResult(looked))
+      realm.looked = Deferred.makeUnsafe()
+      // The readers of a log that cannot be read look themselves, and fail.
+      const position = Result.isSuccess(looked) ? Option.getOrUndefined(looked.success)?.position ?? 0 : -1
+      if (position === realm.position) return false
+      realm.position = position
+      const { changed } = realm
+      realm.changed = Deferred.makeUnsafe()
+      Deferred.doneUnsafe(changed, Effect.void)
+      return true
+    }
+
+    /** Looks at all realms for which somebody waits. Returns whether any has changed. */
+    const look = Effect.suspend(() => {
+      const waiting = [...watched].filter(([, { uses }]) => uses > 0)
+      if (waiting.length === 0) return Effect.succeed(false)
+      return Effect.map(Effect.result(headsOf(waiting.map(([name]) => name))), (found) => {
+        const changed = waiting.filter(([name, realm]) =>
+          tell(
+            realm,
+            Result.mapBoth(found, {
+              onFailure: errorOf(name),
+              onSuccess: (heads) => Option.fromUndefinedOr(heads.get(name))
+            })
+          )
+        )
+        return changed.length > 0
       })
+    })
+
+    const watchedOf = (realm: string): Watched => {
+      const found = watched.get(realm)
+      if (found !== undefined) return found
+      const made: Watched = {
+        uses: 0,
+        position: -1,
+        changed: Deferred.makeUnsafe(),
+        looked: Deferred.makeUnsafe()
+      }
+      watched.set(realm, made)
+      return made
+    }
+
+    /** Waits, while this host looks at a realm. */
+    const using = <A, E>(realm: Watched, wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.suspend(() => {
+        realm.uses++
+        return Effect.ensuring(wait, Effect.sync(() => realm.uses--))
+      })
+
+    const awaitChange = (name: string) => (): Effect.Effect<void> => {
+      const realm = watchedOf(name)
+      return using(realm, Deferred.await(realm.changed))
+    }
+
+    const awaitLook = (name: string) => {
+      const realm = watchedOf(name)
+      return using(realm, Effect.suspend(() => Deferred.await(realm.looked)))
     }
 
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(heartbeat), beat)))
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(poll), look)))
+    // Where something has changed, more may follow soon.
+    const soon = Duration.millis(Duration.toMillis(poll) / 5)
+    yield* Effect.forkScoped(
+      Effect.forever(Effect.flatMap(look, (changed) => Effect.sleep(changed ? soon : poll)))
+    )
 
     // -----------------------------------------------------------------------------------------------------------
     // leading
@@ -157,7 +235,8 @@ export const makeLog = (
         position,
         entryBytesMax,
         attempt: (after, bytes) => attempt(realm, epoch, after, bytes),
-        current: epochOf(realm)
+        current: epochOf(realm),
+        hear: hear(realm)
       })
 
     const claim = (realm: string, seen: Option.Option<Log.Head>, leader: Log.Address) => {
@@ -316,29 +395,19 @@ export const makeLog = (
       entryBytesMax,
       survives,
       head: (realm) =>
-        Effect.map(
-          read<Head>(
-            realm,
-            `select epoch::float8, position::float8, host, port, extract(epoch from clock_timestamp() -
-                greatest(realm.heard_at, leaders.heard_at))::float8 * 1000 as silent
-              from ${schema}.realm left join ${schema}.host leaders on leaders.id = leader where name = $1`,
-            realm
-          ),
-          ([row]) =>
-            Option.map(Option.fromUndefinedOr(row), ({ epoch, host, port, position, silent }) => ({
-              epoch,
-              position,
-              leader: host === null ? Option.none() : Option.some({ host, port }),
-              silent: Duration.millis(silent)
-            }))
-        ),
+        Effect.mapBoth(headsOf([realm]), {
+          onFailure: errorOf(realm),
+          onSuccess: (heads) => Option.fromUndefinedOr(heads.get(realm))
+        }),
+      watch: (realm) => Stream.fromEffectRepeat(awaitLook(realm)),
       claim: (realm, seen, leader) =>
         Effect.acquireRelease(
           claim(realm, seen, leader),
           Option.match({ onNone: () => Effect.void, onSome: ({ epoch }) => giveUp(realm, epoch) })
         ),
       read: (realm, after, options) =>
-        Log.entries(realm, after, (after) => page(realm, after), options?.follow === true ? awaitChange : undefined),
+        Log.entries(realm, after, (after) =>
+          page(realm, after), options?.follow === true ? awaitChange(realm) : undefined),
       snapshot: (realm) =>
         Effect.map(
           read<Omit<Log.Snapshot, "bytes"> & { readonly id: number; readonly parts: number }>(

@@ -7,5 +7,6 @@ export const refusals = [
   "TooManyHandshakes",
   "Malformed",
   "SessionLost",
-  "WrongSecret"
+  "WrongSecret",
+  "LogDamaged"
 ] as const

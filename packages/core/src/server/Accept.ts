@@ -36,6 +36,8 @@ export interface AcceptOptions {
   readonly instance: string
   readonly credentials: ReadonlyArray<Credential>
   readonly limits: Limits
+  /** Told of the index that a client knows of, and that this manager has not reached. */
+  readonly onAhead?: ((index: number) => void) | undefined
 }
 
 /** How long a client may take to read the last bytes of its session: it may be frozen. */
@@ -68,7 +70,7 @@ interface Entered {
 
 /** Makes the function that serves one link until it ends. */
 export const make = (
-  { credentials, host, instance, limits }: AcceptOptions
+  { credentials, host, instance, limits, onAhead }: AcceptOptions
 ): Effect.Effect<
   (link: Link) => Effect.Effect<void, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope>,
   never,
@@ -137,14 +139,15 @@ export const make = (
     })
 
     /** Begins a session, or resumes one. Only within a turn. */
-    const enter = (link: Link, admitted: Admitted): Entered | Reason => {
+    const enter = (link: Link, guarded: Link, admitted: Admitted): Entered | Reason => {
       const { asked } = admitted
       const session = asked._tag === "Begin" ? begin(admitted, asked.grace) : find(admitted, asked)
       if (typeof session === "string") return session
       const { id } = session
       host.shells.get(id)?.expel("its client has resumed it over another connection")
       if (asked._tag === "Resume") host.step({ _tag: "Linked", session: id })
-      const shell = new SessionShell(id, link, limits, engineOf(host, id), shared, {
+      const shell = new SessionShell(id, guarded, limits, engineOf(host, id), shared, {
+        ungated: link,
         isResumed: asked._tag === "Resume",
         pace: paceOf(session),
         spans: makeSpans?.(described)
@@ -170,12 +173,15 @@ export const make = (
 
     const find = ({ rights, secretHash }: Admitted, asked: typeof Handshake.Resume.Type): Session | Reason => {
       const session = state.sessions.get(asked.session)
-      // A manager that has not reached the newest index of its client has lost what it had promised.
-      if (session === undefined || asked.instance !== instance || asked.index > state.index) return "SessionLost"
+      if (session === undefined || asked.instance !== instance) return "SessionLost"
       const isOwn = session.grace !== undefined && Handshake.sameProof(session.grace.secretHash, secretHash ?? "") &&
         // Who has seen a secret on an unencrypted link gets no other rights by it.
         Permission.areSame(session.rights, rights)
-      return isOwn ? session : "WrongSecret"
+      if (!isOwn) return "WrongSecret"
+      if (asked.index <= state.index) return session
+      // A manager that has not reached the newest index of its client has lost what it had promised.
+      onAhead?.(asked.index)
+      return onAhead === undefined ? "SessionLost" : "LogDamaged"
     }
 
     const admit = (link: Link, frames: Frames.Frames) =>
@@ -196,7 +202,7 @@ export const make = (
     const entering = (link: Link, guarded: Link, admitted: Admitted): Effect.Effect<Entered, LinkClosed> =>
       Effect.suspend(() => {
         let entered: Entered | Reason | undefined
-        host.turn({ run: () => entered = enter(guarded, admitted) })
+        host.turn({ run: () => entered = enter(link, guarded, admitted) })
         // A server that has stopped takes no turns.
         if (entered === undefined) return stopped
         return typeof entered === "string" ? Effect.fail(refusal(link, entered)) : Effect.succeed(entered)
@@ -322,7 +328,7 @@ export const make = (
 
     return (link) =>
       Effect.gen(function*() {
-        // The handshake tells nothing of the state. Every later frame passes the gate.
+        // The handshake and the answer to a ping tell nothing of the state. All other frames pass the gate.
         const guarded = host.gate.guard(link)
         const frames = yield* Frames.make(guarded, limits.handshakeBytesMax)
         const admitted = yield* admit(link, frames)

@@ -136,10 +136,10 @@ export class InputLog {
   }
 }
 
-// internals
-
 /** Repeats what the store cannot do now. Nothing is released meanwhile. */
-const patiently = (operation: Effect.Effect<void, Fenced | LogError>): Effect.Effect<void, Fenced | LogDamaged> =>
+export const patiently = (
+  operation: Effect.Effect<void, Fenced | LogError>
+): Effect.Effect<void, Fenced | LogDamaged> =>
   Effect.catchTag(
     operation,
     "LogUnavailable",
@@ -149,5 +149,7 @@ const patiently = (operation: Effect.Effect<void, Fenced | LogError>): Effect.Ef
         Effect.catchTag("LogUnavailable", Effect.die)
       )
   )
+
+// internals
 
 const isUnavailable = ({ _tag }: Fenced | LogError): boolean => _tag === "LogUnavailable"

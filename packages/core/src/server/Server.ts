@@ -35,6 +35,8 @@ export interface ServerOptions extends Omit<EngineHost.EngineHostOptions, "log">
   readonly key: ManagerKey
   /** Those of other roles. */
   readonly keys?: Keys.Keys | undefined
+  /** Told of the index that a client knows of, and that the log has lost. */
+  readonly onAhead?: ((index: number) => void) | undefined
   /** Told of every index as it is taken (S-31). */
   readonly journal?: ((entry: JournalEntry) => void) | undefined
 }
@@ -53,6 +55,8 @@ export interface Server {
   readonly awaitShutdown: Effect.Effect<void>
   /** Tells every session that the manager ends, and waits until they have gone, at most a second. */
   readonly close: Effect.Effect<void>
+  /** Waits until the log has all that has changed. */
+  readonly flushed: Effect.Effect<void>
 }
 
 /** The reason that clients are told. */
@@ -88,36 +92,44 @@ export const makeDurable = (
   })
 
 /** The name of a manager that no other one has. */
-const newInstance = Effect.flatMap(
+export const newInstance = Effect.flatMap(
   SecureRandom.SecureRandom,
   (random) => Effect.map(random.randomBytes(16), hexadecimal)
 )
 
-const serverOf = (
+/** Serves an engine. The sessions that it has have lost their links. */
+export const serverOf = (
   engine: Engine,
   instance: string,
-  options: ServerOptions,
+  options: Omit<ServerOptions, "journal" | "kinds">,
   log: InputLog | undefined
 ): Effect.Effect<Server, never, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.gen(function*() {
-    const { key, keys, limits } = options
+    const { key, keys, limits, onAhead } = options
     const host = yield* EngineHost.make(engine, { ...options, log })
     const linked = [...engine.state.sessions.values()].filter(({ deadline }) => deadline === undefined)
     if (linked.length > 0) {
       host.turn({ run: () => linked.forEach(({ id }) => host.step({ _tag: "Unlinked", session: id })) })
     }
-    const accept = yield* Accept.make({ credentials: Keys.credentialsOf(key, keys), host, instance, limits })
+    const accept = yield* Accept.make({
+      credentials: Keys.credentialsOf(key, keys),
+      host,
+      instance,
+      limits,
+      onAhead
+    })
     // These services only: the rest of the context, its scope above all, is the caller's of `serve`.
     const context = Context.pick(Mac.Mac, SecureRandom.SecureRandom)(
       yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()
     )
+    const flushed = log?.flushed ?? Effect.void
     const close = Effect.suspend(() => {
       const shells = [...host.shells.values()]
       for (const shell of shells) host.turn({ shell, run: () => shell.close(shutDown) })
       return Effect.forEach(shells, (shell) => Deferred.await(shell.left), {
         concurrency: "unbounded",
         discard: true
-      }).pipe(Effect.andThen(log?.flushed ?? Effect.void), Effect.timeoutOption(closeTimeoutMs), Effect.asVoid)
+      }).pipe(Effect.andThen(flushed), Effect.timeoutOption(closeTimeoutMs), Effect.asVoid)
     })
     const awaitShutdown = Deferred.await(host.shutdown)
     yield* Effect.forkScoped(Effect.andThen(awaitShutdown, close))
@@ -126,6 +138,7 @@ const serverOf = (
       serve: (link) => Effect.provideContext(accept(link), context),
       awaitDefect: Deferred.await(host.defect),
       awaitShutdown,
-      close
+      close,
+      flushed
     }
   })

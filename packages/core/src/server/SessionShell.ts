@@ -68,6 +68,8 @@ export interface SessionEngine {
 export interface ShellOptions {
   /** Whether the session has had another link: its client sends again what that one may have lost. */
   readonly isResumed?: boolean
+  /** The link without the gate, for what tells nothing of the state. Default: the link. */
+  readonly ungated?: Pick<Link, "send">
   readonly pace?: Pace | undefined
   readonly spans?: CallSpans | undefined
 }
@@ -82,6 +84,8 @@ export class SessionShell {
   onPaced: () => void = () => {}
   readonly #session: SessionId
   readonly #link: Link
+  /** The same link without the gate. */
+  readonly #ungated: Pick<Link, "send">
   readonly #limits: Limits
   readonly #engine: SessionEngine
   readonly #writer = new ServerWriter()
@@ -116,8 +120,9 @@ export class SessionShell {
     limits: Limits,
     engine: SessionEngine,
     shared: SharedArguments,
-    { isResumed = false, pace, spans }: ShellOptions = {}
+    { isResumed = false, pace, spans, ungated = link }: ShellOptions = {}
   ) {
+    this.#ungated = ungated
     this.#isResumed = isResumed
     this.#spans = spans
     this.#shared = shared
@@ -195,9 +200,12 @@ export class SessionShell {
     }
   }
 
-  /** Says that the server is there, unless the client does not read: it could ask any number of times. */
+  /**
+   * Says that the server is there, unless the client does not read: it could ask any number of times. That tells nothing of
+   * the state, so it does not wait for the log.
+   */
   #pong(): void {
-    if (this.#hasRoom()) this.#say({ _tag: "Pong" })
+    if (this.#hasRoom()) this.#ungated.send(pong())
   }
 
   #writeWaiting(): void {
@@ -415,6 +423,12 @@ const lengthOf = (args: ReadonlyArray<Argument>): number => {
 const bytesOf = ({ calls, guard }: RequestInput): number =>
   // A call also names its object, its operation and the number of its arguments.
   calls.reduce((bytes, { args }) => bytes + 3 + lengthOf(args), guard.length)
+
+const pong = (): Uint8Array<ArrayBuffer> => {
+  const writer = new ServerWriter()
+  writer.write({ _tag: "Pong" }, Infinity)
+  return writer.take()
+}
 
 /** A frame that ends a session whose own frame may be half written. */
 export const farewell = (reason: string): Uint8Array<ArrayBuffer> => {

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Engine, EngineOptions } from "../engine/Engine.ts"
 import type { JournalEntry } from "../engine/Inputs.ts"
+import type { EngineLimits } from "../engine/State.ts"
 import { engineVersion } from "../engine/version.ts"
 import * as Log from "../Log.ts"
 import { writeBeginning } from "../protocol/InputEntry.ts"
@@ -33,7 +34,7 @@ export interface Recovered {
 }
 
 /** The default of `compactAfter`. */
-const entriesMax = 10_000
+export const entriesMax = 10_000
 
 /**
  * Claims a realm, and brings an engine to the end of its log. The log has the limits of this manager then, under which the
@@ -76,11 +77,25 @@ export const recover = Effect.fnUntraced(
       )
     }
     const { engine, instance } = replay
-    const { position } = leadership
-    Object.assign(engine.state.limits, limits)
-    engine.state.epoch = leadership.epoch
-    yield* leadership.append(position, writeBeginning(engineVersion, { instance, limits: { ...limits } }))
+    const position = yield* beginToLead(replay, leadership, limits)
     isLive = true
-    return { engine, instance, leadership, position: position + 1 }
+    return { engine, instance, leadership, position }
+  }
+)
+
+/**
+ * Begins a period of a leader, whose engine has stepped all entries before it: its limits and the instance are the first
+ * entry. Returns the position of that.
+ */
+export const beginToLead = Effect.fnUntraced(
+  function*(
+    { engine: { state }, instance, position }: Replay.Replay,
+    leadership: Log.Leadership,
+    limits: EngineLimits
+  ) {
+    Object.assign(state.limits, limits)
+    state.epoch = leadership.epoch
+    yield* leadership.append(position, writeBeginning(engineVersion, { instance, limits: { ...limits } }))
+    return position + 1
   }
 )

@@ -75,7 +75,12 @@ export const makeMemoryLog = ({ fault = () => undefined }: MemoryLogOptions = {}
       entryBytesMax,
       attempt: (after, bytes) =>
         perform(realm.name, "append", (_, now) => Effect.succeed(write(realm, epoch, after, bytes, now))),
-      current: perform(realm.name, "confirm", () => Effect.succeed(realm.epoch))
+      current: perform(realm.name, "confirm", () => Effect.succeed(realm.epoch)),
+      hear: perform(realm.name, "confirm", (_, now) =>
+        Effect.sync(() => {
+          if (realm.epoch === epoch) realm.heardAt = now
+          return realm.epoch === epoch
+        }))
     })
 
   const page = (name: string, after: Log.Position) =>
@@ -86,19 +91,22 @@ export const makeMemoryLog = ({ fault = () => undefined }: MemoryLogOptions = {}
         entries: entries.slice(Math.max(0, after - compacted))
       }))
 
+  const head = (name: string) =>
+    perform(name, "head", (realm, now) =>
+      Effect.succeed(
+        realm.epoch === 0 ? Option.none() : Option.some({
+          epoch: realm.epoch,
+          position: positionOf(realm),
+          leader: realm.leader,
+          silent: Duration.millis(now - realm.heardAt)
+        })
+      ))
+
   return {
     entryBytesMax,
     survives: "nothing",
-    head: (name) =>
-      perform(name, "head", (realm, now) =>
-        Effect.succeed(
-          realm.epoch === 0 ? Option.none() : Option.some({
-            epoch: realm.epoch,
-            position: positionOf(realm),
-            leader: realm.leader,
-            silent: Duration.millis(now - realm.heardAt)
-          })
-        )),
+    head,
+    watch: (name) => Log.heads(head(name)),
     claim: (name, seen, leader) =>
       Effect.acquireRelease(
         perform(name, "claim", (realm, now) =>

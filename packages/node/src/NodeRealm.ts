@@ -1,0 +1,161 @@
+/**
+ * The manager of a realm, whose state is in a log that several hosts share. One of them leads; when it ends, another one goes
+ * on in the same state, and the sessions of clients go on there.
+ *
+ * These layers need a `Log`. `PostgresManager` of `@effect-multiprocessing/postgres` provides it. A process that has several
+ * realms builds them on one log, which then says once for all of them that the process lives.
+ */
+import { Log, Manager, ManagerError } from "@effect-multiprocessing/core"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { hostname } from "node:os"
+import type { HostAddress } from "./address.ts"
+import * as Endpoint from "./endpoint.ts"
+import * as LeaderLink from "./leaderLink.ts"
+import * as Network from "./network.ts"
+import { complaintHere } from "./nodeVersion.ts"
+import * as Recursion from "./recursion.ts"
+import type { ServerTls } from "./tlsLink.ts"
+
+/** Options of every client of a realm. */
+export interface ConnectOptions {
+  /** The name of the realm. Each realm is a manager of its own. */
+  readonly realm: string
+  /** A key of the manager. */
+  readonly key: Manager.ManagerKey
+  /**
+   * How long the session survives while it has no connection to a leader. At least five leases: then a lock is lost to this
+   * process before another one gets it. Default: a grace of 10 seconds.
+   */
+  readonly reconnect?: Manager.Reconnect | undefined
+  /** How long the first connection may take: until then nobody may lead. Default: 30 seconds. */
+  readonly connectTimeout?: Duration.Input | undefined
+  /** Is shown in `inspect` and in errors, as `name@host`. Default: "client", and "main" of a candidate. */
+  readonly name?: string | undefined
+  /** Allows ports without TLS beyond this machine: everybody on the way reads and may change all values. */
+  readonly allowUnencrypted?: boolean | undefined
+}
+
+/** Options of `layerClient`. */
+export interface ClientOptions extends ConnectOptions {
+  /** How to connect to hosts whose ports have TLS. Absent: they are not encrypted. */
+  readonly tls?: Manager.ClientTls | undefined
+}
+
+/** Options of `layer`. */
+export interface CandidateOptions extends ConnectOptions, Pick<Manager.ManagerOptions, "limits" | "keys" | "kinds"> {
+  /** The key of owners. The same on every host of the realm. */
+  readonly key: Manager.ManagerKey
+  /** Where this host listens, while it leads and while it does not. Port 0: a free one. */
+  readonly listen: HostAddress
+  /**
+   * Where others reach this host. Default: `listen`, with the port that it got, and the name of this machine in the place of
+   * an address that is every interface.
+   */
+  readonly advertise?: Partial<HostAddress> | undefined
+  /**
+   * How long a leader may be silent until another host takes its place. The same on every host of the realm, and at least
+   * four times the heartbeat of the log. Default: 2 seconds.
+   */
+  readonly lease?: Duration.Input | undefined
+  /** The certificates of its port, and how it connects to other hosts. Absent: ports are not encrypted. */
+  readonly tls?: { readonly server: ServerTls; readonly client?: Manager.ClientTls | undefined } | undefined
+}
+
+/**
+ * Makes this process a candidate for a realm, and a client of whoever leads: maybe itself. Building the layer fails with
+ * `StartFailed` if it cannot listen, if the log is damaged or was written by another release, and with `ConnectFailed` if
+ * nobody leads in time.
+ *
+ * **Fairness** The candidate that first notices that nobody leads does. **Cancellation** Building can be interrupted. The end
+ * of the scope hands over. **On disconnect** When the leader ends, another candidate goes on in the same state: calls wait
+ * meanwhile, holds are kept, and a watcher gets a reset. When nobody leads for the grace, calls fail with `ManagerError`.
+ */
+export const layer = (
+  options: CandidateOptions
+): Layer.Layer<Manager.Manager, ManagerError.ManagerError, Log.Log> =>
+  Layer.effect(
+    Manager.Manager,
+    Effect.gen(function*() {
+      yield* Recursion.refuse
+      const { advertise, limits, lease = "2 seconds", listen, name = "main", tls } = options
+      if (complaintHere !== undefined) return yield* cannotStart(addressOf(options), complaintHere)
+      const leaseMs = Duration.toMillis(lease)
+      // A client that the leader does not answer notices that within a lease.
+      const bounds = { silenceMs: Math.max(1, Math.floor(leaseMs * 2)), ...limits }
+      const log = yield* Log.Log
+      const candidate = yield* Manager.makeCandidate({ ...options, limits: bounds, lease, log })
+      const url = yield* Network.listen(candidate, listen, { ...options, limits: bounds, tls: tls?.server }).pipe(
+        Effect.mapError((issue) => cannotStart(`${listen.host}:${listen.port}`, issue))
+      )
+      const { host = isEvery(listen.host) ? hostname() : listen.host, port = Number(new URL(url).port) } = advertise ??
+        {}
+      // After the listener, so it ends before: sessions whose links the listener closes would have ended.
+      const campaign = yield* Effect.forkScoped(
+        Effect.tapError(candidate.run({ host, port }), ({ message }) => Effect.logError(message))
+      )
+      const ways = { ...options, log, candidate, tls: tls && { ...tls.client } }
+      return yield* connect(options, ways, name).pipe(
+        Effect.raceFirst(
+          Effect.mapError(Fiber.join(campaign), ({ message }) => cannotStart(addressOf(options), message))
+        )
+      )
+    })
+  ).pipe(Layer.provide(layerPlatform))
+
+/**
+ * A connection to whichever host leads a realm. It finds the host in the log, also after the leader has changed. Building the
+ * layer fails with `ConnectFailed` if nobody leads in time, and with `HandshakeRefused`.
+ *
+ * **Fairness** Does not wait for other programs. **Cancellation** Building can be interrupted. **On disconnect** As `layer`.
+ */
+export const layerClient = (
+  options: ClientOptions
+): Layer.Layer<Manager.Manager, ManagerError.ManagerError, Log.Log> =>
+  Layer.effect(
+    Manager.Manager,
+    Effect.flatMap(Log.Log, (log) => connect(options, { ...options, log }, options.name ?? "client"))
+  ).pipe(Layer.provide(layerPlatform))
+
+// internals
+
+const layerPlatform = Layer.merge(NodeServices.layer, Endpoint.layerCrypto)
+
+const addressOf = ({ realm }: ConnectOptions): string => `the leader of "${realm}"`
+
+const isEvery = (host: string): boolean => host === "0.0.0.0" || host === "::"
+
+/** Another leader is there soon, so the pauses stay short. */
+const schedule = Schedule.jittered(Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("200 millis")]))
+
+const connect = (
+  options: ConnectOptions,
+  ways: LeaderLink.Ways,
+  name: string
+) => {
+  const { connectTimeout = "30 seconds", key, reconnect } = options
+  const address = addressOf(options)
+  const grace = { grace: "10 seconds", schedule, ...reconnect } as const
+  const label = { name: Network.nameHere(name), pid: process.pid }
+  let issue = "no host leads it"
+  return Manager.makeConnected(LeaderLink.make(ways), { address, key, label, reconnect: grace }).pipe(
+    Effect.tapError(({ reason }) =>
+      Effect.sync(() => {
+        if (reason._tag === "ConnectFailed") issue = reason.issue
+      })
+    ),
+    Effect.retry({ schedule, while: ({ reason }) => reason._tag === "ConnectFailed" }),
+    Effect.timeoutOrElse({
+      duration: connectTimeout,
+      orElse: () =>
+        Effect.fail(new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address, issue }) }))
+    })
+  )
+}
+
+const cannotStart = (address: string, issue: string): ManagerError.ManagerError =>
+  new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address, issue }) })
