@@ -38,6 +38,7 @@ export const setup = (): Promise<void> => {
       "examples/**/*.ts",
       "test/process/fixtures/*.ts",
       "test/{chaos,simulation,stress}/main.ts",
+      "test/chaos/candidate.ts",
       "bench/{main,client,managerServer}.ts",
       "packages/cli/src/bin/*.ts"
     ], { cwd: root }).map((file) => join(root, file))
