@@ -60,7 +60,7 @@ export default defineConfig({
           name: "postgres",
           isolate: false,
           include: ["test/postgres/*.test.ts"],
-          globalSetup: "test/support/postgres.ts"
+          globalSetup: ["test/support/postgres.ts", "test/support/bundleCandidate.ts"]
         }
       }
     ]

@@ -1,6 +1,6 @@
 /** The chaos of a realm, on a PostgreSQL of its own, and whether its leaders were replaced in time. */
 import { Effect } from "effect"
-import { start } from "../support/postgres.ts"
+import { setup } from "../support/postgres.ts"
 import { chaosOfRealm, medianOf } from "./realm.ts"
 
 const leaseMs = 2_000
@@ -13,7 +13,7 @@ const postgres = Effect.map(
   Effect.acquireRelease(
     Effect.promise(async () => {
       let folder = ""
-      const end = await start({ provide: (_, provided) => folder = provided })
+      const end = await setup({ provide: (_, provided) => folder = provided })
       return { folder, end }
     }),
     ({ end }) => Effect.promise(end)

@@ -88,14 +88,18 @@ const makeJournal = Effect.fnUntraced(function*(log: Log.Log["Service"], wrong: 
     instance: ""
   })
   const advance = Effect.suspend(() => replay.advance)
+  let isOver = false
   const following = yield* Effect.forkScoped(
-    Effect.forever(Effect.andThen(Effect.sleep(100), advance))
+    Effect.repeat(Effect.andThen(Effect.sleep(100), advance), { until: () => isOver })
   )
   return {
     journal,
     /** Fails when the log leads to another state. */
-    failed: Fiber.join(following),
-    whole: Effect.andThen(Fiber.interrupt(following), advance)
+    failed: Effect.andThen(Fiber.join(following), Effect.never),
+    whole: Effect.suspend(() => {
+      isOver = true
+      return Effect.andThen(Fiber.join(following), advance)
+    })
   }
 })
 

@@ -7,6 +7,7 @@ import { Effect, Fiber, Redacted, Schema, Stream } from "effect"
 import { inject } from "vitest"
 import type { CandidateArguments } from "../chaos/candidate.ts"
 import { type Program, start, waitUntil } from "../process/harness.ts"
+import type { AdderArguments } from "./fixtures/adder.ts"
 
 const leaseMs = 1_000
 
@@ -35,6 +36,8 @@ const hosts = Effect.gen(function*() {
     leader: leader!,
     standby: standby!,
     epochOf,
+    launch,
+    told,
     /** The entries that stand behind one of a newer leader. */
     stale: Effect.map(
       pool.use((connection) =>
@@ -117,6 +120,28 @@ describe("a realm of two hosts", () => {
         assert.isAbove(epochOf(standby), epochOf(leader))
         const { sessions } = yield* (yield* Manager.Manager).inspect
         assert.deepStrictEqual(sessions.map(({ pid }) => pid).sort(), [standby.pid, process.pid].sort())
+      }).pipe(Effect.scoped, Effect.provide(client))
+    }).pipe(Effect.scoped))
+
+  it.live("goes on for the workers of its hosts, too", () =>
+    Effect.gen(function*() {
+      const { client, launch, leader, standby, told } = yield* hosts
+      yield* Effect.gen(function*() {
+        const number = yield* sum
+        const times = 600
+        const adder = yield* start(
+          new URL("./fixtures/adder.ts", import.meta.url),
+          JSON.stringify({ ...told, times } satisfies AdderArguments)
+        )
+        yield* Effect.repeat(number.get, { until: (value) => value > 100 })
+        leader.process.kill("SIGKILL")
+        yield* Effect.repeat(number.get, { until: (value) => value > 200 })
+        standby.process.kill("SIGKILL")
+        // Now the adder leads, if no other host does.
+        yield* launch
+        yield* adder.exit
+        assert.include(adder.output(), `the sum is ${times}`)
+        assert.strictEqual(yield* number.get, times)
       }).pipe(Effect.scoped, Effect.provide(client))
     }).pipe(Effect.scoped))
 })

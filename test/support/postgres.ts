@@ -9,7 +9,6 @@ import { chownSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { bundle } from "./bundlePrograms.ts"
 
 /** A user without rights, on every Unix. */
 const nobody = 65_534
@@ -57,14 +56,8 @@ declare module "vitest" {
   }
 }
 
-/** Before the tests: starts the server, and bundles the program that they start. Returns what ends the server. */
-export const setup = async (context: Parameters<typeof start>[0]): Promise<() => Promise<void>> => {
-  await bundle([join(import.meta.dirname, "../chaos/candidate.ts")])
-  return start(context)
-}
-
 /** Starts the server. Returns what ends it. */
-export const start = async (
+export const setup = async (
   { provide }: { readonly provide: (name: "postgres", folder: string) => void }
 ): Promise<() => Promise<void>> => {
   const bin = binaries()

@@ -19,6 +19,7 @@ import * as LeaderLink from "./leaderLink.ts"
 import * as Network from "./network.ts"
 import { complaintHere } from "./nodeVersion.ts"
 import * as Recursion from "./recursion.ts"
+import * as Relay from "./relay.ts"
 import type { ServerTls } from "./tlsLink.ts"
 
 /** Options of every client of a realm. */
@@ -38,6 +39,11 @@ export interface ConnectOptions {
   readonly name?: string | undefined
   /** Allows ports without TLS beyond this machine: everybody on the way reads and may change all values. */
   readonly allowUnencrypted?: boolean | undefined
+  /**
+   * Whether this process starts workers. They reach the leader through a Unix socket of this process. Default: true. A
+   * process with many realms may do without the sockets.
+   */
+  readonly workers?: boolean | undefined
 }
 
 /** Options of `layerClient`. */
@@ -132,30 +138,42 @@ const isEvery = (host: string): boolean => host === "0.0.0.0" || host === "::"
 /** Another leader is there soon, so the pauses stay short. */
 const schedule = Schedule.jittered(Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("200 millis")]))
 
-const connect = (
-  options: ConnectOptions,
-  ways: LeaderLink.Ways,
-  name: string
-) => {
-  const { connectTimeout = "30 seconds", key, reconnect } = options
-  const address = addressOf(options)
-  const grace = { grace: "10 seconds", schedule, ...reconnect } as const
-  const label = { name: Network.nameHere(name), pid: process.pid }
-  let issue = "no host leads it"
-  return Manager.makeConnected(LeaderLink.make(ways), { address, key, label, reconnect: grace }).pipe(
-    Effect.tapError(({ reason }) =>
-      Effect.sync(() => {
-        if (reason._tag === "ConnectFailed") issue = reason.issue
+const connect = (options: ConnectOptions, ways: LeaderLink.Ways, name: string) =>
+  Effect.gen(function*() {
+    const { connectTimeout = "30 seconds", key, reconnect, workers = true } = options
+    const address = addressOf(options)
+    const grace = { grace: "10 seconds", schedule, ...reconnect } as const
+    const open = LeaderLink.make(ways)
+    const path = workers ? yield* serveWorkers(open) : undefined
+    let issue = "no host leads it"
+    return yield* Manager.makeConnected(open, {
+      address,
+      key,
+      label: { name: Network.nameHere(name), pid: process.pid },
+      endpoint: path === undefined ? undefined : { path, key, reconnect: grace, isRelay: true },
+      reconnect: grace
+    }).pipe(
+      Effect.tapError(({ reason }) =>
+        Effect.sync(() => {
+          if (reason._tag === "ConnectFailed") issue = reason.issue
+        })
+      ),
+      Effect.retry({ schedule, while: ({ reason }) => reason._tag === "ConnectFailed" }),
+      Effect.timeoutOrElse({
+        duration: connectTimeout,
+        orElse: () =>
+          Effect.fail(new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address, issue }) }))
       })
-    ),
-    Effect.retry({ schedule, while: ({ reason }) => reason._tag === "ConnectFailed" }),
-    Effect.timeoutOrElse({
-      duration: connectTimeout,
-      orElse: () =>
-        Effect.fail(new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address, issue }) }))
-    })
-  )
-}
+    )
+  })
+
+/** Listens for the workers of this process. Returns the path. */
+const serveWorkers = (open: ReturnType<typeof LeaderLink.make>) =>
+  Effect.gen(function*() {
+    const path = yield* Endpoint.makePath
+    yield* Endpoint.listen(Relay.make(open), path, { isOwnFolder: true })
+    return path
+  }).pipe(Effect.mapError((issue) => cannotStart("a socket for workers", issue)))
 
 const cannotStart = (address: string, issue: string): ManagerError.ManagerError =>
   new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address, issue }) })

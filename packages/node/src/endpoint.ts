@@ -19,11 +19,12 @@ import * as Address from "./address.ts"
 import * as NetLink from "./netLink.ts"
 import * as Network from "./network.ts"
 import { reasonOf } from "./reason.ts"
+import * as Relay from "./relay.ts"
 import * as SocketFile from "./socketFile.ts"
 import { temporaryFolders } from "./temporaryFolders.ts"
 
 /** The server whose links come from a listener. */
-type Serving = Effect.Success<ReturnType<typeof Manager.makeServer>>
+type Serving = Pick<Manager.Server, "serve" | "close">
 
 /** Node's own cryptography: the functions of WebCrypto, without a promise for each call. */
 export const layerCrypto: Layer.Layer<Mac.Mac | SecureRandom.SecureRandom> = Layer.provideMerge(
@@ -119,12 +120,16 @@ export const connect = (
 ): Effect.Effect<Manager.Manager["Service"], ManagerError.ManagerError, Scope.Scope> => {
   const { address, isRemote, open } = wayTo(endpoint)
   // When many clients start together, the listener's queue or the manager may be full for a moment.
-  const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: isExpected ? "5 seconds" : "2 seconds" }))
+  const isRelay = endpoint.isRelay === true
+  const patience = isRelay ? "30 seconds" : isExpected ? "5 seconds" : "2 seconds"
+  const schedule = Schedule.exponential(5).pipe(Schedule.upTo({ duration: patience }))
   const again = isExpected ? /EAGAIN|ECONNREFUSED|ECONNRESET|ENOENT/ : /EAGAIN|ECONNREFUSED|ECONNRESET/
   const patient = Effect.retry(open, { schedule, while: ({ reason }) => again.test(reason) })
   const label = { name: isRemote ? Network.nameHere(name) : name, pid: process.pid }
   const isBusy = ({ reason }: ManagerError.ManagerError) =>
-    reason._tag === "HandshakeRefused" && reason.why === "TooManyHandshakes"
+    reason._tag === "HandshakeRefused" && reason.why === "TooManyHandshakes" ||
+    // The leader may have changed.
+    isRelay && reason._tag === "ConnectFailed"
   const { key, reconnect } = endpoint
   return Manager.makeConnected(patient, { address, key, label, endpoint, reconnect }).pipe(
     Effect.retry({ schedule, while: isBusy }),
@@ -141,7 +146,7 @@ interface Way {
 }
 
 const wayTo = (endpoint: Manager.Endpoint): Way => {
-  if (endpoint.url === undefined) return wayToPath(endpoint.path)
+  if (endpoint.url === undefined) return wayToPath(endpoint.path, endpoint.isRelay)
   const parsed = Address.parse(endpoint.url)
   if (Result.isFailure(parsed)) return noWay("its URL", parsed.failure)
   const target = parsed.success
@@ -150,10 +155,10 @@ const wayTo = (endpoint: Manager.Endpoint): Way => {
     : { address: Address.urlOf(target), isRemote: true, open: Network.connect(target, endpoint) }
 }
 
-const wayToPath = (path: string): Way => {
+const wayToPath = (path: string, isRelay = false): Way => {
   const issue = issueOf(path)
   return issue === undefined
-    ? { address: path, isRemote: false, open: NetLink.connect({ path }) }
+    ? { address: path, isRemote: isRelay, open: isRelay ? Relay.connect(path) : NetLink.connect({ path }) }
     : noWay(path, issue)
 }
 

@@ -41,6 +41,8 @@ export interface SocketEndpoint {
    * endpoint of the server's own layer.
    */
   readonly urls?: ReadonlyArray<string> | undefined
+  /** Whether the process that listens passes the bytes on to the leader of a realm. Only in the endpoint of such a layer. */
+  readonly isRelay?: boolean | undefined
   readonly url?: undefined
 }
 
@@ -57,6 +59,7 @@ export interface UrlEndpoint {
   readonly allowUnencrypted?: boolean | undefined
   readonly path?: undefined
   readonly urls?: undefined
+  readonly isRelay?: undefined
 }
 
 /** The TLS of a client. Certificates and keys are texts in PEM. */
