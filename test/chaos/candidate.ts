@@ -4,7 +4,6 @@
  * must find it.
  */
 import { Engine } from "#core/engine/Engine.ts"
-import * as Replies from "#core/engine/Replies.ts"
 import { Log } from "@effect-multiprocessing/core"
 import { NodeRealm } from "@effect-multiprocessing/node"
 import { PostgresLog } from "@effect-multiprocessing/postgres"
@@ -62,26 +61,29 @@ const early = ({ append }: Log.Leadership): Partial<Log.Leadership> => {
   }
 }
 
-/** A session that is resumed has forgotten its replies: a call that is sent again runs again. */
-const forget = (): void => {
+/** Replies leave a little later than they might. */
+const late = ({ append }: Log.Leadership): Partial<Log.Leadership> => ({
+  append: (after, bytes) => Effect.tap(append(after, bytes), Effect.sleep(20))
+})
+
+/** A call that is sent again is carried out again. */
+const repeat = (): void => {
   const { step } = Engine.prototype
   Engine.prototype.step = function(input) {
-    step.call(this, input)
-    const session = input._tag === "Linked" ? this.state.sessions.get(input.session) : undefined
-    if (session === undefined) return
-    for (const { granted, sequence } of session.answered.values()) {
-      // One that has granted would wait for itself.
-      if (granted === 0) Replies.forget(session, sequence)
+    if (input._tag === "Request") {
+      const answered = this.state.sessions.get(input.session)?.answered.get(input.sequence)
+      if (answered?.granted === 0) step.call(this, { ...input, sequence: input.sequence + 1_000_000_000 })
     }
+    step.call(this, input)
   }
 }
 
 const mutants: Record<string, (log: Log.Log["Service"]) => Log.Log["Service"]> = {
   unfenced: (log) => withLeadership(log, unfenced),
   early: (log) => withLeadership(log, early),
-  forgetful: (log) => {
-    forget()
-    return log
+  repeating: (log) => {
+    repeat()
+    return withLeadership(log, late)
   }
 }
 

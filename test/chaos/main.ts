@@ -4,7 +4,7 @@
  *
  *     npm run chaos -- [--tasks N] [--interruptions N] [--workers N] [--seed N]
  *     npm run chaos -- --network [--seconds N] [--clients N] [--seed N] [--unfenced]
- *     npm run chaos -- --postgres [--strikes N] [--clients N] [--seed N] [--mutant unfenced|early|forgetful]
+ *     npm run chaos -- --postgres [--strikes N] [--clients N] [--seed N] [--mutant unfenced|early|repeating]
  */
 import { NodeManager } from "@effect-multiprocessing/node"
 import { Console, Data, Effect, FileSystem, Layer } from "effect"

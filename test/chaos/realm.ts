@@ -105,7 +105,7 @@ const makeJournal = Effect.fnUntraced(function*(log: Log.Log["Service"], wrong: 
 
 /** The clients, which work until they are told to stop. */
 const makeClients = Effect.fnUntraced(
-  function*(log: Log.Log["Service"], { clients }: RealmOptions, wrong: Array<string>) {
+  function*(log: Log.Log["Service"], { clients, mutant }: RealmOptions, wrong: Array<string>) {
     const recorders: Array<Recorder> = []
     const counts = { acknowledged: 0, added: 0, holds: 0 }
     const offered = new Set<number>()
@@ -123,8 +123,8 @@ const makeClients = Effect.fnUntraced(
         address: realm,
         key: Redacted.make(key),
         label: { name, pid: process.pid },
-        // Of any length: a session that is lost ends the run.
-        reconnect: { grace: "1 minute" }
+        // A session that is lost ends the run.
+        reconnect: { grace: mutant === undefined ? "1 minute" : "5 seconds" }
       }).pipe(Effect.provide(Manager.layerCrypto), Effect.eventually)
     })
 

@@ -331,6 +331,13 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["simulation/log"]
     }
   }),
+  ...inFile("core/src/server/Candidate.ts", {
+    "an end of the log that was seen late is a loss of entries": {
+      from: "          position = Option.getOrElse(yield* log.head(realm), () => noHead).position\n",
+      to: "",
+      tests: ["unit/server/candidate"]
+    }
+  }),
   ...inFile("core/src/server/Replay.ts", {
     "a log that leads to another state is led on": {
       from: "entry.index !== state.index",

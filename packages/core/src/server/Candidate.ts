@@ -113,9 +113,11 @@ export const make = (
     const follow = (head: Option.Option<Log.Head>) =>
       Effect.gen(function*() {
         isWarned = false
-        const { position } = Option.getOrElse(head, () => noHead)
+        let { position } = Option.getOrElse(head, () => noHead)
         if (replay !== undefined && position < replay.position) {
-          return yield* lose(Log.regressed(realm, replay.position, position))
+          // The engine may have stepped entries that came after this end was seen.
+          position = Option.getOrElse(yield* log.head(realm), () => noHead).position
+          if (position < replay.position) return yield* lose(Log.regressed(realm, replay.position, position))
         }
         const follower = replay?.position === position ? replay : yield* advance
         if (follower.position - snapshotAt < compactAfter) return

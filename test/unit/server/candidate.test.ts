@@ -1,0 +1,87 @@
+/** Candidates on one log in memory: who leads, and what the others say. */
+import { Log, Manager, ManagerError, SharedRef } from "@effect-multiprocessing/core"
+import { makeMemoryLog } from "@effect-multiprocessing/core/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option, Redacted, Schema, Stream } from "effect"
+import { until } from "../../support/Memory.ts"
+
+const realm = "realm"
+const key = Redacted.make("the key of the realm")
+
+/** A candidate that campaigns for the life of the scope. */
+const campaign = Effect.fnUntraced(function*(log: Log.Log["Service"], port: number) {
+  const candidate = yield* Manager.makeCandidate({ key, realm, log, lease: "2 seconds" })
+  yield* Effect.forkScoped(candidate.run({ host: "host.test", port }))
+  return candidate
+})
+
+const connect = (candidate: Manager.Candidate) =>
+  Manager.makeConnected(Manager.openLocal(candidate), { address: "memory", key, label: { name: "client", pid: 0 } })
+
+const sum = SharedRef.make({ name: "sum", schema: Schema.Int, initial: 0 })
+
+/** Why a host serves nobody. */
+const refusal = (candidate: Manager.Candidate) =>
+  Effect.map(Effect.flip(Effect.scoped(connect(candidate))), ({ reason }) => reason)
+
+describe("a candidate", () => {
+  it.live("leads when nobody does, and follows when another one leads", () =>
+    Effect.gen(function*() {
+      const log = makeMemoryLog()
+      const first = yield* campaign(log, 1)
+      yield* until("it leads", first.isLeading)
+      const second = yield* campaign(log, 2)
+      const number = yield* Effect.provideService(sum, Manager.Manager, yield* connect(first))
+      yield* number.increment
+      assert.instanceOf(yield* refusal(second), ManagerError.ConnectFailed)
+      assert.isFalse(second.isLeading())
+      // Its process has ended, as far as the second one knows.
+      second.suspect(Option.getOrThrow(yield* log.head(realm)).epoch)
+      yield* until("the second one leads", second.isLeading)
+      const again = yield* Effect.provideService(sum, Manager.Manager, yield* connect(second))
+      assert.strictEqual(yield* again.get, 1)
+      yield* Effect.flip(number.get)
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
+  it.live("does not take an end of the log that it has seen late for a loss of entries", () =>
+    Effect.gen(function*() {
+      const log = makeMemoryLog()
+      const leader = yield* campaign(log, 1)
+      yield* until("it leads", leader.isLeading)
+      const old = yield* log.head(realm)
+      const number = yield* Effect.provideService(sum, Manager.Manager, yield* connect(leader))
+      yield* number.increment
+      let isPast = false
+      const past = Effect.sync(() => isPast = true)
+      const heads = Stream.fromEffect(log.head(realm)).pipe(
+        Stream.concat(Stream.succeed(old)),
+        Stream.concat(Stream.fromEffect(Effect.andThen(past, Effect.never)))
+      )
+      const follower = yield* campaign({ ...log, watch: () => heads }, 2)
+      const reason = yield* Effect.repeat(Effect.delay(refusal(follower), 1), {
+        until: (reason) => isPast || reason._tag === "HandshakeRefused"
+      })
+      assert.instanceOf(reason, ManagerError.ConnectFailed)
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
+  it.live("that has seen more of the log than there is takes the realm, and refuses every client", () =>
+    Effect.gen(function*() {
+      const log = makeMemoryLog()
+      const leader = yield* campaign(log, 1)
+      yield* until("it leads", leader.isLeading)
+      const number = yield* Effect.provideService(sum, Manager.Manager, yield* connect(leader))
+      yield* number.increment
+      let isRegressed = false
+      const head = (name: string) =>
+        Effect.map(log.head(name), Option.map((now) => isRegressed ? { ...now, position: 1 } : now))
+      const follower = yield* campaign({ ...log, head, watch: (name) => Log.heads(head(name)) }, 2)
+      yield* Effect.sleep(100)
+      isRegressed = true
+      const isDamaged = Effect.map(
+        refusal(follower),
+        (reason) => reason._tag === "HandshakeRefused" && reason.why === "LogDamaged"
+      )
+      yield* Effect.repeat(Effect.delay(isDamaged, 10), { until: (damaged) => damaged })
+      yield* Effect.repeat(Effect.sleep(10), { until: () => !leader.isLeading() })
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+})
