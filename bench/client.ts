@@ -1,13 +1,13 @@
-/** Ours: a client of a manager in another process. Arguments: the path of its socket, and its key. */
+/** Ours: a client of a manager in another process. Arguments: `deployments.ts`. */
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import { answer } from "./child.ts"
+import { clientOf } from "./deployments.ts"
 import { fibers } from "./loops.ts"
 import { operations } from "./operations.ts"
 
-const [path = "", key = ""] = process.argv.slice(2)
+const [url = "", key = "", folder = "", file = ""] = process.argv.slice(2)
 
 const main = Effect.gen(function*() {
   let rounds = 0
@@ -20,4 +20,4 @@ const main = Effect.gen(function*() {
   )
 })
 
-NodeRuntime.runMain(Effect.provide(main, NodeManager.layerClient({ path, key: Redacted.make(key) })))
+NodeRuntime.runMain(Effect.provide(main, NodeManager.layerClient(clientOf([url, key, folder, file]))))

@@ -1,11 +1,16 @@
-/** Ours: the manager. Arguments: the path of its socket, and its key. */
+/** Ours: the manager. Arguments: `deployments.ts`. */
 import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import { serve } from "./child.ts"
 import { Counter } from "./counter.ts"
+import { serverOf } from "./deployments.ts"
 
-const [path = "", key = ""] = process.argv.slice(2)
+const [url = "", key = "", folder = "", file = ""] = process.argv.slice(2)
+const options = serverOf([url, key, folder, file])
 
-NodeRuntime.runMain(Effect.provide(serve, NodeManager.layerServer({ path, key: Redacted.make(key), kinds: [Counter] })))
+const layer = file === ""
+  ? NodeManager.layerServer({ ...options, kinds: [Counter] })
+  : NodeManager.layerDurable({ ...options, path: file })
+
+NodeRuntime.runMain(Effect.provide(serve, layer))

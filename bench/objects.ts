@@ -1,27 +1,36 @@
 /** The comparisons of shared objects: operations, peers and shapes. */
 import * as Effect from "effect/Effect"
-import { randomBytes, randomUUID } from "node:crypto"
-import { join } from "node:path"
 import { contestant, server } from "./child.ts"
-import { alone, bareEcho, many, nodeRedis, type ObjectPeer, pythonManager, rawPingpong, type Shape } from "./peers.ts"
+import { argumentsOf, type Deployment } from "./deployments.ts"
+import {
+  alone,
+  bareEcho,
+  many,
+  manyOfSeveral,
+  nodeRedis,
+  nodeRedisAof,
+  nodeRedisTcp,
+  type ObjectPeer,
+  pythonManager,
+  rawPingpong,
+  type Shape
+} from "./peers.ts"
 import type { Comparison, Start, Task } from "./rounds.ts"
 
 /** Starts servers in processes of their own, the first of which is a manager, and then clients. */
-const clientsOf = (...servers: ReadonlyArray<URL>): Start => (folder, clients) => {
-  // With the peer `one-by-one`, which is ours, too, there are two managers in the folder.
-  const endpoint = [join(folder, randomUUID()), randomBytes(32).toString("hex")]
-  return Effect.andThen(
-    Effect.forEach(servers, (file) => server(file, ...endpoint)),
-    contestant(clients, new URL("./client.ts", import.meta.url), ...endpoint)
-  )
-}
+const clientsOf = (deployment: Deployment, ...servers: ReadonlyArray<URL>): Start => (folder, clients) =>
+  Effect.flatMap(argumentsOf(deployment, folder), (args) =>
+    Effect.andThen(
+      Effect.forEach(servers, (file) => server(file, ...args)),
+      contestant(clients, new URL("./client.ts", import.meta.url), ...args)
+    ))
 
 const managerServer = new URL("./managerServer.ts", import.meta.url)
 
-const clientsOfManager = clientsOf(managerServer)
+const clientsOfManager = clientsOf("unix", managerServer)
 
 /** An operation on a shared object (`operations.ts`), and the peers that have it. */
-interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, "plan"> {
+interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, "plan" | "variant"> {
   readonly peers: ReadonlyArray<ObjectPeer>
   /** Replaces a manager and its clients, where more is needed. */
   readonly ours?: Start
@@ -29,8 +38,12 @@ interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, 
   readonly shapes?: ReadonlyArray<Shape>
 }
 
-const compared = ({ ours = clientsOfManager, peers, plan, shapes, ...task }: Operation): ReadonlyArray<Comparison> =>
-  peers.flatMap((peer) => (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, ours, peer, plan })))
+const compared = (
+  { ours = clientsOfManager, peers, plan, shapes, variant, ...task }: Operation
+): ReadonlyArray<Comparison> =>
+  peers.flatMap((peer) =>
+    (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, variant, ours, peer, plan }))
+  )
 
 /** Ours, with another operation. */
 const ourOwn = (
@@ -49,6 +62,9 @@ const ourOwn = (
 
 /** One call for each item. */
 const oneByOne = ourOwn("one-by-one", [alone], (operation) => `${operation}-single`)
+
+/** The same operation of a manager in memory, at a Unix socket. */
+const unixSocket = ourOwn("unix-socket", [manyOfSeveral], (operation) => operation)
 
 /** One round trip to the manager. */
 const refGet = ourOwn("ref.get", [alone, many], () => "ref.get")
@@ -85,10 +101,13 @@ const operations: ReadonlyArray<Operation> = [
   { operation: "kind.change", peers: [sharedNumberAdd] },
   {
     operation: "actor.call",
-    ours: clientsOf(managerServer, new URL("./actorHost.ts", import.meta.url)),
+    ours: clientsOf("unix", managerServer, new URL("./actorHost.ts", import.meta.url)),
     peers: [refGet, nodeRedis],
     shapes: [alone, many]
-  }
+  },
+  { operation: "map.set", variant: "tcp", ours: clientsOf("tcp", managerServer), peers: [unixSocket, nodeRedisTcp] },
+  { operation: "map.set", variant: "tls", ours: clientsOf("tls", managerServer), peers: [unixSocket] },
+  { operation: "map.set", variant: "file", ours: clientsOf("file", managerServer), peers: [nodeRedisAof] }
 ]
 
 /** All comparisons of shared objects, in this order. */

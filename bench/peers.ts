@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { contestant, server } from "./child.ts"
+import { freePort } from "./deployments.ts"
 import * as PythonManager from "./peers/pythonManager.ts"
 import * as RedisServer from "./peers/redisServer.ts"
 import type { Contestant, Peer, Task } from "./rounds.ts"
@@ -22,22 +23,45 @@ export const alone: Shape = { fibers: 1, clients: 1 }
 export const many: Shape = { fibers: 256, clients: 1 }
 
 const several: Shape = { fibers: 1, clients: 4 }
-const manyOfSeveral: Shape = { fibers: 256, clients: 4 }
+/** Many calls at a time, from several processes. */
+export const manyOfSeveral: Shape = { fibers: 256, clients: 4 }
 
 const everywhere = [alone, several, many, manyOfSeveral]
 
-export const nodeRedis: ObjectPeer = {
-  name: "node-redis",
+/** A redis-server of these settings, and its clients. */
+const redis = (
+  name: string,
+  shapes: ReadonlyArray<Shape>,
+  settings: (folder: string) => Effect.Effect<RedisServer.Settings>
+): ObjectPeer => ({
+  name,
   needs: RedisServer.program,
-  shapes: everywhere,
-  start: (folder, clients) => {
-    const path = join(folder, "redis")
-    return Effect.andThen(
-      RedisServer.start(path, folder),
-      contestant(clients, new URL("./peers/nodeRedis.ts", import.meta.url), path)
-    )
-  }
-}
+  shapes,
+  start: (folder, clients) =>
+    Effect.flatMap(settings(folder), (settings) =>
+      Effect.andThen(
+        RedisServer.start(settings, folder),
+        contestant(clients, new URL("./peers/nodeRedis.ts", import.meta.url), settings.unixsocket ?? settings.port)
+      ))
+})
+
+const atSocket = (folder: string): RedisServer.Settings => ({ port: "0", unixsocket: join(folder, "redis") })
+
+export const nodeRedis = redis("node-redis", everywhere, (folder) => Effect.succeed(atSocket(folder)))
+
+/** At a port of loopback. */
+export const nodeRedisTcp = redis(
+  "node-redis-tcp",
+  [manyOfSeveral],
+  () => Effect.map(freePort, (port) => ({ port: `${port}` }))
+)
+
+/** Its replies leave when its file has all that led to them. */
+export const nodeRedisAof = redis(
+  "node-redis-aof",
+  [alone, many],
+  (folder) => Effect.succeed({ ...atSocket(folder), appendonly: "yes", appendfsync: "always" })
+)
 
 export const pythonManager: ObjectPeer = {
   name: "python-manager",

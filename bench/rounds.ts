@@ -44,15 +44,17 @@ export interface Peer {
 /** One task, for us and for a peer. */
 export interface Comparison {
   readonly task: Task
+  /** Which deployment of ours it is, if not a manager in memory at a Unix socket. */
+  readonly variant?: string | undefined
   readonly ours: Start
   readonly peer: Peer
   /** Replaces parts of the plan for this comparison. */
   readonly plan?: Partial<Plan> | undefined
 }
 
-/** The name of a comparison in the results: operation@fibersxclients/peer. */
-export const keyOf = ({ peer, task }: Comparison): string =>
-  `${task.operation}@${task.fibers}x${task.clients}/${peer.name}`
+/** The name of a comparison in the results: operation@fibersxclients/peer, with the variant at the operation. */
+export const keyOf = ({ peer, task, variant }: Comparison): string =>
+  `${task.operation}${variant === undefined ? "" : `-${variant}`}@${task.fibers}x${task.clients}/${peer.name}`
 
 /** The length of a comparison. */
 export interface Plan {

@@ -1,6 +1,6 @@
 /**
- * node-redis over a Unix socket, with its own auto-pipelining: commands of one turn of the event loop leave together.
- * Argument: the path of the socket.
+ * node-redis, with its own auto-pipelining: commands of one turn of the event loop leave together. Argument: the path of
+ * a Unix socket, or a port of loopback.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -9,11 +9,15 @@ import { answer } from "../child.ts"
 import { promises } from "../loops.ts"
 import { keyAt, keys, value } from "../workload.ts"
 
-const [path = ""] = process.argv.slice(2)
+const [place = ""] = process.argv.slice(2)
+
+const socket = /^\d+$/.test(place)
+  ? { host: "127.0.0.1", port: Number(place), tls: false } as const
+  : { path: place, tls: false } as const
 
 type Client = Awaited<ReturnType<typeof connect>>
 
-const connect = () => createClient({ socket: { path, tls: false } }).on("error", () => {}).connect()
+const connect = () => createClient({ socket }).on("error", () => {}).connect()
 
 /** `WATCH` is of one connection, so each transaction needs one of its own. Both reads leave together with it. */
 const transfer = async (free: Array<Client>, from: string, to: string): Promise<void> => {
