@@ -99,10 +99,10 @@ export const draw = (seed: number, mutant: Circumstances = {}): Plan => {
 /** Runs a plan, with a bug in the manager or without. */
 export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation => {
   const stages = stagesOf(plan)
-  // Only the end of its manager ends its session.
-  const help = (client: Client) =>
-    plan.hosts === undefined ? Effect.orDie(steward(client, stages)) : steward(client, stages, patientHelpMs)
-  return simulateSeed((client) => client.number === 0 ? help(client) : perform(client, stages, plan.steps), {
+  const helpMs = plan.hosts === undefined ? undefined : patientHelpMs
+  const program = (client: Client) =>
+    client.number === 0 ? steward(client, stages, helpMs) : perform(client, stages, plan.steps)
+  return simulateSeed(program, {
     seed: plan.seed,
     clients: plan.clients + 1,
     steady: 1,
@@ -186,7 +186,7 @@ const pause = 120_000
 
 /**
  * The client that meets no faults: whenever all the others wait for something, it gives them what they wait for. So it
- * has no reason to fail.
+ * has no reason to fail, unless a manager that stands still for longer than the grace loses it as it loses the others.
  */
 const steward = (client: Client, stages: ReadonlyArray<Stage>, helpMs?: number) =>
   Effect.gen(function*() {
@@ -198,4 +198,4 @@ const steward = (client: Client, stages: ReadonlyArray<Stage>, helpMs?: number) 
       yield* Effect.forEach(stages, (stage) => stage.help(client, round, helpMs), { discard: true })
       if (ended() > before) last = round
     }
-  })
+  }).pipe(Effect.catch((error) => client.isLost() ? Effect.fail(error) : Effect.die(error)))

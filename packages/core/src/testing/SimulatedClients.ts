@@ -9,7 +9,6 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "../client/Connection.ts"
 import type { Engine } from "../engine/Engine.ts"
-import type { SessionId } from "../engine/Inputs.ts"
 import type { Limits } from "../Limits.ts"
 import { makeConnected, Manager } from "../Manager.ts"
 import type { ManagerKey } from "../protocol/Handshake.ts"
@@ -104,8 +103,8 @@ interface Running extends Client {
   readonly pairs: Array<Dialed>
   /** Until then there is no other link. */
   unreachableUntil: number
-  /** Its session, once it is connected. */
-  session: SessionId | undefined
+  /** Its connection, once it has one. */
+  connection: Connection | undefined
   readonly recorder: Recorder
   readonly fibers: Set<Fiber.Fiber<unknown, unknown>>
   readonly delayedUntil: { client: number; server: number }
@@ -185,7 +184,7 @@ export class Clients {
       }),
       pairs: [],
       unreachableUntil: 0,
-      session: undefined,
+      connection: undefined,
       delayedUntil: { client: 0, server: 0 },
       deliveries: 0,
       answeredAt: -1,
@@ -219,7 +218,7 @@ export class Clients {
       const reconnect = graceMs === undefined ? undefined : { grace: graceMs }
       const manager = yield* makeConnected(open, { address: "the simulation", key, label, limits, reconnect })
       client.isConnected = true
-      client.session = manager.connection.agreement.session
+      client.connection = manager.connection
       if (owned !== undefined) client.faultsFrom = world.steps
       onConnection(manager.connection)
       yield* Effect.provideService(program(client), Manager, manager)
@@ -246,9 +245,11 @@ export class Clients {
     return Effect.map(Effect.acquireRelease(open, close), ({ client }) => client)
   }
 
-  /** Whether the session of a client has ended before its process has. */
-  #hasLost({ hasLeft, session }: Running): boolean {
-    return session !== undefined && !hasLeft && !this.#options.hosts.engine.state.sessions.has(session)
+  /** Whether the session of a client has ended before its process has: for the client first, or for the manager. */
+  #hasLost({ connection, hasLeft }: Running): boolean {
+    if (connection === undefined || hasLeft) return false
+    const { sessions } = this.#options.hosts.engine.state
+    return connection.ended !== undefined || !sessions.has(connection.agreement.session)
   }
 
   #startFor(owner: Running, { grace, name, program }: StartOptions): Effect.Effect<Worker, never, Scope.Scope> {
