@@ -19,6 +19,7 @@ import * as Codecs from "./pool/Codecs.ts"
 import { entryQuestion, nameIssue, notReadyIssue, optionsIssue } from "./pool/WorkerStart.ts"
 import { failureOf } from "./proxy/infrastructure.ts"
 import type { Manager } from "./proxy/Manager.ts"
+import { unguarded } from "./SharedLock.ts"
 import * as SharedRef from "./SharedRef.ts"
 import type * as Task from "./Task.ts"
 import * as TaskGroup from "./TaskGroup.ts"
@@ -232,6 +233,8 @@ export const spawn = <Id extends string, Tasks extends ReadonlyArray<Task.Any>, 
         Effect.exit,
         Effect.andThen(process.exit),
         Effect.andThen(Scope.close(scope, Exit.void)),
+        // It may outlive the lock under which the process was started.
+        unguarded,
         // At once: a scope that ends before this fiber runs would leave the waiters for the result alone.
         Effect.forkIn(owner, { startImmediately: true })
       )

@@ -1,5 +1,5 @@
 /** `Process`: results, ends, signals, handles. */
-import { Manager, Process, SharedList, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Manager, Process, SharedList, SharedLock, SharedQueue, Task, TaskGroup } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema } from "effect"
 import * as Tasks from "../fixtures/tasks.ts"
@@ -88,6 +88,16 @@ export const processes = (deployment: Deployment): void => {
           assert.include(broken.message, `was broken by party ${waits} (pid ${party.pid}): its connection ended`)
           yield* round.reset
         }
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+
+    it.live("may outlive the lock under which it was started: its end is told (S-21)", () =>
+      Effect.gen(function*() {
+        const lock = yield* SharedLock.make()
+        const holder = yield* lock.withLock(Process.spawn(Tasks.Tasks, Tasks.Hold, {}))
+        yield* Effect.flatMap(Tasks.Log, (log) => log.take)
+        yield* holder.kill()
+        const exited = yield* Effect.flip(holder.result)
+        assert.strictEqual(exited._tag, "ProcessExited")
       }).pipe(Effect.scoped, Effect.provide(layer)))
 
     it.live("that dies holding a lock leaves it to the next holder, which learns of it (R-1)", () =>
