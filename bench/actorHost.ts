@@ -4,12 +4,10 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { serve } from "./child.ts"
-import { clientOf } from "./deployments.ts"
+import { clientOf, ownArguments } from "./deployments.ts"
 import { Echo } from "./echo.ts"
 
-const [url = "", key = "", folder = "", file = ""] = process.argv.slice(2)
-
-const layer = Layer.provide(Echo.layer, NodeManager.layerClient(clientOf([url, key, folder, file])))
+const layer = Layer.provide(Echo.layer, NodeManager.layerClient(clientOf(ownArguments())))
 
 NodeRuntime.runMain(
   Effect.provide(Effect.raceFirst(serve, Echo.serve({ echo: Effect.succeed }, { prefetch: 64 })), layer)

@@ -3,11 +3,9 @@ import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import { answer } from "./child.ts"
-import { clientOf } from "./deployments.ts"
+import { clientOf, ownArguments } from "./deployments.ts"
 import { fibers } from "./loops.ts"
 import { operations } from "./operations.ts"
-
-const [url = "", key = "", folder = "", file = ""] = process.argv.slice(2)
 
 const main = Effect.gen(function*() {
   let rounds = 0
@@ -20,4 +18,4 @@ const main = Effect.gen(function*() {
   )
 })
 
-NodeRuntime.runMain(Effect.provide(main, NodeManager.layerClient(clientOf([url, key, folder, file]))))
+NodeRuntime.runMain(Effect.provide(main, NodeManager.layerClient(clientOf(ownArguments()))))

@@ -14,6 +14,12 @@ export type Deployment = "unix" | "tcp" | "tls" | "file"
 /** How a manager is reached: the arguments of its process, and of its clients. */
 export type Arguments = readonly [url: string, key: string, folder: string, file: string]
 
+/** The arguments of this process. */
+export const ownArguments = (): Arguments => {
+  const [url = "", key = "", folder = "", file = ""] = process.argv.slice(2)
+  return [url, key, folder, file]
+}
+
 /** Decides how a manager is reached, and writes the certificate that it needs. */
 export const argumentsOf = (deployment: Deployment, folder: string): Effect.Effect<Arguments> =>
   Effect.gen(function*() {

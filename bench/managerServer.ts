@@ -4,10 +4,11 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import { serve } from "./child.ts"
 import { Counter } from "./counter.ts"
-import { serverOf } from "./deployments.ts"
+import { ownArguments, serverOf } from "./deployments.ts"
 
-const [url = "", key = "", folder = "", file = ""] = process.argv.slice(2)
-const options = serverOf([url, key, folder, file])
+const args = ownArguments()
+const options = serverOf(args)
+const file = args[3]
 
 const layer = file === ""
   ? NodeManager.layerServer({ ...options, kinds: [Counter] })

@@ -4,14 +4,13 @@
  * (S-31): nothing acknowledged is lost, nothing is done twice. A leader that was frozen for longer than its lease is refused
  * when it wakes up.
  */
-import { kinds } from "#core/engine/kinds/index.ts"
-import * as Replay from "#core/server/Replay.ts"
 import * as LeaderLink from "#node/leaderLink.ts"
-import { Limits, Log, Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { Log, Manager, SharedLock, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { certify, type JournalEntry, Random, Recorder } from "@effect-multiprocessing/core/testing"
 import { PostgresLog } from "@effect-multiprocessing/postgres"
 import { Console, Context, Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
 import { type Program, start, waitUntil } from "../process/harness.ts"
+import { beginReplay } from "../support/replay.ts"
 import type { CandidateArguments } from "./candidate.ts"
 
 /** How often leaders are struck, and by which bug the run is to be spoiled. */
@@ -78,15 +77,7 @@ const makeJournal = Effect.fnUntraced(function*(log: Log.Log["Service"], wrong: 
           newest = epoch
         }))
   }
-  const replay = yield* Replay.begin({
-    epoch: 0,
-    kinds,
-    limits: Limits.defaults,
-    journal: (entry) => journal.push(entry),
-    log: observed,
-    realm,
-    instance: ""
-  })
+  const replay = yield* beginReplay(observed, realm, (entry) => journal.push(entry))
   const advance = Effect.suspend(() => replay.advance)
   let isOver = false
   const following = yield* Effect.forkScoped(

@@ -6,12 +6,9 @@
  * files are copied, and it goes on; what a manager makes of the copy is compared with what the clients had heard.
  */
 import * as Invariants from "#core/engine/Invariants.ts"
-import { kinds } from "#core/engine/kinds/index.ts"
-import * as Replay from "#core/server/Replay.ts"
 import { Ledger } from "#core/testing/Ledger.ts"
 import * as NetLink from "#node/netLink.ts"
 import { Manager } from "@effect-multiprocessing/core"
-import * as Limits from "@effect-multiprocessing/core/Limits"
 import { certify, type History, type JournalEntry, Random, Recorder } from "@effect-multiprocessing/core/testing"
 import { NodeLog } from "@effect-multiprocessing/node"
 import { assert, it } from "@effect/vitest"
@@ -22,6 +19,7 @@ import { join } from "node:path"
 import { performAll } from "../conformance/specimens.ts"
 import { draw } from "../simulation/Plan.ts"
 import { budget } from "../support/budget.ts"
+import { beginReplay } from "../support/replay.ts"
 import { fixture, freeze, start, waitUntil } from "./harness.ts"
 
 /** Processes that use one file, one after the other, and the points at which each is struck: the last one kills it. */
@@ -59,15 +57,7 @@ class Heard {
 const resume = Effect.fnUntraced(function*(path: string) {
   const log = yield* NodeLog.makeSqlite({ path, survives: "process" })
   const journal: Array<JournalEntry> = []
-  const { advance, engine } = yield* Replay.begin({
-    log,
-    realm: "manager",
-    instance: "",
-    kinds,
-    limits: Limits.defaults,
-    epoch: 0,
-    journal: (entry) => journal.push(entry)
-  })
+  const { advance, engine } = yield* beginReplay(log, "manager", (entry) => journal.push(entry))
   yield* advance
   return { journal, broken: Invariants.violations(engine) }
 }, Effect.scoped)

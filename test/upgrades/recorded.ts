@@ -1,8 +1,5 @@
 /** Logs that releases have recorded, and what is read in them. */
-import { kinds } from "#core/engine/kinds/index.ts"
-import * as Replay from "#core/server/Replay.ts"
 import * as SqliteFile from "#node/sqliteFile.ts"
-import * as Limits from "@effect-multiprocessing/core/Limits"
 import { toJournalLine } from "@effect-multiprocessing/core/Manager"
 import { Effect, Schema } from "effect"
 import { createHash } from "node:crypto"
@@ -10,6 +7,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gunzipSync, gzipSync } from "node:zlib"
+import { beginReplay } from "../support/replay.ts"
 
 /** What a log leads to. */
 export const Reading = Schema.Struct({
@@ -28,15 +26,7 @@ const folder = join(import.meta.dirname, "logs")
 export const read = Effect.fnUntraced(function*(path: string) {
   const { log } = yield* SqliteFile.open({ path, survives: "process" })
   const hash = createHash("sha256")
-  const { advance, engine } = yield* Replay.begin({
-    log,
-    realm: "manager",
-    instance: "",
-    kinds,
-    limits: Limits.defaults,
-    epoch: 0,
-    journal: (entry) => hash.update(toJournalLine(entry))
-  })
+  const { advance, engine } = yield* beginReplay(log, "manager", (entry) => hash.update(toJournalLine(entry)))
   yield* advance
   const objects = [...engine.state.objects.values()].flatMap(({ kind, name }) =>
     name === undefined ? [] : [`${kind.name} ${name}`]
