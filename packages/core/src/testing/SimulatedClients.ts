@@ -417,7 +417,10 @@ export class Clients {
       if (!isHarmless) this.#options.violate(`${client.name} failed: ${Cause.pretty(exit.cause)}`)
       else if (!client.isConnected && this.#connects-- > 0) return this.start(client.number)
     }
-    if (client.isCut && (this.#options.graceMs === undefined || !client.hasLeft)) this.#restart(client)
+    const isLost = this.#options.graceMs === undefined
+      ? client.isCut
+      : client.isCut && !client.hasLeft || this.#hasLost(client)
+    if (isLost) this.#restart(client)
   }
 
   #restart({ number, owned }: Running): void {
