@@ -128,6 +128,13 @@ describe("opening with", () => {
       says(yield* open({ deadLetterStrategy: nonsense }), "InvalidRequest", "sliding or suspend", nonsense)
     }))
 
+  it.live("an empty name is refused: all that forgot a name would share one object", () =>
+    Effect.gen(function*() {
+      const { as, manager } = yield* setUp()
+      const error = yield* refused(manager, as(SharedLock.make({ name: "" })))
+      says(error, "InvalidRequest", "open", `Lock ""`, "its name is empty", "leave it out")
+    }))
+
   it.live("a name that is too long is refused with the limit", () =>
     Effect.gen(function*() {
       const { as, manager } = yield* setUp()

@@ -20,6 +20,7 @@ import type { ManagerError } from "./ManagerError.ts"
 import { type CallOutcome, type OperationMeter, type PoolMeter, Recorder, type TurnMeter } from "./metrics/Recorder.ts"
 import { Manager } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
+import { unguarded } from "./SharedLock.ts"
 
 /**
  * Records calls, waits, reconnections, turns and pools, for the connections, managers and pools whose layers are built
@@ -56,20 +57,22 @@ export const layerManager = ({ interval = "10 seconds" }: ManagerMetricsOptions 
   never,
   Manager
 > =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const gauges = new Gauges(yield* Effect.context<never>())
-    const read = Effect.matchEffect(readManager, {
-      onSuccess: (reading) => Effect.sync(() => gauges.show(reading)),
-      onFailure: (error) =>
-        Effect.andThen(
-          Effect.sync(() => gauges.show(new Map())),
-          Effect.logDebug("The metrics of a manager could not be read.", error)
-        )
-    })
-    yield* Effect.addFinalizer(() => Effect.sync(() => gauges.show(new Map())))
-    yield* read
-    yield* Effect.forkScoped(Effect.repeat(Effect.andThen(Effect.sleep(interval), read), Schedule.forever))
-  }))
+  Layer.effectDiscard(
+    Effect.gen(function*() {
+      const gauges = new Gauges(yield* Effect.context<never>())
+      const read = Effect.matchEffect(readManager, {
+        onSuccess: (reading) => Effect.sync(() => gauges.show(reading)),
+        onFailure: (error) =>
+          Effect.andThen(
+            Effect.sync(() => gauges.show(new Map())),
+            Effect.logDebug("The metrics of a manager could not be read.", error)
+          )
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => gauges.show(new Map())))
+      yield* read
+      yield* Effect.forkScoped(Effect.repeat(Effect.andThen(Effect.sleep(interval), read), Schedule.forever))
+    }).pipe(unguarded)
+  )
 
 // internals
 

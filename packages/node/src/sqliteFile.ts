@@ -41,6 +41,7 @@ export const open = (
 ): Effect.Effect<SqliteFile, Log.LogNotOpened, Scope.Scope> => {
   const path = NodePath.resolve(given)
   const refuse = (why: Log.LogNotOpened["why"], issue: string) => new Log.LogNotOpened({ address: path, why, issue })
+  if (given === "") return Effect.fail(refuse("NotALog", "its path is empty"))
   const pragmas = [
     `pragma page_size = ${pageBytes}`,
     "pragma journal_mode = wal",
@@ -51,6 +52,9 @@ export const open = (
   ]
   const failed = ({ code, message }: Sqlite.SqliteFailure) => {
     const why = whyNotOpened[code] ?? "Unwritable"
+    if (code === Sqlite.resultCode.cannotOpen) {
+      return Effect.fail(refuse(why, `${message}. Check that the folder ${NodePath.dirname(path)} exists`))
+    }
     if (why !== "InUse") return Effect.fail(refuse(why, message))
     return Effect.flatMap(ownerOf(path), (owner) => Effect.fail(refuse(why, `${owner} uses it`)))
   }

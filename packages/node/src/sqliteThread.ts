@@ -43,7 +43,7 @@ export class SqliteFailure {
 }
 
 /** Result codes of SQLite. */
-export const resultCode = { busy: 5, corrupt: 11, notADatabase: 26 } as const
+export const resultCode = { busy: 5, corrupt: 11, cannotOpen: 14, notADatabase: 26 } as const
 
 /** An open database. */
 export interface SqliteThread {

@@ -197,7 +197,11 @@ describe("a log is not opened", () => {
   it.live("in a folder that is not there, or that cannot be written", () =>
     Effect.gen(function*() {
       const inside = yield* folder
-      assert.strictEqual((yield* refused({ path: join(inside, "none", "log") })).why, "Unwritable")
+      const missing = yield* refused({ path: join(inside, "none", "log") })
+      assert.strictEqual(missing.why, "Unwritable")
+      assert.include(missing.message, `Check that the folder ${join(inside, "none")} exists`)
+      const empty = yield* refused({ path: "" })
+      assert.include(empty.message, "its path is empty")
       Fs.chmodSync(inside, 0o555)
       const user = process.geteuid!()
       // Root may write everywhere.

@@ -120,6 +120,16 @@ describe("metrics", () => {
       assert.deepStrictEqual(yield* values("manager.objects"), {})
     }).pipe(Effect.provide(memory()), Effect.scoped, fresh))
 
+  it.effect("of a manager go on when the lock is given back under which the layer was built", () =>
+    Effect.gen(function*() {
+      const queue = yield* SharedQueue.make({ name: "jobs", item: Schema.Int })
+      const lock = yield* SharedLock.make()
+      yield* lock.withLock(Layer.build(Metrics.layerManager()))
+      yield* queue.offer(1)
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.repeat(values("manager.queue.length"), { until: ({ "queue=jobs": length }) => length === 1 })
+    }).pipe(Effect.provide(memory()), Effect.scoped, fresh))
+
   it.effect("of a manager that is lost show nothing, instead of what was", () =>
     Effect.gen(function*() {
       const { connect } = yield* Memory.make()

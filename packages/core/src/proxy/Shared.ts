@@ -74,6 +74,7 @@ export const open = <A extends Remote.Shared, K extends Named, C, R>(
     const { kind } = facade
     const shown = describe(kind, name)
     const directory = Remote.directory(connection, shown)
+    if (name === "") return yield* directory.invalid("open", "its name is empty. Give it a name, or leave it out")
     const initial = yield* Exit.mapError(
       creation.initial?.(codecs) ?? Exit.succeed([]),
       (error) => directory.notEncoded("open", error)
