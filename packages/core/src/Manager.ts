@@ -27,7 +27,7 @@ import { engineKinds } from "./kind/EngineKind.ts"
 import * as Limits from "./Limits.ts"
 import type { Compacted, Log, LogError, LogNotOpened, Snapshot } from "./Log.ts"
 import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
-import { hexadecimal, type ManagerKey } from "./protocol/Handshake.ts"
+import { hexadecimal, keyIssue, type ManagerKey } from "./protocol/Handshake.ts"
 import { millisecondsOf } from "./proxy/duration.ts"
 import * as inspection from "./proxy/inspection.ts"
 import { type Endpoint, Manager, type Reconnect } from "./proxy/Manager.ts"
@@ -235,7 +235,8 @@ const told = ["frameBytesMax", "inFlightMax", "inFlightBytesMax", "watchCredit"]
 
 /** Why there can be no manager with these options, or no connection to one; undefined: there can. */
 const issueOf = ({ key, limits = {} }: Pick<ManagerOptions, "limits"> & { readonly key: ManagerKey }) => {
-  if (Redacted.value(key) === "") return "its key is empty"
+  const wrongKey = keyIssue(key)
+  if (wrongKey !== undefined) return wrongKey
   const wrong = Object.entries(limits).find(([name, limit]) =>
     !(Number.isSafeInteger(limit) && limit >= 1) && (limit !== Infinity || told.includes(name))
   )

@@ -316,9 +316,18 @@ describe("nonsense is refused by", () => {
         (yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(unbounded))))).message,
         "limits.inFlightMax must be a whole number"
       )
-      const options = { key: Redacted.make("") }
-      const error = yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(options))))
-      assert.include(error.message, "its key is empty")
+      const keys: ReadonlyArray<[key: unknown, issue: string]> = [
+        [Redacted.make(""), "its key is empty"],
+        ["a secret", "its key must be Redacted"]
+      ]
+      for (const [key, issue] of keys) {
+        const given = key as Manager.ManagerKey
+        for (const options of [{ key: given }, { keys: { owner: given } }, { keys: { observer: given } }]) {
+          const error = yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(options))))
+          assert.include(error.message, issue)
+          assert.notInclude(error.message, "a secret")
+        }
+      }
     }))
 
   it.effect("names: two that UTF-8 cannot tell apart are not one", () =>

@@ -150,6 +150,14 @@ const asked = (session: Asked): ReadonlyArray<string | number> =>
 /** The key of a manager: any text that is hard to guess. */
 export type ManagerKey = Redacted.Redacted<string>
 
+/** Why this can be no key, as text for people, which does not show it; undefined: it can. */
+export const keyIssue = (key: ManagerKey): string | undefined =>
+  !Redacted.isRedacted(key)
+    ? "its key must be Redacted"
+    : Redacted.value(key) === ""
+    ? "its key is empty"
+    : undefined
+
 /** A proof of knowing the key, as hexadecimal text. */
 export const prove = (
   key: ManagerKey,

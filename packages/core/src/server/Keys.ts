@@ -3,7 +3,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import type { Rights, Role } from "../engine/Inputs.ts"
-import type { ManagerKey } from "../protocol/Handshake.ts"
+import { keyIssue, type ManagerKey } from "../protocol/Handshake.ts"
 
 /**
  * The keys of a manager by their roles. The key that a client proves decides its role: an **owner** may do everything. A
@@ -54,12 +54,15 @@ const roles = ["owner", "client", "observer"]
 export const issueOf = (owner: ManagerKey, keys: Keys = {}): string | undefined => {
   const unknown = Object.keys(keys).find((role) => !roles.includes(role))
   if (unknown !== undefined) return `keys.${unknown} is no role. The roles are ${roles.join(", ")}`
+  const credentials = credentialsOf(owner, keys)
+  for (const { key } of [{ key: keys.owner ?? owner }, ...credentials]) {
+    const issue = keyIssue(key)
+    if (issue !== undefined) return issue
+  }
   if (keys.owner !== undefined && Redacted.value(keys.owner) !== Redacted.value(owner)) {
     return "it has two keys of the owner. Give `key` or `keys.owner`"
   }
-  const credentials = credentialsOf(owner, keys)
   const texts = credentials.map(({ key }) => Redacted.value(key))
-  if (texts.includes("")) return "its key is empty"
   return new Set(texts).size === texts.length
     ? undefined
     : "two of its keys are the same. Each role needs a key of its own"
