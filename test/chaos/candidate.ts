@@ -103,6 +103,8 @@ const layer = NodeRealm.layer({
   key: Redacted.make(key),
   listen: { host: "127.0.0.1", port: 0 },
   lease: leaseMs,
+  // The journal of the run must read every entry before it is gone, so it takes the snapshots.
+  compactAfter: Infinity,
   reconnect: { grace: "1 minute" }
 }).pipe(Layer.provide(layerMutant))
 

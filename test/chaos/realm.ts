@@ -43,6 +43,9 @@ const key = "the key of the chaos"
 /** Candidates at a time: one may be frozen, and one is killed. */
 const hosts = 3
 
+/** Entries that a snapshot replaces. */
+const compactAfter = 500
+
 /** The candidates of the realm. */
 const makeHosts = Effect.fnUntraced(function*({ leaseMs, mutant, schema, url }: RealmOptions) {
   const told: CandidateArguments = { url, schema, realm, key, leaseMs, mutant }
@@ -64,7 +67,10 @@ const makeHosts = Effect.fnUntraced(function*({ leaseMs, mutant, schema, url }: 
   }
 })
 
-/** The journal of the realm, which is made of the log while that grows: its beginning is replaced by snapshots. */
+/**
+ * The journal of the realm, which is made of the log while that grows. It replaces what it has read by snapshots, again and
+ * again: candidates begin with one, and those that are behind it load it.
+ */
 const makeJournal = Effect.fnUntraced(function*(log: Log.Log["Service"], wrong: Array<string>) {
   const journal: Array<JournalEntry> = []
   let newest = 0
@@ -79,9 +85,15 @@ const makeJournal = Effect.fnUntraced(function*(log: Log.Log["Service"], wrong: 
   }
   const replay = yield* beginReplay(observed, realm, (entry) => journal.push(entry))
   const advance = Effect.suspend(() => replay.advance)
+  let snapshotAt = 0
+  const compact = Effect.suspend(() => {
+    if (replay.position < snapshotAt + compactAfter) return Effect.void
+    snapshotAt = replay.position
+    return log.putSnapshot(realm, replay.save())
+  })
   let isOver = false
   const following = yield* Effect.forkScoped(
-    Effect.repeat(Effect.andThen(Effect.sleep(100), advance), { until: () => isOver })
+    Effect.repeat(Effect.sleep(100).pipe(Effect.andThen(advance), Effect.andThen(compact)), { until: () => isOver })
   )
   return {
     journal,

@@ -185,6 +185,11 @@ export interface CandidateOptions extends Omit<ManagerOptions, "journal"> {
   readonly realm: string
   /** How long a leader may be silent before another candidate takes its place. */
   readonly lease: Duration.Input
+  /**
+   * The number of entries after which a candidate that follows replaces them by a snapshot. `Infinity`: never, because another
+   * candidate does. Default: 10,000.
+   */
+  readonly compactAfter?: number | undefined
 }
 
 /**
@@ -197,8 +202,12 @@ export const makeCandidate = (
   Effect.suspend(() => {
     const all = [...builtIn, ...engineKinds(kinds)]
     const leaseMs = Math.ceil(millisecondsOf(lease))
+    const { compactAfter = 1 } = options
     const issue = serverIssue({ ...options, limits }, all) ??
-      (Number.isSafeInteger(leaseMs) && leaseMs > 0 ? undefined : "its lease must be a time above 0, and not for ever")
+      (Number.isSafeInteger(leaseMs) && leaseMs > 0
+        ? undefined
+        : "its lease must be a time above 0, and not for ever") ??
+      (compactAfter >= 1 ? undefined : `compactAfter must be at least 1, it is ${compactAfter}`)
     return issue === undefined
       ? Candidate.make({ ...options, kinds: all, leaseMs, limits: { ...Limits.defaults, ...limits } })
       : Effect.fail(cannotStart(issue))

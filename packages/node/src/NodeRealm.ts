@@ -53,7 +53,9 @@ export interface ClientOptions extends ConnectOptions {
 }
 
 /** Options of `layer`. */
-export interface CandidateOptions extends ConnectOptions, Pick<Manager.ManagerOptions, "limits" | "keys" | "kinds"> {
+export interface CandidateOptions
+  extends ConnectOptions, Pick<Manager.CandidateOptions, "limits" | "keys" | "kinds" | "compactAfter">
+{
   /** The key of owners. The same on every host of the realm. */
   readonly key: Manager.ManagerKey
   /** Where this host listens, while it leads and while it does not. Port 0: a free one. */

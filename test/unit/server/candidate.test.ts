@@ -9,8 +9,8 @@ const realm = "realm"
 const key = Redacted.make("the key of the realm")
 
 /** A candidate that campaigns for the life of the scope. */
-const campaign = Effect.fnUntraced(function*(log: Log.Log["Service"], port: number) {
-  const candidate = yield* Manager.makeCandidate({ key, realm, log, lease: "2 seconds" })
+const campaign = Effect.fnUntraced(function*(log: Log.Log["Service"], port: number, compactAfter?: number) {
+  const candidate = yield* Manager.makeCandidate({ key, realm, log, lease: "2 seconds", compactAfter })
   yield* Effect.forkScoped(candidate.run({ host: "host.test", port }))
   return candidate
 })
@@ -63,6 +63,30 @@ describe("a candidate", () => {
       })
       assert.instanceOf(reason, ManagerError.ConnectFailed)
     }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
+  it.live("replaces entries by a snapshot while it follows, as often as it is told", () =>
+    Effect.gen(function*() {
+      const log = makeMemoryLog()
+      const leader = yield* campaign(log, 1, 1)
+      yield* until("it leads", leader.isLeading)
+      const number = yield* Effect.provideService(sum, Manager.Manager, yield* connect(leader))
+      let others = 0
+      const putSnapshot = () => Effect.sync(() => void others++)
+      yield* campaign({ ...log, putSnapshot }, 2, Infinity)
+      yield* campaign(log, 3, 10)
+      const increments = Effect.repeat(number.increment, { times: 20 })
+      yield* Effect.repeat(Effect.andThen(increments, log.snapshot(realm)), { until: Option.isSome })
+      assert.strictEqual(others, 0)
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
+  it.live("is not made with a number of entries that is none", () =>
+    Effect.gen(function*() {
+      for (const compactAfter of [0, -1, NaN]) {
+        const options = { key, realm, log: makeMemoryLog(), lease: "2 seconds", compactAfter } as const
+        const { message } = yield* Effect.flip(Manager.makeCandidate(options))
+        assert.include(message, `compactAfter must be at least 1, it is ${compactAfter}`)
+      }
+    }).pipe(Effect.provide(Manager.layerCrypto)))
 
   it.live("that has seen more of the log than there is takes the realm, and refuses every client", () =>
     Effect.gen(function*() {
