@@ -4,7 +4,7 @@ import { checkLog } from "@effect-multiprocessing/core/testing"
 import { PostgresLog } from "@effect-multiprocessing/postgres"
 import * as PgPool from "@effect/sql-pg/PgPool"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Option, Redacted, Stream } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
 import { inject } from "vitest"
 import { budget } from "../support/budget.ts"
 import { Proxy } from "./Proxy.ts"
@@ -163,7 +163,7 @@ describe("an append", () => {
   it.live("whose connection is silent gives it up, without a cancel", () =>
     Effect.gen(function*() {
       const proxy = yield* Proxy.make(inject("postgres"))
-      const log = yield* open({ url: url({ folder: proxy.folder }), answerTimeout: "50 millis" })
+      const log = yield* open({ url: url({ folder: proxy.folder }), answerTimeout: "1 second" })
       const { append } = yield* claim(log)
       yield* append(0, bytesOf("one"))
       proxy.answers = "held"
@@ -195,7 +195,7 @@ describe("an append", () => {
   it.live("waits for the standby, is not seen meanwhile, and is made once though it was repeated", () =>
     Effect.gen(function*() {
       const schema = newSchema()
-      const { append } = yield* claim(yield* open({ schema, answerTimeout: "50 millis" }))
+      const { append } = yield* claim(yield* open({ schema, answerTimeout: "1 second" }))
       yield* append(0, bytesOf("one"))
       // There is no such standby: commits wait.
       yield* setStandby("nobody")
@@ -210,6 +210,25 @@ describe("an append", () => {
         yield* Effect.eventually(append(1, bytesOf("two")))
         assert.deepStrictEqual(yield* read(observer), ["one", "two"])
       }).pipe(Effect.ensuring(Effect.orDie(setStandby(""))))
+    }))
+})
+
+describe("a read", () => {
+  it.live("whose connection is silent gives it up, without a cancel, and the next one makes another", () =>
+    Effect.gen(function*() {
+      const proxy = yield* Proxy.make(inject("postgres"))
+      const log = yield* open({ url: url({ folder: proxy.folder }), answerTimeout: "1 second" })
+      yield* log.head(realm)
+      proxy.answers = "held"
+      const { issue } = (yield* Effect.flip(log.head(realm))) as Log.LogUnavailable
+      assert.strictEqual(issue, "the server has not answered in time")
+      // Neither does one that is interrupted wait for the server.
+      const reading = yield* Effect.forkChild(log.head(realm))
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(reading)
+      proxy.answers = "told"
+      assert.deepStrictEqual(yield* log.head(realm), Option.none())
+      assert.strictEqual(proxy.cancels, 0)
     }))
 })
 

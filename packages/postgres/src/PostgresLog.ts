@@ -27,7 +27,7 @@ export interface Options {
    */
   readonly migrate?: boolean | undefined
   /**
-   * How long a commit may take. Then its connection is closed without a cancel, and the operation fails as
+   * How long a statement may take. Then its connection is closed without a cancel, and the operation fails as
    * `LogUnavailable`. Default: 5 seconds.
    */
   readonly answerTimeout?: Duration.Input | undefined

@@ -1,9 +1,10 @@
 /**
  * Connections to PostgreSQL: some for what reads, some for what writes.
  *
- * A statement that is interrupted is cancelled, and the cancel may arrive late. So nothing that writes shares a connection
- * with what may be interrupted, and a write is never cancelled: a commit whose wait for a standby is cancelled is visible,
- * and may get lost. A write that is not answered in time is given up together with its connection.
+ * No statement is cancelled: a cancel may arrive late, and a commit whose wait for a standby is cancelled is visible, and may
+ * get lost. A statement that is interrupted, or not answered in time, is given up together with its connection: the network
+ * may drop all that this connection carries, and tell nobody. So is one that the server refuses, because the next connection
+ * may lead to another server.
  */
 import type * as PgConnection from "@effect/sql-pg/PgConnection"
 import * as PgPool from "@effect/sql-pg/PgPool"
@@ -22,7 +23,7 @@ export type Argument = string | number | null | Uint8Array
 export interface Database {
   /** Runs one statement that may be interrupted. The type of its rows is what its author knows of the tables. */
   readonly read: Run
-  /** Runs one statement that is not interrupted. */
+  /** Runs one statement that is not interrupted. Its connections serve nothing else: no read keeps it waiting. */
   readonly write: Run
   /** Runs statements on one connection in one transaction. */
   readonly transaction: <A, E>(body: (run: Run) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
@@ -63,28 +64,27 @@ export const open = (
       startupParameters: { statement_timeout: "0", lock_timeout: `${Duration.toMillis(answerTimeout) / 2}` }
     })
 
-    /** Runs a statement apart, and closes its connection if there is no answer in time. */
-    const patiently = Effect.fnUntraced(
-      function*(connection: PgConnection.PgConnection, sql: string, args: ReadonlyArray<Argument>) {
-        const answer = Deferred.makeUnsafe<PgConnection.Result, SqlError>()
-        yield* Effect.forkDetach(Deferred.into(connection.query(sql, args), answer))
-        const timer = yield* Effect.forkDetach(
-          Effect.andThen(Effect.sleep(answerTimeout), Deferred.fail(answer, notAnswered))
-        )
-        return yield* Deferred.await(answer).pipe(
-          Effect.tapError((error) => error === notAnswered ? writer.invalidate(connection) : Effect.void),
-          Effect.ensuring(Fiber.interrupt(timer))
-        )
-      }
-    )
+    /** Runs a statement apart, and closes its connection unless it succeeds in time. */
+    const runOn = (pool: PgPool.PgPool) => (sql: string, args: ReadonlyArray<Argument>) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.scoped(Effect.gen(function*() {
+          const connection = yield* restore(pool.get)
+          const answer = Deferred.makeUnsafe<PgConnection.Result, SqlError>()
+          yield* Effect.forkDetach(Deferred.into(connection.query(sql, args), answer))
+          const timer = yield* Effect.forkDetach(
+            Effect.andThen(Effect.sleep(answerTimeout), Deferred.fail(answer, notAnswered))
+          )
+          return yield* restore(Deferred.await(answer)).pipe(
+            Effect.onError(() => pool.invalidate(connection)),
+            Effect.ensuring(Fiber.interrupt(timer))
+          )
+        }))
+      )
 
+    const write = runOn(writer)
     return {
-      read: typed((sql, args) => reader.use((connection) => connection.query(sql, args))),
-      write: typed((sql, args) =>
-        Effect.uninterruptible(
-          Effect.scoped(Effect.flatMap(writer.get, (connection) => patiently(connection, sql, args)))
-        )
-      ),
+      read: typed(runOn(reader)),
+      write: typed((sql, args) => Effect.uninterruptible(write(sql, args))),
       transaction: (body) =>
         Effect.scoped(Effect.flatMap(reader.reserve, (connection) => {
           const run = typed((sql, args) => connection.query(sql, args, false))
