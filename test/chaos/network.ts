@@ -44,7 +44,7 @@ const disturb = (proxy: FaultyProxy, random: Random): Effect.Effect<never> =>
     // Now and then for longer than the grace.
     const standstill = Effect.sleep(random.below(random.chance(0.2) ? 3 * graceMs : graceMs / 2))
     const [begin, end] = random.chance(0.5)
-      ? [() => proxy.stall(true), () => proxy.stall(false)]
+      ? [() => proxy.pass("nothing"), () => proxy.pass("all")]
       : [proxy.cutServerEnds, proxy.heal]
     return Effect.sync(begin).pipe(Effect.andThen(standstill), Effect.andThen(Effect.sync(end)), Effect.andThen(pause))
   }))

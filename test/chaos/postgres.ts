@@ -1,25 +1,12 @@
 /** The chaos of a realm, on a PostgreSQL of its own, and whether its leaders were replaced in time. */
 import { Effect } from "effect"
-import { setup } from "../support/postgres.ts"
+import { makeFolder, startServer } from "../support/postgres.ts"
 import { chaosOfRealm, medianOf } from "./realm.ts"
 
 const leaseMs = 2_000
 
 /** How long a leader is frozen, once in a run. */
 const longMs = 60_000
-
-/** Starts a PostgreSQL for the life of the scope. Returns the folder of its socket. */
-const postgres = Effect.map(
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      let folder = ""
-      const end = await setup({ provide: (_, provided) => folder = provided })
-      return { folder, end }
-    }),
-    ({ end }) => Effect.promise(end)
-  ),
-  ({ folder }) => folder
-)
 
 /** Runs it. Returns what is wrong. */
 export const chaosOfPostgres = Effect.fnUntraced(
@@ -31,12 +18,13 @@ export const chaosOfPostgres = Effect.fnUntraced(
       readonly mutant: string | undefined
     }
   ) {
-    const url = `postgres://postgres@localhost/postgres?host=${yield* postgres}`
+    const folder = makeFolder()
+    yield* Effect.acquireRelease(Effect.promise(() => startServer(folder)), ({ remove }) => Effect.promise(remove))
     const { frozen, killed, wrong } = yield* chaosOfRealm({
       ...options,
       leaseMs,
       longMs,
-      url,
+      url: `postgres://postgres@localhost/postgres?host=${folder}`,
       schema: "chaos"
     })
     return [

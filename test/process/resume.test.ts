@@ -102,10 +102,10 @@ describe.each(Object.entries(ways))("over %s", (_, way) => {
       const lock = yield* as(SharedLock.make({ name: "lock" }))
       const its = yield* directly(SharedLock.make({ name: "lock" }))
       const sum = yield* lock.withLock(Effect.gen(function*() {
-        proxy.stall(true)
+        proxy.pass("nothing")
         const stalled = yield* Effect.forkChild(total.increment, { startImmediately: true })
         assert.isTrue(yield* its.isHeld)
-        proxy.stall(false)
+        proxy.pass("all")
         yield* Fiber.join(stalled)
         proxy.cutServerEnds()
         const lost = yield* Effect.forkChild(total.increment, { startImmediately: true })

@@ -1,11 +1,11 @@
 /**
- * A PostgreSQL for tests: the binaries of npm, in a folder of its own, at a Unix socket. Vitest starts it once for all tests
- * of PostgreSQL, and only if some of them run.
+ * PostgreSQL for tests: the binaries of npm, in a folder of its own, at a Unix socket. Vitest starts one server for all tests
+ * of PostgreSQL, and only if some of them run. A test that restarts or kills a server starts its own.
  *
  * PostgreSQL refuses to run as root: it then runs as `nobody`.
  */
 import { spawn, spawnSync } from "node:child_process"
-import { chownSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs"
+import { chownSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -36,18 +36,85 @@ const makeLink = (source: string, target: string): void => {
 }
 
 /**
- * The server ends when this process closes its standard input or dies, and its folder with it. Signals to the group of
- * processes are for Vitest. Nothing is kept, so the server does not wait for the disk.
+ * The server ends when this process closes its standard input or dies, and its folder with it. A line is the name of a signal
+ * by which the server ends; the folder stays. Signals to the group of processes are for Vitest. Nothing is kept, so the server
+ * does not wait for the disk.
  */
 const program = `
 trap "" HUP INT TERM
-"$1/postgres" -D "$2/data" -c listen_addresses= -c unix_socket_directories="$2" -c fsync=off -c shared_buffers=16MB &
+bin=$1
+folder=$2
+shift 2
+"$bin/postgres" -D "$folder/data" -c listen_addresses= -c unix_socket_directories="$folder" -c fsync=off \\
+  -c shared_buffers=16MB "$@" &
 server=$!
-cat
-kill -QUIT $server
+read signal
+kill -\${signal:-QUIT} $server
 wait $server
-rm -rf "$2"
+[ "$signal" ] || rm -rf "$folder"
 `
+
+const isRoot = process.getuid?.() === 0
+
+/** Of a process in a folder of a server. */
+const optionsIn = (folder: string) => ({
+  ...isRoot ? { uid: nobody, gid: nobody } : {},
+  cwd: folder,
+  env: { LC_ALL: "C", PATH: process.env["PATH"] }
+})
+
+/** Runs a program to its end in a folder of a server. */
+const run = (folder: string, program: string, ...args: ReadonlyArray<string>): void => {
+  const { error, status, stderr } = spawnSync(program, args, { ...optionsIn(folder), encoding: "utf8" })
+  if (status !== 0) throw new Error(`no database for the tests: ${error ?? stderr}`)
+}
+
+/** Makes the folder of a server, which has the data of another one that does not run, or none. Returns its path. */
+export const makeFolder = (original?: string): string => {
+  const folder = mkdtempSync(join(tmpdir(), "postgres-"))
+  if (isRoot) chownSync(folder, nobody, nobody)
+  const data = join(folder, "data")
+  if (original !== undefined) run(folder, "cp", "-Rp", join(original, "data"), data)
+  else {
+    const options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
+    run(folder, join(binaries(), "initdb"), "-D", data, ...options)
+  }
+  return folder
+}
+
+/** A server that runs. */
+export interface Server {
+  /** Ends it by a signal: KILL, QUIT (at once) or INT (in order). Its folder stays. */
+  readonly stop: (signal: "KILL" | "QUIT" | "INT") => Promise<void>
+  /** Ends it, and removes its folder. */
+  readonly remove: () => Promise<void>
+}
+
+/** Starts the server of a folder, with settings such as `synchronous_commit=off`. */
+export const startServer = async (folder: string, ...settings: ReadonlyArray<string>): Promise<Server> => {
+  const args = ["-c", program, "postgres", binaries(), folder, ...settings.flatMap((setting) => ["-c", setting])]
+  const shell = spawn("sh", args, { ...optionsIn(folder), stdio: ["pipe", "ignore", "pipe"] })
+  const ended = new Promise<void>((resolve) => shell.once("exit", () => resolve()))
+  await new Promise<void>((resolve, reject) => {
+    let said = ""
+    shell.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text
+      if (/ready to accept (read-only )?connections/.test(said)) resolve()
+    })
+    shell.once("exit", () => reject(new Error(`PostgreSQL has ended\n${said}`)))
+  })
+  const end = (input: string) => {
+    if (!shell.stdin.writableEnded) shell.stdin.end(input)
+    return ended
+  }
+  return {
+    stop: (signal) => end(`${signal}\n`),
+    remove: async () => {
+      await end("")
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -56,35 +123,12 @@ declare module "vitest" {
   }
 }
 
-/** Starts the server. Returns what ends it. */
+/** Starts the server of all tests. Returns what ends it. */
 export const setup = async (
   { provide }: { readonly provide: (name: "postgres", folder: string) => void }
 ): Promise<() => Promise<void>> => {
-  const bin = binaries()
-  const folder = mkdtempSync(join(tmpdir(), "postgres-"))
-  const isRoot = process.getuid?.() === 0
-  const user = isRoot ? { uid: nobody, gid: nobody } : {}
-  if (isRoot) chownSync(folder, nobody, nobody)
-  const options = { ...user, cwd: folder, env: { LC_ALL: "C", PATH: process.env["PATH"] } }
-  const made = spawnSync(
-    join(bin, "initdb"),
-    ["-D", join(folder, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
-    { ...options, encoding: "utf8" }
-  )
-  if (made.status !== 0) throw new Error(`no database for the tests: ${made.error ?? made.stderr}`)
-  const shell = spawn("sh", ["-c", program, "postgres", bin, folder], { ...options, stdio: ["pipe", "ignore", "pipe"] })
-  const ended = new Promise<void>((resolve) => shell.once("exit", () => resolve()))
-  await new Promise<void>((resolve, reject) => {
-    let said = ""
-    shell.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said += text
-      if (said.includes("ready to accept connections")) resolve()
-    })
-    shell.once("exit", () => reject(new Error(`PostgreSQL has ended\n${said}`)))
-  })
+  const folder = makeFolder()
+  const { remove } = await startServer(folder)
   provide("postgres", folder)
-  return () => {
-    shell.stdin.end()
-    return ended
-  }
+  return remove
 }
