@@ -13,14 +13,15 @@ import { matches, type Run, runsOf } from "./header.ts"
 
 const folder = join(import.meta.dirname, "../../examples")
 
-/** Examples with a test of their own: in test/docs, test/process, and below. */
+/** Examples with a test of their own: in test/docs, test/process, beside this file, and below. */
 const apart = [
   "01_quickstart",
   "02_census",
   "10_three_programs.ts",
   "30_network.ts",
   "32_two_machines.ts",
-  "40_http_server"
+  "40_http_server",
+  "50_two_machines"
 ]
 
 const names = readdirSync(folder).filter((name) => /^\d/.test(name))
