@@ -402,7 +402,7 @@ describe("using", () => {
       const foreign = yield* there.as(SharedLock.make({ name: "there" }))
       const queue = yield* here.as(SharedQueue.make({ item: SharedLock.schema }))
       const error = yield* refused(here.manager, queue.offer(foreign))
-      says(error, "ValueNotEncoded", "offer", "another manager")
+      says(error, "CrossSpace", "offer", "another manager")
     }))
 
   it.live("a lease that was settled fails: it is not held any more", () =>

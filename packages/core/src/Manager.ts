@@ -26,7 +26,7 @@ import type * as Kind from "./Kind.ts"
 import { engineKinds } from "./kind/EngineKind.ts"
 import * as Limits from "./Limits.ts"
 import type { Compacted, Log, LogError, LogNotOpened, Snapshot } from "./Log.ts"
-import { ConnectFailed, ForeignHandle, ManagerError, StartFailed } from "./ManagerError.ts"
+import { ConnectFailed, CrossSpace, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, keyIssue, type ManagerKey } from "./protocol/Handshake.ts"
 import { millisecondsOf } from "./proxy/duration.ts"
 import * as inspection from "./proxy/inspection.ts"
@@ -372,5 +372,5 @@ const remove = (connection: Connection, object: Remote.Shared): Effect.Effect<vo
   const { connection: other, target } = object[Remote.TypeId]
   return other === connection
     ? Remote.directory(connection, target.description).call("delete", [target.id], () => Exit.void)
-    : Effect.fail(new ManagerError({ reason: new ForeignHandle({ object: target.description, operation: "remove" }) }))
+    : Effect.fail(new ManagerError({ reason: new CrossSpace({ object: target.description, operation: "remove" }) }))
 }

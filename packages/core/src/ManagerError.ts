@@ -193,10 +193,14 @@ export class ValueNotDecoded extends Schema.TaggedError<ValueNotDecoded>()("Valu
   }
 }
 
-/** The object belongs to another manager, or to one that has ended. Nothing was sent. */
-export class ForeignHandle extends Schema.TaggedError<ForeignHandle>()("ForeignHandle", { ...call }) {
+/**
+ * The object, or one whose handle is in the value, belongs to another manager: a transaction, calls that take effect together,
+ * and the handles in a value are of one manager. Each realm is a manager. Nothing was sent.
+ */
+export class CrossSpace extends Schema.TaggedError<CrossSpace>()("CrossSpace", { ...call }) {
   override get message(): string {
-    return `${this.operation} on ${this.object}: this handle belongs to another manager. Nothing was sent`
+    return `${this.operation} on ${this.object}: an object belongs to another manager. Nothing was sent. A transaction, calls ` +
+      "together, and the handles in a value are of one manager, and each realm is one"
   }
 }
 
@@ -243,7 +247,7 @@ export const ManagerErrorReason = Schema.Union([
   LimitExceeded,
   ValueNotEncoded,
   ValueNotDecoded,
-  ForeignHandle,
+  CrossSpace,
   NotPermitted,
   InvalidRequest
 ])

@@ -14,7 +14,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { LimitExceeded, ManagerError, ValueNotEncoded } from "./ManagerError.ts"
+import { CrossSpace, LimitExceeded, ManagerError, ValueNotEncoded } from "./ManagerError.ts"
 import * as Codecs from "./pool/Codecs.ts"
 import { entryQuestion, nameIssue, notReadyIssue, optionsIssue } from "./pool/WorkerStart.ts"
 import { failureOf } from "./proxy/infrastructure.ts"
@@ -313,6 +313,7 @@ export const serve = (
 const payloadErrors = (object: string, operation: string) => {
   const fail = (reason: ManagerError["reason"]) => Effect.fail(new ManagerError({ reason }))
   return {
+    CrossSpace: () => fail(new CrossSpace({ object, operation })),
     ValueNotEncoded: ({ issue }: ValueNotEncoded) => fail(new ValueNotEncoded({ object, operation, issue })),
     LimitExceeded: ({ limit, max }: LimitExceeded) => fail(new LimitExceeded({ object, operation, limit, max }))
   }
@@ -325,14 +326,14 @@ const store = <T extends Task.Any>(
   exit: Exit.Exit<T["success"]["Type"], T["error"]["Type"] | ManagerError>
 ): Effect.Effect<void, ManagerError, Task.CallerServices<T>> => {
   const die = (defect: Error) => output.set(Option.some(Exit.die(defect)))
+  const mismatch = Effect.suspend(() =>
+    Effect.flatMap(Codecs.make(task), (codecs) => Codecs.encode(codecs, task.tag, Exit.map(exit, (value) => [value])))
+      .pipe(Effect.asVoid, Effect.catch(die))
+  )
   return output.set(Option.some(exit)).pipe(
     Effect.catchReasons("ManagerError", {
-      ValueNotEncoded: () =>
-        Effect.flatMap(
-          Codecs.make(task),
-          (codecs) => Codecs.encode(codecs, task.tag, Exit.map(exit, (value) => [value]))
-        )
-          .pipe(Effect.asVoid, Effect.catch(die)),
+      CrossSpace: () => mismatch,
+      ValueNotEncoded: () => mismatch,
       LimitExceeded: ({ limit, max }) =>
         die(new Error(`the ${Exit.isSuccess(exit) ? "result" : "error"} of ${task.tag} would exceed ${limit} = ${max}`))
     })

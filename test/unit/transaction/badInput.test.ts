@@ -52,7 +52,7 @@ describe("a transaction", () => {
       const here = yield* number
       const there = yield* Effect.provide(number, Manager.layerMemory, { local: true })
       const both = Transaction.tx(Effect.andThen(here.tx.set(1), there.tx.set(1)))
-      assert.strictEqual((yield* reasonOf(both))._tag, "ForeignHandle")
+      assert.strictEqual((yield* reasonOf(both))._tag, "CrossSpace")
       assert.strictEqual(yield* here.get, 0)
     })))
 

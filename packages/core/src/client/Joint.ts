@@ -13,7 +13,7 @@ import * as Fiber from "effect/Fiber"
 import type { Outcome } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Operation.ts"
 import type { Argument } from "../engine/Value.ts"
-import { InvalidRequest, ManagerError } from "../ManagerError.ts"
+import { CrossSpace, InvalidRequest, ManagerError, type ManagerErrorReason } from "../ManagerError.ts"
 import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
 import { Call } from "./Call.ts"
 import type { OperationInfo, Target } from "./Target.ts"
@@ -137,7 +137,7 @@ export class Joint {
     args: ReadonlyArray<Argument>
   ): Effect.Effect<void> | undefined {
     if (this.#missing === Infinity) return refuse(call, abandoned)
-    if (sender !== this.#sender) return refuse(call, "calls together must be to one manager")
+    if (sender !== this.#sender) return fail(call, (named) => new CrossSpace(named))
     if (this.#calls[position] !== undefined) {
       return refuse(call, "calls together are of effects that make one call each")
     }
@@ -176,11 +176,15 @@ export class Joint {
 const abandoned = "another one of the calls together was not made, because its effect has ended"
 
 /** Fails a call that cannot be one of several. */
-export const refuse = (call: Call, issue: string): undefined => {
+export const refuse = (call: Call, issue: string): undefined =>
+  fail(call, (named) => new InvalidRequest({ ...named, issue }))
+
+const fail = (
+  call: Call,
+  reasonOf: (named: { readonly object: string; readonly operation: string }) => ManagerErrorReason
+): undefined => {
   const { operation, target } = call
-  call.fail(
-    new ManagerError({ reason: new InvalidRequest({ object: target.description, operation: operation.name, issue }) })
-  )
+  call.fail(new ManagerError({ reason: reasonOf({ object: target.description, operation: operation.name }) }))
 }
 
 /** The call that stands for all, and hands the reply on. */

@@ -14,9 +14,10 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Schema from "effect/Schema"
 import { HandleOwner } from "../client/Received.ts"
 import { type Cell, cell, type ObjectId } from "../engine/Value.ts"
-import { ManagerError, ValueNotEncoded } from "../ManagerError.ts"
+import type { ManagerError } from "../ManagerError.ts"
 import { Reader } from "../protocol/Bytes.ts"
 import type { Manager } from "../proxy/Manager.ts"
+import { unsent } from "../proxy/unsent.ts"
 import * as Span from "../tracing/Span.ts"
 import { Call } from "./Call.ts"
 import type { Codecs } from "./Codecs.ts"
@@ -115,11 +116,7 @@ export class Dispatcher {
   }
 
   #notEncoded(operation: string, cause: Cause.Cause<Schema.SchemaError>): Exit.Exit<never, ManagerError> {
-    return Exit.mapError(
-      Exit.failCause(cause),
-      ({ message: issue }) =>
-        new ManagerError({ reason: new ValueNotEncoded({ object: this.#options.name, operation, issue }) })
-    )
+    return Exit.mapError(Exit.failCause(cause), (error) => unsent({ object: this.#options.name, operation }, error))
   }
 
   /** Returns the effect of an interruption. */

@@ -19,7 +19,8 @@ import type { kind as DirectoryKind } from "../engine/Directory.ts"
 import type { Outcome } from "../engine/Inputs.ts"
 import type { Kind } from "../engine/Kind.ts"
 import type { Argument, Cell, ObjectId } from "../engine/Value.ts"
-import { InvalidRequest, ManagerError, ValueNotDecoded, ValueNotEncoded } from "../ManagerError.ts"
+import { InvalidRequest, ManagerError, ValueNotDecoded } from "../ManagerError.ts"
+import { unsent } from "./unsent.ts"
 import type { TextCodec, ValueCodec } from "./ValueCodec.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- matches any kind to read its operations' types
@@ -200,8 +201,8 @@ export class Remote<K> {
     )
   }
 
-  notEncoded(operation: string, { message }: { readonly message: string }): ManagerError {
-    return new ManagerError({ reason: new ValueNotEncoded({ ...this.#named(operation), issue: message }) })
+  notEncoded(operation: string, error: Parameters<typeof unsent>[1]): ManagerError {
+    return unsent(this.#named(operation), error)
   }
 
   #inScope(error: ManagerError): ManagerError {

@@ -24,6 +24,7 @@ import { InvalidRequest, ManagerError, OptionsMismatch, SchemaMismatch } from ".
 import { fingerprint } from "./fingerprint.ts"
 import { Manager } from "./Manager.ts"
 import * as Remote from "./Remote.ts"
+import { foreignHandle } from "./unsent.ts"
 import { collect, HandleOrigin } from "./ValueCodec.ts"
 
 export { type Shared, TypeId } from "./Remote.ts"
@@ -193,8 +194,6 @@ export interface HandleWire {
   readonly items: string
 }
 
-const foreign = "this handle belongs to another manager"
-
 /** The only space of a manager, for now (S-5). */
 const space = 0
 
@@ -239,9 +238,7 @@ export const handleSchema = <A extends Remote.Shared, K extends Named, C, R>(
       Effect.gen(function*() {
         const { connection } = yield* Manager
         if (wire.manager !== connection.agreement.instance) {
-          return yield* Effect.fail(
-            new SchemaIssue.InvalidValue({ message: foreign })
-          )
+          return yield* Effect.fail(foreignHandle)
         }
         const codecs = yield* codecsOf(facade)
         return bind(facade, codecs, connection, wire.object, wire.name ?? undefined, yield* HandleOrigin)
@@ -253,7 +250,7 @@ export const handleSchema = <A extends Remote.Shared, K extends Named, C, R>(
         const { connection, target } = remote
         const here = Context.getOption(context as Context.Context<Manager>, Manager)
         if (Option.isSome(here) && here.value.connection.agreement.instance !== connection.agreement.instance) {
-          return Effect.fail(new SchemaIssue.InvalidValue({ message: foreign }))
+          return Effect.fail(foreignHandle)
         }
         collect(context, target.id, remote)
         return Effect.succeed({

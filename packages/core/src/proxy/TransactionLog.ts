@@ -21,7 +21,7 @@ import { jointCall, membership } from "../client/Joint.ts"
 import type { Outcome } from "../engine/Inputs.ts"
 import type { GrantId, Reply } from "../engine/Operation.ts"
 import type { ObjectId } from "../engine/Value.ts"
-import { ForeignHandle, InvalidRequest, ManagerError } from "../ManagerError.ts"
+import { CrossSpace, InvalidRequest, ManagerError } from "../ManagerError.ts"
 import { refusalOf, resultsOf } from "../protocol/JointReply.ts"
 import type { PreparedCall, Refusals, Remote } from "./Remote.ts"
 
@@ -133,7 +133,7 @@ export class TransactionLog {
   part<P extends Part>(remote: Remote<unknown>, make: () => P): Effect.Effect<P, ManagerError> {
     const { connection, target: { description, id } } = remote
     if (connection !== this.#connection) {
-      return Effect.fail(new ManagerError({ reason: new ForeignHandle({ object: description, operation: "tx" }) }))
+      return Effect.fail(new ManagerError({ reason: new CrossSpace({ object: description, operation: "tx" }) }))
     }
     // An object has one kind, and a kind has one class of parts.
     return Effect.succeed(this.#parts.get(id) as P | undefined ?? this.#add(id, make()))
