@@ -81,17 +81,23 @@ describe("the log of a manager that runs", () => {
       assert.isAtLeast(Option.getOrThrow(found).position, 60)
     }).pipe(Effect.scoped))
 
-  it.live("grows, with a warning, when no snapshot can be made, and the manager goes on", () =>
-    Effect.gen(function*() {
-      const path = join(yield* folder, "state")
-      const warned = yield* Deferred.make<string>()
-      const { use } = yield* start(path, { realm: "none" }).pipe(
-        Effect.provide(Logger.layer([
-          Logger.make(({ message }) => Deferred.doneUnsafe(warned, Effect.succeed(String(message))))
-        ]))
-      )
-      yield* use(setSome(0, 100))
-      assert.match(yield* Deferred.await(warned), /No snapshot was made, so the log of the manager grows: /)
-      yield* use(setSome(100, 10))
-    }).pipe(Effect.scoped))
+  it.live.each<[string, Partial<Compaction.CompactionOptions>]>([
+    ["there is no such realm", { realm: "none" }],
+    ["its thread does not start", { limits: { objectsMax: (() => {}) as never } }]
+  ])(
+    "grows, with a warning, when no snapshot can be made because %s, and the manager goes on",
+    ([, options]) =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "state")
+        const warned = yield* Deferred.make<string>()
+        const { use } = yield* start(path, options).pipe(
+          Effect.provide(Logger.layer([
+            Logger.make(({ message }) => Deferred.doneUnsafe(warned, Effect.succeed(String(message))))
+          ]))
+        )
+        yield* use(setSome(0, 100))
+        assert.match(yield* Deferred.await(warned), /No snapshot was made, so the log of the manager grows: /)
+        yield* use(setSome(100, 10))
+      }).pipe(Effect.scoped)
+  )
 })

@@ -2,10 +2,10 @@
 import * as ChildProcess from "#node/childProcess.ts"
 import * as endpoint from "#node/endpoint.ts"
 import * as NetLink from "#node/netLink.ts"
-import { Manager, SharedRef } from "@effect-multiprocessing/core"
+import { Link, Manager, SharedRef } from "@effect-multiprocessing/core"
 import { NodeServices } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Redacted, Schema, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Redacted, Schema, Scope } from "effect"
 import * as Net from "node:net"
 import { waitUntil } from "./harness.ts"
 
@@ -140,3 +140,21 @@ it.live("messages of a child arrive after its owner has closed the link, and so 
     assert.strictEqual(end._tag, "LinkClosed")
     assert.strictEqual(heard, "hello, bye")
   }).pipe(Effect.provide(NodeServices.layer)))
+
+it.live("a defect that ends a connection is told, and the others go on", () =>
+  Effect.gen(function*() {
+    const path = yield* endpoint.makePath
+    const logged: Array<string> = []
+    let served = 0
+    const serve = () => served++ === 0 ? Effect.die(new Error("a bug")) : Effect.never
+    yield* NetLink.listen(NetLink.plainListener(), { path }, serve).pipe(
+      Effect.provide(Logger.layer([Logger.make(({ cause, message }) => logged.push(message + Cause.pretty(cause)))]))
+    )
+    const link = yield* NetLink.connect({ path })
+    const closed = yield* Effect.flip(link.read({ onBytes: () => {}, onDrain: () => {} }))
+    assert.instanceOf(closed, Link.LinkClosed)
+    yield* NetLink.connect({ path })
+    yield* waitUntil("another one is served", () => served === 2)
+    assert.lengthOf(logged, 1)
+    assert.match(logged[0]!, /A defect has ended a connection.*a bug/s)
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))

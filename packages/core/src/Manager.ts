@@ -148,7 +148,7 @@ export const makeDurableServer = (
 ): Effect.Effect<Server.Server, ManagerError, Mac.Mac | SecureRandom.SecureRandom | Scope.Scope> =>
   Effect.suspend(() => {
     const all = [...builtIn, ...engineKinds(kinds)]
-    const issue = serverIssue(options, all)
+    const issue = serverIssue(options, all) ?? logIssue(options, log.log)
     if (issue !== undefined) return Effect.fail(cannotStart(issue))
     const limits = { ...Limits.defaults, ...options.limits }
     return Effect.mapError(
@@ -203,7 +203,7 @@ export const makeCandidate = (
     const all = [...builtIn, ...engineKinds(kinds)]
     const leaseMs = Math.ceil(millisecondsOf(lease))
     const { compactAfter = 1 } = options
-    const issue = serverIssue({ ...options, limits }, all) ??
+    const issue = serverIssue({ ...options, limits }, all) ?? logIssue({ limits }, options.log) ??
       (Number.isSafeInteger(leaseMs) && leaseMs > 0
         ? undefined
         : "its lease must be a time above 0, and not for ever") ??
@@ -231,6 +231,17 @@ const serverIssue = (
   options: Pick<ManagerOptions, "limits" | "keys"> & { readonly key: ManagerKey },
   kinds: ReadonlyArray<AnyKind>
 ): string | undefined => issueOf(options) ?? Keys.issueOf(options.key, options.keys) ?? twice(kinds)
+
+/** Why a manager cannot have a log with these limits; undefined: it can. An input must fit into an entry. */
+const logIssue = (
+  { limits: { frameBytesMax = Limits.defaults.frameBytesMax } = {} }: Pick<ManagerOptions, "limits">,
+  { entryBytesMax }: Log["Service"]
+): string | undefined =>
+  frameBytesMax <= entryBytesMax / 2
+    ? undefined
+    : `limits.frameBytesMax must be at most ${
+      entryBytesMax / 2
+    } with this log, whose entries have at most twice as many bytes`
 
 /** Why a manager cannot have these kinds; undefined: it can. */
 const twice = (kinds: ReadonlyArray<AnyKind>): string | undefined => {
@@ -300,13 +311,16 @@ export const makeConnected = (
       })
   )
 
+/** A reader of this process may pass bytes on to another one, and stop reading: then the server must know. */
+const bufferBytes = 64 * 1024
+
 /** A link to a server in this process, for the life of the scope. */
 export const openLocal = (
   { serve }: Pick<Server.Server, "serve">
 ): Effect.Effect<Link, never, Scope.Scope> =>
   Effect.gen(function*() {
     const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
-    const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0) })
+    const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0), bufferBytes })
     yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
     yield* Effect.scoped(serve(pair.server)).pipe(
       // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.

@@ -7,6 +7,7 @@
  */
 import { Log, Manager, ManagerError } from "@effect-multiprocessing/core"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -103,8 +104,16 @@ export const layer = (
       const { host = isEvery(listen.host) ? hostname() : listen.host, port = Number(new URL(url).port) } = advertise ??
         {}
       // After the listener, so it ends before: sessions whose links the listener closes would have ended.
-      const campaign = yield* Effect.forkScoped(
-        Effect.tapError(candidate.run({ host, port }), ({ message }) => Effect.logError(message))
+      const campaign = yield* candidate.run({ host, port }).pipe(
+        Effect.tapError(({ message }) => Effect.logError(message)),
+        Effect.tapDefect((defect) =>
+          Effect.logError(
+            `A defect has ended the candidacy of this host for "${options.realm}": it does not lead until it is started ` +
+              "again. Other hosts do, and its calls go on there",
+            Cause.die(defect)
+          )
+        ),
+        Effect.forkScoped
       )
       const ways = { ...options, log, candidate, tls: tls && { ...tls.client } }
       return yield* connect(options, ways, name).pipe(

@@ -67,6 +67,7 @@ export const compacted = Effect.fnUntraced(
       )
     })
     yield* compact.pipe(
+      Effect.catchDefect((defect) => Effect.fail(reasonOf(defect))),
       Effect.catch((issue) => Effect.logWarning(`No snapshot was made, so the log of the manager grows: ${issue}`)),
       Effect.forever,
       Effect.forkScoped

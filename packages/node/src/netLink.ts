@@ -4,6 +4,7 @@
  * is most of the difference to `Link.fromSocket`.
  */
 import { Link } from "@effect-multiprocessing/core"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -97,6 +98,9 @@ export const plainListener = (): Listener<Net.Socket> => ({
   link: fromSocket
 })
 
+const reportDefect = (defect: unknown) =>
+  Effect.logError("A defect has ended a connection. All others go on.", Cause.die(defect))
+
 /**
  * Listens, and serves each connection in a fiber of its own, for the life of the scope. Returns the address at which it
  * listens. Fails with Node's error.
@@ -112,7 +116,8 @@ export const listen = <S extends Net.Socket>(
     yield* Effect.addFinalizer(() => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void))))
     const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
     server.on(event, (socket: S) => {
-      fork(Effect.ignore(Effect.scoped(Effect.flatMap(link(socket), serve)))).pipe(Fiber.runIn(connections))
+      const served = Effect.scoped(Effect.flatMap(link(socket), serve))
+      fork(Effect.ignore(Effect.tapDefect(served, reportDefect))).pipe(Fiber.runIn(connections))
     })
     yield* Effect.callback<void, Error>((resume) => {
       // Also later: one connection that cannot be accepted is not the end of the others.

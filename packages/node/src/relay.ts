@@ -10,10 +10,14 @@
  * else: its length in one byte, then its text. The worker has the key from the same process, so it trusts it anyway.
  */
 import type { Link } from "@effect-multiprocessing/core"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as NetLink from "./netLink.ts"
+
+/** Bytes that a worker has not read: beyond them nothing of the leader is read, which then holds the others up itself. */
+export const unreadBytesMax = 8 * 1024 * 1024
 
 /** How long a worker waits until there is a leader. */
 const patience = "30 seconds"
@@ -28,14 +32,36 @@ export const make = (open: Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope
       )
       const binding = new TextEncoder().encode(leader.binding ?? "")
       link.send(Uint8Array.of(binding.length, ...binding))
-      return yield* Effect.raceFirst(pass(link, leader), pass(leader, link))
+      return yield* pass(link, leader)
     }).pipe(Effect.ignore),
   close: Effect.void
 })
 
-/** Passes the bytes of one link on to another one, until it ends. */
-const pass = (from: Link.Link, to: Link.Link) =>
-  from.read({ onBytes: (bytes) => to.send(bytes.slice()), onDrain: () => {} })
+/**
+ * Passes the bytes of each link on to the other one, until one ends. The leader is not read while the worker does not read:
+ * so the bytes stay in the leader, which has a bound for them. What a worker sends has one, too: its window.
+ */
+const pass = (worker: Link.Link, leader: Link.Link) => {
+  let full = Deferred.makeUnsafe<void>()
+  let drained = Deferred.makeUnsafe<void>()
+  const onBytes = (bytes: Uint8Array) => {
+    worker.send(bytes.slice())
+    if (worker.pendingBytes() >= unreadBytesMax) Deferred.doneUnsafe(full, Effect.void)
+  }
+  const toWorker = Effect.suspend(() => {
+    full = Deferred.makeUnsafe()
+    drained = Deferred.makeUnsafe()
+    return Effect.andThen(
+      Effect.raceFirst(leader.read({ onBytes, onDrain: () => {} }), Deferred.await(full)),
+      Deferred.await(drained)
+    )
+  })
+  const toLeader = worker.read({
+    onBytes: (bytes) => leader.send(bytes.slice()),
+    onDrain: () => Deferred.doneUnsafe(drained, Effect.void)
+  })
+  return Effect.raceFirst(toLeader, Effect.forever(toWorker))
+}
 
 /** A worker's link to the leader, through the process that has started it. */
 export const connect = (path: string): Effect.Effect<Link.Link, Link.LinkClosed, Scope.Scope> =>

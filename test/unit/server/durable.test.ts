@@ -3,11 +3,33 @@ import * as Checkpoint from "#core/engine/Checkpoint.ts"
 import type { EngineState } from "#core/engine/State.ts"
 import { recover } from "#core/server/recover.ts"
 import { Random } from "#core/testing/Random.ts"
-import { type Log, Manager, SharedLock, SharedMap, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import {
+  type Log,
+  Manager,
+  ManagerError,
+  SharedLock,
+  SharedMap,
+  SharedQueue,
+  SharedRef
+} from "@effect-multiprocessing/core"
 import * as Limits from "@effect-multiprocessing/core/Limits"
 import { type LogFault, type LogOperation, makeMemoryLog } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, References, Schedule, Schema, Scope, Stream } from "effect"
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Logger,
+  Option,
+  Redacted,
+  References,
+  Schedule,
+  Schema,
+  Scope,
+  Stream
+} from "effect"
 import { budget } from "../../support/budget.ts"
 import * as Memory from "../../support/Memory.ts"
 
@@ -247,6 +269,60 @@ describe("a manager with a log", () => {
     }))
 })
 
+describe("a defect of the log", () => {
+  /** A log whose leader's operation dies from a time on. */
+  const dying = (operation: "append" | "confirm") => {
+    const log = makeMemoryLog()
+    const broken = { is: false }
+    const die = Effect.die(new Error("a bug of the log"))
+    const claim: Service["claim"] = (...args) =>
+      Effect.map(
+        log.claim(...args),
+        Option.map((leadership) => ({
+          ...leadership,
+          append: (after: number, bytes: Uint8Array) =>
+            broken.is && operation === "append" ? die : leadership.append(after, bytes),
+          confirm: Effect.suspend(() => broken.is && operation === "confirm" ? die : leadership.confirm)
+        }))
+      )
+    return { broken, log: { ...log, claim } }
+  }
+
+  for (const operation of ["append", "confirm"] as const) {
+    it.live(`in ${operation} stops the manager, which tells its clients: none waits for ever`, () =>
+      Effect.gen(function*() {
+        const { broken, log } = dying(operation)
+        const { memory, use } = yield* start(log)
+        const ref = yield* use(SharedRef.make(number))
+        // What acknowledges that it was made is in the log, too.
+        yield* ref.get
+        yield* ref.get
+        broken.is = true
+        const error = yield* Effect.flip(operation === "append" ? ref.set(1) : ref.get)
+        assert.include(error.message, "the manager has stopped because of a defect (Error: a bug of the log)")
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(memory.server.awaitDefect)))
+      }).pipe(Effect.scoped))
+  }
+})
+
+it.live("a manager begins though no snapshot can be made: the log has all entries", () =>
+  Effect.gen(function*() {
+    const log = makeMemoryLog()
+    const logged: Array<string> = []
+    const putSnapshot = () => Effect.die(new Error("a bug of the snapshot"))
+    for (const expected of [0, 1]) {
+      const { close, use } = yield* start({ ...log, putSnapshot }, { compactAfter: 1 }).pipe(
+        Effect.provide(Logger.layer([Logger.make(({ cause, message }) => logged.push(message + Cause.pretty(cause)))]))
+      )
+      const ref = yield* use(SharedRef.make(number))
+      assert.strictEqual(yield* ref.get, expected)
+      yield* ref.increment
+      yield* close
+    }
+    assert.lengthOf(logged, 1)
+    assert.match(logged[0]!, /No snapshot was made, so the log of ".+" grows.*a bug of the snapshot/s)
+  }).pipe(Effect.scoped))
+
 describe("a manager does not begin", () => {
   const append = Effect.fnUntraced(function*(log: Service, bytes: Uint8Array) {
     const claimed = yield* log.claim(realm, yield* log.head(realm), Memory.leading.leader)
@@ -268,6 +344,23 @@ describe("a manager does not begin", () => {
       assert.strictEqual(error._tag, "LogNotOpened")
       assert.include(error.message, "entry 1 was written by version 200 of the engine")
     }))
+
+  it.live("if an input may have more bytes than an entry, which would stop it later", () =>
+    Effect.gen(function*() {
+      const key = Redacted.make("the key of this test")
+      const log = makeMemoryLog()
+      const limits = { frameBytesMax: log.entryBytesMax / 2 + 1 }
+      const options = { key, limits, realm: "realm" }
+      for (
+        const error of [
+          yield* Effect.flip(Manager.makeDurableServer({ ...options, log: { ...Memory.leading, log } })),
+          yield* Effect.flip(Manager.makeCandidate({ ...options, log, lease: "1 second" }))
+        ]
+      ) {
+        assert.instanceOf(error.reason, ManagerError.StartFailed)
+        assert.include(error.message, `limits.frameBytesMax must be at most ${log.entryBytesMax / 2} with this log`)
+      }
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
 
   it.live("if the same inputs lead elsewhere now", () =>
     Effect.gen(function*() {

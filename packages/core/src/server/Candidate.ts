@@ -122,11 +122,7 @@ export const make = (
         const follower = replay?.position === position ? replay : yield* advance
         if (follower.position - snapshotAt < compactAfter) return
         snapshotAt = follower.position
-        yield* Effect.catchTag(
-          log.putSnapshot(realm, follower.save()),
-          "LogUnavailable",
-          ({ message }) => Effect.logWarning(message)
-        )
+        yield* follower.compact
       })
 
     /** The ends of the log, one after the other; at once after a suspicion. */

@@ -201,8 +201,11 @@ export const make = (
     }
 
     if (log !== undefined) {
-      const ended = Effect.catch(log.run, (error) =>
-        Effect.sync(() => stop(error._tag === "Fenced" ? Exit.fail(error) : Exit.die(error))))
+      const ended = log.run.pipe(
+        Effect.catch((error) => Effect.sync(() => stop(error._tag === "Fenced" ? Exit.fail(error) : Exit.die(error)))),
+        // Otherwise no frame would be released any more, and every client would wait for ever.
+        Effect.catchDefect((defect) => Effect.sync(() => stop(Exit.die(defect))))
+      )
       yield* Effect.forkScoped(ended)
     }
 

@@ -8,6 +8,7 @@
  *
  * The next leader has its state from here, and so has whoever writes a snapshot for a leader.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -59,6 +60,15 @@ export class Replay {
       }
       return Effect.void
     })
+  }
+
+  /** Replaces all entries so far by a snapshot. What prevents it is logged: the log grows, and the manager goes on. */
+  get compact(): Effect.Effect<void, Log.LogDamaged> {
+    const grows = `No snapshot was made, so the log of "${this.#realm}" grows`
+    return Effect.suspend(() => this.#log.putSnapshot(this.#realm, this.save())).pipe(
+      Effect.catchTag("LogUnavailable", ({ message }) => Effect.logWarning(`${grows}: ${message}`)),
+      Effect.catchDefect((defect) => Effect.logError(grows, Cause.die(defect)))
+    )
   }
 
   /** A snapshot of the present state: the limits and the instance, then the state as JSON. */

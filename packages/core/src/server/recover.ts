@@ -69,13 +69,7 @@ export const recover = Effect.fnUntraced(
       "Compacted",
       ({ message }) => Effect.fail(new Log.LogUnavailable({ realm, issue: message }))
     )
-    if (replay.position - begin >= compactAfter) {
-      yield* Effect.catchTag(
-        log.putSnapshot(realm, replay.save()),
-        "LogUnavailable",
-        ({ message }) => Effect.logWarning(message)
-      )
-    }
+    if (replay.position - begin >= compactAfter) yield* replay.compact
     const { engine, instance } = replay
     const position = yield* beginToLead(replay, leadership, limits)
     isLive = true

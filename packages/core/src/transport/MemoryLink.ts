@@ -14,6 +14,8 @@ export interface MemoryLinkOptions {
   readonly schedule: (task: () => void, end: "client" | "server") => void
   /** The number of the available bytes that are delivered now, at least 1. Default: all of them. */
   readonly deliverBytes?: ((available: number) => number) | undefined
+  /** Bytes on their way that are not pending: as a socket, it takes them before they are read. Default: any number. */
+  readonly bufferBytes?: number | undefined
 }
 
 /** Two connected ends. */
@@ -33,8 +35,8 @@ export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
   const toServer = pipe(options, "server")
   const toClient = pipe(options, "client")
   return {
-    client: { ...toServer.sender, read: toClient.read },
-    server: { ...toClient.sender, read: toServer.read },
+    client: { ...toServer.sender, read: reading(toClient, toServer) },
+    server: { ...toClient.sender, read: reading(toServer, toClient) },
     cut: (reason) => {
       toServer.cut(reason)
       toClient.cut(reason)
@@ -52,10 +54,25 @@ export const makePair = (options: MemoryLinkOptions): MemoryLinkPair => {
   }
 }
 
+type Pipe = ReturnType<typeof pipe>
+
+/** Reads what comes, and is told when all has left. */
+const reading = (from: Pipe, to: Pipe): Link["read"] => (reader) =>
+  Effect.suspend(() => {
+    to.onDrain(reader.onDrain)
+    return from.read(reader)
+  })
+
 /** One direction, to one end. */
-const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "client" | "server") => {
+const pipe = (
+  { bufferBytes = Infinity, deliverBytes, schedule: scheduleAt }: MemoryLinkOptions,
+  end: "client" | "server"
+) => {
   const schedule = (task: () => void) => scheduleAt(task, end)
   const chunks: Array<Uint8Array> = []
+  /** Bytes on their way. */
+  let bytesUnderWay = 0
+  let drained = () => {}
   let closed: LinkClosed | undefined
   /** Why nothing more will be sent. */
   let finished: string | undefined
@@ -63,17 +80,24 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
   let onBytes: ((bytes: Uint8Array) => void) | undefined
   let onClosed: ((error: LinkClosed) => void) | undefined
 
+  const clear = () => {
+    chunks.length = 0
+    bytesUnderWay = 0
+  }
+
   const deliver = () => {
     if (onBytes === undefined || closed !== undefined) return
-    const available = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    let allowed = Math.max(1, deliverBytes?.(available) ?? available)
+    const isBehind = bytesUnderWay > bufferBytes
+    let allowed = Math.max(1, deliverBytes?.(bytesUnderWay) ?? bytesUnderWay)
     for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
       const part = chunk.subarray(0, allowed)
       allowed -= part.length
+      bytesUnderWay -= part.length
       if (part.length < chunk.length) chunks.unshift(chunk.subarray(part.length))
       onBytes(part)
       if (allowed === 0 || onBytes === undefined) break
     }
+    if (isBehind && bytesUnderWay <= bufferBytes) drained()
     if (chunks.length > 0) schedule(deliver)
     else if (finished !== undefined) cut(finished)
   }
@@ -81,7 +105,7 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
   const cut = (reason: string) => {
     if (closed !== undefined) return
     closed = new LinkClosed({ reason })
-    chunks.length = 0
+    clear()
     const tell = onClosed
     onBytes = undefined
     onClosed = undefined
@@ -93,10 +117,13 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
       send: (bytes: Uint8Array) => {
         if (closed !== undefined || finished !== undefined || isLossy || bytes.length === 0) return
         chunks.push(bytes)
+        bytesUnderWay += bytes.length
         schedule(deliver)
       },
-      // Nothing is pending, so nothing drains.
-      pendingBytes: () => 0
+      pendingBytes: () => Math.max(0, bytesUnderWay - bufferBytes)
+    },
+    onDrain: (then: () => void) => {
+      drained = then
     },
     read: (reader: LinkReader) =>
       Effect.callback<never, LinkClosed>((resume) => {
@@ -116,7 +143,7 @@ const pipe = ({ deliverBytes, schedule: scheduleAt }: MemoryLinkOptions, end: "c
     /** Delivers nothing more. */
     lose: () => {
       isLossy = true
-      chunks.length = 0
+      clear()
     },
     /** Cuts it once all is delivered. */
     finish: (reason: string) => {

@@ -17,7 +17,8 @@ const main = Effect.gen(function*() {
   return { bytes }
 }).pipe(
   Effect.scoped,
-  Effect.catch(({ message }) => Effect.succeed({ issue: message }))
+  Effect.catch(({ message }) => Effect.succeed({ issue: message })),
+  Effect.catchDefect((defect) => Effect.succeed({ issue: String(defect) }))
 )
 
 Effect.runFork(Effect.map(main, (answer: Answer) => parentPort?.postMessage(answer, [])))
