@@ -335,7 +335,11 @@ const store = <T extends Task.Any>(
       CrossSpace: () => mismatch,
       ValueNotEncoded: () => mismatch,
       LimitExceeded: ({ limit, max }) =>
-        die(new Error(`the ${Exit.isSuccess(exit) ? "result" : "error"} of ${task.tag} would exceed ${limit} = ${max}`))
+        die(
+          Exit.isSuccess(exit)
+            ? new Error(`the result of ${task.tag} would exceed ${limit} = ${max}`)
+            : Codecs.tooLarge(task.tag, `${limit} = ${max}`, exit.cause)
+        )
     })
   )
 }

@@ -1,8 +1,10 @@
 /** How a task ended is told, also if it does not match its schemas, by a pool as by a process (R-41). */
-import { ManagerError, Pool, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { textLengthMax } from "#core/pool/Message.ts"
+import { Actor, Manager, ManagerError, Pool, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
+import type { Limits } from "@effect-multiprocessing/core/Limits"
 import { layerProgram } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Schema, Stream } from "effect"
 
 class QueryFailed
   extends Schema.TaggedError<QueryFailed>()("QueryFailed", { query: Schema.String, cause: Schema.Unknown })
@@ -68,3 +70,74 @@ it.live("a ManagerError ends a task as such, which does not declare it", () =>
       assert.deepStrictEqual(error.reason, reason)
     }
   }))
+
+describe("a failure that is too large, or whose text is, is told by its beginning:", () => {
+  class Long
+    extends Schema.TaggedError<Long>()("Long", { text: Schema.String, cause: Schema.optional(Schema.Unknown) })
+  {
+    override get message(): string {
+      return this.text
+    }
+  }
+  const LongQuery = Task.make("LongQuery", { payload: Schema.Int, error: Long })
+  const LongTasks = TaskGroup.make("longTasks", { tasks: [LongQuery] })
+  const methods = {
+    query: Actor.method({ error: Long }),
+    elements: Actor.stream({ success: Schema.Any })
+  }
+
+  const failures = (length: number): Readonly<Record<string, Effect.Effect<never, Long>>> => {
+    const text = "the reason is here".padEnd(length, ".")
+    return {
+      "an error": Effect.fail(new Long({ text })),
+      "a defect": Effect.die(new Error(text)),
+      "an error that does not encode": Effect.fail(new Long({ text, cause: new Error(text) }))
+    }
+  }
+
+  const provide = (handler: Effect.Effect<never, Long>, limits: Partial<Limits>) =>
+    Effect.provide(layerProgram({ limits, tasks: LongTasks.toLayer({ LongQuery: () => handler }) }))
+
+  const isTold = (run: Effect.Effect<unknown, unknown, Manager.Manager | Process.ProcessSpawner>) =>
+    Effect.map(Effect.exit(run), (exit) => {
+      const told = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
+      assert.include(told, "the reason is here")
+      assert.isBelow(told.length, 10_000)
+    })
+
+  for (const [name, handler] of Object.entries(failures(50_000))) {
+    it.live(`${name} of an actor and of a process`, () =>
+      Effect.gen(function*() {
+        const actor = yield* Actor.make({ methods })
+        yield* Effect.forkScoped(Actor.serve(actor, { query: () => handler, elements: () => Stream.empty }))
+        yield* isTold(actor.query)
+        yield* isTold(Process.run(LongTasks, LongQuery, 1))
+      }).pipe(Effect.scoped, provide(handler, { frameBytesMax: 16_384 })))
+  }
+
+  for (const [name, handler] of Object.entries(failures(textLengthMax))) {
+    it.live(`${name} of a pool`, () =>
+      Effect.flatMap(Pool.make(LongTasks, { size: 1 }), (pool) => isTold(pool.execute(LongQuery, 1))).pipe(
+        Effect.scoped,
+        provide(handler, {})
+      ))
+  }
+
+  it.live("an element of a stream is named by its actor, not by the queue that it goes through", () =>
+    Effect.gen(function*() {
+      const actor = yield* Actor.make({ methods })
+      for (
+        const [element, why] of [[() => 1, "does not match its schema"], ["x".repeat(50_000), "would exceed"]] as const
+      ) {
+        const serving = yield* Effect.forkScoped(
+          Actor.serve(actor, { query: () => Effect.void, elements: () => Stream.make(1, element) })
+        )
+        const exit = yield* Effect.exit(Stream.runDrain(actor.elements))
+        const told = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
+        assert.match(told, /elements (on|of) Actor/)
+        assert.include(told, why)
+        assert.notInclude(told, "Queue")
+        yield* Fiber.interrupt(serving)
+      }
+    }).pipe(Effect.scoped, provide(Effect.never, { frameBytesMax: 16_384 })))
+})

@@ -20,10 +20,11 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Guard } from "../client/Guard.ts"
+import { kept } from "../client/reason.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Cell } from "../engine/Value.ts"
-import type { ManagerError } from "../ManagerError.ts"
-import { dieOfUndeclared } from "../proxy/infrastructure.ts"
+import { LimitExceeded, ManagerError } from "../ManagerError.ts"
+import { beginningOf, dieOfUndeclared } from "../proxy/infrastructure.ts"
 import type { Refusals, ReplyOf } from "../proxy/Remote.ts"
 import { whileOpen } from "../proxy/whileOpen.ts"
 import * as Span from "../tracing/Span.ts"
@@ -266,9 +267,23 @@ class Delivery {
         if (!method.streams) return dieOfUndeclared(handler(payload) as Effect.Effect<unknown, unknown>, method)
         const { out, payload: given } = payload as Streaming
         const elements = handler(given) as Stream.Stream<unknown, unknown>
-        return dieOfUndeclared(Stream.runForEachArray(elements, (elements) => offer(out, elements)), method)
+        return dieOfUndeclared(Stream.runForEachArray(elements, (elements) => this.#send(out, elements)), method)
       })
     )
+  }
+
+  /** Sends elements of a stream. The queue that they go through is known to nobody. */
+  #send(
+    out: Streaming["out"],
+    elements: Arr.NonEmptyReadonlyArray<unknown>
+  ): Effect.Effect<void, ManagerError> {
+    const object = this.#host.hosted.remote.target.description
+    return Effect.catchReasons(offer(out, elements), "ManagerError", {
+      ValueNotEncoded: ({ issue }) =>
+        Effect.die(new Error(`an element of ${this.#shown} was refused: it does not match its schema: ${issue}`)),
+      LimitExceeded: ({ limit, max }) =>
+        Effect.fail(new ManagerError({ reason: new LimitExceeded({ object, operation: this.#method, limit, max }) }))
+    })
   }
 
   #answer(exit: Exit.Exit<unknown, unknown>): void {
@@ -279,15 +294,16 @@ class Delivery {
     }
     const { failure, success } = codecsOf(this.#method)
     const encoded = Exit.isSuccess(exit) ? success.encode(exit.value) : failure.encode(exit.cause)
-    if (Exit.isFailure(encoded)) return this.#refuse(mismatch(exit, encoded.cause))
+    if (Exit.isFailure(encoded)) return this.#refuse(refusal(mismatch(encoded.cause), exit))
     const how = Exit.isSuccess(exit) ? "done" : "failed"
     // It may be too large, or there is no caller any more.
-    this.isReplaced = this.#host.answer(this.#id, how, encoded.value, (issue) => this.#refuse(issue))
+    this.isReplaced = this.#host.answer(this.#id, how, encoded.value, (issue) => this.#refuse(refusal(issue, exit)))
   }
 
-  /** Ends the call with a defect. */
+  /** Ends the call with a defect. Frames may be so small that not all of the issue fits into one. */
   #refuse(issue: string): void {
-    this.#host.hosted.remote.tell("answer", [this.#id, "refused", issue])
+    const { remote } = this.#host.hosted
+    remote.tell("answer", [this.#id, "refused", issue], () => remote.tell("answer", [this.#id, "refused", kept(issue)]))
   }
 
   get #shown(): string {
@@ -295,11 +311,12 @@ class Delivery {
   }
 }
 
-/** Why a result, or an error, is not sent. */
-const mismatch = (exit: Exit.Exit<unknown, unknown>, cause: Cause.Cause<Schema.SchemaError>): string => {
-  const issue = `it does not match its schema: ${Cause.pretty(cause)}`
-  return Exit.isSuccess(exit) ? issue : `${issue}\nThe handler has failed with: ${Cause.pretty(exit.cause)}`
-}
+/** Why a result, or an error, is not sent; with the error, of which else nobody would hear. */
+const refusal = (issue: string, exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit) ? issue : `${issue}\nThe handler has failed with: ${beginningOf(exit.cause)}`
+
+const mismatch = (cause: Cause.Cause<Schema.SchemaError>): string =>
+  `it does not match its schema: ${beginningOf(cause)}`
 
 /** Sends elements of a stream in groups. */
 const offer = (

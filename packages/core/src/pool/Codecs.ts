@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { TextCell } from "../engine/Value.ts"
-import { causeOf } from "../proxy/infrastructure.ts"
+import { beginningOf, causeOf } from "../proxy/infrastructure.ts"
 import * as ValueCodec from "../proxy/ValueCodec.ts"
 import type * as Task from "../Task.ts"
 
@@ -41,8 +41,12 @@ export const encode = (
   const issue = `the ${isSuccess ? "result" : "error"} of ${task} does not match its schema: ${
     messageOf(encoded.cause)
   }`
-  return Exit.fail(new Mismatch(isSuccess ? issue : `${issue}\nThe task failed with: ${Cause.pretty(exit.cause)}`))
+  return Exit.fail(new Mismatch(isSuccess ? issue : `${issue}\nThe task failed with: ${beginningOf(exit.cause)}`))
 }
+
+/** The defect of a task whose error is too large to be told as a whole. */
+export const tooLarge = (task: string, limit: string, cause: Cause.Cause<unknown>): Error =>
+  new Error(`the error of ${task} would exceed ${limit}\nThe task failed with: ${beginningOf(cause)}`)
 
 const messageOf = (cause: Cause.Cause<Schema.SchemaError>): string => {
   const error = Cause.squash(cause)

@@ -18,7 +18,7 @@ import type { Manager } from "../proxy/Manager.ts"
 import type { Runnable } from "../TaskGroup.ts"
 import * as Span from "../tracing/Span.ts"
 import type { Link } from "../transport/Link.ts"
-import { type Codecs, encode, type Encoded } from "./Codecs.ts"
+import { type Codecs, encode, type Encoded, type Mismatch, tooLarge } from "./Codecs.ts"
 import * as HandleCarrier from "./HandleCarrier.ts"
 import {
   type FromDispatcher,
@@ -205,8 +205,16 @@ export class Runner {
         perform,
         HandleCarrier.dropHandles
       )
-    const pack = (exit: Exit.Exit<ReadonlyArray<unknown>, unknown>) =>
-      Effect.flatMap(encode(codecs, tag, exit), (encoded) => this.#pack(job, encoded))
+    const pack = (
+      exit: Exit.Exit<ReadonlyArray<unknown>, unknown>
+    ): Effect.Effect<Outcome, Mismatch | ManagerError, Manager> =>
+      Effect.flatMap(
+        encode(codecs, tag, exit),
+        (encoded) =>
+          Exit.isFailure(exit) && encoded.cell.text.length > textLengthMax
+            ? pack(Exit.die(tooLarge(tag, `${textLengthMax} characters`, exit.cause)))
+            : this.#pack(job, encoded)
+      )
     const packDefect = (defect: unknown) => Effect.andThen(this.#forget(job), pack(Exit.die(defect)))
     return Effect.scoped(Effect.flatMap(Effect.exit(Span.within(values, caller)), pack)).pipe(
       // It does not match its schema, the manager took no carrier, or a finalizer has failed. A defect always encodes.

@@ -1,4 +1,5 @@
 /** How the handler of a task, or of an actor's method, may fail: the errors of this library, and the schemas of what is told. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -36,6 +37,15 @@ export const dieOfUndeclared = <A, E, R>(
     (error) => Predicate.hasProperty(error, "_tag") && String(error._tag) in tags && !Schema.is(declared)(error),
     Effect.die
   )
+
+/** Characters of a failure that are told when the whole cannot be. */
+const beginningLength = 2_000
+
+/** How a handler has failed, as text for people: its first characters, because it may be of any length. */
+export const beginningOf = (cause: Cause.Cause<unknown>): string => {
+  const text = Cause.pretty(cause)
+  return text.length <= beginningLength ? text : `${text.slice(0, beginningLength).toWellFormed()}…`
+}
 
 /** The schema of the errors that a caller gets: those that are declared, and those of the manager. */
 export const failureOf = <E extends Schema.Top>(declared: E) =>
