@@ -850,8 +850,8 @@ export const bugs: ReadonlyArray<Bug> = [
   }),
   ...inFile("core/src/Metrics.ts", {
     "gauges of a lost manager stay": {
-      from: "Effect.sync(() => gauges.show(new Map())),\n          Effect.logDebug",
-      to: "Effect.void,\n          Effect.logDebug",
+      from: "Effect.sync(() => gauges.show(new Map())),\n            Effect.logDebug",
+      to: "Effect.void,\n            Effect.logDebug",
       tests: ["unit/metrics/metrics"]
     },
     "a gauge of a removed queue stays": {
