@@ -15,6 +15,8 @@ export class Proxy {
   answers: "told" | "lost" | "held" = "told"
   /** Requests to cancel a statement. */
   cancels = 0
+  /** Answers that were lost after an entry had been committed. */
+  lostEntries = 0
   readonly #sockets = new Set<Socket>()
   readonly #server = createServer((client) => this.#serve(client))
   readonly #target: string
@@ -55,7 +57,10 @@ export class Proxy {
     })
     server.on("data", (data) => {
       if (this.answers === "told") client.write(data)
-      else if (this.answers === "lost") client.destroy()
+      else if (this.answers === "lost") {
+        if (data.includes("INSERT 0 1")) this.lostEntries++
+        client.destroy()
+      }
     })
   }
 }

@@ -1,5 +1,5 @@
 /** Hosts of a realm in this process, whose ways to PostgreSQL, and from their clients, are bad networks. */
-import { Log } from "@effect-multiprocessing/core"
+import { Log, Manager } from "@effect-multiprocessing/core"
 import { PostgresLog, PostgresManager } from "@effect-multiprocessing/postgres"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { type AddressInfo, createServer } from "node:net"
@@ -26,9 +26,9 @@ const freePort = Effect.callback<number>((resume) => {
   })
 })
 
-/** A way to a server of PostgreSQL, and what a log is told of it. */
-export const makeWay = Effect.fnUntraced(function*(socket: string, schema: string) {
-  const network = yield* makeFaultyProxy(socket, 1)
+/** A way to a server of PostgreSQL, at a socket or a port, and what a log is told of it. */
+export const makeWay = Effect.fnUntraced(function*(server: string | number, schema: string) {
+  const network = yield* makeFaultyProxy(server, 1)
   const url = Redacted.make(`postgres://postgres@${host}:${network.port}/postgres`)
   const times = { heartbeat: leaseMs / 4, poll: leaseMs / 4, answerTimeout: 2 * leaseMs }
   return { network, options: { url, schema, ...times } satisfies PostgresLog.Options }
@@ -39,12 +39,12 @@ export const openLog = (options: PostgresLog.Options) =>
   Effect.map(Layer.build(Layer.fresh(PostgresLog.layer(options))), (context) => Context.get(context, Log.Log))
 
 /** A candidate for the realm, for the life of the scope. */
-export const makeHost = (socket: string, schema: string) =>
+export const makeHost = (server: string | number, schema: string) =>
   Effect.gen(function*() {
     const port = yield* freePort
     const toClients = yield* makeFaultyProxy(port, 2)
-    const { network: toLog, options } = yield* makeWay(socket, schema)
-    yield* Layer.build(Layer.fresh(PostgresManager.layer({
+    const { network: toLog, options } = yield* makeWay(server, schema)
+    const context = yield* Layer.build(Layer.fresh(PostgresManager.layer({
       ...options,
       realm,
       key: Redacted.make(key),
@@ -55,10 +55,10 @@ export const makeHost = (socket: string, schema: string) =>
       // The audit takes the snapshots.
       compactAfter: Infinity
     })))
-    return { toClients, toLog }
+    return { manager: Context.get(context, Manager.Manager), toClients, toLog }
   }).pipe(
     // Another program may have taken the port.
-    Effect.retry({ times: 3 })
+    Effect.retry({ times: 3, while: ({ reason }) => reason._tag === "StartFailed" })
   )
 
 /** A host, and the networks around it. */

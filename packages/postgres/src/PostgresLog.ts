@@ -17,7 +17,10 @@ import { entryBytesMax, makeLog } from "./sqlLog.ts"
 
 /** The options of a log in PostgreSQL. */
 export interface Options {
-  /** `postgres://user:password@host:port/database`, with parameters of libpq such as `?sslmode=require`. */
+  /**
+   * `postgres://user:password@host:port/database`, with parameters of libpq such as `?sslmode=require`. It has one host, which
+   * must be the primary: a standby refuses the log.
+   */
   readonly url: Redacted.Redacted
   /** The schema of its tables. Default: `effect_multiprocessing`. */
   readonly schema?: string | undefined

@@ -49,8 +49,11 @@ export const open = (
   { answerTimeout, bytesMax, connectionsMax, url }: DatabaseOptions
 ): Effect.Effect<Database, SqlError, Scope.Scope> =>
   Effect.gen(function*() {
+    // A standby refuses connections with this setting. It may show an older state than it has: entries would seem to be lost.
+    const startupParameters = { transaction_read_only: "off" }
     const options = {
       url,
+      startupParameters,
       maxConnections: connectionsMax,
       applicationName: "effect-multiprocessing",
       keepAlive: "10 seconds",
@@ -61,7 +64,11 @@ export const open = (
       ...options,
       // A write may wait behind one that was given up and still waits for its standby. It must not do so for ever, because a
       // leader repeats it. This ends no wait for a commit.
-      startupParameters: { statement_timeout: "0", lock_timeout: `${Duration.toMillis(answerTimeout) / 2}` }
+      startupParameters: {
+        ...startupParameters,
+        statement_timeout: "0",
+        lock_timeout: `${Duration.toMillis(answerTimeout) / 2}`
+      }
     })
 
     /** Runs a statement apart, and closes its connection unless it succeeds in time. */
