@@ -25,7 +25,7 @@ import { bytesToJson } from "./engine/Value.ts"
 import type * as Kind from "./Kind.ts"
 import { engineKinds } from "./kind/EngineKind.ts"
 import * as Limits from "./Limits.ts"
-import type { Compacted, Log, LogError, LogNotOpened, Snapshot } from "./Log.ts"
+import type { Address, Compacted, Log, LogError, LogNotOpened, Snapshot } from "./Log.ts"
 import { ConnectFailed, CrossSpace, ManagerError, StartFailed } from "./ManagerError.ts"
 import { hexadecimal, keyIssue, type ManagerKey } from "./protocol/Handshake.ts"
 import { millisecondsOf } from "./proxy/duration.ts"
@@ -190,6 +190,11 @@ export interface CandidateOptions extends Omit<ManagerOptions, "journal"> {
    * candidate does. Default: 10,000.
    */
   readonly compactAfter?: number | undefined
+  /**
+   * Whether this host is to lead rather than another one. It takes the place of a leader that it outranks after it has
+   * followed it for five leases. Default: it leaves every leader in its place.
+   */
+  readonly outranks?: ((leader: Address) => boolean) | undefined
 }
 
 /**

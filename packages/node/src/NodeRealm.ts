@@ -19,9 +19,12 @@ import * as Endpoint from "./endpoint.ts"
 import * as LeaderLink from "./leaderLink.ts"
 import * as Network from "./network.ts"
 import { complaintHere } from "./nodeVersion.ts"
+import * as Placement from "./placement.ts"
 import * as Recursion from "./recursion.ts"
 import * as Relay from "./relay.ts"
 import type { ServerTls } from "./tlsLink.ts"
+
+export { rankHosts } from "./placement.ts"
 
 /** Options of every client of a realm. */
 export interface ConnectOptions {
@@ -67,6 +70,12 @@ export interface CandidateOptions
    */
   readonly advertise?: Partial<HostAddress> | undefined
   /**
+   * The hosts that share realms, by the names under which others reach them (`advertise`). The same on every host; this one is
+   * among them. For each realm they have an order (`rankHosts`): of those that run, the first is to lead. A host takes the place
+   * of a leader that comes after it once it has followed it for five leases. Absent: whoever leads goes on.
+   */
+  readonly hosts?: ReadonlyArray<string> | undefined
+  /**
    * How long a leader may be silent until another host takes its place. The same on every host of the realm, and at least
    * four times the heartbeat of the log. Default: 2 seconds.
    */
@@ -91,18 +100,22 @@ export const layer = (
     Manager.Manager,
     Effect.gen(function*() {
       yield* Recursion.refuse
-      const { advertise, limits, lease = "2 seconds", listen, name = "main", tls } = options
+      const { advertise, hosts, limits, lease = "2 seconds", listen, name = "main", realm, tls } = options
       if (complaintHere !== undefined) return yield* cannotStart(addressOf(options), complaintHere)
       const leaseMs = Duration.toMillis(lease)
       // A client that the leader does not answer notices that within a lease.
       const bounds = { silenceMs: Math.max(1, Math.floor(leaseMs * 2)), ...limits }
       const log = yield* Log.Log
-      const candidate = yield* Manager.makeCandidate({ ...options, limits: bounds, lease, log })
+      const { host = isEvery(listen.host) ? hostname() : listen.host } = advertise ?? {}
+      if (hosts?.includes(host) === false) {
+        return yield* cannotStart(addressOf(options), `${host} is not among its hosts`)
+      }
+      const outranks = hosts && Placement.outranking(realm, host, hosts)
+      const candidate = yield* Manager.makeCandidate({ ...options, limits: bounds, lease, log, outranks })
       const url = yield* Network.listen(candidate, listen, { ...options, limits: bounds, tls: tls?.server }).pipe(
         Effect.mapError((issue) => cannotStart(`${listen.host}:${listen.port}`, issue))
       )
-      const { host = isEvery(listen.host) ? hostname() : listen.host, port = Number(new URL(url).port) } = advertise ??
-        {}
+      const { port = Number(new URL(url).port) } = advertise ?? {}
       // After the listener, so it ends before: sessions whose links the listener closes would have ended.
       const campaign = yield* candidate.run({ host, port }).pipe(
         Effect.tapError(({ message }) => Effect.logError(message)),

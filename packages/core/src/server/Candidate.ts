@@ -8,6 +8,8 @@
  *     └───────────────────────────────────────── Fenced: another host has claimed the realm ◄─────────────────────────┘
  * ```
  *
+ * A host that is to lead rather than the leader (`outranks`) claims the realm, too, once it has seen that leader for some time.
+ *
  * The log alone decides who leads: whatever a host believes, it appends nothing after another one has claimed. The lease
  * decides how long clients wait.
  *
@@ -40,6 +42,8 @@ export interface CandidateOptions
 {
   /** How long a leader may be silent, in milliseconds. */
   readonly leaseMs: number
+  /** Whether this host is to lead rather than another one. Absent: it leaves every leader in its place. */
+  readonly outranks?: ((leader: Log.Address) => boolean) | undefined
 }
 
 /** A host that may lead. */
@@ -58,6 +62,12 @@ export interface Candidate {
   readonly run: (leader: Log.Address) => Effect.Effect<never, Log.LogDamaged | Log.LogNotOpened>
 }
 
+/**
+ * The leases for which a host sees a leader that it outranks, until it takes its place: hosts that start together move each
+ * realm once, and hosts that disagree about their ranks do not move it all the time.
+ */
+const outrankedLeases = 5
+
 /** How long a host waits until it repeats what the store could not do. */
 const pause = "100 millis"
 
@@ -69,7 +79,7 @@ export const make = (
   options: CandidateOptions
 ): Effect.Effect<Candidate, never, Mac.Mac | SecureRandom.SecureRandom> =>
   Effect.gen(function*() {
-    const { compactAfter = entriesMax, kinds, leaseMs, limits, log, realm } = options
+    const { compactAfter = entriesMax, kinds, leaseMs, limits, log, outranks = () => false, realm } = options
     const crypto = Context.pick(Mac.Mac, SecureRandom.SecureRandom)(
       yield* Effect.context<Mac.Mac | SecureRandom.SecureRandom>()
     )
@@ -86,6 +96,8 @@ export const make = (
     let suspicion = Deferred.makeUnsafe<void>()
     /** The epoch that this host has seen first. */
     let firstEpoch: Log.Epoch | undefined
+    /** The epoch that this host has seen last, and since when. */
+    let seen = { epoch: 0, since: 0 }
     /** Until then silence means nothing: the leader could not reach the store either. In milliseconds of the epoch. */
     let blindUntil = 0
     let isWarned = false
@@ -138,8 +150,10 @@ export const make = (
       if (Option.isNone(head)) return true
       const { epoch, leader, silent } = head.value
       firstEpoch ??= epoch
+      if (epoch !== seen.epoch) seen = { epoch, since: now }
       if (Option.isNone(leader) || epoch === suspected) return true
       if (Duration.toMillis(silent) >= leaseMs && now >= blindUntil) return true
+      if (now - seen.since >= outrankedLeases * leaseMs && outranks(leader.value)) return true
       // One that listened here before this process began has ended.
       return epoch === firstEpoch && leader.value.host === own.host && leader.value.port === own.port
     }
