@@ -1,6 +1,6 @@
 /** How a task ended is told, also if it does not match its schemas, by a pool as by a process. */
 import { textLengthMax } from "#core/pool/Message.ts"
-import { Actor, Manager, ManagerError, Pool, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
+import { Actor, type Manager, ManagerError, Pool, Process, Task, TaskGroup } from "@effect-multiprocessing/core"
 import type { Limits } from "@effect-multiprocessing/core/Limits"
 import { layerProgram } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
