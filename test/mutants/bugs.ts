@@ -293,6 +293,18 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/log/sqlite"]
     }
   }),
+  ...inFile("postgres/src/database.ts", {
+    "a connection that does not answer is used again": {
+      from: "Effect.onError(() => pool.invalidate(connection)),",
+      to: "",
+      tests: ["postgres/log"]
+    },
+    "a standby is read, which may show an older state": {
+      from: "const startupParameters = { transaction_read_only: \"off\" }",
+      to: "const startupParameters = {}",
+      tests: ["postgres/servers"]
+    }
+  }),
   ...inFile("postgres/src/sqlLog.ts", {
     "PostgreSQL appends in any epoch": {
       from: "where name = $1 and epoch = $2 and position = $3",
