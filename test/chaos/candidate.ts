@@ -3,13 +3,13 @@
  * says when it is ready, when it leads, and when it is refused. A mutant takes out what keeps the history right: the run
  * must find it.
  */
-import { Engine } from "#core/engine/Engine.ts"
 import { Log } from "@effect-multiprocessing/core"
 import { NodeRealm } from "@effect-multiprocessing/node"
 import { PostgresLog } from "@effect-multiprocessing/postgres"
 import { NodeRuntime } from "@effect/platform-node"
 import * as PgPool from "@effect/sql-pg/PgPool"
 import { Console, Effect, Fiber, Layer, Option, Redacted, References } from "effect"
+import { repeat } from "./repeating.ts"
 
 /** What a candidate is told. */
 export interface CandidateArguments {
@@ -65,18 +65,6 @@ const early = ({ append }: Log.Leadership): Partial<Log.Leadership> => {
 const late = ({ append }: Log.Leadership): Partial<Log.Leadership> => ({
   append: (after, bytes) => Effect.tap(append(after, bytes), Effect.sleep(20))
 })
-
-/** A call that is sent again is carried out again. */
-const repeat = (): void => {
-  const { step } = Engine.prototype
-  Engine.prototype.step = function(input) {
-    if (input._tag === "Request") {
-      const answered = this.state.sessions.get(input.session)?.answered.get(input.sequence)
-      if (answered?.granted === 0) step.call(this, { ...input, sequence: input.sequence + 1_000_000_000 })
-    }
-    step.call(this, input)
-  }
-}
 
 const mutants: Record<string, (log: Log.Log["Service"]) => Log.Log["Service"]> = {
   unfenced: (log) => withLeadership(log, unfenced),

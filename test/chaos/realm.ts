@@ -9,6 +9,7 @@ import { Console, Context, Effect, Layer, Redacted } from "effect"
 import { type Program, start, waitUntil } from "../process/harness.ts"
 import { audit, type Counts } from "./audit.ts"
 import type { CandidateArguments } from "./candidate.ts"
+import { repeat } from "./repeating.ts"
 
 /** How often leaders are struck, and by which bug the run is to be spoiled. */
 export interface RealmOptions {
@@ -91,6 +92,8 @@ export const chaosOfRealm = Effect.fnUntraced(function*(options: RealmOptions) {
     refused++
   })
 
+  // The audit steps the log as its leaders did: what is done twice is found by what clients were told.
+  if (mutant === "repeating") yield* Effect.acquireRelease(Effect.sync(repeat), (undo) => Effect.sync(undo))
   const grace = mutant === undefined ? "1 minute" : "5 seconds"
   const { calls, counts, wrong } = yield* audit(
     { realm, key, log, clients: Array.from({ length: clients }, () => log), grace },
