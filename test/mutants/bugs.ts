@@ -348,6 +348,30 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "          position = Option.getOrElse(yield* log.head(realm), () => noHead).position\n",
       to: "",
       tests: ["unit/server/candidate"]
+    },
+    "a host takes the place of a leader that it outranks at once": {
+      from: "now - seen.since >= outrankedLeases * leaseMs && outranks",
+      to: "outranks",
+      tests: ["unit/server/outranked"]
+    },
+    "a host leaves a leader in its place that it outranks": {
+      from: "&& outranks(leader.value)) return true",
+      to: "&& outranks(leader.value)) return false",
+      tests: ["unit/server/outranked"]
+    }
+  }),
+  ...inFile("core/src/proxy/unsent.ts", {
+    "a handle of another manager is found at the top of a value only": {
+      from: "\"issue\" in issue && has(issue.issue, leaf)",
+      to: "false",
+      tests: ["unit/crossSpace"]
+    }
+  }),
+  ...inFile("node/src/placement.ts", {
+    "close names of hosts have close places in the ring": {
+      from: "createHash(\"sha256\").update(name).digest(\"hex\")",
+      to: "name",
+      tests: ["unit/node/placement"]
     }
   }),
   ...inFile("core/src/server/Replay.ts", {
