@@ -82,6 +82,11 @@ describe("realms over two hosts", () => {
       const firstOf = (realm: string) => NodeRealm.rankHosts(realm, hosts)[0]!
       assert.deepStrictEqual([...new Set(realms.map(firstOf))].sort(), [...hosts])
 
+      const warnings: Array<Error> = []
+      const onWarning = (warning: Error) => void warnings.push(warning)
+      process.on("warning", onWarning)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.off("warning", onWarning)))
+
       const [one, two] = hosts
       yield* startHost(schema, one)
       yield* areLedBy(() => one)
@@ -105,6 +110,8 @@ describe("realms over two hosts", () => {
         yield* Fiber.join(counting)
         assert.strictEqual(yield* number.get, counts.get(realm))
       }
+      // However many realms a process has, they listen to nothing that is there once.
+      assert.deepStrictEqual(warnings, [])
     }).pipe(Effect.scoped))
 
   it.live("are a space each: handles and transactions stay within one", () =>

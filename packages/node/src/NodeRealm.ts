@@ -6,7 +6,7 @@
  * realms builds them on one log, which then says once for all of them that the process lives.
  */
 import { Log, Manager, ManagerError } from "@effect-multiprocessing/core"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -153,7 +153,7 @@ export const layerClient = (
 
 // internals
 
-const layerPlatform = Layer.merge(NodeServices.layer, Endpoint.layerCrypto)
+const layerPlatform = Layer.merge(NodeFileSystem.layer, Endpoint.layerCrypto)
 
 const addressOf = ({ realm }: ConnectOptions): string => `the leader of "${realm}"`
 
