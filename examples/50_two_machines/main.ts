@@ -7,7 +7,7 @@
  *     each machine is a network namespace, and a cable connects the two
  *     machine 1: crawls with two processes
  *     machine 2: crawls with two processes
- *     machine 1, which leads, was unplugged, and all its processes were killed: two were in the middle of a page
+ *     machine 1, which leads, has failed: all its processes were killed, two of them in the middle of a page
  *     machine 2: 60 pages have been visited
  *     2 pages were fetched again: their first fetch was cut off
  *     verified: no page was lost, and no other page was fetched twice
@@ -16,10 +16,12 @@
  * after the grace of five seconds, another process gets the page. So a page is fetched twice only if the first fetch did not
  * come to its end.
  *
- * Namespaces need Linux, `unshare`, `nsenter` and `ip`, and the right to use them: that of root, or of any user where user
- * namespaces are allowed. Without it each machine is a group of processes, and the second line says why. `--groups` chooses
- * that. PostgreSQL is the one of this repository's tests, or the one of `DATABASE_URL`, which the machines must reach by a Unix
- * socket.
+ * A machine that fails is unplugged before its processes are killed, so nothing tells the other one. Namespaces need Linux,
+ * `unshare`, `nsenter` and `ip`, and the right to use them: that of root, or of any user where user namespaces are allowed.
+ * Without it each machine is a group of processes, and the first line says why. `--groups` chooses that.
+ *
+ * PostgreSQL is the one of this repository's tests, or the one of `DATABASE_URL`. Machines that are namespaces reach it by a Unix
+ * socket only.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Config, Console, Data, Effect, FileSystem, Option, Path, Schedule } from "effect"
@@ -52,7 +54,7 @@ const database = Effect.gen(function*() {
         const { setup }: Starter = await import(starter)
         return setup({ provide: (_, provided) => folder = provided })
       },
-      catch: (error) => new NotShown({ message: `${error}\nSet DATABASE_URL` })
+      catch: (error) => new NotShown({ message: `there is no PostgreSQL. Set DATABASE_URL: ${error}` })
     }),
     (end) => Effect.promise(end)
   )
@@ -120,7 +122,7 @@ const main = Effect.gen(function*() {
   yield* first.fail
   yield* until(() => web.broken.size === 2, second)
   yield* Console.log(
-    "machine 1, which leads, was unplugged, and all its processes were killed: two were in the middle of a page"
+    "machine 1, which leads, has failed: all its processes were killed, two of them in the middle of a page"
   )
   web.resume()
   yield* second.exit
