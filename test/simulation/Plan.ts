@@ -51,7 +51,10 @@ const actions = themes.flat()
 /** Steps over which faults are spread: about as many as a run has. */
 const faultSteps = 1_200
 
-/** Tasks of a run whose help waits for a log that fails. */
+/** The most tasks of a run. Several clients that hold a loan one after the other need more than the usual number. */
+const stepsMax = 200_000
+
+/** The same, of a run whose help waits for a log that fails. */
 const durableStepsMax = 400_000
 
 const some = (random: Random, size: number, from: ReadonlyArray<string>) =>
@@ -109,7 +112,7 @@ export const run = (plan: Plan, mutant?: Pick<Mutant, "options">): Simulation =>
     faults: plan.faults,
     graceMs: plan.graceMs,
     hosts: plan.hosts,
-    stepsMax: plan.hosts === undefined ? undefined : durableStepsMax,
+    stepsMax: plan.hosts === undefined ? stepsMax : durableStepsMax,
     limits: { inFlightMax: plan.inFlightMax, watchCredit: 2, traceEveryDrops: 2 },
     ...mutant?.options
   })
@@ -193,6 +196,8 @@ const steward = (client: Client, stages: ReadonlyArray<Stage>, helpMs?: number) 
     const ended = () => stages.reduce((sum, stage) => sum + stage.ended, 0)
     let last = 0
     for (let round = 0; client.others() > 0 && round - last <= idleRounds; round++) {
+      // Its help could reach nobody any more. It is started again.
+      if (client.isLost()) return yield* Effect.fail("the session of the steward was lost")
       const before = ended()
       yield* Effect.sleep(pause)
       yield* Effect.forEach(stages, (stage) => stage.help(client, round, helpMs), { discard: true })

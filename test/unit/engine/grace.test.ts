@@ -197,6 +197,20 @@ describe("a request that is sent again over a new link", () => {
     assert.isTrue(other.waits(later))
   })
 
+  it("is replied to once over that link, if it is a read that has waited and goes on before it is sent again (I3)", () => {
+    const { client, other, ref } = resumed()
+    const waiting = client.call(ref, "untilChanged", ["value", 0])
+    assert.isTrue(client.waits(waiting))
+    client.unlink()
+    client.link()
+    other.get(ref, "add", ["value", 1])
+    assert.isFalse(client.waits(waiting))
+    assert.deepStrictEqual(client.resend(waiting), [])
+    client.unlink()
+    client.link()
+    assert.strictEqual(client.resend(waiting).length, 1)
+  })
+
   it("is told, after its reply, that what it was granted is revoked", () => {
     const { client, harness, other } = resumed()
     const second = other.make("Lock", "second")

@@ -143,6 +143,18 @@ describe("calls that take effect together", () => {
     assert.deepStrictEqual([one.get(left, "isHeld"), one.get(right, "isHeld")], [[0], [0]])
   })
 
+  it("that would be refused by now are refused when what they wait for is there, and not before", () => {
+    const { number, one, queue, two } = setUp()
+    one.get(queue, "offer", [value(0)])
+    const version = Number(one.get(number, "get", ["value"])[1])
+    const both = two.together([[number, "check", ["value", version]], [queue, "offer", [value(1)]]])
+    one.get(number, "set", ["value", value(2)])
+    assert.isTrue(two.waits(both))
+    one.get(queue, "take")
+    assert.strictEqual(two.answer(both), "Conflict 0")
+    assert.deepStrictEqual(one.get(queue, "size"), [0, 0])
+  })
+
   it("fail when one of their objects is deleted, whether they wait for it or not (S-27)", () => {
     for (const position of [0, 1]) {
       const { harness, left, one, right, two } = setUp()

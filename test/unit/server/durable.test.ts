@@ -1,6 +1,7 @@
 /** A manager with a log: nothing leaves it before it is in the log, and the next manager goes on from there. */
 import * as Checkpoint from "#core/engine/Checkpoint.ts"
 import type { EngineState } from "#core/engine/State.ts"
+import { engineVersion } from "#core/engine/version.ts"
 import { recover } from "#core/server/recover.ts"
 import { Random } from "#core/testing/Random.ts"
 import {
@@ -366,7 +367,7 @@ describe("a manager does not begin", () => {
     Effect.gen(function*() {
       const log = makeMemoryLog()
       // No inputs, and index 5.
-      yield* append(log, Uint8Array.of(1, 1, 12, 0, 0, 5))
+      yield* append(log, Uint8Array.of(1, engineVersion, 12, 0, 0, 5))
       const error = yield* Effect.flip(begin(log))
       assert.include(error.message, "entry 1 led to index 5, and now leads to index 0")
     }))
@@ -375,7 +376,7 @@ describe("a manager does not begin", () => {
     Effect.gen(function*() {
       const log = makeMemoryLog()
       yield* append(log, Uint8Array.of(2, 1, 0))
-      yield* log.putSnapshot(realm, { position: 1, epoch: 1, engineVersion: 1, bytes: Stream.make(Uint8Array.of(1)) })
+      yield* log.putSnapshot(realm, { position: 1, epoch: 1, engineVersion, bytes: Stream.make(Uint8Array.of(1)) })
       assert.include((yield* Effect.flip(begin(log))).message, "its snapshot cannot be read")
     }))
 })

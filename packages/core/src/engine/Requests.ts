@@ -123,12 +123,17 @@ export class Requests {
       request.calls.every((_, i) => this.#decisions[i]!._tag === "Ready")
   }
 
-  /** Whether a waiting request would still have to wait where it stands (I4). */
+  /**
+   * Whether a waiting request would still have to wait where it stands (I4). While one of its calls must, a refusal of
+   * another one is not told: only the objects for which it waits try it again.
+   */
   mustWait(parked: Parked): boolean {
     this.#find(parked.calls)
-    const verdict = this.#decide(this.#state.sessions.get(parked.session)!, parked, parked)
-    return verdict === "wait" &&
-      parked.places.some((place) => this.#decisions[place.call]!._tag === "Wait" && this.#nextLane(place) === undefined)
+    const session = this.#state.sessions.get(parked.session)!
+    return parked.places.some((place) => {
+      const decision = this.#decideCall(session, parked, place.call, parked, this.#state.index + 1)
+      return decision._tag === "Wait" && this.#nextLane(place) === undefined
+    })
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -192,29 +197,34 @@ export class Requests {
   /** Decides every call, writing nothing. Refused: by the first call that is. */
   #decide(session: Session, request: Request, parked: Parked | undefined): "ready" | "wait" | Refusal {
     const { calls } = request
-    // A request of one call that waits is tried where it is the first.
-    const mayBeBehind = parked === undefined || calls.length > 1
     let verdict: "ready" | "wait" = "ready"
     let upcoming = this.#state.index + 1
     for (let i = 0; i < calls.length; i++) {
-      const object = this.#objects[i]!
-      const operation = this.#operation(request, i)
-      const { access, lane } = operation
-      // S-13: a change queues behind waiting changes. A refusal, an answer or a read need not: it takes nothing.
-      const isBehind = mayBeBehind && lane !== undefined && Lane.isBehind(object, lane, parked)
-      const at = this.#at.of(object, session.id, parked?.since, isBehind)
-      at.upcoming = upcoming
-      const decision = operation.decide(object.state, calls[i]!.args, at)
+      const decision = this.#decideCall(session, request, i, parked, upcoming)
       if (decision._tag === "Refuse") {
         this.#refused = i
         return decision
       }
-      const waits = decision._tag === "Wait" || decision._tag === "Ready" && isBehind && access !== "read"
-      this.#decisions[i] = waits && decision._tag === "Ready" ? wait : decision
-      if (waits) verdict = "wait"
-      else if (decision._tag === "Ready" && access !== "read") upcoming++
+      if (decision._tag === "Wait") verdict = "wait"
+      else if (decision._tag === "Ready" && this.#operation(request, i).access !== "read") upcoming++
     }
     return verdict
+  }
+
+  /** Decides one call, which would take effect at the upcoming index. */
+  #decideCall(session: Session, request: Request, i: number, parked: Parked | undefined, upcoming: number): Decision {
+    const { calls } = request
+    const object = this.#objects[i]!
+    const operation = this.#operation(request, i)
+    const { access, lane } = operation
+    // A request of one call that waits is tried where it is the first.
+    const mayBeBehind = parked === undefined || calls.length > 1
+    // S-13: a change queues behind waiting changes. A refusal, an answer or a read need not: it takes nothing.
+    const isBehind = mayBeBehind && lane !== undefined && Lane.isBehind(object, lane, parked)
+    const at = this.#at.of(object, session.id, parked?.since, isBehind)
+    at.upcoming = upcoming
+    const decision = operation.decide(object.state, calls[i]!.args, at)
+    return this.#decisions[i] = decision._tag === "Ready" && isBehind && access !== "read" ? wait : decision
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -425,7 +435,8 @@ export class Requests {
     const outcome: Outcome = { _tag: "Success", reply }
     this.#wasJoint = calls.length > 1 && index > before
     const bears = References.importHandles(this.#state, session.id, reply)
-    if (index > before || session.grace !== undefined && (bears || !this.#reads(request))) {
+    // A read that has waited may be sent again over the link over which it is replied to now: it is not replied to twice.
+    if (index > before || session.grace !== undefined && (bears || since !== undefined || !this.#reads(request))) {
       const granted = this.#granted ? index - before : 0
       Replies.remember(this.#state, session, { sequence, index, outcome, granted, link: session.resumes })
     }

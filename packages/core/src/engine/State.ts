@@ -47,7 +47,8 @@ export interface Place {
 
 /**
  * A request whose reply is remembered until the client has acknowledged it (S-8). A session with a grace also remembers
- * refusals, replies of changes that changed nothing, and replies that bear handles: the request may be sent again.
+ * refusals, replies of changes that changed nothing, of reads that have waited, and replies that bear handles: the request may
+ * be sent again.
  */
 export interface Answered {
   readonly sequence: number
