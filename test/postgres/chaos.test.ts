@@ -28,11 +28,12 @@ describe("leaders that are killed and frozen", () => {
       assert.strictEqual(refused, Math.floor(strikes / 2))
     }))
 
-  it.live.each(["unfenced", "early", "repeating"])(
+  // The first two end a run; what was repeated is found at its end.
+  it.live.each([["unfenced", 6], ["early", 6], ["repeating", 3]] as const)(
     "do so by what a candidate is spoiled of: %s",
-    (mutant) =>
+    ([mutant, strikes]) =>
       Effect.gen(function*() {
-        const { wrong } = yield* chaos(6, mutant)
+        const { wrong } = yield* chaos(strikes, mutant)
         assert.isAbove(wrong.length, 0)
       })
   )
