@@ -61,18 +61,22 @@ export const makeFaultyProxy = (first: number | string, seed: number): Effect.Ef
       }
       const carry = (pair: Pair, from: Net.Socket, to: Net.Socket) => {
         const underWay: Array<Uint8Array> = []
+        const deliver = () => {
+          for (const bytes of underWay.splice(0)) if (!to.destroyed) to.write(bytes)
+          if (pair.left === 0) cut(pair)
+        }
         from.on("data", (chunk: Uint8Array) => {
           const part = chunk.subarray(0, pair.left)
           pair.left -= part.length
           underWay.push(part)
-          if (underWay.length > 1) return
-          setTimeout(() => {
-            for (const bytes of underWay.splice(0)) if (!to.destroyed) to.write(bytes)
-            if (pair.left === 0) cut(pair)
-          }, random.below(3))
+          if (underWay.length === 1) setTimeout(deliver, random.below(3))
         })
         from.on("error", () => {})
-        from.on("close", () => pairs.has(pair) && to.destroySoon())
+        from.on("close", () => {
+          if (!pairs.has(pair)) return
+          deliver()
+          to.destroySoon()
+        })
       }
       const admit = ({ client, server }: Pair) => {
         if (passing === "nothing") client.pause()
