@@ -11,6 +11,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
@@ -208,7 +209,8 @@ export const makeCandidate = (
     const all = [...builtIn, ...engineKinds(kinds)]
     const leaseMs = Math.ceil(millisecondsOf(lease))
     const { compactAfter = 1 } = options
-    const issue = serverIssue({ ...options, limits }, all) ?? logIssue({ limits }, options.log) ??
+    const issue = realmIssue(options.realm) ?? serverIssue({ ...options, limits }, all) ??
+      logIssue({ limits }, options.log) ??
       (Number.isSafeInteger(leaseMs) && leaseMs > 0
         ? undefined
         : "its lease must be a time above 0, and not for ever") ??
@@ -255,6 +257,12 @@ const twice = (kinds: ReadonlyArray<AnyKind>): string | undefined => {
   return name === undefined ? undefined : `two kinds are named ${name}. Give each kind a name of its own`
 }
 
+/** Why a realm cannot have a name; undefined: it can. */
+export const realmIssue = (realm: unknown): string | undefined =>
+  typeof realm === "string" && realm !== "" && realm.length <= Limits.defaults.nameLengthMax && realm.isWellFormed()
+    ? undefined
+    : `the name of a realm must be a text of 1 to ${Limits.defaults.nameLengthMax} characters of Unicode`
+
 /** The limits that a client is told, which are numbers on the wire. The others may be `Infinity`: no limit. */
 const told = ["frameBytesMax", "inFlightMax", "inFlightBytesMax", "watchCredit"]
 
@@ -278,6 +286,14 @@ const reconnectOf = ({ grace, maxStall, schedule }: Reconnect): Relink.Reconnect
   }
   if (!(silenceMs! > 0)) return "reconnect.maxStall must be a time above 0"
   return { graceMs: graceMs!, silenceMs: silenceMs === Infinity ? undefined : silenceMs, schedule }
+}
+
+/** Why nobody can connect with this key and in this way; undefined: one can. */
+export const connectIssue = (
+  { key, reconnect }: Pick<Endpoint, "key" | "reconnect">
+): string | undefined => {
+  const way = reconnect && reconnectOf(reconnect)
+  return issueOf({ key }) ?? (typeof way === "string" ? way : undefined)
 }
 
 /** A manager behind a link. */
@@ -374,20 +390,25 @@ export const makeLocal = (
  */
 export const atomic = <const Calls extends ReadonlyArray<Effect.Effect<unknown, unknown, unknown>>>(
   calls: Calls
-): Effect.Effect<
+): Together<Calls> =>
+  Effect.flatMap(Manager, ({ connection }): Together<Calls> => {
+    const wrong = calls.findIndex((call) => !Effect.isEffect(call))
+    return wrong >= 0
+      ? Remote.directory(connection).invalid("atomic", `element ${wrong} is no Effect`)
+      // `together` returns the results in the order of the calls.
+      : connection.together(calls) as Together<Calls>
+  })
+
+type Together<Calls extends ReadonlyArray<Effect.Effect<unknown, unknown, unknown>>> = Effect.Effect<
   { -readonly [I in keyof Calls]: Effect.Success<Calls[I]> },
   Effect.Error<Calls[number]> | ManagerError,
   Effect.Services<Calls[number]> | Manager
-> =>
-  Effect.flatMap(Manager, ({ connection }) =>
-    // `together` returns the results in the order of the calls.
-    connection.together(calls) as Effect.Effect<
-      { -readonly [I in keyof Calls]: Effect.Success<Calls[I]> },
-      Effect.Error<Calls[number]>,
-      Effect.Services<Calls[number]>
-    >)
+>
 
 const remove = (connection: Connection, object: Remote.Shared): Effect.Effect<void, ManagerError> => {
+  if (!Predicate.hasProperty(object, Remote.TypeId)) {
+    return Remote.directory(connection).invalid("remove", "it was not given a shared object")
+  }
   const { connection: other, target } = object[Remote.TypeId]
   return other === connection
     ? Remote.directory(connection, target.description).call("delete", [target.id], () => Exit.void)

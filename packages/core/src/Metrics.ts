@@ -18,6 +18,7 @@ import type { Counts, ObjectInfo } from "./engine/Inspection.ts"
 import type { queue } from "./engine/kinds/queue.ts"
 import type { ManagerError } from "./ManagerError.ts"
 import { type CallOutcome, type OperationMeter, type PoolMeter, Recorder, type TurnMeter } from "./metrics/Recorder.ts"
+import { millisecondsOf } from "./proxy/duration.ts"
 import { Manager } from "./proxy/Manager.ts"
 import * as Remote from "./proxy/Remote.ts"
 import { unguarded } from "./SharedLock.ts"
@@ -59,6 +60,9 @@ export const layerManager = ({ interval = "10 seconds" }: ManagerMetricsOptions 
 > =>
   Layer.effectDiscard(
     Effect.gen(function*() {
+      if (!(millisecondsOf(interval) > 0)) {
+        return yield* Effect.die(new Error("layerManager: interval must be a time above 0"))
+      }
       const gauges = new Gauges(yield* Effect.context<never>())
       const read = Effect.matchEffect(readManager, {
         onSuccess: (reading) => Effect.sync(() => gauges.show(reading)),

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { dieOfUndeclared, type Infrastructure } from "./proxy/infrastructure.ts"
+import { dieOfUndeclared, type Infrastructure, noEffect } from "./proxy/infrastructure.ts"
 import type * as Task from "./Task.ts"
 import * as Span from "./tracing/Span.ts"
 
@@ -84,7 +84,11 @@ export const make = <const Id extends string, const Tasks extends ReadonlyArray<
             return [task.tag, {
               task,
               run: (payload, info) => {
-                const run = Span.ofRun(`Task.${task.tag}`, Effect.suspend(() => handler(payload, info)))
+                const handled = Effect.suspend(() => {
+                  const effect = handler(payload, info)
+                  return Effect.isEffect(effect) ? effect : noEffect(task.tag, effect, "an Effect")
+                })
+                const run = Span.ofRun(`Task.${task.tag}`, handled)
                 return dieOfUndeclared(Effect.provideContext(run, context), task)
               }
             }]

@@ -423,5 +423,6 @@ const makeEndpoint = (
     }
   })
 
+/** `address`: a text, but for a program without types. */
 const cannotStart = (address: string, issue: string): ManagerError.ManagerError =>
-  new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address, issue }) })
+  new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address: String(address), issue }) })

@@ -14,7 +14,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { hostname } from "node:os"
-import type { HostAddress } from "./address.ts"
+import { advertiseIssue, type HostAddress } from "./address.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as LeaderLink from "./leaderLink.ts"
 import * as Network from "./network.ts"
@@ -102,6 +102,8 @@ export const layer = (
       yield* Recursion.refuse
       const { advertise, hosts, limits, lease = "2 seconds", listen, name = "main", realm, tls } = options
       if (complaintHere !== undefined) return yield* cannotStart(addressOf(options), complaintHere)
+      const issue = advertiseIssue(advertise, [listen])
+      if (issue !== undefined) return yield* cannotStart(addressOf(options), issue)
       const leaseMs = Duration.toMillis(lease)
       // A client that the leader does not answer notices that within a lease.
       const bounds = { silenceMs: Math.max(1, Math.floor(leaseMs * 2)), ...limits }
@@ -167,6 +169,10 @@ const connect = (options: ConnectOptions, ways: LeaderLink.Ways, name: string) =
     const { connectTimeout = "30 seconds", key, reconnect, workers = true } = options
     const address = addressOf(options)
     const grace = { grace: "10 seconds", schedule, ...reconnect } as const
+    // Not after the time of a connection: what is wrong stays wrong.
+    const wrong = Manager.realmIssue(options.realm) ?? Manager.connectIssue({ key, reconnect: grace }) ??
+      (Number.isNaN(Duration.toMillis(connectTimeout)) ? "connectTimeout must be a time" : undefined)
+    if (wrong !== undefined) return yield* cannotConnect(address, wrong)
     const open = LeaderLink.make(ways)
     const path = workers ? yield* serveWorkers(open) : undefined
     let issue = "no host leads it"
@@ -185,8 +191,7 @@ const connect = (options: ConnectOptions, ways: LeaderLink.Ways, name: string) =
       Effect.retry({ schedule, while: ({ reason }) => reason._tag === "ConnectFailed" }),
       Effect.timeoutOrElse({
         duration: connectTimeout,
-        orElse: () =>
-          Effect.fail(new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address, issue }) }))
+        orElse: () => cannotConnect(address, issue)
       })
     )
   })
@@ -198,6 +203,9 @@ const serveWorkers = (open: ReturnType<typeof LeaderLink.make>) =>
     yield* Endpoint.listen(Relay.make(open), path, { isOwnFolder: true })
     return path
   }).pipe(Effect.mapError((issue) => cannotStart("a socket for workers", issue)))
+
+const cannotConnect = (address: string, issue: string) =>
+  Effect.fail(new ManagerError.ManagerError({ reason: new ManagerError.ConnectFailed({ address, issue }) }))
 
 const cannotStart = (address: string, issue: string): ManagerError.ManagerError =>
   new ManagerError.ManagerError({ reason: new ManagerError.StartFailed({ address, issue }) })

@@ -56,6 +56,7 @@ const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
 /** Why there can be no socket at a path; absent: there can be one. Node takes an empty path for a port of TCP. */
 export const issueOf = (path: string): string | undefined => {
+  if (typeof path !== "string") return "the path of a Unix socket must be a text"
   if (path === "") return "the path of a Unix socket is empty"
   if (path.includes("\0")) return "the path of a Unix socket has a NUL in it"
   const bytes = bytesOf(path)

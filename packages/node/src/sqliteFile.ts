@@ -39,16 +39,21 @@ export const logOver = (port: MessagePort): Effect.Effect<Log.Log["Service"], ne
 export const open = (
   { bytesMax, path: given, survives = "machine" }: SqliteOptions
 ): Effect.Effect<SqliteFile, Log.LogNotOpened, Scope.Scope> => {
+  const wrong = issueOf({ bytesMax, path: given, survives })
+  if (wrong !== undefined) {
+    return Effect.fail(new Log.LogNotOpened({ address: String(given), why: "NotALog", issue: wrong }))
+  }
   const path = NodePath.resolve(given)
   const refuse = (why: Log.LogNotOpened["why"], issue: string) => new Log.LogNotOpened({ address: path, why, issue })
-  if (given === "") return Effect.fail(refuse("NotALog", "its path is empty"))
   const pragmas = [
     `pragma page_size = ${pageBytes}`,
     "pragma journal_mode = wal",
     `pragma synchronous = ${survives === "machine" ? "full" : "normal"}`,
     "pragma fullfsync = 1",
     "pragma busy_timeout = 5000",
-    ...bytesMax === undefined ? [] : [`pragma max_page_count = ${Math.ceil(bytesMax / pageBytes)}`]
+    ...bytesMax === undefined || bytesMax === Infinity
+      ? []
+      : [`pragma max_page_count = ${Math.ceil(bytesMax / pageBytes)}`]
   ]
   const failed = ({ code, message }: Sqlite.SqliteFailure) => {
     const why = whyNotOpened[code] ?? "Unwritable"
@@ -89,6 +94,14 @@ export const open = (
 }
 
 // internals
+
+/** Why there can be no log with these options; undefined: there can. */
+const issueOf = ({ bytesMax = Infinity, path, survives }: SqliteOptions): string | undefined => {
+  if (path === "") return "its path is empty"
+  if (typeof path !== "string" || path.includes("\0")) return "its path must be a text without NUL"
+  if (!(bytesMax > 0)) return `bytesMax must be a number above 0, it is ${bytesMax}`
+  return survives === "machine" || survives === "process" ? undefined : `survives must be "machine" or "process"`
+}
 
 /** Marks the file as a log of this library. */
 const applicationId = 0x656d704c

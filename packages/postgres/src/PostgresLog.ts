@@ -5,9 +5,10 @@
  * the primary; without it, the end of the machine, if the server flushes its commits to the disk.
  */
 import { Log } from "@effect-multiprocessing/core"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
@@ -58,6 +59,11 @@ export const layer = (options: Options): Layer.Layer<Log.Log, Log.LogNotOpened> 
 
 const open = (options: Options): Effect.Effect<Log.Log["Service"], Log.LogNotOpened, Scope.Scope> => {
   const { answerTimeout = "5 seconds", connectionsMax = 5, schema = "effect_multiprocessing", url } = options
+  const { heartbeat = "500 millis", poll = "500 millis" } = options
+  const issue = issueOf(schema, connectionsMax, { answerTimeout, heartbeat, poll })
+  if (issue !== undefined) {
+    return Effect.fail(new Log.LogNotOpened({ address: addressOf(schema), why: "NotALog", issue }))
+  }
   return Effect.gen(function*() {
     // An entry, and what stands around it in a message.
     const bytesMax = entryBytesMax + 64 * 1024
@@ -72,10 +78,33 @@ const open = (options: Options): Effect.Effect<Log.Log["Service"], Log.LogNotOpe
       schema: quote(schema),
       host: settings!.host,
       survives: survives(settings!),
-      heartbeat: options.heartbeat ?? "500 millis",
-      poll: options.poll ?? "500 millis"
+      heartbeat,
+      poll
     })
   }).pipe(Effect.catchTag("SqlError", (error) => Effect.fail(notOpened(schema, error))))
+}
+
+/** PostgreSQL cuts a longer name without a word: two schemas would be one. */
+const schemaBytesMax = 63
+
+/** Why there can be no log with these options; undefined: there can. */
+const issueOf = (
+  schema: string,
+  connectionsMax: number,
+  times: Readonly<Record<string, Duration.Input>>
+): string | undefined => {
+  const bytes = new TextEncoder().encode(schema).length
+  if (bytes === 0 || bytes > schemaBytesMax || schema.includes("\0")) {
+    return `its schema must be a name of 1 to ${schemaBytesMax} bytes`
+  }
+  if (!Number.isSafeInteger(connectionsMax) || connectionsMax < 1) {
+    return `connectionsMax must be a whole number of at least 1, it is ${connectionsMax}`
+  }
+  const wrong = Object.keys(times).find((name) => {
+    const time = Option.getOrUndefined(Duration.fromInput(times[name]!))
+    return time === undefined || !(Duration.toMillis(time) > 0) || !Duration.isFinite(time)
+  })
+  return wrong === undefined ? undefined : `${wrong} must be a time above 0, and not for ever`
 }
 
 interface Settings {

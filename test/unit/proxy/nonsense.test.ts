@@ -1,7 +1,9 @@
 /** Every function × values that make no sense: a typed error before anything starts, and the connection lives on. */
 import {
+  Actor,
   Manager,
   type ManagerError,
+  Metrics,
   Pool,
   Process,
   SharedArray,
@@ -19,8 +21,9 @@ import {
   TaskGroup
 } from "@effect-multiprocessing/core"
 import { defaults } from "@effect-multiprocessing/core/Limits"
+import { layerProgram } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, type Scope, Stream } from "effect"
 import * as Memory from "../../support/Memory.ts"
 
 // The compiler refuses some of them; a program without types does not.
@@ -349,6 +352,46 @@ describe("nonsense is refused by", () => {
       assert.deepStrictEqual(yield* board.get, { a: 1 })
     }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
 
+  it.effect("remove and atomic, of what is no shared object and no Effect", () =>
+    Effect.gen(function*() {
+      const manager = yield* Manager.Manager
+      for (const nonsense of [undefined, null, 3, "name", {}, []]) {
+        const error = yield* Effect.flip(Effect.suspend(() => manager.remove(nonsense as never)))
+        assert.include(error.message, "was not given a shared object")
+        const counts = Effect.asVoid(manager.counts)
+        const refused: ManagerError.ManagerError = yield* Effect.flip(
+          Manager.atomic([counts, nonsense as typeof counts])
+        )
+        assert.include(refused.message, "element 1 is no Effect")
+      }
+    }).pipe(Effect.provide(Manager.layerMemory)))
+
+  it.effect("the keys of a manager, whatever their types say", () =>
+    Effect.gen(function*() {
+      const key = Redacted.make("a key")
+      for (
+        const [options, word] of [
+          [{ key: "a key" }, "Redacted"],
+          [{ key, keys: { observer: "x" } }, "Redacted"],
+          [{ key, keys: { client: "x" } }, "Redacted"],
+          [{ key, keys: { client: [{ key: Redacted.make(3), names: [""] }] } }, "Redacted"],
+          [{ key, keys: { client: [{ key: Redacted.make("x") }] } }, "keys.client[0].names"],
+          [{ key, keys: { client: [{ key: Redacted.make("x"), names: "app/" }] } }, "keys.client[0].names"]
+        ] as ReadonlyArray<readonly [object, string]>
+      ) {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(Manager.layerMemoryWith(options))))
+        assert.include(error.message, word)
+      }
+    }))
+
+  it.effect("the interval of a manager's metrics", () =>
+    Effect.gen(function*() {
+      for (const interval of [0, ...durations]) {
+        const exit = yield* Effect.exit(Layer.build(Metrics.layerManager({ interval: interval as number })))
+        assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "interval must be a time above 0")
+      }
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+
   it.effect("a group with two tasks of one tag, or without a handler of one", () =>
     Effect.gen(function*() {
       const one = Task.make("One", { payload: {} })
@@ -368,5 +411,54 @@ describe("nonsense is refused by", () => {
       const group = TaskGroup.make("one", { tasks: [one] })
       const missing = yield* Effect.exit(Layer.build(group.toLayer({} as { One: () => Effect.Effect<void> })))
       assert.include(Exit.isFailure(missing) ? Cause.pretty(missing.cause) : "", "one: the task One has no handler")
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+})
+
+describe("a handler that returns no Effect is a defect of its call, which names it:", () => {
+  const methods = { one: Actor.method(), all: Actor.stream({ success: Schema.Int }) }
+
+  for (
+    const [what, value] of Object.entries<unknown>({
+      "a promise": Promise.resolve(1),
+      undefined,
+      number: 3,
+      function: () => 1,
+      "a value inside": Effect.flatMap(Effect.void, () => 3 as unknown as Effect.Effect<void>)
+    })
+  ) {
+    it.live(what, () =>
+      Effect.gen(function*() {
+        const told = <A, E, R>(run: Effect.Effect<A, E, R>) =>
+          Effect.map(Effect.exit(run), (exit) => Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "it has not failed")
+        const actor = yield* Actor.make({ methods })
+        const handlers = { one: () => value, all: () => value } as never
+        yield* Effect.forkScoped(
+          Actor.serve<typeof methods, Actor.Handlers<typeof methods, never>, never>(actor, handlers)
+        )
+        const pool = yield* Pool.make(Tasks, { size: 1 })
+        const isInside = what === "a value inside"
+        for (
+          const [name, run] of [["one of Actor", actor.one], ["One", pool.execute(One, {})], [
+            "One",
+            Process.run(Tasks, One, {})
+          ]] as const
+        ) {
+          const text = yield* told(run as Effect.Effect<void, unknown, Manager.Manager | Process.ProcessSpawner>)
+          assert.include(text, isInside ? "Not a valid effect" : `the handler of ${name}`)
+          if (!isInside) assert.include(text, `returned ${what}`)
+        }
+        const text = yield* told(Stream.runDrain(actor.all))
+        if (!isInside) assert.include(text, "instead of a Stream")
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(layerProgram({ tasks: Tasks.toLayer({ One: () => value as Effect.Effect<void> }) }))
+      ))
+  }
+
+  it.effect("and an actor is not served without a handler of each method", () =>
+    Effect.gen(function*() {
+      const actor = yield* Actor.make({ methods })
+      const exit = yield* Effect.exit(Actor.serve(actor, { all: () => Stream.empty } as never))
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "the method one has no handler")
     }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
 })

@@ -24,7 +24,7 @@ import { kept } from "../client/reason.ts"
 import type { GrantId } from "../engine/Operation.ts"
 import type { Cell } from "../engine/Value.ts"
 import { LimitExceeded, ManagerError } from "../ManagerError.ts"
-import { beginningOf, dieOfUndeclared } from "../proxy/infrastructure.ts"
+import { beginningOf, dieOfUndeclared, noEffect } from "../proxy/infrastructure.ts"
 import type { Refusals, ReplyOf } from "../proxy/Remote.ts"
 import { whileOpen } from "../proxy/whileOpen.ts"
 import * as Span from "../tracing/Span.ts"
@@ -74,8 +74,15 @@ export const serve = (
   Effect.gen(function*() {
     const { remote } = hosted
     const actor = remote.target.description
-    const issue = isCount(concurrency, 1) ? isCount(prefetch, 0) ? undefined : "prefetch" : "concurrency"
-    if (issue !== undefined) return yield* Effect.die(new Error(`serve of ${actor}: ${issue} is no number of calls`))
+    const missing = Object.keys(hosted.methods).find((name) => typeof hosted.handlers[name] !== "function")
+    const issue = missing !== undefined
+      ? `the method ${missing} has no handler`
+      : !isCount(concurrency, 1)
+      ? "concurrency is no number of calls"
+      : isCount(prefetch, 0)
+      ? undefined
+      : "prefetch is no number of calls"
+    if (issue !== undefined) return yield* Effect.die(new Error(`serve of ${actor}: ${issue}`))
     const refusals: Refusals<"AlreadyServed", AlreadyServed> = { AlreadyServed: () => new AlreadyServed({ actor }) }
     const id = yield* whileOpen(
       (restore) => remote.callOwned(restore, "serve", [standby ? 1 : 0], ([id]) => Exit.succeed(id), refusals),
@@ -201,6 +208,7 @@ class Delivery {
   #isInterrupted = false
   /** Whether the caller does not wait any more. */
   #isLost = false
+  #isAnswered = false
   /** Whether another call is being received in its place. */
   isReplaced = false
 
@@ -220,7 +228,14 @@ class Delivery {
   /** Its handler runs in this fiber, or has ended already. */
   begin(fiber: Fiber.Fiber<void>, ended: () => void): void {
     this.#fiber = fiber
-    fiber.addObserver(ended)
+    fiber.addObserver((exit) => {
+      // What no effect can catch, such as a value in the place of an effect, has ended the fiber without an answer.
+      if (!this.#isAnswered && Exit.hasDies(exit)) {
+        this.#answer(exit)
+        this.end()
+      }
+      ended()
+    })
     if (this.#isInterrupted) fiber.interruptUnsafe()
   }
 
@@ -263,10 +278,14 @@ class Delivery {
     return Effect.suspend(() =>
       Effect.flatMap(Effect.orDie(codecsOf(this.#method).payload.decode(this.#payload)), (payload) => {
         const [handler, method] = [handlers[this.#method]!, methods[this.#method]!]
-        // The contract of the method types its handler, and the codec of its payload.
-        if (!method.streams) return dieOfUndeclared(handler(payload) as Effect.Effect<unknown, unknown>, method)
+        if (!method.streams) {
+          const effect = handler(payload)
+          return Effect.isEffect(effect) ? dieOfUndeclared(effect, method) : noEffect(this.#shown, effect, "an Effect")
+        }
+        // The contract of the method types the codec of its payload.
         const { out, payload: given } = payload as Streaming
-        const elements = handler(given) as Stream.Stream<unknown, unknown>
+        const elements = handler(given)
+        if (!Stream.isStream(elements)) return noEffect(this.#shown, elements, "a Stream")
         return dieOfUndeclared(Stream.runForEachArray(elements, (elements) => this.#send(out, elements)), method)
       })
     )
@@ -288,6 +307,7 @@ class Delivery {
 
   #answer(exit: Exit.Exit<unknown, unknown>): void {
     const { codecsOf, remote } = this.#host.hosted
+    this.#isAnswered = true
     if (this.#isLost) return
     if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
       return remote.tell("answer", [this.#id, "died", null])

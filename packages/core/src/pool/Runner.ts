@@ -4,6 +4,7 @@
  * The dispatcher receives `Started` before the job runs. So it knows of each job of a dead worker whether the job may
  * have run. A job that waits can be withdrawn whenever the running job lets go of the thread.
  */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -164,14 +165,14 @@ export class Runner {
   }
 
   #start(run: Run): void {
-    const { job } = run
+    const { job, task } = run
     this.#writer.started(job)
     this.#flush()
     const began = this.#clock.monotonicTimeNanosUnsafe()
     const fiber = this.#fork(this.#outcome(run))
     const end = (exit: Exit.Exit<Outcome>): void => {
       const micros = Number(this.#clock.monotonicTimeNanosUnsafe() - began) / 1_000
-      this.#writer.done(job, micros, Exit.isSuccess(exit) ? exit.value : { _tag: "Interrupted", parcel: nothing })
+      this.#writer.done(job, micros, Exit.isSuccess(exit) ? exit.value : this.#ended(task, exit.cause))
     }
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return end(exit)
@@ -181,6 +182,15 @@ export class Runner {
       if (!this.#isClosing || Exit.isSuccess(exit)) end(exit)
       this.#turn()
     })
+  }
+
+  /** What ends a fiber without an outcome: an interruption, or what no effect can catch. */
+  #ended(task: number, cause: Cause.Cause<never>): Outcome {
+    const { codecs, task: { tag } } = this.#served[task]!
+    const encoded = Cause.hasDies(cause) ? encode(codecs, tag, Exit.die(Cause.squash(cause))) : undefined
+    return encoded === undefined || Exit.isFailure(encoded)
+      ? { _tag: "Interrupted", parcel: nothing }
+      : { _tag: "Failure", parcel: { _tag: "Text", text: encoded.value.cell.text } }
   }
 
   #fork<A>(effect: Effect.Effect<A, never, Manager>): Fiber.Fiber<A> {

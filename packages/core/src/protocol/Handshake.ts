@@ -152,7 +152,7 @@ export type ManagerKey = Redacted.Redacted<string>
 
 /** Why this can be no key, as text for people, which does not show it; undefined: it can. */
 export const keyIssue = (key: ManagerKey): string | undefined =>
-  !Redacted.isRedacted(key)
+  !Redacted.isRedacted(key) || typeof Redacted.value(key) !== "string"
     ? "its key must be Redacted"
     : Redacted.value(key) === ""
     ? "its key is empty"

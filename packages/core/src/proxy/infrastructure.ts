@@ -47,6 +47,12 @@ export const beginningOf = (cause: Cause.Cause<unknown>): string => {
   return text.length <= beginningLength ? text : `${text.slice(0, beginningLength).toWellFormed()}…`
 }
 
+/** The defect of a handler that returns something else than it must: Effect would end the fiber with all that stands around it. */
+export const noEffect = (handler: string, value: unknown, wanted: "an Effect" | "a Stream"): Effect.Effect<never> => {
+  const what = Predicate.isPromiseLike(value) ? "a promise (use Effect.promise)" : typeof value
+  return Effect.die(new Error(`the handler of ${handler} returned ${what} instead of ${wanted}`))
+}
+
 /** The schema of the errors that a caller gets: those that are declared, and those of the manager. */
 export const failureOf = <E extends Schema.Top>(declared: E) =>
   // First, because declared errors may be of any type.

@@ -48,21 +48,26 @@ export const credentialsOf = (owner: ManagerKey, { client, observer }: Keys = {}
 export const atMost = (rights: Rights | undefined, role: Role): Rights | undefined =>
   role === "owner" || role === "client" && rights !== undefined ? rights : { role, names: rights?.names }
 
+const isTexts = (names: unknown): boolean => Array.isArray(names) && names.every((name) => typeof name === "string")
+
 const roles = ["owner", "client", "observer"]
 
 /** Why a manager cannot have these keys, as text for people, which shows no key; undefined: it can. */
 export const issueOf = (owner: ManagerKey, keys: Keys = {}): string | undefined => {
   const unknown = Object.keys(keys).find((role) => !roles.includes(role))
   if (unknown !== undefined) return `keys.${unknown} is no role. The roles are ${roles.join(", ")}`
-  const credentials = credentialsOf(owner, keys)
-  for (const { key } of [{ key: keys.owner ?? owner }, ...credentials]) {
-    const issue = keyIssue(key)
-    if (issue !== undefined) return issue
-  }
+  const { client = [] } = keys
+  // For a program without types: a key without names would be one for all names.
+  const ofClients: ReadonlyArray<ClientKey> = Array.isArray(client) ? client : [{ key: client, names: [] }]
+  const nameless = ofClients.findIndex(({ names }) => !isTexts(names))
+  if (nameless >= 0) return `keys.client[${nameless}].names must be prefixes of names. To allow all names give [""]`
+  const given = [owner, keys.owner ?? owner, ...ofClients.map(({ key }) => key), keys.observer ?? owner]
+  const wrong = given.map(keyIssue).find((issue) => issue !== undefined)
+  if (wrong !== undefined) return wrong
   if (keys.owner !== undefined && Redacted.value(keys.owner) !== Redacted.value(owner)) {
     return "it has two keys of the owner. Give `key` or `keys.owner`"
   }
-  const texts = credentials.map(({ key }) => Redacted.value(key))
+  const texts = credentialsOf(owner, keys).map(({ key }) => Redacted.value(key))
   return new Set(texts).size === texts.length
     ? undefined
     : "two of its keys are the same. Each role needs a key of its own"
