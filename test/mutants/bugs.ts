@@ -66,6 +66,16 @@ export const bugs: ReadonlyArray<Bug> = [
     }
   }),
   ...inFile("core/src/actor/host.ts", {
+    "a call whose handler has ended its fiber waits for ever": {
+      from: "if (!this.#isAnswered && Exit.hasDies(exit))",
+      to: "if (this.#isAnswered && Exit.hasDies(exit))",
+      tests: ["unit/proxy/nonsense"]
+    },
+    "a refusal that does not fit into a frame is told to nobody": {
+      from: ", () => remote.tell(\"answer\", [this.#id, \"refused\", kept(issue)])",
+      to: ", () => void kept(issue)",
+      tests: ["unit/pool/lost-error"]
+    },
     "a host whose answer was refused receives no other call in its place": {
       from: "      answer()\n      this.#receive()\n",
       to: "      answer()\n",
@@ -92,6 +102,13 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "if (!this.#free.has(dependent)) open.push(dependent)",
       to: ";",
       tests: ["unit/engine/cycles"]
+    }
+  }),
+  ...inFile("core/src/engine/References.ts", {
+    "a search for cycles misses the arguments of calls that wait": {
+      from: "if (isCell(argument)) argument.handles.forEach(reach)",
+      to: "if (isCell(argument)) void reach",
+      tests: ["unit/engine/references"]
     }
   }),
   ...inFile("core/src/engine/kinds/semaphore.ts", {
@@ -241,6 +258,11 @@ export const bugs: ReadonlyArray<Bug> = [
     }
   }),
   ...inFile("core/src/server/EngineHost.ts", {
+    "a defect of the log is told to nobody": {
+      from: "        Effect.catchDefect((defect) => Effect.sync(() => stop(Exit.die(defect))))\n",
+      to: "",
+      tests: ["unit/server/durable"]
+    },
     "a timer that fired early is not set again": {
       from: "      deadline = undefined\n",
       to: "",
@@ -918,6 +940,13 @@ export const bugs: ReadonlyArray<Bug> = [
       from: "const timer = setTimeout(() => socket.destroy(), lastBytesMs)",
       to: "const timer = setTimeout(() => {}, lastBytesMs)",
       tests: ["process/link"]
+    }
+  }),
+  ...inFile("node/src/relay.ts", {
+    "what a worker does not read has no bound": {
+      from: "if (worker.pendingBytes() >= unreadBytesMax)",
+      to: "if (worker.pendingBytes() < 0)",
+      tests: ["unit/node/relay"]
     }
   }),
   ...inFile("node/src/pipeLink.ts", {

@@ -129,7 +129,25 @@ describe("a cycle (S-23)", () => {
     assert.isFalse(harness.exists(queue))
   })
 
-  it("is kept while a name, a session, a hold or a waiting call leads to it", () => {
+  it("is kept while the argument of a waiting call leads to it, also through others", () => {
+    const harness = new EngineHarness({ traceEveryDrops: 1 })
+    const [client, other] = [harness.open(), harness.open()]
+    const full = client.make("Queue", "full", { capacity: 1, attempts: 1 })
+    client.call(full, "offer", [value(1)])
+    const [outer, cycle] = [client.make("Map"), client.make("Queue", null, anonymous)]
+    client.call(cycle, "offer", [handleOf(cycle)])
+    client.get(outer, "set", ["next", handleOf(cycle)])
+    client.call(full, "offer", [handleOf(outer)])
+    client.drop(cycle)
+    client.drop(outer)
+    other.drop(other.make("Lock"))
+    assert.deepStrictEqual([outer, cycle].map((id) => harness.exists(id)), [true, true])
+    client.get(0, "delete", [full])
+    other.drop(other.make("Lock"))
+    assert.deepStrictEqual([outer, cycle].map((id) => harness.exists(id)), [false, false])
+  })
+
+  it("is kept while a name, a session or a hold leads to it", () => {
     const harness = new EngineHarness({ traceEveryDrops: 1 })
     const [client, holder] = [harness.open(), harness.open()]
     const named = client.make("Map", "named")
