@@ -1,4 +1,5 @@
 /** Any number of calls of one process may wait: nothing that they meet recurses once for each of them. */
+import type { Link } from "#core/transport/Link.ts"
 import {
   Manager,
   SharedBarrier,
@@ -70,12 +71,26 @@ const waits: Readonly<Record<string, Effect.Effect<Waiting, unknown, Manager.Man
   })
 }
 
+/** A link that hands over what has arrived in one piece, as a socket does: one turn has any number of messages. */
+const inLargeReads = (link: Link): Link => ({
+  ...link,
+  read: ({ onBytes, onDrain }) => {
+    const pieces: Array<Uint8Array> = []
+    return link.read({
+      onDrain,
+      onBytes: (bytes) => {
+        if (pieces.push(bytes.slice()) === 1) queueMicrotask(() => onBytes(Buffer.concat(pieces.splice(0))))
+      }
+    })
+  }
+})
+
 describe(`${calls} calls of one process wait, and another one's lock is held meanwhile:`, () => {
   for (const [name, wait] of sample(Object.entries(waits))) {
     it.live(name, () =>
       Effect.gen(function*() {
         const memory = yield* Memory.make({ judged: false, limits: { waitersPerObjectMax: Infinity } })
-        const { manager } = yield* memory.connect()
+        const { manager } = yield* memory.connect({ client: inLargeReads })
         const { call, lock, release } = yield* Effect.all({ wait, lock: SharedLock.make() }).pipe(
           Effect.map(({ lock, wait }) => ({ lock, ...wait })),
           Effect.provideService(Manager.Manager, manager)
