@@ -233,7 +233,7 @@ const kindBugs: Readonly<Record<string, KindBug>> = {
 }
 
 /** The bugs that a kind can have, by what it does in some seeds: `Queue.offer/does-not-wait`, `Queue/kept-after-end`. */
-export const genericMutants = (kind: AnyKind, seeds = 8): Readonly<Record<string, Mutant>> => {
+export const genericMutants = (kind: AnyKind, seeds: number): Readonly<Record<string, Mutant>> => {
   const probe = new Probe(kind, seeds)
   const { harmless = {} } = specimens.find((specimen) => specimen.kind === kind)!
   const mutants: Record<string, Mutant> = {}

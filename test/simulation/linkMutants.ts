@@ -46,6 +46,7 @@ const forget = (session: Session): void => {
 export const linkMutants: Readonly<Record<string, Mutant>> = {
   "resumed-call-runs-twice": {
     bug: "a manager forgets with the link what it has carried out, and does so again (S-7)",
+    seed: 9,
     ...after("Linked", (session) => {
       forget(session)
       session.lastSequence = 0
@@ -53,10 +54,12 @@ export const linkMutants: Readonly<Record<string, Mutant>> = {
   },
   "reply-forgotten-with-link": {
     bug: "a call whose reply was lost with the link gets none over the next one (S-7)",
+    seed: 9,
     ...after("Linked", forget)
   },
   "refusal-not-remembered": {
     bug: "what was refused gets no reply when it is sent again (S-8)",
+    seed: 37,
     actions: actionsOf("Queue"),
     ...after("Linked", (session) => {
       for (const { outcome, sequence } of session.answered.values()) {
@@ -73,10 +76,12 @@ export const linkMutants: Readonly<Record<string, Mutant>> = {
   "acknowledgement-forgotten": {
     bug:
       "what was acknowledged before the link was lost is not acknowledged again: an item that was taken comes back (S-8)",
+    seed: 9,
     ...deaf(({ _tag }) => _tag === "Acknowledge")
   },
   "cancel-not-repeated": {
     bug: "a call that was cancelled when the link was lost goes on, and nobody has what it gets (S-10)",
+    seed: 34,
     ...deaf(({ _tag }) => _tag === "Cancel")
   },
   "holds-not-compared": {

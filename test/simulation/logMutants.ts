@@ -66,6 +66,7 @@ export const logMutants: Readonly<Record<string, Mutant>> = {
   },
   "read-not-confirmed": {
     bug: "a manager that was replaced while it was frozen says what was there before",
+    seed: 50,
     ...inLeadership(() => ({ confirm: Effect.void })),
     actions: ["Ref.get", "Ref.set"],
     ways: ["kept"],
@@ -74,6 +75,7 @@ export const logMutants: Readonly<Record<string, Mutant>> = {
   },
   "snapshot-without-replies": {
     bug: "a manager that begins with a snapshot carries out again what is sent again (S-7)",
+    seed: 10,
     ...inSnapshot((session) => ({ ...session, answered: [], lastSequence: 0 })),
     hosts: ["kill", "compact", "compact", "compact"]
   }

@@ -44,16 +44,19 @@ interface Options {
 
 const kindOf = (name: string): AnyKind | undefined => kinds.find((kind) => kind.name === name)
 
+/** With more seeds than this a kind is seen to do nothing else. */
+const probesMax = 8
+
 /** The bugs that a kind may have, or all known bugs: those that any kind may have, and those of one. */
-const mutantsOf = (kind: AnyKind | undefined): Readonly<Record<string, Mutant>> =>
-  kind === undefined
-    ? Object.assign({}, knownMutants, ...kinds.map((kind) => genericMutants(kind)))
-    : genericMutants(kind)
+const mutantsOf = ({ kind, seeds }: Options): Readonly<Record<string, Mutant>> => {
+  const probed = (kind: AnyKind) => genericMutants(kind, Math.min(probesMax, seeds))
+  return kind === undefined ? Object.assign({}, knownMutants, ...kinds.map(probed)) : probed(kind)
+}
 
 /** Its name begins with that of its kind if any kind may have it. */
 const mutantNamed = (name: string): Mutant | undefined => {
   const kind = kindOf(name.split(/[./]/)[0]!)
-  return knownMutants[name] ?? (kind === undefined ? undefined : genericMutants(kind)[name])
+  return knownMutants[name] ?? (kind === undefined ? undefined : genericMutants(kind, probesMax)[name])
 }
 
 /** The options, or what is wrong with them. */
@@ -133,9 +136,10 @@ const simulateAll = ({ from, hasLog, kind, mutant: named, seeds }: Options): boo
 }
 
 /** Each mutant until a seed fails. */
-const findAll = ({ from, kind, seeds }: Options): boolean => {
+const findAll = (options: Options): boolean => {
+  const { from, seeds } = options
   let found = 0
-  const mutants = Object.entries(mutantsOf(kind))
+  const mutants = Object.entries(mutantsOf(options))
   for (const [name, mutant] of mutants) {
     const seed = findingSeed(mutant, seeds, from)
     if (seed !== undefined) found++
@@ -152,5 +156,5 @@ const options = readOptions(process.argv.slice(2))
 if (typeof options === "string") {
   console.error(options)
   process.exitCode = 1
-} else if (options.list) console.log(Object.keys(mutantsOf(options.kind)).join("\n"))
+} else if (options.list) console.log(Object.keys(mutantsOf(options)).join("\n"))
 else if (!(options.mutants ? findAll(options) : simulateAll(options))) process.exitCode = 1

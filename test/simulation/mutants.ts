@@ -209,6 +209,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "notification-dies-with-its-receiver": {
     bug: "whom a notification woke is gone before it is done, and nobody else hears of it (S-15)",
+    seed: 19,
     ...inKind("Condition", ({ operations, revoke }) => ({
       revoke: (state, grant, reason, at) => {
         state.wokenBy = undefined
@@ -271,6 +272,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "item-not-compared": {
     bug: "a compare-and-set replaces whatever item has moved to its position (30)",
+    seed: 13,
     ...inOperation("List", "compareAndSet", uncompared)
   },
   "scan-of-the-present": {
@@ -357,6 +359,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "numbers-as-text": {
     bug: "who waits for a number hears of a smaller one that has a larger first digit (S-25)",
+    seed: 9,
     ...inOperation("Map", "untilAtLeast", () => ({
       decide: (state, [word, minimum]) => {
         const text: string | undefined = state.entries.get(word)?.value.text
@@ -432,6 +435,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "reset-forgets-waiters": {
     bug: "those who wait when a barrier is reset wait for ever (S-15)",
+    seed: 6,
     ...inOperation("Barrier", "reset", () => ({
       apply: (state) => {
         state.arrived = 0
@@ -442,12 +446,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "watch-gap": {
     bug: "a watcher misses a change and is not told so (S-29)",
+    seed: 12,
     ...inOperation("Ref", "set", ({ apply }) => ({
       apply: (state, args, at) => apply(state, args, changed(at, at.index % 3 === 0 ? { changed: () => {} } : {}))
     }))
   },
   "lag-forgotten": {
     bug: "a watcher that fell behind goes on with the next change instead of a snapshot (S-29)",
+    seed: 7,
     options: inStep((engine, step) => (input) => {
       if (input._tag === "Credit") {
         for (const object of engine.state.objects.values()) {
@@ -479,6 +485,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "waiter-kept-on-session-end": {
     bug: "a dead client still waits in its lane, before the living (2, 6)",
+    seed: 14,
     options: inStep((engine, step) => (input) => {
       ending(engine, input)?.parked.clear()
       step(input)
@@ -534,6 +541,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "last-grant-forgotten": {
     bug: "the end of a session does not give back what it held last (S-11)",
+    seed: 5,
     options: inStep((engine, step) => (input) => {
       const last = [...ending(engine, input)?.grants.values() ?? []].at(-1)
       if (last !== undefined) GrantRecords.settle(engine.state, last)

@@ -22,6 +22,8 @@ export interface Mutant {
   readonly ways?: ReadonlyArray<Way>
   /** Faults that meet it; absent: any may. Its sessions survive their links if these are among them. */
   readonly faults?: ReadonlyArray<FaultName>
+  /** A seed that finds it, where the first few do not. */
+  readonly seed?: number
   /** What strikes the processes of a manager with a log; absent: the manager has none. */
   readonly hosts?: ReadonlyArray<HostFaultName>
   /** Puts it into a simulation. */

@@ -114,7 +114,7 @@ describe("simulate", () => {
         for (const name of names) seen.add(name)
         assert.strictEqual(yield* Effect.provide(Effect.flatMap(Stock, (stock) => stock.get), layerShared), 8)
       })
-      yield* simulate(program, { seeds: 20 })
+      yield* simulate(program, { seeds: budget(8) })
       assert.deepStrictEqual([...seen].sort(), ["a", "b"])
     }))
 
@@ -134,7 +134,11 @@ describe("simulate", () => {
         assert.isAtMost(left, 10 - done)
         assert.isAtLeast(left, 7)
       }).pipe(Effect.provide(layerShared))
-      const { faults } = yield* simulate(program, { tasks: shop(locked), seeds: budget(10), faults: everyFault })
+      const { faults } = yield* simulate(program, {
+        tasks: shop(locked),
+        seeds: Math.max(10, budget(10)),
+        faults: everyFault
+      })
       assert.isAbove(faults.kill, 0)
       assert.isAbove(faults.cut, 0)
       assert.deepStrictEqual([...ends].sort(), ["by SIGKILL", "done", "with code 1"])
@@ -269,7 +273,7 @@ describe("simulate", () => {
         yield* pool.map(Sell, [{}, {}, {}], { chunk: 1, retry: Schedule.forever })
         assert.strictEqual(yield* (yield* Stock).get, 7)
       }).pipe(Effect.scoped, Effect.provide(layerShared))
-      yield* simulate(program, { tasks: shop(atomic), seeds: 20 })
+      yield* simulate(program, { tasks: shop(atomic), seeds: budget(8) })
       const { violations } = yield* Effect.flip(
         simulate(program, { tasks: shop(atomic), seeds: 300, faults: ["delay", "kill"] })
       )

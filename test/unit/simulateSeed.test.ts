@@ -19,7 +19,7 @@ describe("simulateSeed", () => {
     })
 
   it("runs a program of one's own", () => {
-    const runs = Array.from({ length: 20 }, (_, seed) => simulateSeed(counting, { seed, faults: [] }))
+    const runs = Array.from({ length: budget(12) }, (_, seed) => simulateSeed(counting, { seed, faults: [] }))
     assert.deepStrictEqual(runs.flatMap(({ violations }) => violations), [])
     assert.isAbove(new Set(runs.map(({ steps }) => steps)).size, 1)
   })

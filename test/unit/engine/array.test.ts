@@ -4,6 +4,7 @@ import { Random } from "#core/testing/Random.ts"
 import { certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
+import { budget } from "../../support/budget.ts"
 import { EngineHarness } from "../../support/EngineHarness.ts"
 
 const setUp = (type = "int8", length = 4) => {
@@ -96,5 +97,5 @@ describe("any sequence of calls to an array", () => {
       if (random.chance(0.1)) client.cancel(sequence)
     }
     assert.deepStrictEqual(certify(harness.history), [])
-  }, { arbitrary: { runs: 500, size: 80 } })
+  }, { arbitrary: { runs: budget(200), size: 80 } })
 })

@@ -11,7 +11,7 @@ import { Random } from "#core/testing/Random.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { isDeepStrictEqual } from "node:util"
-import { sample } from "../../support/budget.ts"
+import { budget, sample } from "../../support/budget.ts"
 import { EngineHarness, value } from "../../support/EngineHarness.ts"
 import { commands, RandomProgram, run } from "../../support/RandomProgram.ts"
 
@@ -30,7 +30,7 @@ describe("a saved engine", () => {
       assert.strictEqual(hash, harness.hash)
       assert.deepStrictEqual(outputs, harness.outputs)
     },
-    { arbitrary: { runs: 40, size: 600 } }
+    { arbitrary: { runs: budget(24), size: 600 } }
   )
 
   it.prop(
@@ -50,7 +50,7 @@ describe("a saved engine", () => {
         }
       }
     },
-    { arbitrary: { runs: 40, size: 300 } }
+    { arbitrary: { runs: budget(24), size: 300 } }
   )
 
   it("is taken between two steps, when its outputs have been taken", () => {

@@ -6,6 +6,7 @@ import { type Argument, bytesMaxOf, type ObjectId } from "#core/engine/Value.ts"
 import { Random } from "#core/testing/Random.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
+import { budget } from "../../support/budget.ts"
 import { type Client, EngineHarness, value } from "../../support/EngineHarness.ts"
 
 const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
@@ -147,7 +148,7 @@ describe("pages", () => {
       throughout = new Set([...throughout].filter((key) => now.has(key)))
     }
     while (read());
-  }, { arbitrary: { runs: 300, size: 120 } })
+  }, { arbitrary: { runs: budget(150), size: 120 } })
 
   it("are no larger than they may be, unless one row is, and than the manager's own bound", () => {
     const { harness, semaphore } = new Crowd()
@@ -234,7 +235,7 @@ describe("an inspection", () => {
     assert.strictEqual(whole.objects.reduce((sum, { waiting }) => sum + waiting, 0), waiters)
     assert.strictEqual(whole.objects.reduce((sum, { held }) => sum + held, 0), holders)
     assert.deepStrictEqual([epoch, index], [1, crowd.harness.engine.state.index])
-  }, { arbitrary: { runs: 50, size: 120 } })
+  }, { arbitrary: { runs: budget(25), size: 120 } })
 
   it("is not told in one piece if it is of more than 1,000 rows, or larger than it may be", () => {
     const harness = new EngineHarness()
@@ -287,7 +288,7 @@ describe("one that watches the directory", () => {
     watcher.credit(watch, 100)
     for (const event of watcher.events(watch).slice(heard)) fold(crowd, known, event)
     assert.deepStrictEqual([...known].toSorted((a, b) => a - b), [...state.objects.keys()].filter((id) => id !== 0))
-  }, { arbitrary: { runs: 100, size: 120 } })
+  }, { arbitrary: { runs: budget(50), size: 120 } })
 
   it("is told kind and name of what is created, and the order in which objects go", () => {
     const harness = new EngineHarness()

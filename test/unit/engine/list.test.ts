@@ -4,6 +4,7 @@ import { Random } from "#core/testing/Random.ts"
 import { certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
+import { budget } from "../../support/budget.ts"
 import { EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const values = (length: number) => Array.from({ length }, (_, n) => value(n))
@@ -184,5 +185,5 @@ describe("any sequence of calls to a list", () => {
       if (random.chance(0.1)) client.cancel(sequence)
     }
     assert.deepStrictEqual(certify(harness.history), [])
-  }, { arbitrary: { runs: 500, size: 80 } })
+  }, { arbitrary: { runs: budget(200), size: 80 } })
 })

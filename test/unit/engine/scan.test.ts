@@ -4,6 +4,7 @@ import { type Argument, certify } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { bag, makeBag } from "../../support/bag.ts"
+import { budget } from "../../support/budget.ts"
 import { type Client, EngineHarness, handleOf, texts, value } from "../../support/EngineHarness.ts"
 
 const setUp = (size = 0) => {
@@ -123,5 +124,5 @@ describe("any sequence of scans", () => {
       }
     }
     assert.deepStrictEqual(certify(harness.history, { models: { Bag: () => makeBag() } }), [])
-  }, { arbitrary: { runs: 300, size: 60 } })
+  }, { arbitrary: { runs: budget(100), size: 60 } })
 })

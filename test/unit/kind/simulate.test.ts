@@ -50,7 +50,12 @@ describe("a program with an own kind", () => {
         yield* threeTimes
         yield* savings.state.until(({ reserved }) => reserved === 0)
       }).pipe(Effect.scoped, Effect.provide(Savings.layer))
-      const { faults } = yield* simulate(main, { tasks, kinds: [Savings], seeds: budget(12), faults: everyFault })
+      const { faults } = yield* simulate(main, {
+        tasks,
+        kinds: [Savings],
+        seeds: Math.max(12, budget(12)),
+        faults: everyFault
+      })
       for (const fault of everyFault) assert.isAbove(faults[fault], 0, fault)
     }))
 

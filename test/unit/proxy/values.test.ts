@@ -4,11 +4,12 @@ import * as ValueCodec from "#core/proxy/ValueCodec.ts"
 import { Manager, SharedList, SharedMap, SharedQueue, SharedRef, Task } from "@effect-multiprocessing/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Cause, Effect, Exit, Option, Schema, SchemaGetter, type Scope } from "effect"
+import { sample } from "../../support/budget.ts"
 
-/** The schemas of Effect's module that need no parameter, and one or more of every form that takes schemas. */
+/** Schemas of Effect's module that need no parameter, and one or more of every form that takes schemas. */
 const schemas: Readonly<Record<string, Schema.Codec<unknown, unknown>>> = {
   // Effect's schemas of plain values need no services.
-  ...Object.fromEntries(Object.entries(Schema).filter(([, value]) => Schema.isSchema(value))) as {},
+  ...Object.fromEntries(sample(Object.entries(Schema).filter(([, value]) => Schema.isSchema(value)))) as {},
   struct: Schema.Struct({ a: Schema.optional(Schema.Int), b: Schema.optionalKey(Schema.NullOr(Schema.String)) }),
   tuple: Schema.Tuple([Schema.Date, Schema.UndefinedOr(Schema.BigInt)]),
   array: Schema.Array(Schema.Number),
@@ -112,8 +113,8 @@ describe("values of", () => {
     it.effect(name, () =>
       Effect.gen(function*() {
         // Some schemas have no values, or need an arbitrary of their own.
-        const sample = Effect.suspend(() => Arbitrary.sampleEffect(Arbitrary.schema(schema), { count: 5, seed: name }))
-        yield* check(schema, yield* Effect.catchCause(sample, () => Effect.succeed([])))
+        const values = Effect.suspend(() => Arbitrary.sampleEffect(Arbitrary.schema(schema), { count: 5, seed: name }))
+        yield* check(schema, yield* Effect.catchCause(values, () => Effect.succeed([])))
         yield* check(schema, [...notJson, ...odd])
       }))
   }

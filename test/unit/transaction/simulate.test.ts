@@ -139,7 +139,7 @@ describe("a program with transactions", () => {
       const { faults } = yield* simulate(main, {
         tasks,
         kinds: [TheVault],
-        seeds: budget(12),
+        seeds: Math.max(12, budget(12)),
         faults: everyFault
       })
       for (const fault of everyFault) assert.isAbove(faults[fault], 0, fault)
