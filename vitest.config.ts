@@ -14,13 +14,25 @@ const slow = [
 ]
 
 /** The files that take longest, which begin first: a worker that begins one last works alone. */
-const longest = ["examples/examples", "docs/docs", "process/pool", "simulation/simulation", "conformance/node"]
+const longest = [
+  "docs/kind",
+  "docs/docs",
+  "process/pool",
+  "simulation/simulation",
+  "process/process",
+  "conformance/memory",
+  "process/chaos",
+  "unit/simulate"
+]
+
+/** A worker goes on with the next file only if that is of the same project. The project of small files fills the end. */
+const order = ["thorough", "postgres", "fast"]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
-    const rank = ({ moduleId }: TestSpecification): number => {
+    const rank = ({ moduleId, project }: TestSpecification): number => {
       const position = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
-      return position < 0 ? longest.length : position
+      return position < 0 ? longest.length + order.indexOf(project.name) : position
     }
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
   }
@@ -36,8 +48,8 @@ export default defineConfig({
     globalSetup: [inRoot("scripts/bundles.mjs")],
     env: { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? inRoot("node_modules/.cache/compile") },
     sequence: { concurrent: false, sequencer: LongestFirst },
-    // Many of them wait for processes: three at a time, also where there are only two cores.
-    maxWorkers: 3,
+    // Many of them wait for processes: four at a time, also where there are only two cores.
+    maxWorkers: 4,
     // Only a test that hangs may meet these: how fast the machine is, and what else it runs, decides nothing.
     testTimeout: 600_000,
     hookTimeout: 600_000,

@@ -6,6 +6,7 @@ import { promisify } from "node:util"
 import { assert, beforeAll, describe, it } from "vitest"
 import { sample } from "../support/budget.ts"
 import { bundle } from "../support/bundlePrograms.ts"
+import { copyLibrary } from "../support/copyOfLibrary.ts"
 import { additionTo, asSaid, type Fence, type Page, pathOf, readPages, root } from "./pages.ts"
 
 /**
@@ -85,13 +86,7 @@ const node = (...args: ReadonlyArray<string>): Promise<string> =>
 
 const writeCopy = (): void => {
   rmSync(copy, { recursive: true, force: true })
-  mkdirSync(join(copy, "node_modules", "@effect-multiprocessing"), { recursive: true })
-  for (const name of ["core", "node", "postgres"]) {
-    for (const part of ["package.json", "src"]) {
-      cpSync(join(root, "packages", name, part), join(copy, "packages", name, part), { recursive: true })
-    }
-    symlinkSync(join("..", "..", "packages", name), join(copy, "node_modules", "@effect-multiprocessing", name))
-  }
+  copyLibrary(copy)
   for (const path of made) {
     mkdirSync(join(copy, dirname(path)), { recursive: true })
     symlinkSync(join(root, path), join(copy, path))
@@ -122,7 +117,7 @@ beforeAll(async () => {
   await bundle(programs.map(({ path }) => join(copy, path)))
   results.set("types", outputOf(bin("tsc"), ["--pretty", "false", "--singleThreaded"]))
   const jobs: ReadonlyArray<readonly [name: string, run: () => Promise<string>]> = [
-    ["tests", () => outputOf(bin("vitest"), ["run", "--reporter=dot"])],
+    ["tests", () => outputOf(bin("vitest"), ["run", "--reporter=dot", "--maxWorkers=1"])],
     ...programs.map(({ name, path }) => [name, () => node(path)] as const),
     ["quick start", () => node(quickStart)]
   ]
@@ -137,7 +132,6 @@ describe("examples", () => {
   it("compile", async () => {
     const ours = examples.filter(({ isWrong }) => !isWrong).map(({ path }) => path)
     const lines = (await results.get("types"))!.split("\n")
-    // That the rest of the library compiles is asked elsewhere.
     assert.deepStrictEqual(lines.filter((line) => ours.some((path) => line.startsWith(`${path}(`))), [])
   })
 

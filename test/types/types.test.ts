@@ -3,16 +3,20 @@
  * compiles `accepted.ts`.
  */
 import { execFile } from "node:child_process"
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { sample } from "../support/budget.ts"
+import { copyLibrary } from "../support/copyOfLibrary.ts"
 
 /** Git ignores this folder, and so do all tools that read the whole repository. */
 const generated = join(import.meta.dirname, ".generated", "dist")
 
-beforeAll(() => mkdirSync(generated, { recursive: true }))
+beforeAll(() => {
+  rmSync(generated, { recursive: true, force: true })
+  copyLibrary(generated)
+})
 afterAll(() => rmSync(join(generated, ".."), { recursive: true, force: true }))
 
 const run = promisify(execFile)
