@@ -3,8 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { sample } from "../support/budget.ts"
 import { makeCertificate } from "../support/certificates.ts"
 import { type Running, start, until } from "./emp.ts"
+
+/** The arguments of a command, its exit code, and what it says. */
+type Mistake = readonly [args: ReadonlyArray<string>, code: number, issue: RegExp]
 
 const folder = mkdtempSync(join(tmpdir(), "emp-cli-"))
 const file = (name: string, text: string): string => {
@@ -64,13 +68,13 @@ describe("emp at a port", () => {
     assert.deepStrictEqual(await ls([], { EMP_URL: encryptedUrl, EMP_CA: ca }), reached)
   })
 
-  it.each([
+  it.each(sample<Mistake>([
     [["--url", "emps://127.0.0.1:1"], 4, /ECONNREFUSED/],
     [["--url", "emp://key@127.0.0.1:1"], 4, /a URL has no key/],
     [["--url", "emp://127.0.0.1:1", "--socket", "here"], 2, /give --socket or --url, not both/],
     [[], 2, /the manager is missing\. Give --socket PATH or --url URL, or set EMP_URL/],
     [["--url", "emps://127.0.0.1:1", "--ca", "nowhere"], 1, /cannot read nowhere/]
-  ])("says in one line what is wrong with %j", async (args, code, issue) => {
+  ]))("says in one line what is wrong with %j", async (args, code, issue) => {
     const ended = await ls(args)
     assert.match(ended.error, issue)
     assert.match(ended.error, /^emp: .*\n$/)
@@ -89,13 +93,13 @@ describe("emp at a port", () => {
     assert.match((await ls(["--url", encryptedUrl!])).error, /no authority that this client trusts/)
   })
 
-  it.each([
+  it.each(sample<Mistake>([
     [[], 2, /where to listen is missing/],
     [["--listen", "7000"], 2, /--listen takes HOST:PORT/],
     [["--listen", "::1:7000"], 2, /--listen takes HOST:PORT/],
     [["--listen", "127.0.0.1:0", "--cert", cert], 2, /TLS needs --cert FILE and --cert-key FILE/],
     [["--listen", "0.0.0.0:0"], 1, /not loopback/]
-  ])("serves nothing with %j", async (args, code, issue) => {
+  ]))("serves nothing with %j", async (args, code, issue) => {
     const ended = await manager(...args).ended
     assert.match(ended.error, issue)
     assert.strictEqual(ended.code, code)

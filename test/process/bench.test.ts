@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { sample } from "../support/budget.ts"
 import { allGone, descendants, start, waitUntil } from "./harness.ts"
 
 const program = new URL("../../bench/main.ts", import.meta.url)
@@ -35,10 +36,12 @@ describe("the benchmark", () => {
     assert.strictEqual(status, 1)
   })
 
-  describe.each([
-    ["node-redis", "redis-server", "redis-server"],
-    ["python-manager", "python3", "python_manager.py"]
-  ])("against %s", (peer, needs, command) => {
+  describe.each(sample(
+    [
+      ["python-manager", "python3", "python_manager.py"],
+      ["node-redis", "redis-server", "redis-server"]
+    ] as const
+  ))("against %s", (peer, needs, command) => {
     it.live.skipIf(!isInstalled(needs))(
       "leaves no process behind on Ctrl-C",
       () =>

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { sample } from "../support/budget.ts"
 import { start } from "./harness.ts"
 
 const census = new URL("../../examples/02_census/main.ts", import.meta.url)
@@ -63,7 +64,8 @@ describe("the demo", () => {
 
   it.live("reports wrong arguments in one line", () =>
     Effect.gen(function*() {
-      for (const args of [["/nonexistent/folder"], ["--workers", "0"], ["--workers", "1", "--kill"], ["--bogus"]]) {
+      const mistakes = [["/nonexistent/folder"], ["--workers", "0"], ["--workers", "1", "--kill"], ["--bogus"]]
+      for (const args of sample(mistakes)) {
         const { code, output } = yield* demo(...args)
         assert.strictEqual(code, 1, output)
         assert.strictEqual(output.trim().split("\n").length, 1, output)

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readdirSync } from "node:fs"
+import { sample } from "../support/budget.ts"
 import {
   allGone,
   descendants,
@@ -15,7 +16,7 @@ import {
 } from "./harness.ts"
 
 describe("a program that is killed", () => {
-  for (const child of ["manager", "worker", "pool"]) {
+  for (const child of sample(["pool", "manager", "worker"])) {
     it.live(`before anything knows of a child that it has started leaves no process (R-6): ${child}`, () =>
       Effect.gen(function*() {
         const program = yield* start(fixture("early"), child)

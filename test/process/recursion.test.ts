@@ -3,13 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { sample } from "../support/budget.ts"
 import { fixture, start, startWith } from "./harness.ts"
 
 const depths = (output: string) => output.match(/(?<=depth )\d/g)
 
 describe("a worker whose entry does not call runMain", () => {
-  for (const args of [[], ["--server"]]) {
-    for (const execArgv of [[], ["--test"]]) {
+  for (const args of sample([[], ["--server"]])) {
+    for (const execArgv of sample([["--test"], []])) {
       it.live(`ends before it starts anything, and says so: ${[...execArgv, "node", ...args].join(" ")}`, () =>
         Effect.gen(function*() {
           const program = yield* startWith({ execArgv }, fixture("noRunMain"), ...args)
@@ -29,7 +30,7 @@ describe("a program that is no file", () => {
     import { Console, Effect } from "effect"
     NodeManager.runMain(Effect.flatMap(Manager.Manager, ({ counts }) => Effect.andThen(counts, Console.log("it runs"))))`
 
-  for (const options of [["--input-type=module", "-e"], ["--input-type", "module", "--eval"]]) {
+  for (const options of sample([["--input-type", "module", "--eval"], ["--input-type=module", "-e"]])) {
     it(`has a manager that does not run it again: node ${options.join(" ")}`, () => {
       const { stderr, stdout } = spawnSync(process.execPath, [...process.execArgv, ...options, code], {
         encoding: "utf8",
