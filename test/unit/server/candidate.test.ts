@@ -2,7 +2,8 @@
 import { Log, Manager, ManagerError, SharedRef } from "@effect-multiprocessing/core"
 import { makeMemoryLog } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Redacted, Schema, Stream } from "effect"
+import { Duration, Effect, Option, Redacted, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { until } from "../../support/Memory.ts"
 
 const realm = "realm"
@@ -107,5 +108,30 @@ describe("a candidate", () => {
       )
       yield* Effect.repeat(Effect.delay(isDamaged, 10), { until: (damaged) => damaged })
       yield* Effect.repeat(Effect.sleep(10), { until: () => !leader.isLeading() })
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
+  it.effect("is confirmed for no longer than others count it as heard, however late the store answers", () =>
+    Effect.gen(function*() {
+      const log = makeMemoryLog()
+      let isHeard = true
+      /** Each renewal is made at once, and answered after most of a lease; later ones are not made. */
+      const renewed = ({ renew, ...leadership }: Log.Leadership): Log.Leadership => ({
+        ...leadership,
+        renew: Effect.suspend(() => isHeard ? Effect.tap(renew, Effect.sleep("1800 millis")) : Effect.never)
+      })
+      const claim: Log.Log["Service"]["claim"] = (...args) => Effect.map(log.claim(...args), Option.map(renewed))
+      const leader = yield* campaign({ ...log, claim }, 1)
+      const silent = Effect.map(log.head(realm), (head) => Duration.toMillis(Option.getOrThrow(head).silent))
+      yield* until("it leads", leader.isLeading)
+      yield* TestClock.adjust(5_000)
+      isHeard = false
+      yield* TestClock.adjust(Duration.millis(1_999 - (yield* silent)))
+      assert.isTrue(leader.isLeading())
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* silent, 2_000)
+      assert.isFalse(leader.isLeading())
+      // A renewal that is answered later than a lease after it was sent confirms nothing.
+      yield* TestClock.adjust(10_000)
+      assert.isFalse(leader.isLeading())
     }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
 })

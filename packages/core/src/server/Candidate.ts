@@ -178,6 +178,7 @@ export const make = (
     const lead = (follower: Replay.Replay, leadership: Log.Leadership) =>
       Effect.gen(function*() {
         const { engine } = follower
+        const begunAt = yield* Clock.currentTimeMillis
         const position = yield* beginToLead(follower, leadership, limits)
         const ahead = yield* Deferred.make<never, Log.LogDamaged>()
         const onAhead = (index: number) => {
@@ -186,7 +187,7 @@ export const make = (
         }
         const log = new InputLog(engine, leadership, position)
         const server = yield* serverOf(engine, follower.instance, { ...options, onAhead }, log)
-        const current = new Period(server, leadership, leaseMs)
+        const current = new Period(server, leadership, leaseMs, begunAt)
         period = current
         yield* Effect.logDebug(`This host leads "${realm}" in epoch ${leadership.epoch}`)
         yield* Effect.raceFirst(current.run, Deferred.await(ahead)).pipe(

@@ -4,6 +4,9 @@
  * A leader that was not confirmed for one lease may have been replaced. It closes its links without a word, so that its
  * clients look for the other leader, and opens no link until it is confirmed. Its engine stays as it is: if nobody has
  * replaced it, it goes on.
+ *
+ * The lease begins when the request is sent that renews it. The store hears it later, so this host stops to count as
+ * confirmed before another host may count it as silent.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -20,14 +23,19 @@ export class Period {
   readonly #server: Server
   readonly #leadership: Log.Leadership
   readonly #leaseMs: number
+  /** When the request was sent that has renewed the lease, in milliseconds of the epoch. */
+  #renewedAt: number
   #isConfirmed = true
+  /** Done when it is confirmed again. */
+  #renewed = Deferred.makeUnsafe<void>()
   /** Fails when the links are to be closed. */
   #cut = Deferred.makeUnsafe<never, LinkClosed>()
 
-  constructor(server: Server, leadership: Log.Leadership, leaseMs: number) {
+  constructor(server: Server, leadership: Log.Leadership, leaseMs: number, renewedAt: number) {
     this.#server = server
     this.#leadership = leadership
     this.#leaseMs = leaseMs
+    this.#renewedAt = renewedAt
   }
 
   /** Whether it opens links. */
@@ -59,21 +67,27 @@ export class Period {
 
   /** Renews the lease, for ever. */
   get #keep(): Effect.Effect<never, Log.Fenced | Log.LogDamaged> {
-    return Effect.gen({ self: this }, function*() {
-      let renewedAt = yield* Clock.currentTimeMillis
-      const renew = Effect.gen({ self: this }, function*() {
-        yield* patiently(this.#leadership.renew)
-        renewedAt = yield* Clock.currentTimeMillis
-        this.#isConfirmed = true
-      })
-      const look = Effect.gen({ self: this }, function*() {
-        yield* Effect.sleep(this.#leaseMs / 4)
-        const silentMs = (yield* Clock.currentTimeMillis) - renewedAt
-        if (silentMs < this.#leaseMs || !this.#isConfirmed) return
-        yield* Effect.logWarning(`This host was not confirmed for ${silentMs} ms, and closes its links`)
-        this.close("the manager is not confirmed to lead")
-      })
-      return yield* Effect.raceFirst(Effect.forever(renew), Effect.forever(look))
+    const renew = Effect.gen({ self: this }, function*() {
+      const sentAt = yield* Clock.currentTimeMillis
+      yield* this.#leadership.renew
+      this.#renewedAt = sentAt
+      if (this.#isConfirmed || (yield* this.#silentMs) >= this.#leaseMs) return
+      this.#isConfirmed = true
+      const renewed = this.#renewed
+      this.#renewed = Deferred.makeUnsafe()
+      Deferred.doneUnsafe(renewed, Effect.void)
     })
+    const look = Effect.gen({ self: this }, function*() {
+      const silentMs = yield* this.#silentMs
+      if (silentMs < this.#leaseMs) return yield* Effect.sleep(this.#leaseMs - silentMs)
+      yield* Effect.logWarning(`This host was not confirmed for ${silentMs} ms, and closes its links`)
+      this.close("the manager is not confirmed to lead")
+      yield* Deferred.await(this.#renewed)
+    })
+    return Effect.raceFirst(Effect.forever(patiently(renew)), Effect.forever(look))
+  }
+
+  get #silentMs(): Effect.Effect<number> {
+    return Effect.map(Clock.currentTimeMillis, (now) => now - this.#renewedAt)
   }
 }
