@@ -1,9 +1,8 @@
 /** Ours: a client of a manager in another process. Arguments: `deployments.ts`. */
-import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import { answer } from "./child.ts"
-import { clientOf, ownArguments } from "./deployments.ts"
+import { layerClient, ownArguments } from "./deployments.ts"
 import { fibers } from "./loops.ts"
 import { operations } from "./operations.ts"
 
@@ -18,4 +17,4 @@ const main = Effect.gen(function*() {
   )
 })
 
-NodeRuntime.runMain(Effect.provide(main, NodeManager.layerClient(clientOf(ownArguments()))))
+NodeRuntime.runMain(Effect.provide(main, layerClient(ownArguments())))

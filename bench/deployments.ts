@@ -1,15 +1,22 @@
-/** Where a manager of ours listens, and where its state is. Both are text, for the arguments of processes. */
-import type { NodeManager } from "@effect-multiprocessing/node"
+/** Deployments of a manager of ours: where it listens, and where its state is. Both are text, for the arguments of processes. */
+import { NodeManager } from "@effect-multiprocessing/node"
+import { PostgresManager } from "@effect-multiprocessing/postgres"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import { randomBytes, randomUUID } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { makeCertificate } from "../test/support/certificates.ts"
+import { Counter } from "./counter.ts"
+import * as PostgresServer from "./peers/postgresServer.ts"
 
-/** In memory at a Unix socket, at a port of loopback without or with TLS, or at a Unix socket with its state in a file. */
-export type Deployment = "unix" | "tcp" | "tls" | "file"
+/**
+ * In memory at a Unix socket, at a port of loopback without or with TLS, or at a Unix socket with its state in a file; the
+ * leader of a realm in PostgreSQL, without or with a synchronous standby.
+ */
+export type Deployment = "unix" | "tcp" | "tls" | "file" | "postgres" | "standby"
 
 /** How a manager is reached: the arguments of its process, and of its clients. */
 export type Arguments = readonly [url: string, key: string, folder: string, file: string]
@@ -20,11 +27,14 @@ export const ownArguments = (): Arguments => {
   return [url, key, folder, file]
 }
 
-/** Decides how a manager is reached, and writes the certificate that it needs. */
-export const argumentsOf = (deployment: Deployment, folder: string): Effect.Effect<Arguments> =>
+/** Decides how a manager is reached, and starts or writes what it needs. */
+export const argumentsOf = (deployment: Deployment, folder: string): Effect.Effect<Arguments, never, Scope.Scope> =>
   Effect.gen(function*() {
     const key = randomBytes(32).toString("hex")
     const file = deployment === "file" ? join(folder, `${randomUUID()}.sqlite`) : ""
+    if (deployment === "postgres" || deployment === "standby") {
+      return [yield* PostgresServer.start(deployment === "standby"), key, folder, file]
+    }
     // With a peer that is ours, too, there are two managers in the folder.
     if (deployment === "unix" || deployment === "file") {
       return [`unix://${join(folder, randomUUID())}`, key, folder, file]
@@ -33,24 +43,31 @@ export const argumentsOf = (deployment: Deployment, folder: string): Effect.Effe
     return [`${deployment === "tls" ? "emps" : "emp"}://127.0.0.1:${yield* freePort}`, key, folder, file]
   })
 
-/** What the arguments say to a manager. */
-export const serverOf = ([url, key, folder]: Arguments): NodeManager.ServerOptions => {
+/** A manager, as the arguments say. */
+export const layerServer = ([url, key, folder, file]: Arguments) => {
+  if (isPostgres(url)) return PostgresManager.layer({ ...realm(url, key), listen: { host: "127.0.0.1", port: 0 } })
   const { hostname, pathname, port, protocol } = new URL(url)
-  return {
+  const options: NodeManager.ServerOptions = {
     key: Redacted.make(key),
     address: protocol === "unix:" ? { path: pathname } : { host: hostname, port: Number(port) },
     tls: protocol === "emps:"
       ? { cert: read(folder, certificateFile), key: Redacted.make(read(folder, keyFile)) }
       : undefined
   }
+  return file === ""
+    ? NodeManager.layerServer({ ...options, kinds: [Counter] })
+    : NodeManager.layerDurable({ ...options, path: file })
 }
 
-/** What they say to a client. */
-export const clientOf = ([url, key, folder]: Arguments): Parameters<typeof NodeManager.layerClient>[0] => ({
-  url,
-  key: Redacted.make(key),
-  tls: url.startsWith("emps:") ? { ca: read(folder, authorityFile) } : undefined
-})
+/** A client of it. */
+export const layerClient = ([url, key, folder]: Arguments) =>
+  isPostgres(url)
+    ? PostgresManager.layerClient(realm(url, key))
+    : NodeManager.layerClient({
+      url,
+      key: Redacted.make(key),
+      tls: url.startsWith("emps:") ? { ca: read(folder, authorityFile) } : undefined
+    })
 
 /** A port of loopback that no process uses now. */
 export const freePort = Effect.callback<number>((resume) => {
@@ -61,6 +78,10 @@ export const freePort = Effect.callback<number>((resume) => {
 })
 
 // internals
+
+const isPostgres = (url: string): boolean => url.startsWith("postgres:")
+
+const realm = (url: string, key: string) => ({ realm: "bench", url: Redacted.make(url), key: Redacted.make(key) })
 
 const authorityFile = "authority.pem"
 const certificateFile = "certificate.pem"

@@ -20,8 +20,8 @@ import { parseArgs } from "node:util"
 import { full, quick } from "./comparisons.ts"
 import { machine } from "./machine.ts"
 import { writePage } from "./page.ts"
-import { explanation, type Failed, heading, line, type Report, type Row, save } from "./report.ts"
-import { BenchError, compare, type Comparison, keyOf, type Peer, type Plan } from "./rounds.ts"
+import { explanation, type Failed, heading, line, type Report, type Row, save, type Skipped } from "./report.ts"
+import { BenchError, compare, type Comparison, keyOf, type Plan } from "./rounds.ts"
 
 /** Our clients reach their full speed after about a second, when V8 has optimized their code. */
 const warmUpMs = 1_500
@@ -34,7 +34,21 @@ const temporaryFolder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
-const isMissing = ({ needs }: Peer): boolean => needs !== undefined && spawnSync(needs, ["--version"]).status !== 0
+const installed = new Map<string, boolean>()
+
+const isInstalled = (program: string): boolean => {
+  const known = installed.get(program)
+  if (known !== undefined) return known
+  const isThere = spawnSync(program, ["--version"]).status === 0
+  installed.set(program, isThere)
+  return isThere
+}
+
+/** The side of a comparison that needs a program which is not installed. */
+const missingOf = ({ needs, peer, variant = "" }: Comparison): Skipped | undefined => {
+  const missing = [{ name: variant, needs }, peer].find(({ needs }) => needs !== undefined && !isInstalled(needs))
+  return missing && { peer: missing.name, reason: `${missing.needs} is not installed` }
+}
 
 /** Runs one comparison. Both sides start in new processes, so earlier comparisons affect neither. */
 const measure = ({ ours, peer, plan, task }: Comparison, usual: Plan) =>
@@ -48,13 +62,14 @@ const measure = ({ ours, peer, plan, task }: Comparison, usual: Plan) =>
 /** Runs the comparisons, and prints each result as soon as it is known. A comparison that fails stops no other. */
 const run = (comparisons: ReadonlyArray<Comparison>, plan: Plan) =>
   Effect.gen(function*() {
-    const missing = new Set(comparisons.map(({ peer }) => peer).filter(isMissing))
-    const skipped = Array.from(missing, ({ name, needs }) => ({ peer: name, reason: `${needs} is not installed` }))
+    const missing = comparisons.map(missingOf)
+    const skipped = [...Map.groupBy(missing.filter((side) => side !== undefined), ({ peer }) => peer).values()]
+      .map(([side]) => side!)
     const rows: Array<Row> = []
     const failed: Array<Failed> = []
     const width = Math.max(...comparisons.map((comparison) => keyOf(comparison).length))
     yield* Console.log(heading(width))
-    for (const comparison of comparisons.filter(({ peer }) => !missing.has(peer))) {
+    for (const comparison of comparisons.filter((_, i) => missing[i] === undefined)) {
       const key = keyOf(comparison)
       const result = yield* Effect.result(measure(comparison, plan))
       if (Result.isFailure(result)) failed.push({ key, reason: result.failure.message })

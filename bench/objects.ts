@@ -5,6 +5,7 @@ import { argumentsOf, type Deployment } from "./deployments.ts"
 import {
   alone,
   bareEcho,
+  bareInsert,
   many,
   manyOfSeveral,
   nodeRedis,
@@ -15,6 +16,7 @@ import {
   rawPingpong,
   type Shape
 } from "./peers.ts"
+import * as PostgresServer from "./peers/postgresServer.ts"
 import type { Comparison, Start, Task } from "./rounds.ts"
 
 /** Starts servers in processes of their own, the first of which is a manager, and then clients. */
@@ -30,7 +32,7 @@ const managerServer = new URL("./managerServer.ts", import.meta.url)
 const clientsOfManager = clientsOf("unix", managerServer)
 
 /** An operation on a shared object (`operations.ts`), and the peers that have it. */
-interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, "plan" | "variant"> {
+interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, "plan" | "variant" | "needs"> {
   readonly peers: ReadonlyArray<ObjectPeer>
   /** Replaces a manager and its clients, where more is needed. */
   readonly ours?: Start
@@ -39,10 +41,10 @@ interface Operation extends Pick<Task, "operation" | "calls">, Pick<Comparison, 
 }
 
 const compared = (
-  { ours = clientsOfManager, peers, plan, shapes, variant, ...task }: Operation
+  { needs, ours = clientsOfManager, peers, plan, shapes, variant, ...task }: Operation
 ): ReadonlyArray<Comparison> =>
   peers.flatMap((peer) =>
-    (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, variant, ours, peer, plan }))
+    (shapes ?? peer.shapes).map((shape) => ({ task: { ...task, ...shape }, variant, needs, ours, peer, plan }))
   )
 
 /** Ours, with another operation. */
@@ -107,7 +109,22 @@ const operations: ReadonlyArray<Operation> = [
   },
   { operation: "map.set", variant: "tcp", ours: clientsOf("tcp", managerServer), peers: [unixSocket, nodeRedisTcp] },
   { operation: "map.set", variant: "tls", ours: clientsOf("tls", managerServer), peers: [unixSocket] },
-  { operation: "map.set", variant: "file", ours: clientsOf("file", managerServer), peers: [nodeRedisAof] }
+  { operation: "map.set", variant: "file", ours: clientsOf("file", managerServer), peers: [nodeRedisAof] },
+  {
+    operation: "map.set",
+    variant: "postgres",
+    needs: PostgresServer.program,
+    ours: clientsOf("postgres", managerServer),
+    peers: [bareInsert]
+  },
+  ...(["postgres", "standby"] as const).map((variant): Operation => ({
+    operation: "map.set",
+    variant,
+    needs: PostgresServer.program,
+    ours: clientsOf(variant, managerServer),
+    peers: [nodeRedisAof],
+    shapes: [many]
+  }))
 ]
 
 /** All comparisons of shared objects, in this order. */

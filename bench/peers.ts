@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { contestant, server } from "./child.ts"
 import { freePort } from "./deployments.ts"
+import * as PostgresServer from "./peers/postgresServer.ts"
 import * as PythonManager from "./peers/pythonManager.ts"
 import * as RedisServer from "./peers/redisServer.ts"
 import type { Contestant, Peer, Task } from "./rounds.ts"
@@ -62,6 +63,18 @@ export const nodeRedisAof = redis(
   [alone, many],
   (folder) => Effect.succeed({ ...atSocket(folder), appendonly: "yes", appendfsync: "always" })
 )
+
+/** One row of PostgreSQL for each call. */
+export const bareInsert: ObjectPeer = {
+  name: "bare-insert",
+  needs: PostgresServer.program,
+  shapes: [alone],
+  start: (_, clients) =>
+    Effect.flatMap(
+      PostgresServer.start(false),
+      (url) => contestant(clients, new URL("./peers/bareInsert.ts", import.meta.url), url)
+    )
+}
 
 export const pythonManager: ObjectPeer = {
   name: "python-manager",

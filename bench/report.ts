@@ -13,7 +13,7 @@ export interface Row extends Result {
   readonly peer: string
 }
 
-/** A peer that is not installed on this machine, so that its comparisons were skipped. */
+/** A peer, or a variant of ours, whose comparisons were skipped because its program is not installed on this machine. */
 export interface Skipped {
   readonly peer: string
   readonly reason: string

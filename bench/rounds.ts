@@ -46,6 +46,8 @@ export interface Comparison {
   readonly task: Task
   /** Which deployment of ours it is, if not a manager in memory at a Unix socket. */
   readonly variant?: string | undefined
+  /** The program that this deployment needs. */
+  readonly needs?: string | undefined
   readonly ours: Start
   readonly peer: Peer
   /** Replaces parts of the plan for this comparison. */

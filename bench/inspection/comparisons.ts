@@ -1,16 +1,15 @@
 /** The comparison of inspections: how long a client waits for a call while another process inspects a large manager. */
 import * as Effect from "effect/Effect"
-import { randomBytes } from "node:crypto"
-import { join } from "node:path"
 import { contestant, server } from "../child.ts"
+import { argumentsOf } from "../deployments.ts"
 import type { Comparison, Contestant, Start, Task } from "../rounds.ts"
 
 const besideInspect: Task = { operation: "call.beside-inspect", fibers: 1, clients: 1 }
 
 /** A large manager, a process that fills it, and a client. In each round the process inspects the manager, or rests. */
-const client = (name: string, isInspected: boolean): Start => (folder) =>
+const client = (isInspected: boolean): Start => (folder) =>
   Effect.gen(function*() {
-    const endpoint = [join(folder, name), randomBytes(32).toString("hex")]
+    const endpoint = yield* argumentsOf("unix", folder)
     yield* server(new URL("../managerServer.ts", import.meta.url), ...endpoint)
     const inspector = yield* contestant(1, new URL("./inspector.ts", import.meta.url), ...endpoint)
     // The first round ends after the manager has been filled.
@@ -27,8 +26,8 @@ const client = (name: string, isInspected: boolean): Start => (folder) =>
 /** A manager that is inspected without a pause, and one that is not. */
 export const inspections: ReadonlyArray<Comparison> = [{
   task: besideInspect,
-  ours: client("inspected", true),
-  peer: { name: "undisturbed", start: client("undisturbed", false) },
+  ours: client(true),
+  peer: { name: "undisturbed", start: client(false) },
   // An inspection takes some seconds.
   plan: { pairs: 3, roundMs: 5_000 }
 }]

@@ -1,16 +1,13 @@
 /**
  * Fills a manager with 100,000 objects, of which 50,000 are locks that are held and waited for, and inspects it.
- * Arguments: the path of the manager's socket, and its key.
+ * Arguments: `deployments.ts`.
  */
 import { Manager, SharedLatch, SharedLock } from "@effect-multiprocessing/core"
-import { NodeManager } from "@effect-multiprocessing/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import { answer } from "../child.ts"
+import { layerClient, ownArguments } from "../deployments.ts"
 import { fibers } from "../loops.ts"
-
-const [path = "", key = ""] = process.argv.slice(2)
 
 const size = 50_000
 
@@ -32,4 +29,4 @@ const main = Effect.gen(function*() {
   yield* answer(() => fibers(1, () => inspect))
 }).pipe(Effect.scoped)
 
-NodeRuntime.runMain(Effect.provide(main, NodeManager.layerClient({ path, key: Redacted.make(key) })))
+NodeRuntime.runMain(Effect.provide(main, layerClient(ownArguments())))

@@ -27,6 +27,15 @@ const binaries = (): string => {
   return join(root, "native/bin")
 }
 
+/** The path of the server's program, or its name alone if npm has none for this platform. */
+export const findProgram = (): string => {
+  try {
+    return join(binaries(), "postgres")
+  } catch {
+    return "postgres"
+  }
+}
+
 const makeLink = (source: string, target: string): void => {
   try {
     symlinkSync(source, target)
