@@ -40,8 +40,8 @@ describe("a realm", () => {
       const schema = newSchema()
       const proxy = yield* Proxy.make(inject("postgres"))
       // Of any length: nobody is to take over.
-      const lease = "1 minute"
-      const host = yield* use(PostgresManager.layer({ url: url(proxy.folder), schema, realm, key, listen, lease }))
+      const times = { lease: "1 minute", reconnect: { grace: "5 minutes" } } as const
+      const host = yield* use(PostgresManager.layer({ url: url(proxy.folder), schema, realm, key, listen, ...times }))
       const number = yield* Effect.provideService(sum, Manager.Manager, host)
       let added = 0
       const adding = yield* Effect.forkChild(

@@ -34,7 +34,7 @@ export interface ConnectOptions {
   readonly key: Manager.ManagerKey
   /**
    * How long the session survives while it has no connection to a leader. At least five leases: then a lock is lost to this
-   * process before another one gets it. Default: a grace of 10 seconds.
+   * process before another one gets it, and a candidate with less does not start. Default: a grace of 10 seconds.
    */
   readonly reconnect?: Manager.Reconnect | undefined
   /** How long the first connection may take: until then nobody may lead. Default: 30 seconds. */
@@ -84,6 +84,9 @@ export interface CandidateOptions
   readonly tls?: { readonly server: ServerTls; readonly client?: Manager.ClientTls | undefined } | undefined
 }
 
+/** How long a leader may be silent, if the options of its candidates do not say it. */
+export const defaultLease = "2 seconds"
+
 /**
  * Makes this process a candidate for a realm, and a client of whoever leads: maybe itself. Building the layer fails with
  * `StartFailed` if it cannot listen, if the log is damaged or was written by another release, and with `ConnectFailed` if
@@ -100,9 +103,9 @@ export const layer = (
     Manager.Manager,
     Effect.gen(function*() {
       yield* Recursion.refuse
-      const { advertise, hosts, limits, lease = "2 seconds", listen, name = "main", realm, tls } = options
+      const { advertise, hosts, limits, lease = defaultLease, listen, name = "main", realm, tls } = options
       if (complaintHere !== undefined) return yield* cannotStart(addressOf(options), complaintHere)
-      const issue = advertiseIssue(advertise, [listen])
+      const issue = advertiseIssue(advertise, [listen]) ?? issueOf(options) ?? leaseIssue(options, lease)
       if (issue !== undefined) return yield* cannotStart(addressOf(options), issue)
       const leaseMs = Duration.toMillis(lease)
       // A client that the leader does not answer notices that within a lease.
@@ -164,14 +167,30 @@ const isEvery = (host: string): boolean => host === "0.0.0.0" || host === "::"
 /** Another leader is there soon, so the pauses stay short. */
 const schedule = Schedule.jittered(Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("200 millis")]))
 
+/** How a client waits for a leader, if its options do not say it. */
+const patience = { grace: "10 seconds", schedule } as const
+
+/** Why a process cannot connect to a realm with these options; undefined: it can. */
+const issueOf = ({ connectTimeout = "30 seconds", key, realm, reconnect }: ConnectOptions): string | undefined =>
+  Manager.realmIssue(realm) ?? Manager.connectIssue({ key, reconnect: { ...patience, ...reconnect } }) ??
+    (Duration.toMillis(connectTimeout) > 0 ? undefined : "connectTimeout must be a time above 0")
+
+/** Why a lock may be lost to its holder after another process got it; undefined: it may not. */
+const leaseIssue = ({ reconnect }: ConnectOptions, lease: Duration.Input): string | undefined => {
+  const graceMs = Duration.toMillis(reconnect?.grace ?? patience.grace)
+  const leaseMs = Duration.toMillis(lease)
+  return leaseMs > 0 && leaseMs < Infinity && graceMs < 5 * leaseMs
+    ? `reconnect.grace must be at least five leases, it is ${graceMs} ms, and lease is ${leaseMs} ms`
+    : undefined
+}
+
 const connect = (options: ConnectOptions, ways: LeaderLink.Ways, name: string) =>
   Effect.gen(function*() {
     const { connectTimeout = "30 seconds", key, reconnect, workers = true } = options
     const address = addressOf(options)
-    const grace = { grace: "10 seconds", schedule, ...reconnect } as const
+    const grace = { ...patience, ...reconnect }
     // Not after the time of a connection: what is wrong stays wrong.
-    const wrong = Manager.realmIssue(options.realm) ?? Manager.connectIssue({ key, reconnect: grace }) ??
-      (Number.isNaN(Duration.toMillis(connectTimeout)) ? "connectTimeout must be a time" : undefined)
+    const wrong = issueOf(options)
     if (wrong !== undefined) return yield* cannotConnect(address, wrong)
     const open = LeaderLink.make(ways)
     const path = workers ? yield* serveWorkers(open) : undefined

@@ -13,7 +13,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Database from "./database.ts"
-import { addressOf, migrate, quote } from "./schema.ts"
+import { type Access, addressOf, checkRights, migrate, quote } from "./schema.ts"
 import { entryBytesMax, makeLog } from "./sqlLog.ts"
 
 /** The options of a log in PostgreSQL. */
@@ -31,6 +31,11 @@ export interface Options {
    */
   readonly migrate?: boolean | undefined
   /**
+   * `"read"`: this process leads and follows no realm, it only looks where the leader is, and its role needs only to read.
+   * Default: `"write"`.
+   */
+  readonly access?: Access | undefined
+  /**
    * How long a statement may take. Then its connection is closed without a cancel, and the operation fails as
    * `LogUnavailable`. Default: 5 seconds.
    */
@@ -47,19 +52,22 @@ export interface Options {
 }
 
 /**
- * A log in PostgreSQL. Building the layer fails with `LogNotOpened` if the server cannot be reached or refuses the role, if a
- * newer release has made the tables, or if they are not there and cannot be made.
+ * A log in PostgreSQL. Building the layer fails with `LogNotOpened` if the server cannot be reached or refuses the role, if the
+ * role lacks a right, if a newer release has made the tables, or if they are not there and cannot be made.
  *
  * **Fairness** Appends of a realm are made in their order. **Cancellation** Building can be interrupted. **On disconnect**
  * Operations fail as `LogUnavailable`; later ones make a new connection.
  */
 export const layer = (options: Options): Layer.Layer<Log.Log, Log.LogNotOpened> => Layer.effect(Log.Log, open(options))
 
+/** How often a host says that it lives, if its options do not say it. */
+export const defaultHeartbeat = "500 millis"
+
 // internals
 
 const open = (options: Options): Effect.Effect<Log.Log["Service"], Log.LogNotOpened, Scope.Scope> => {
   const { answerTimeout = "5 seconds", connectionsMax = 5, schema = "effect_multiprocessing", url } = options
-  const { heartbeat = "500 millis", poll = "500 millis" } = options
+  const { access = "write", heartbeat = defaultHeartbeat, poll = "500 millis" } = options
   const issue = issueOf(schema, connectionsMax, { answerTimeout, heartbeat, poll })
   if (issue !== undefined) {
     return Effect.fail(new Log.LogNotOpened({ address: addressOf(schema), why: "NotALog", issue }))
@@ -69,6 +77,7 @@ const open = (options: Options): Effect.Effect<Log.Log["Service"], Log.LogNotOpe
     const bytesMax = entryBytesMax + 64 * 1024
     const database = yield* Database.open({ url, connectionsMax, answerTimeout, bytesMax })
     yield* migrate(database, schema, options.migrate ?? true)
+    yield* checkRights(database, schema, access)
     const [settings] = yield* database.read<Settings>(
       `select gen_random_uuid() as host, current_setting('synchronous_standby_names') as standbys,
         current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit`

@@ -10,15 +10,17 @@
  */
 import { Log, type Manager, ManagerError } from "@effect-multiprocessing/core"
 import { NodeRealm } from "@effect-multiprocessing/node"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as PostgresLog from "./PostgresLog.ts"
 
 /** Options of `layer`. */
-export interface CandidateOptions extends NodeRealm.CandidateOptions, PostgresLog.Options {}
+export interface CandidateOptions extends NodeRealm.CandidateOptions, Omit<PostgresLog.Options, "access"> {}
 
 /** Options of `layerClient`. */
-export interface ClientOptions extends NodeRealm.ClientOptions, PostgresLog.Options {}
+export interface ClientOptions extends NodeRealm.ClientOptions, Omit<PostgresLog.Options, "access"> {}
 
 /**
  * Makes this process a candidate for a realm, and a client of whoever leads: maybe itself. What a client was told is in
@@ -28,7 +30,15 @@ export interface ClientOptions extends NodeRealm.ClientOptions, PostgresLog.Opti
  * **Fairness**, **Cancellation** and **On disconnect** as `NodeRealm.layer`.
  */
 export const layer = (options: CandidateOptions): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
-  Layer.provide(NodeRealm.layer(options), openLog(options, ManagerError.StartFailed))
+  Layer.provide(
+    NodeRealm.layer(options),
+    Layer.suspend(() => {
+      const issue = leaseIssue(options)
+      return issue === undefined
+        ? openLog(options, "write", ManagerError.StartFailed)
+        : failed(new ManagerError.StartFailed({ address: addressOf(options), issue }))
+    })
+  )
 
 /**
  * A connection to whichever host leads a realm. Its role in PostgreSQL needs only to read. Building the layer fails with
@@ -37,16 +47,36 @@ export const layer = (options: CandidateOptions): Layer.Layer<Manager.Manager, M
  * **Fairness**, **Cancellation** and **On disconnect** as `NodeRealm.layerClient`.
  */
 export const layerClient = (options: ClientOptions): Layer.Layer<Manager.Manager, ManagerError.ManagerError> =>
-  Layer.provide(NodeRealm.layerClient(options), openLog(options, ManagerError.ConnectFailed))
+  Layer.provide(NodeRealm.layerClient(options), openLog(options, "read", ManagerError.ConnectFailed))
 
 // internals
+
+const addressOf = ({ realm }: Pick<ClientOptions, "realm">): string => `the leader of "${realm}"`
+
+const failed = (reason: ManagerError.StartFailed | ManagerError.ConnectFailed) =>
+  Layer.effect(Log.Log, Effect.fail(new ManagerError.ManagerError({ reason })))
+
+/** Why a leader would be silent for a lease between two heartbeats; undefined: it would not. */
+const leaseIssue = (
+  { heartbeat = PostgresLog.defaultHeartbeat, lease = NodeRealm.defaultLease }: CandidateOptions
+): string | undefined => {
+  const [heartbeatMs, leaseMs] = [millisecondsOf(heartbeat), millisecondsOf(lease)]
+  return heartbeatMs < Infinity && 4 * heartbeatMs > leaseMs
+    ? `lease must be at least four heartbeats, it is ${leaseMs} ms, and heartbeat is ${heartbeatMs} ms`
+    : undefined
+}
+
+const millisecondsOf = (time: Duration.Input): number =>
+  Option.match(Duration.fromInput(time), { onNone: () => NaN, onSome: Duration.toMillis })
 
 /** The log of a realm. */
 const openLog = (
   options: PostgresLog.Options & Pick<ClientOptions, "realm">,
+  access: PostgresLog.Options["access"],
   Reason: typeof ManagerError.StartFailed | typeof ManagerError.ConnectFailed
 ) =>
-  Layer.catchTag(PostgresLog.layer(options), "LogNotOpened", ({ message }) => {
-    const reason = new Reason({ address: `the leader of "${options.realm}"`, issue: message })
-    return Layer.effect(Log.Log, Effect.fail(new ManagerError.ManagerError({ reason })))
-  })
+  Layer.catchTag(
+    PostgresLog.layer({ ...options, access }),
+    "LogNotOpened",
+    ({ message }) => failed(new Reason({ address: addressOf(options), issue: message }))
+  )

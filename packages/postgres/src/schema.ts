@@ -87,3 +87,30 @@ export const migrate = Effect.fnUntraced(function*(database: Database, name: str
     yield* run(`update ${schema}.version set made = $1 where made < $1`, migrations.length)
   }))
 })
+
+/** What a process does with a log: it reads where the leader is, or it also follows and leads. */
+export type Access = "read" | "write"
+
+/** The rights that each needs beyond reading the version, as values of SQL: table and privilege. */
+const rights: Readonly<Record<Access, string>> = {
+  read: "values ('realm', 'select'), ('host', 'select')",
+  write: `select * from unnest(array['realm', 'host', 'entry', 'snapshot', 'part']) as "table",
+    unnest(array['select', 'insert', 'update', 'delete']) as privilege`
+}
+
+/** Fails if the role lacks a right. */
+export const checkRights = Effect.fnUntraced(function*(database: Database, name: string, access: Access) {
+  const [row] = yield* database.read<{ readonly missing: string | null }>(
+    `select string_agg(upper(privilege) || ' on ' || "table", ', ') as missing
+      from (${rights[access]}) needed ("table", privilege)
+      where not has_table_privilege($1 || '.' || "table", privilege)`,
+    quote(name)
+  )
+  const missing = row!.missing
+  if (missing === null) return
+  return yield* new Log.LogNotOpened({
+    address: addressOf(name),
+    why: "Unwritable",
+    issue: `its role lacks ${missing}`
+  })
+})

@@ -1,8 +1,8 @@
 /** Candidates on one log in memory: who leads, and what the others say. */
-import { Log, Manager, ManagerError, SharedRef } from "@effect-multiprocessing/core"
+import { Log, Manager, ManagerError, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { makeMemoryLog } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Option, Redacted, Schema, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Redacted, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { until } from "../../support/Memory.ts"
 
@@ -133,5 +133,26 @@ describe("a candidate", () => {
       // A renewal that is answered later than a lease after it was sent confirms nothing.
       yield* TestClock.adjust(10_000)
       assert.isFalse(leader.isLeading())
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
+  it.effect("that is gone, and after which nobody comes, delays no interruption", () =>
+    Effect.gen(function*() {
+      const hosts = yield* Scope.make()
+      const leader = yield* Scope.provide(campaign(makeMemoryLog(), 1), hosts)
+      yield* until("it leads", leader.isLeading)
+      const manager = yield* Manager.makeConnected(Manager.openLocal(leader), {
+        address: "memory",
+        key,
+        label: { name: "client", pid: 0 },
+        reconnect: { grace: "10 seconds" }
+      })
+      const items = yield* Effect.provideService(SharedQueue.make({ item: Schema.Int }), Manager.Manager, manager)
+      const waiting = yield* Effect.forkChild(Effect.asVoid(items.take))
+      yield* until("it waits", () => manager.connection.pending === 1)
+      yield* Scope.close(hosts, Exit.void)
+      const unsent = yield* Effect.forkChild(items.offer(1), { startImmediately: true })
+      // No time goes by.
+      yield* Fiber.interruptAll([waiting, unsent])
+      for (const fiber of [waiting, unsent]) assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
     }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
 })
