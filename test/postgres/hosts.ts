@@ -51,6 +51,7 @@ export const makeHost = (server: string | number, schema: string) =>
       listen: { host, port },
       advertise: { port: toClients.port },
       lease: leaseMs,
+      heartbeat: leaseMs / 4,
       reconnect: { grace: "1 minute" },
       // The audit takes the snapshots.
       compactAfter: Infinity

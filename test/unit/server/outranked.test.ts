@@ -75,7 +75,7 @@ describe("a candidate", () => {
       }
       yield* campaign(observed, "one", ["two"])
       yield* campaign(observed, "two", ["one"])
-      yield* until("two were replaced", () => replaced.length >= 2)
+      yield* Effect.repeat(Effect.sleep(10), { until: () => replaced.length >= 2 })
       for (const { after } of replaced) assert.isAtLeast(after, 5 * leaseMs)
     }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
 })
