@@ -85,12 +85,12 @@ describe("a role of PostgreSQL that may only read", () => {
       const schema = newSchema()
       yield* use(PostgresManager.layer({ url: url(), schema, realm, key, listen }))
       yield* execute(
-        "create role stranger login",
-        `grant usage on schema "${schema}" to stranger`,
-        `grant select on "${schema}".version to stranger`
+        "create role visitor login",
+        `grant usage on schema "${schema}" to visitor`,
+        `grant select on "${schema}".version to visitor`
       )
       const reason = yield* refused(
-        PostgresManager.layerClient({ url: url("stranger"), schema, migrate: false, realm, key })
+        PostgresManager.layerClient({ url: url("visitor"), schema, migrate: false, realm, key })
       )
       assert.instanceOf(reason, ManagerError.ConnectFailed)
       assert.match(reason.message, /its role lacks SELECT on realm, SELECT on host/)
