@@ -7,21 +7,12 @@
  *   turn ─► write, step, … ─► frames held ─┴─► append
  * ```
  *
- * One append is in flight, and the turns that come meanwhile are the next one. The callers of the last one call again as soon
- * as they are replied to. If the next append began at once, it would be without them, and from then on two halves of the
- * callers would take turns. So it waits for as many requests as the last one had and those that have come meanwhile, for at
- * most a quarter of the time that the last one took.
- *
- * An acknowledgement has no reply, so no frame waits for its append. It would delay the next call of the same client, so it
- * waits for that call.
- *
- * No client is told of anything that the log
+ * One append is in flight, and the turns that come meanwhile are the next one. No client is told of anything that the log
  * does not have. A leader that the log refuses is discarded as a whole: nothing of its state has left it. An input whose
  * step throws is not in the log, so the next manager does not step it again.
  *
  * The frames of a turn that has only read wait for `confirm`: its inputs are in the next entry.
  */
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Engine } from "../engine/Engine.ts"
@@ -37,9 +28,6 @@ const entryBytes = 1024 * 1024
 /** Bytes of inputs of turns that have only read, and are not in the log yet. */
 const unloggedBytesMax = 64 * 1024
 
-/** How long after an append one for which no frame waits begins, in milliseconds. */
-const unawaitedMs = 100
-
 /** How long the log waits until it repeats what the store could not do. */
 const pause = "100 millis"
 
@@ -54,12 +42,6 @@ export class InputLog {
   #entries: Array<Uint8Array> = []
   /** Releases of turns whose inputs are in these entries and in the writer. */
   #releases: Array<() => void> = []
-  /** Requests of these turns, and how many the next append waits for, until that time in milliseconds of the epoch. */
-  #requests = 0
-  #expected = 0
-  #gathersUntil = 0
-  /** When the last append has ended, in milliseconds of the epoch. */
-  #endedAt = 0
   /** Whether one of these turns has changed something. */
   #isChanged = false
   /** Whether the present turn has only read, and where the engine was before it. */
@@ -89,7 +71,6 @@ export class InputLog {
   /** Adds an input, before its step. */
   write(input: Input): void {
     if (this.#writer.bytes >= entryBytes) this.#entries.push(this.#writer.take(this.#engine.state.index))
-    if (input._tag === "Request") this.#requests++
     this.#isReading &&= input._tag === "Time" || this.#isRead(input)
     this.#writer.write(input)
   }
@@ -110,17 +91,12 @@ export class InputLog {
   }
 
   /** Appends and releases for ever. Fails when this manager may not lead any more. */
-  readonly run: Effect.Effect<never, Fenced | LogDamaged> = Effect.forever(
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const waitMs = this.#begins - now
-      if (this.#hasWork && waitMs <= 0) return this.#persist(now)
-      this.#work = Deferred.makeUnsafe()
-      const work = Deferred.await(this.#work)
-      if (this.#hasWork) return Effect.timeoutOption(work, waitMs)
-      for (const resume of this.#idle.splice(0)) resume()
-      return work
-    })
-  )
+  readonly run: Effect.Effect<never, Fenced | LogDamaged> = Effect.forever(Effect.suspend(() => {
+    if (this.#hasWork) return this.#persist
+    for (const resume of this.#idle.splice(0)) resume()
+    this.#work = Deferred.makeUnsafe()
+    return Deferred.await(this.#work)
+  }))
 
   /** Waits until every turn that has changed something is in the log, and all frames have left. */
   readonly flushed: Effect.Effect<void> = Effect.callback((resume) => {
@@ -133,32 +109,18 @@ export class InputLog {
       (this.#isChanged || this.#releases.length > 0 || this.#writer.bytes > unloggedBytesMax)
   }
 
-  /** When the next append begins, in milliseconds of the epoch. */
-  get #begins(): number {
-    if (this.#idle.length > 0 || this.#writer.bytes > unloggedBytesMax) return 0
-    if (this.#releases.length === 0) return this.#endedAt + unawaitedMs
-    return this.#requests < this.#expected ? this.#gathersUntil : 0
-  }
-
-  #persist(begunAt: number): Effect.Effect<void, Fenced | LogDamaged> {
+  readonly #persist = Effect.suspend(() => {
     const releases = this.#releases
-    const requests = this.#requests
     const isLogged = this.#isChanged || this.#writer.bytes > unloggedBytesMax
     const entries = isLogged ? [...this.#entries, this.#writer.take(this.#engine.state.index)] : []
     if (isLogged) this.#entries = []
     this.#releases = []
-    this.#requests = 0
     this.#isChanged = false
     const durable = isLogged
       ? Effect.forEach(entries, this.#append, { discard: true })
       : patiently(this.#leadership.confirm)
-    return Effect.map(Effect.andThen(durable, Clock.currentTimeMillis), (now) => {
-      this.#expected = requests + this.#requests
-      this.#endedAt = now
-      this.#gathersUntil = now + Math.floor((now - begunAt) / 4)
-      for (const release of releases) release()
-    })
-  }
+    return Effect.andThen(durable, Effect.sync(() => releases.forEach((release) => release())))
+  })
 
   readonly #append = (entry: Uint8Array) =>
     Effect.andThen(
