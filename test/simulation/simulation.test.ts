@@ -15,7 +15,7 @@ import { draw, findingSeed, run } from "./Plan.ts"
 const plain = Math.max(10, budget(12))
 
 /** One of these seeds finds each mutant; most are found by the first three. */
-const perMutant = 200
+const perMutant = 300
 
 /** Kinds of which no earlier one has the same operations: `Ref` is a record like `Map`. */
 const distinct = kinds.filter(({ operations }, i) =>
