@@ -164,7 +164,8 @@ it.live("nonsense disturbs no other client, crashes nothing and leaves nothing",
       assert.deepStrictEqual(violations(engine), [])
     }
     ended = true
-    assert.isAbove(yield* Fiber.join(working), 100)
+    // A round beside each session, on average: with a small budget there are few.
+    assert.isAbove(yield* Fiber.join(working), total / perSession)
     const last = yield* memory.connect()
     assert.strictEqual((yield* last.manager.inspect).counts.waiters, 0)
     assert.strictEqual(state.counts.holders, 0)
