@@ -5,14 +5,14 @@
  * the primary; without it, the end of the machine, if the server flushes its commits to the disk.
  */
 import { Log } from "@effect-multiprocessing/core"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Database from "./database.ts"
+import { millisecondsOf } from "./duration.ts"
 import { type Access, addressOf, checkRights, migrate, quote } from "./schema.ts"
 import { entryBytesMax, makeLog } from "./sqlLog.ts"
 
@@ -110,8 +110,8 @@ const issueOf = (
     return `connectionsMax must be a whole number of at least 1, it is ${connectionsMax}`
   }
   const wrong = Object.keys(times).find((name) => {
-    const time = Option.getOrUndefined(Duration.fromInput(times[name]!))
-    return time === undefined || !(Duration.toMillis(time) > 0) || !Duration.isFinite(time)
+    const milliseconds = millisecondsOf(times[name]!)
+    return !(milliseconds > 0 && milliseconds < Infinity)
   })
   return wrong === undefined ? undefined : `${wrong} must be a time above 0, and not for ever`
 }

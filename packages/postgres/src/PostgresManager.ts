@@ -10,10 +10,9 @@
  */
 import { Log, type Manager, ManagerError } from "@effect-multiprocessing/core"
 import { NodeRealm } from "@effect-multiprocessing/node"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
+import { millisecondsOf } from "./duration.ts"
 import * as PostgresLog from "./PostgresLog.ts"
 
 /** Options of `layer`. */
@@ -65,9 +64,6 @@ const leaseIssue = (
     ? `lease must be at least four heartbeats, it is ${leaseMs} ms, and heartbeat is ${heartbeatMs} ms`
     : undefined
 }
-
-const millisecondsOf = (time: Duration.Input): number =>
-  Option.match(Duration.fromInput(time), { onNone: () => NaN, onSome: Duration.toMillis })
 
 /** The log of a realm. */
 const openLog = (

@@ -1,46 +1,13 @@
 /** Options that make no sense of managers with a log: a typed error at once, before anything is opened or waited for. */
-import { Log, type Manager, ManagerError } from "@effect-multiprocessing/core"
-import { makeMemoryLog } from "@effect-multiprocessing/core/testing"
-import { NodeLog, NodeManager, NodeRealm } from "@effect-multiprocessing/node"
+import { type Log, ManagerError } from "@effect-multiprocessing/core"
+import { NodeLog, NodeManager } from "@effect-multiprocessing/node"
 import { PostgresLog } from "@effect-multiprocessing/postgres"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { existsSync } from "node:fs"
 
-const key = Redacted.make("a key")
-const host = "127.0.0.1"
-
 const refused = <E extends { readonly message: string }>(layer: Layer.Layer<never, E> | Layer.Layer<Log.Log, E>) =>
   Effect.map(Effect.flip(Effect.scoped(Layer.build(layer as Layer.Layer<never, E>))), ({ message }) => message)
-
-describe("of a realm:", () => {
-  const onMemory = (layer: Layer.Layer<Manager.Manager, ManagerError.ManagerError, Log.Log>) =>
-    refused(
-      Layer.effectDiscard(Effect.void).pipe(
-        Layer.provide(layer),
-        Layer.provide(Layer.succeed(Log.Log, makeMemoryLog()))
-      )
-    )
-  const listen = { host, port: 0 }
-
-  it.live.each<[string, string, object]>([
-    ["an empty name", "the name of a realm", { realm: "" }],
-    ["no name", "the name of a realm", { realm: undefined }],
-    ["a name that UTF-8 has not", "the name of a realm", { realm: "\ud800" }],
-    ["a long name", "the name of a realm", { realm: "x".repeat(600) }],
-    ["an empty key", "its key is empty", { key: Redacted.make("") }],
-    ["a key that is shown in logs", "Redacted", { key: "a key" }],
-    ["a grace of no time", "reconnect.grace", { reconnect: { grace: 0 } }],
-    ["a grace for ever", "reconnect.grace", { reconnect: { grace: "Infinity" } }],
-    ["a port that is none", "whole number from 1 to 65535", { advertise: { port: 70_000 } }],
-    ["a lease for ever", "its lease must be", { lease: Infinity }]
-  ])("%s", ([name, word, wrong]) =>
-    Effect.gen(function*() {
-      const options = { realm: "realm", key, workers: false, listen, ...wrong }
-      assert.include(yield* onMemory(NodeRealm.layer(options)), word)
-      if (!/port|lease/.test(name)) assert.include(yield* onMemory(NodeRealm.layerClient(options)), word)
-    }))
-})
 
 it.live("of a log in a file: nothing is made", () =>
   Effect.gen(function*() {

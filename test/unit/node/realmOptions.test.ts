@@ -20,9 +20,16 @@ const refused = (layer: Layer.Layer<Manager.Manager, ManagerError.ManagerError, 
     return reason
   })
 
+/** What a program without types gives. */
+const untyped = (options: object): object => options
+
 const connecting: ReadonlyArray<[string, Partial<NodeRealm.ConnectOptions>, RegExp]> = [
-  ["no name of the realm", { realm: "" }, /the name of a realm must be a text/],
+  ["an empty name of the realm", { realm: "" }, /the name of a realm must be a text/],
+  ["no name of the realm", untyped({ realm: undefined }), /the name of a realm must be a text/],
+  ["a name of the realm that UTF-8 has not", { realm: "\ud800" }, /the name of a realm must be a text/],
+  ["a long name of the realm", { realm: "x".repeat(600) }, /the name of a realm must be a text/],
   ["an empty key", { key: Redacted.make("") }, /its key is empty/],
+  ["a key that is shown in logs", untyped({ key: "a key" }), /Redacted/],
   ["no grace", { reconnect: { grace: 0 } }, /reconnect\.grace must be a time above 0, and not for ever/],
   ["a grace for ever", { reconnect: { grace: Infinity } }, /reconnect\.grace must be a time above 0, and not for ever/],
   ["no stall", { reconnect: { grace: "10 seconds", maxStall: 0 } }, /reconnect\.maxStall must be a time above 0/],
@@ -45,6 +52,7 @@ const leading: ReadonlyArray<[string, Partial<NodeRealm.CandidateOptions>, RegEx
   ["certificates that are none", { tls: { server: { cert: "none", key } } }, /its `tls` cannot be used/],
   ["an advertised host that is none", { advertise: { host: "a b" } }, /advertise\.host is neither a host name/],
   ["an advertised port that is none", { advertise: { port: 0 } }, /a port is a whole number from 1 to 65535/],
+  ["an advertised port that is too large", { advertise: { port: 70_000 } }, /a port is a whole number from 1 to 65535/],
   ["a limit that is none", { limits: { frameBytesMax: 0 } }, /limits\.frameBytesMax must be a whole number/],
   ["one key for two roles", { keys: { client: key } }, /two of its keys are the same/]
 ]
