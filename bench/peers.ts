@@ -6,7 +6,7 @@ import { freePort } from "./deployments.ts"
 import * as PostgresServer from "./peers/postgresServer.ts"
 import * as PythonManager from "./peers/pythonManager.ts"
 import * as RedisServer from "./peers/redisServer.ts"
-import type { Contestant, Peer, Task } from "./rounds.ts"
+import type { Contestant, Peer, Start, Task } from "./rounds.ts"
 
 /** How many calls are in flight, and from how many processes. */
 export type Shape = Pick<Task, "fibers" | "clients">
@@ -26,6 +26,13 @@ export const many: Shape = { fibers: 256, clients: 1 }
 const several: Shape = { fibers: 1, clients: 4 }
 /** Many calls at a time, from several processes. */
 export const manyOfSeveral: Shape = { fibers: 256, clients: 4 }
+
+/** The same contestant, with another operation. */
+export const withOperation = (start: Start, operationOf: (operation: string) => string): Start => (folder, clients) =>
+  Effect.map(
+    start(folder, clients),
+    (contestant) => (task) => contestant({ ...task, operation: operationOf(task.operation) })
+  )
 
 const everywhere = [alone, several, many, manyOfSeveral]
 
@@ -50,6 +57,18 @@ const atSocket = (folder: string): RedisServer.Settings => ({ port: "0", unixsoc
 
 export const nodeRedis = redis("node-redis", everywhere, (folder) => Effect.succeed(atSocket(folder)))
 
+const forTransactions = [alone, { fibers: 64, clients: 4 }]
+
+/** `WATCH`, reads, and `MULTI` to `EXEC`, as its documentation shows them: each waits for the one before. */
+export const redisWatchMulti: ObjectPeer = { ...nodeRedis, name: "redis-watch-multi", shapes: forTransactions }
+
+/** The reads leave together with `WATCH`. */
+export const redisWatchMultiPipelined: ObjectPeer = {
+  ...redisWatchMulti,
+  name: "redis-watch-multi-pipelined",
+  start: withOperation(nodeRedis.start, (operation) => `${operation}-pipelined`)
+}
+
 /** At a port of loopback. */
 export const nodeRedisTcp = redis(
   "node-redis-tcp",
@@ -64,15 +83,15 @@ export const nodeRedisAof = redis(
   (folder) => Effect.succeed({ ...atSocket(folder), appendonly: "yes", appendfsync: "always" })
 )
 
-/** One row of PostgreSQL for each call. */
-export const bareInsert: ObjectPeer = {
-  name: "bare-insert",
+/** One append to a log in PostgreSQL for each call. */
+export const bareAppend: ObjectPeer = {
+  name: "bare-append",
   needs: PostgresServer.program,
   shapes: [alone],
   start: (_, clients) =>
     Effect.flatMap(
       PostgresServer.start(false),
-      (url) => contestant(clients, new URL("./peers/bareInsert.ts", import.meta.url), url)
+      (url) => contestant(clients, new URL("./peers/bareAppend.ts", import.meta.url), url)
     )
 }
 

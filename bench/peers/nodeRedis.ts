@@ -19,11 +19,27 @@ type Client = Awaited<ReturnType<typeof connect>>
 
 const connect = () => createClient({ socket }).on("error", () => {}).connect()
 
-/** `WATCH` is of one connection, so each transaction needs one of its own. Both reads leave together with it. */
-const transfer = async (free: Array<Client>, from: string, to: string): Promise<void> => {
+type Balances = readonly [from: string | null, to: string | null]
+
+/** Reads both accounts in one round trip after the `WATCH`: https://redis.io/docs/latest/develop/clients/nodejs/transpipe */
+const readInTurn = async (client: Client, from: string, to: string): Promise<Balances> => {
+  await client.watch([from, to])
+  const [has = null, had = null] = await client.mGet([from, to])
+  return [has, had]
+}
+
+/** Both commands leave together. */
+const readAtOnce = async (client: Client, from: string, to: string): Promise<Balances> => {
+  const [, [has = null, had = null]] = await Promise.all([client.watch([from, to]), client.mGet([from, to])])
+  return [has, had]
+}
+
+/** `WATCH` is of one connection, so each transaction needs one of its own. */
+const transferOver = (free: Array<Client>, read: typeof readInTurn) => async (position: number): Promise<void> => {
+  const [from, to] = [keyAt(position), keyAt(position + 1)]
   const client = free.pop() ?? await connect()
   for (let isDone = false; !isDone;) {
-    const [, [has, had]] = await Promise.all([client.watch([from, to]), client.mGet([from, to])])
+    const [has, had] = await read(client, from, to)
     isDone = await client.multi().set(from, Number(has) - 1).set(to, Number(had) + 1).exec()
       .then(() => true, (error) => {
         if (error instanceof WatchError) return false
@@ -55,7 +71,8 @@ const main = Effect.gen(function*() {
     // Redis passes no call on to another process: this is a round trip to its server alone.
     "actor.call": () => client.get("ref"),
     "list.append": () => client.rPush("list", value),
-    "tx.transfer": (position) => transfer(connections, keyAt(position), keyAt(position + 1))
+    "tx.transfer": transferOver(connections, readInTurn),
+    "tx.transfer-pipelined": transferOver(connections, readAtOnce)
   }
   yield* answer((task) => promises(task.fibers, operations[task.operation]!))
 })
