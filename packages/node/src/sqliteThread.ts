@@ -200,9 +200,18 @@ const talk = (port: Worker | MessagePort, ending: "exit" | "close") => {
   return { answer, ask, end, hasEnded: () => ended !== undefined }
 }
 
+/** Bytes in a buffer of their own, because a message has the whole buffer of a view. */
+const apart = (argument: Argument): Argument =>
+  argument instanceof Uint8Array && argument.byteLength < argument.buffer.byteLength
+    ? new Uint8Array(argument)
+    : argument
+
 const threadOf = (ask: ReturnType<typeof talk>["ask"]): SqliteThread => ({
   execute: (sql) => Effect.asVoid(ask(sql)),
   transaction: <const Statements extends ReadonlyArray<Statement>>(statements: Statements) =>
     // The rows of these statements, in their order.
-    ask(statements) as Effect.Effect<Results<Statements>, SqliteFailure>
+    ask(statements.map(({ args, sql }) => ({ sql, args: args.map(apart) }))) as Effect.Effect<
+      Results<Statements>,
+      SqliteFailure
+    >
 })
