@@ -5,6 +5,8 @@ import { Effect, Predicate, Schema } from "effect"
 import { inspect } from "node:util"
 
 const {
+  Actor,
+  Kind,
   Manager,
   SharedArray,
   SharedBarrier,
@@ -14,15 +16,25 @@ const {
   SharedLock,
   SharedMap,
   SharedNamespace,
+  SharedObject,
   SharedOpenNamespace,
   SharedQueue,
+  SharedReadWriteLock,
   SharedRef,
   SharedSemaphore
 } = Core
 
 const name = "app/Name"
 
+const Gate = Kind.make("app/Gate", {
+  state: Schema.Boolean,
+  initial: false,
+  operations: { open: Kind.change({}) },
+  transitions: { open: () => Kind.done(true) }
+})
+
 const objects = {
+  Actor: Actor.make({ name, methods: { find: Actor.method({}) } }),
   Array: SharedArray.make({ name, type: "int8", length: 1 }),
   Barrier: SharedBarrier.make({ name, parties: 1 }),
   Condition: SharedCondition.make({ name }),
@@ -32,7 +44,9 @@ const objects = {
   Map: SharedMap.make({ name, key: Schema.Int, value: Schema.Int }),
   Namespace: SharedNamespace.make({ name, fields: { a: Schema.Int }, initial: { a: 1 } }),
   OpenNamespace: SharedOpenNamespace.make({ name, value: Schema.Int }),
+  "app/Gate": SharedObject.make(Gate, { name }),
   Queue: SharedQueue.make({ name, item: Schema.Int }),
+  ReadWriteLock: SharedReadWriteLock.make({ name }),
   Ref: SharedRef.make({ name, schema: Schema.Int, initial: 1 }),
   Semaphore: SharedSemaphore.make({ name, permits: 1 })
 }
@@ -48,7 +62,7 @@ describe("a shared object is shown as its kind, name and manager:", () => {
           assert.notInclude(shown, "proof")
           assert.isBelow(shown.length, 200)
         }
-      }).pipe(Effect.scoped, Effect.provide(Manager.layerMemory)))
+      }).pipe(Effect.scoped, Effect.provide(Manager.layerMemoryWith({ kinds: [Gate] }))))
   }
 })
 
