@@ -6,6 +6,7 @@ import {
   alone,
   bareAppend,
   bareEcho,
+  logAppend,
   many,
   manyOfSeveral,
   nodeRedis,
@@ -109,7 +110,7 @@ const operations: ReadonlyArray<Operation> = [
     variant: "postgres",
     needs: PostgresServer.program,
     ours: clientsOf("postgres", managerServer),
-    peers: [bareAppend],
+    peers: [logAppend, bareAppend],
     // A call waits for the disk, whose times differ, and V8 sees few of them in a second.
     plan: { warmUpMs: 10_000, pairs: 9, roundMs: 1_000 }
   },

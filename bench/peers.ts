@@ -83,17 +83,20 @@ export const nodeRedisAof = redis(
   (folder) => Effect.succeed({ ...atSocket(folder), appendonly: "yes", appendfsync: "always" })
 )
 
-/** One append to a log in PostgreSQL for each call. */
-export const bareAppend: ObjectPeer = {
-  name: "bare-append",
+/** A program that appends to a log in PostgreSQL, one entry for each call. */
+const appending = (name: string, program: string): ObjectPeer => ({
+  name,
   needs: PostgresServer.program,
   shapes: [alone],
   start: (_, clients) =>
-    Effect.flatMap(
-      PostgresServer.start(false),
-      (url) => contestant(clients, new URL("./peers/bareAppend.ts", import.meta.url), url)
-    )
-}
+    Effect.flatMap(PostgresServer.start(false), (url) => contestant(clients, new URL(program, import.meta.url), url))
+})
+
+/** The statement alone. */
+export const bareAppend = appending("bare-append", "./peers/bareAppend.ts")
+
+/** The log of a manager, without the manager. */
+export const logAppend = appending("log-append", "./peers/logAppend.ts")
 
 export const pythonManager: ObjectPeer = {
   name: "python-manager",
