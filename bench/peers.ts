@@ -84,19 +84,18 @@ export const nodeRedisAof = redis(
 )
 
 /** A program that appends to a log in PostgreSQL, one entry for each call. */
-const appending = (name: string, program: string): ObjectPeer => ({
+const appending = (name: string, program: URL): ObjectPeer => ({
   name,
   needs: PostgresServer.program,
   shapes: [alone],
-  start: (_, clients) =>
-    Effect.flatMap(PostgresServer.start(false), (url) => contestant(clients, new URL(program, import.meta.url), url))
+  start: (_, clients) => Effect.flatMap(PostgresServer.start(false), (url) => contestant(clients, program, url))
 })
 
 /** The statement alone. */
-export const bareAppend = appending("bare-append", "./peers/bareAppend.ts")
+export const bareAppend = appending("bare-append", new URL("./peers/bareAppend.ts", import.meta.url))
 
 /** The log of a manager, without the manager. */
-export const logAppend = appending("log-append", "./peers/logAppend.ts")
+export const logAppend = appending("log-append", new URL("./peers/logAppend.ts", import.meta.url))
 
 export const pythonManager: ObjectPeer = {
   name: "python-manager",

@@ -60,6 +60,7 @@ export interface Snapshot {
    * the version that wrote them. A state is loaded by every version that knows its format.
    */
   readonly engineVersion: number
+  /** In parts of about half a MiB, which are made one after the other as they are read. A single large value makes a larger one. */
   readonly bytes: Stream.Stream<Uint8Array, LogError>
 }
 

@@ -20,6 +20,7 @@ import { engineVersion } from "../engine/version.ts"
 import * as Log from "../Log.ts"
 import { Reader, Writer } from "../protocol/Bytes.ts"
 import { readEntry, writeBeginning } from "../protocol/InputEntry.ts"
+import * as JsonTexts from "../protocol/JsonTexts.ts"
 
 /** Whose log is stepped again, and by which engine. */
 export interface ReplayOptions extends EngineOptions {
@@ -28,9 +29,6 @@ export interface ReplayOptions extends EngineOptions {
   /** The instance of the managers of this realm, if the log tells none yet. */
   readonly instance: string
 }
-
-/** Bytes of a part of a snapshot. */
-const partBytes = 1024 * 1024
 
 /** An engine that steps a log again. */
 export class Replay {
@@ -75,15 +73,18 @@ export class Replay {
   save(): Log.Snapshot {
     const { instance, position } = this
     const { state } = this.engine
-    const writer = new Writer()
-    writer.bytes(writeBeginning(engineVersion, { instance, limits: { ...state.limits } }))
-    writer.text(JSON.stringify(Checkpoint.save(state)))
-    const bytes = writer.take()
-    const parts = Array.from(
-      { length: Math.ceil(bytes.length / partBytes) },
-      (_, i) => bytes.subarray(i * partBytes, (i + 1) * partBytes)
-    )
-    return { position, epoch: state.epoch, engineVersion, bytes: Stream.fromIterable(parts) }
+    const beginning = writeBeginning(engineVersion, { instance, limits: { ...state.limits } })
+    const saved = Checkpoint.save(state)
+    const bytes = Stream.suspend(() => {
+      const writer = new Writer()
+      writer.bytes(beginning)
+      // Each text is made when the one before is stored.
+      return Stream.map(Stream.fromIterable(JsonTexts.write(saved), { chunkSize: 1 }), (text) => {
+        writer.text(text)
+        return writer.take()
+      })
+    })
+    return { position, epoch: state.epoch, engineVersion, bytes }
   }
 
   /** Steps the inputs of an entry, or returns the reason for which the engine cannot go on. */
@@ -147,7 +148,7 @@ const load = Effect.fnUntraced(function*(options: ReplayOptions, { bytes, positi
   const { realm } = options
   const reader = new Reader(yield* Stream.mkUint8Array(bytes))
   const beginning = readEntry(reader.bytes(), noOperations, () => {})
-  const state = Result.try((): unknown => JSON.parse(reader.text()))
+  const state = Result.try(() => JsonTexts.read(textsOf(reader)))
   const unreadable = (issue: string) => damaged(realm, `its snapshot cannot be read: ${issue}`)
   if (beginning?._tag !== "Beginning" || Result.isFailure(state)) return yield* unreadable("it is no snapshot")
   const limits = { ...options.limits, ...beginning.limits }
@@ -156,5 +157,9 @@ const load = Effect.fnUntraced(function*(options: ReplayOptions, { bytes, positi
     ? yield* unreadable(engine.reason)
     : new Replay(engine, position, { ...options, instance: beginning.instance })
 })
+
+function* textsOf(reader: Reader): Generator<string, void> {
+  while (!reader.done) yield reader.text()
+}
 
 const noOperations = { nameOf: () => undefined, positionOf: () => undefined }
