@@ -8,14 +8,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect } from "effect"
 import { value } from "../../support/EngineHarness.ts"
 
-/** A host with a reservation that ends after 5 seconds, and its clock, which begins at a time. */
-const reserved = (start: number) =>
+/** A host, and its clock, which begins at a time. */
+const hosted = (engine: Engine, start: number) =>
   Effect.gen(function*() {
     const time = { now: start }
     const timers: Array<{ readonly ms: number; readonly fire: () => void }> = []
     const millis = () => time.now
     const clock = yield* Clock.Clock
-    const host = yield* EngineHost.make(new Engine({ epoch: 1, kinds, limits: defaults }), {}).pipe(
+    const host = yield* EngineHost.make(engine, {}).pipe(
       Effect.provideService(Clock.Clock, {
         ...clock,
         currentTimeMillisUnsafe: millis,
@@ -26,6 +26,20 @@ const reserved = (start: number) =>
           })
       })
     )
+    /** The time becomes another one, and then the last timer fires. */
+    const fire = Effect.fnUntraced(function*(now: number) {
+      time.now = now
+      timers.pop()!.fire()
+      yield* Effect.yieldNow
+    })
+    return { host, time, timers, fire }
+  })
+
+/** A host with a reservation that ends after 5 seconds. */
+const reserved = (start: number) =>
+  Effect.gen(function*() {
+    const made = yield* hosted(new Engine({ epoch: 1, kinds, limits: defaults }), start)
+    const { host } = made
     const step = (input: Parameters<typeof host.step>[0]) => host.turn({ run: () => host.step(input) })
     const request = (
       sequence: number,
@@ -38,16 +52,23 @@ const reserved = (start: number) =>
     request(2, 1, Object.keys(ref.operations).indexOf("reserve"), ["value"])
     yield* Effect.yieldNow
     assert.strictEqual(host.engine.state.counts.holders, 1)
-    /** The time becomes another one, and then the last timer fires. */
-    const fire = Effect.fnUntraced(function*(now: number) {
-      time.now = now
-      timers.pop()!.fire()
-      yield* Effect.yieldNow
-    })
-    return { host, time, timers, fire }
+    return made
   })
 
 describe("what ends at a deadline ends, though", () => {
+  it.effect("its host has just begun with the engine, and nobody comes", () =>
+    Effect.gen(function*() {
+      const { host: { engine } } = yield* reserved(0)
+      const early = yield* hosted(engine, 1_000)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(early.timers.map(({ ms }) => ms), [4_000])
+      const late = yield* hosted(engine, 7_000)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(late.timers.map(({ ms }) => ms), [0])
+      yield* late.fire(7_000)
+      assert.strictEqual(engine.state.counts.holders, 0)
+    }).pipe(Effect.scoped))
+
   it.effect("its timer fires early, and again early", () =>
     Effect.gen(function*() {
       const { fire, host, timers } = yield* reserved(0)

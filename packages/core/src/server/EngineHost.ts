@@ -137,7 +137,7 @@ export const make = (
       if (next === deadline) return
       deadline = next
       if (next === undefined) return
-      runTimer(Effect.andThen(Effect.sleep(next - now), wake))
+      runTimer(Effect.andThen(Effect.sleep(Math.max(0, next - now)), wake))
     }
 
     /** A timer may fire before its deadline: whatever this turn ends, the next deadline gets a timer. */
@@ -209,6 +209,8 @@ export const make = (
       yield* Effect.forkScoped(ended)
     }
 
+    // An engine that goes on where another host has stopped may have deadlines.
+    setTimer()
     return { engine, shells, gate, step, turn, defect, shutdown }
   })
 
