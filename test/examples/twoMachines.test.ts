@@ -33,7 +33,9 @@ describe("the crawler", () => {
         const expected = kind._tag === "Groups" ? `each machine is a group of processes: ${kind.why}` : namespaces!
         const { exit, output } = yield* start(program, ...option === "" ? [] : [option])
         const { code } = yield* exit
-        assert.isTrue(matches([expected, ...lines], output()), output())
+        // A busy machine may not confirm its leader in time: that costs a change of the leader, and no page.
+        const said = output().replaceAll(/^.* WARN \(.*not confirmed.*\n/gm, "")
+        assert.isTrue(matches([expected, ...lines], said), output())
         assert.strictEqual(code, 0)
       }).pipe(Effect.scoped)
   )
