@@ -64,15 +64,6 @@ export const logMutants: Readonly<Record<string, Mutant>> = {
       append: (after, bytes) => Effect.catchTag(append(after, bytes), "LogUnavailable", () => Effect.void)
     }))
   },
-  "read-not-confirmed": {
-    bug: "a manager that was replaced while it was frozen says what was there before",
-    seed: 50,
-    ...inLeadership(() => ({ confirm: Effect.void })),
-    actions: ["Ref.get", "Ref.set"],
-    ways: ["kept"],
-    hosts: ["replace", "freeze"],
-    faults: ["cut"]
-  },
   "snapshot-without-replies": {
     bug: "a manager that begins with a snapshot carries out again what is sent again (S-7)",
     seed: 10,

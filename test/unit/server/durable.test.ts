@@ -210,6 +210,18 @@ describe("a manager with a log", () => {
       assert.strictEqual(yield* next.use(Effect.scoped(Effect.flatMap(SharedRef.make(number), ({ get }) => get))), 1)
     }))
 
+  it.live("tells nobody what was there before another one led: no read is answered without the log", () =>
+    Effect.gen(function*() {
+      const log = makeMemoryLog()
+      const old = yield* start(log)
+      const ref = yield* old.use(SharedRef.make(number))
+      // Nothing is left to write with the next read.
+      assert.strictEqual(yield* ref.get, 0)
+      const next = yield* start(log)
+      yield* next.use(Effect.scoped(Effect.flatMap(SharedRef.make(number), ({ set }) => set(1))))
+      assert.include((yield* Effect.flip(ref.get)).message, "the server has ended it")
+    }))
+
   it.live("is resumed by the sessions of the one before it: holds are held, and calls go on waiting (S-6)", () =>
     Effect.gen(function*() {
       const log = makeMemoryLog()
