@@ -77,10 +77,9 @@ export const open = (
         Effect.scoped(Effect.gen(function*() {
           const connection = yield* restore(pool.get)
           const answer = Deferred.makeUnsafe<PgConnection.Result, SqlError>()
-          yield* Effect.forkDetach(Deferred.into(connection.query(sql, args), answer), atOnce)
+          yield* Effect.forkDetach(Deferred.into(connection.query(sql, args), answer))
           const timer = yield* Effect.forkDetach(
-            Effect.andThen(Effect.sleep(answerTimeout), Deferred.fail(answer, notAnswered)),
-            atOnce
+            Effect.andThen(Effect.sleep(answerTimeout), Deferred.fail(answer, notAnswered))
           )
           return yield* restore(Deferred.await(answer)).pipe(
             Effect.onError(() => pool.invalidate(connection)),
@@ -106,9 +105,6 @@ export const open = (
   })
 
 // internals
-
-/** A fiber that starts with this turn of the event loop, not with the next one. */
-const atOnce = { startImmediately: true }
 
 const notAnswered = new SqlError({
   reason: new ConnectionError({ cause: undefined, message: "the server has not answered in time", operation: "query" })
