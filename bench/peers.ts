@@ -27,14 +27,14 @@ const several: Shape = { fibers: 1, clients: 4 }
 /** Many calls at a time, from several processes. */
 export const manyOfSeveral: Shape = { fibers: 256, clients: 4 }
 
+const everywhere = [alone, several, many, manyOfSeveral]
+
 /** The same contestant, with another operation. */
 export const withOperation = (start: Start, operationOf: (operation: string) => string): Start => (folder, clients) =>
   Effect.map(
     start(folder, clients),
     (contestant) => (task) => contestant({ ...task, operation: operationOf(task.operation) })
   )
-
-const everywhere = [alone, several, many, manyOfSeveral]
 
 /** A redis-server of these settings, and its clients. */
 const redis = (
