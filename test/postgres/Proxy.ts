@@ -11,7 +11,10 @@ const cancelRequest = 80_877_102
 export class Proxy {
   /** The folder of its socket. */
   readonly folder = mkdtempSync(join(tmpdir(), "proxy-"))
-  /** What becomes of the answers of the server: *lost* ends the connection as soon as there is one. */
+  /**
+   * What becomes of the answers of the server. *lost*: one that tells of an entry ends its connection, all others arrive, so
+   * that a connection can be made over which an entry is written.
+   */
   answers: "told" | "lost" | "held" = "told"
   /** Requests to cancel a statement. */
   cancels = 0
@@ -56,11 +59,10 @@ export class Proxy {
       server.write(data)
     })
     server.on("data", (data) => {
-      if (this.answers === "told") client.write(data)
-      else if (this.answers === "lost") {
-        if (data.includes("INSERT 0 1")) this.lostEntries++
-        client.destroy()
-      }
+      if (this.answers === "held") return
+      if (this.answers === "told" || !data.includes("INSERT 0 1")) return void client.write(data)
+      this.lostEntries++
+      client.destroy()
     })
   }
 }

@@ -50,7 +50,7 @@ describe("a realm", () => {
       for (let i = 0; i < budget(5); i++) {
         const before = added
         yield* Effect.repeat(Effect.sleep(1), { until: () => added > before + 5 })
-        // From now on no answer arrives, and the connections of those that come are closed.
+        // From now on nobody hears that an entry was written.
         proxy.answers = "lost"
         yield* Effect.sleep(1)
         yield* query(
