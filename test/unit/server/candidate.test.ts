@@ -1,9 +1,10 @@
 /** Candidates on one log in memory: who leads, and what the others say. */
-import { Log, Manager, ManagerError, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
+import { type Link, Log, Manager, ManagerError, SharedQueue, SharedRef } from "@effect-multiprocessing/core"
 import { makeMemoryLog } from "@effect-multiprocessing/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, Redacted, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { Lossy } from "../../support/links.ts"
 import { until } from "../../support/Memory.ts"
 
 const realm = "realm"
@@ -16,8 +17,26 @@ const campaign = Effect.fnUntraced(function*(log: Log.Log["Service"], port: numb
   return candidate
 })
 
-const connect = (candidate: Manager.Candidate) =>
-  Manager.makeConnected(Manager.openLocal(candidate), { address: "memory", key, label: { name: "client", pid: 0 } })
+/** A log whose leaders renew their leases in another way. */
+const renewing = (
+  log: Log.Log["Service"],
+  as: (renew: Log.Leadership["renew"]) => Log.Leadership["renew"]
+): Log.Log["Service"] => ({
+  ...log,
+  claim: (...args) =>
+    Effect.map(
+      log.claim(...args),
+      Option.map(({ renew, ...leadership }) => ({ ...leadership, renew: as(renew) }))
+    )
+})
+
+const connect = (candidate: Manager.Candidate, reconnect?: Manager.Reconnect, wrap = (link: Link.Link) => link) =>
+  Manager.makeConnected(Effect.map(Manager.openLocal(candidate), wrap), {
+    address: "memory",
+    key,
+    label: { name: "client", pid: 0 },
+    reconnect
+  })
 
 const sum = SharedRef.make({ name: "sum", schema: Schema.Int, initial: 0 })
 
@@ -114,13 +133,12 @@ describe("a candidate", () => {
     Effect.gen(function*() {
       const log = makeMemoryLog()
       let isHeard = true
-      /** Each renewal is made at once, and answered after most of a lease; later ones are not made. */
-      const renewed = ({ renew, ...leadership }: Log.Leadership): Log.Leadership => ({
-        ...leadership,
-        renew: Effect.suspend(() => isHeard ? Effect.tap(renew, Effect.sleep("1800 millis")) : Effect.never)
-      })
-      const claim: Log.Log["Service"]["claim"] = (...args) => Effect.map(log.claim(...args), Option.map(renewed))
-      const leader = yield* campaign({ ...log, claim }, 1)
+      // Each renewal is made at once, and answered after most of a lease; later ones are not made.
+      const late = renewing(
+        log,
+        (renew) => Effect.suspend(() => isHeard ? Effect.tap(renew, Effect.sleep("1800 millis")) : Effect.never)
+      )
+      const leader = yield* campaign(late, 1)
       const silent = Effect.map(log.head(realm), (head) => Duration.toMillis(Option.getOrThrow(head).silent))
       yield* until("it leads", leader.isLeading)
       yield* TestClock.adjust(5_000)
@@ -135,17 +153,28 @@ describe("a candidate", () => {
       assert.isFalse(leader.isLeading())
     }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
 
+  it.effect("keeps the session of a client in its own process that gives up a silent link", () =>
+    Effect.gen(function*() {
+      const log = renewing(makeMemoryLog(), (renew) => Effect.tap(renew, Effect.sleep("100 millis")))
+      const leader = yield* campaign(log, 1)
+      yield* until("it leads", leader.isLeading)
+      const lossy = new Lossy()
+      const manager = yield* connect(leader, { grace: "10 seconds" }, lossy.wrap)
+      const number = yield* Effect.provideService(sum, Manager.Manager, manager)
+      lossy.die()
+      const adding = yield* Effect.forkChild(number.increment)
+      // The handshake of the other link takes turns of the event loop.
+      const turn = Effect.andThen(TestClock.adjust("200 millis"), TestClock.withLive(Effect.sleep(1)))
+      yield* Effect.repeat(turn, { until: () => adding.pollUnsafe() !== undefined })
+      yield* Fiber.join(adding)
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
   it.effect("that is gone, and after which nobody comes, delays no interruption", () =>
     Effect.gen(function*() {
       const hosts = yield* Scope.make()
       const leader = yield* Scope.provide(campaign(makeMemoryLog(), 1), hosts)
       yield* until("it leads", leader.isLeading)
-      const manager = yield* Manager.makeConnected(Manager.openLocal(leader), {
-        address: "memory",
-        key,
-        label: { name: "client", pid: 0 },
-        reconnect: { grace: "10 seconds" }
-      })
+      const manager = yield* connect(leader, { grace: "10 seconds" })
       const items = yield* Effect.provideService(SharedQueue.make({ item: Schema.Int }), Manager.Manager, manager)
       const waiting = yield* Effect.forkChild(Effect.asVoid(items.take))
       yield* until("it waits", () => manager.connection.pending === 1)

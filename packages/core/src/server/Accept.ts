@@ -355,10 +355,15 @@ export const make = (
 
 type Reason = (typeof Handshake.Refused.Type)["reason"]
 
-/** Whether a link has ended by itself. Otherwise one of the sides has ended the session, or the client must not go on. */
+/**
+ * Whether only the link has ended: also by an interruption, which is how a client in this process gives up its link. Otherwise
+ * one of the sides has ended the session, or the client must not go on.
+ */
 const isLost = (exit: Exit.Exit<unknown, LinkClosed>): boolean =>
   Exit.isFailure(exit) &&
-  exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error.isBreach !== true)
+  exit.cause.reasons.every((reason) =>
+    Cause.isInterruptReason(reason) || Cause.isFailReason(reason) && reason.error.isBreach !== true
+  )
 
 /** What a span says of a call. Its object may be none. */
 const describe = ({ objects }: EngineState, id: ObjectId, operation: number): CallSpans.Described => {
