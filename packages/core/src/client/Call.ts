@@ -72,11 +72,10 @@ export class Call {
     this.fiber = fiber
     this.span = operation.kind === undefined
       ? undefined
-      : Span.begin(
-        fiber,
-        `${operation.kind}.${operation.name}`,
-        () => ({ "multiprocessing.object": target.description })
-      )
+      : Span.begin(fiber, () => ({
+        name: `${operation.kind}.${operation.name}`,
+        attributes: { "multiprocessing.object": target.description }
+      }))
   }
 
   /** It waits in the manager. */

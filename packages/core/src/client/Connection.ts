@@ -30,7 +30,7 @@ import { type FromServer, readFromServer } from "../protocol/Message.ts"
 import type { Link } from "../transport/Link.ts"
 import { type Agreement, directory, operationsIn } from "./Agreement.ts"
 import { Call, type Complete } from "./Call.ts"
-import { failure, lost } from "./Failure.ts"
+import { lost } from "./Failure.ts"
 import { argumentShare, replyBytes } from "./frames.ts"
 import { guardFor, stalledBy } from "./Guard.ts"
 import { Holds } from "./Holds.ts"
@@ -153,8 +153,9 @@ export class Connection {
     complete: Complete<A, E>
   ): Effect.Effect<A, E | ManagerError> {
     return Effect.callback((resume) => {
-      const call = new Call(target, operation, guardFor(this), complete, resume, "plain", Fiber.getCurrent())
-      const member = membership()
+      const fiber = Fiber.getCurrent()!
+      const call = new Call(target, operation, guardFor(fiber, this), complete, resume, "plain", fiber)
+      const member = membership(fiber)
       if (member !== undefined) return member.joint.add(this.#jointSender, member.position, call, args)
       return this.#begin(call, args) ? this.#cancel(call) : undefined
     })
@@ -163,8 +164,9 @@ export class Connection {
   /** Makes calls as one request (S-2), as `jointCall`. The handles in its reply belong to the session. */
   callJoint<A, E>(calls: ReadonlyArray<JointCall>, complete: Complete<A, E>): Effect.Effect<A, E | ManagerError> {
     return Effect.callback((resume) => {
-      const call = jointCall(calls, guardFor(this), complete, resume, Fiber.getCurrent())
-      if (membership() !== undefined) return refuse(call, "a transaction cannot be made together with other calls")
+      const fiber = Fiber.getCurrent()!
+      const call = jointCall(calls, guardFor(fiber, this), complete, resume, fiber)
+      if (membership(fiber) !== undefined) return refuse(call, "a transaction cannot be made together with other calls")
       return this.#begin(call, calls.flatMap(({ args }) => args)) ? this.#cancel(call) : undefined
     })
   }
@@ -199,10 +201,9 @@ export class Connection {
     return Effect.suspend(() => {
       let call: Call | undefined
       const granted = Effect.callback<readonly [Outcome, number], ManagerError>((resume) => {
-        call = new Call(target, operation, guardFor(this), taken, resume, "owned", Fiber.getCurrent())
-        if (membership() !== undefined) {
-          return refuse(call, "what must be given back cannot be got together with others")
-        }
+        const fiber = Fiber.getCurrent()!
+        call = new Call(target, operation, guardFor(fiber, this), taken, resume, "owned", fiber)
+        if (membership(fiber) !== undefined) return refuse(call, "what must be given back cannot be got with others")
         return this.#begin(call, args) ? this.#cancel(call) : undefined
       })
       return Effect.flatMap(restore(granted), ([outcome, index]) => {
@@ -331,7 +332,7 @@ export class Connection {
         this.received.add(message.parts)
         return this.#watches.tell(message.sequence, message.event, message.parts)
       case "Revoked":
-        return void this.holds.trip(message.grant)
+        return this.holds.revoke(message.grant)
       case "Closing":
         this.outbox.sayGoodbye()
         this.end(message.reason)
@@ -342,10 +343,9 @@ export class Connection {
     const call = this.#calls.get(sequence)
     const bears = outcome._tag === "Success" && this.received.add(outcome.reply)
     if (call === undefined) {
-      if (outcome._tag === "Success") return this.#watches.tell(sequence, "snapshot", outcome.reply)
-      const target = this.#watches.target(sequence)
-      if (target !== undefined) this.#watches.fail(sequence, failure(target, "changes", outcome))
-      return
+      return outcome._tag === "Success"
+        ? this.#watches.tell(sequence, "snapshot", outcome.reply)
+        : this.#watches.refuse(sequence, outcome)
     }
     if (call.state === "Cancelling") {
       call.late = outcome
@@ -386,9 +386,9 @@ export class Connection {
     this.outbox.written()
   }
 
-  /** Registers a hold and a callback for its loss; returns a function that unregisters them. */
-  onLost(hold: GrantId, lost: () => void): () => void {
-    if (this.ended !== undefined) lost()
+  /** Registers a hold and a callback for its loss, which is told the reason; returns a function that unregisters them. */
+  onLost(hold: GrantId, lost: (why: string) => void): () => void {
+    if (this.ended !== undefined) lost(this.ended)
     return this.holds.add(hold, lost)
   }
 
@@ -468,7 +468,7 @@ export class Connection {
     this.#calls.clear()
     const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
-    this.holds.tripAll()
+    this.holds.tripAll(why)
     this.longWaits.stop()
     this.status.set({ _tag: "Lost", why })
     for (const call of calls) {

@@ -3,7 +3,7 @@
  * that a call of the fiber stalls (S-34).
  */
 import * as Context from "effect/Context"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import type { GrantId } from "../engine/Operation.ts"
 
 /** A hold, and the connection it was acquired over: it says nothing to any other manager. */
@@ -24,10 +24,9 @@ export const Guard = Context.Reference<ReadonlyArray<GuardedBy>>("@effect-multip
   defaultValue: () => []
 })
 
-/** The holds that the running fiber stands under and that were acquired over a connection. */
-export const guardFor = (connection: object): ReadonlyArray<GrantId> => {
-  // Called while a fiber registers its call, so there is one.
-  const guard = Fiber.getCurrent()!.getRef(Guard)
+/** The holds that a fiber stands under and that were acquired over a connection. */
+export const guardFor = (fiber: AnyFiber, connection: object): ReadonlyArray<GrantId> => {
+  const guard = fiber.getRef(Guard)
   return guard.length === 0 ? none : guard.filter((hold) => hold.connection === connection).map(({ token }) => token)
 }
 

@@ -9,7 +9,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import type { Outcome } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Operation.ts"
 import type { Argument } from "../engine/Value.ts"
@@ -33,8 +33,8 @@ const Membership = Context.Reference<{ readonly joint: Joint; readonly position:
   { defaultValue: () => undefined }
 )
 
-/** Where the running fiber's call is gathered. Called while a fiber registers its call. */
-export const membership = () => Fiber.getCurrent()!.getRef(Membership)
+/** Where the calls of a fiber are gathered. */
+export const membership = (fiber: Fiber.Fiber<unknown, unknown>) => fiber.getRef(Membership)
 
 /** One of several calls that are one request. */
 export interface JointCall {

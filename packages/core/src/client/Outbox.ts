@@ -1,5 +1,5 @@
 /**
- * What a connection sends. The messages of one turn of the event loop leave together, as one frame or as several of 8 KiB.
+ * What a connection sends. The messages of one turn of the event loop leave together, as one frame or as several of 3 KiB.
  *
  * Without a link they go nowhere: what a manager must know is said again over the next link (`Resumption.ts`).
  */

@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import type { WatchEvent } from "../engine/Inputs.ts"
+import type { Outcome, WatchEvent } from "../engine/Inputs.ts"
 import type { Reply } from "../engine/Operation.ts"
 import type { ManagerError } from "../ManagerError.ts"
 import { failure } from "./Failure.ts"
@@ -47,11 +47,6 @@ export class Watches {
     this.#wire = wire
   }
 
-  /** The object of a subscription; absent: there is no such subscription. */
-  target(sequence: number): Target | undefined {
-    return this.#watches.get(sequence)?.target
-  }
-
   /**
    * Subscribes while the stream is read. Credit returns with each event taken, so a slow reader skips instead of
    * lagging.
@@ -89,20 +84,24 @@ export class Watches {
     } else if (event !== "ended") Queue.offerUnsafe(watch.queue, { event, parts, credits: sequence })
     else {
       const [error = "ObjectDeleted", ...details] = parts
-      this.fail(sequence, failure(watch.target, "changes", { _tag: "Failure", error: String(error), details }))
+      this.refuse(sequence, { _tag: "Failure", error: String(error), details })
     }
   }
 
-  /** Ends a subscription with an error, after the events before it. */
-  fail(sequence: number, error: ManagerError): void {
+  /** The manager ends a subscription, after the events before it. */
+  refuse(sequence: number, refusal: Extract<Outcome, { readonly _tag: "Failure" }>): void {
     const watch = this.#watches.get(sequence)
-    this.#watches.delete(sequence)
-    if (watch !== undefined) Queue.failCauseUnsafe(watch.queue, Cause.fail(error))
+    if (watch !== undefined) this.#fail(watch, failure(watch.target, "changes", refusal))
   }
 
   /** Ends every subscription. */
   failAll(error: (target: Target) => ManagerError): void {
-    for (const [sequence, { target }] of this.#watches) this.fail(sequence, error(target))
+    for (const watch of this.#watches.values()) this.#fail(watch, error(watch.target))
+  }
+
+  #fail(watch: Watch, error: ManagerError): void {
+    this.#watches.delete(watch.sequence)
+    Queue.failCauseUnsafe(watch.queue, Cause.fail(error))
   }
 
   #open(target: Target, queue: Watch["queue"]): Watch {

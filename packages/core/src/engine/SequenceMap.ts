@@ -35,7 +35,7 @@ export class SequenceMap<A extends { readonly sequence: number }> {
   delete(sequence: number): void {
     const place = this.#place(sequence)
     if (this.#ring[place]?.sequence === sequence) this.#ring[place] = undefined
-    else if (!this.#older.delete(sequence)) return
+    else if (this.#older.size === 0 || !this.#older.delete(sequence)) return
     this.#size--
   }
 

@@ -45,7 +45,10 @@ export class Call {
     this.attempt = attempt
     this.parcel = parcel
     this.#resume = resume
-    this.span = Span.begin(this.fiber, `Pool.${task}`, () => ({ "multiprocessing.pool.attempt": attempt }))
+    this.span = Span.begin(this.fiber, () => ({
+      name: `Pool.${task}`,
+      attributes: { "multiprocessing.pool.attempt": attempt }
+    }))
   }
 
   /** Its job has ended: the fiber goes on with the exit, or its interruption does. */

@@ -154,15 +154,15 @@ export class TransactionLog {
     take: (replies: ReadonlyArray<Reply>) => A
   ): Effect.Effect<A, ManagerError> {
     return Effect.callback((resume) => {
-      const issue = this.#issueOf(reads)
-      if (issue !== undefined) return resume(issue)
       const fiber = Fiber.getCurrent()!
+      const issue = this.#issueOf(reads, fiber)
+      if (issue !== undefined) return resume(issue)
       const reading: Reading = {
         reads,
         take,
         resume: resume as Reading["resume"],
         fiber,
-        guard: guardFor(this.#connection)
+        guard: guardFor(fiber, this.#connection)
       }
       this.#readings.push(reading)
       this.#gather()
@@ -174,12 +174,17 @@ export class TransactionLog {
   }
 
   /** Why reads cannot be made. */
-  #issueOf(reads: ReadonlyArray<PreparedCall>): Effect.Effect<never, ManagerError> | undefined {
+  #issueOf(
+    reads: ReadonlyArray<PreparedCall>,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ): Effect.Effect<never, ManagerError> | undefined {
     if (this.state !== "running") return Effect.interrupt
     const unfit = reads.find(({ issue }) => issue !== undefined)
     if (unfit !== undefined) return unfit.remote.invalid(unfit.operation.name, unfit.issue!)
     const { description } = reads[0]!.target
-    if (membership() !== undefined) return Effect.fail(invalid(description, "tx", "calls together are no transactions"))
+    if (membership(fiber) !== undefined) {
+      return Effect.fail(invalid(description, "tx", "calls together are no transactions"))
+    }
     if (++this.#reads <= readsMax) return undefined
     return Effect.fail(invalid(description, "tx", `a transaction reads at most ${readsMax} times`))
   }

@@ -15,7 +15,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
-import { bytesCell, type Cell, type ObjectId, type TextCell } from "../engine/Value.ts"
+import { bytesCell, type Cell, cell, type ObjectId, type TextCell } from "../engine/Value.ts"
 import { foreignIssue } from "./copies.ts"
 import { jsonCodec } from "./jsonCodec.ts"
 
@@ -73,10 +73,26 @@ export const makeText = <S extends Schema.Top>(
 ): Effect.Effect<TextCodec<S["Type"]>, never, Services<S>> =>
   Effect.suspend(() => {
     const issue = foreignIssue(schema)
-    return issue === undefined
-      ? compile<S, TextCell>(jsonCodec(schema), textForm)
-      : Effect.die(new Error(issue))
+    if (issue !== undefined) return Effect.die(new Error(issue))
+    const codec = compile<S, TextCell>(jsonCodec(schema), textForm)
+    return isOfAnyText(schema) ? Effect.map(codec, withoutParser) : codec
   })
+
+/** Whether a schema is `Schema.String`, with whatever annotations. */
+const isOfAnyText = ({ ast }: Schema.Top): boolean =>
+  SchemaAST.isString(ast) && ast.checks === undefined && ast.encoding === undefined
+
+/** A longer text may become a JSON text that is too long to be one. */
+const shortTextMax = 1_000_000
+
+/** The codec of `Schema.String`, which most keys have: a short text needs no parser. All else is for the other codec. */
+const withoutParser = <A>(codec: TextCodec<A>): TextCodec<A> => {
+  const encodeBy = (encode: TextCodec<A>["encode"]): TextCodec<A>["encode"] => (value) =>
+    typeof value === "string" && value.length <= shortTextMax
+      ? Exit.succeed(cell(JSON.stringify(value)))
+      : encode(value)
+  return { encode: encodeBy(codec.encode), encodeCanonical: encodeBy(codec.encodeCanonical), decode: codec.decode }
+}
 
 /** How the encoded side of a schema is a cell. */
 interface Form<C extends Cell> {

@@ -51,12 +51,12 @@ export const idsOf = ({ spanId, traceId }: SpanIds): SpanIds => ({ traceId, span
 /** Begins a span within that of a fiber, if that is recorded. */
 export const begin = (
   fiber: Fiber.Fiber<unknown, unknown> | undefined,
-  name: string,
-  attributes: () => Record<string, unknown>
-): Tracer.Span | undefined =>
-  fiber === undefined || recorded(fiber) === undefined
-    ? undefined
-    : Effect.runSyncWith(fiber.context)(Effect.makeSpan(name, { kind: "client", attributes: attributes() }))
+  describe: () => { readonly name: string; readonly attributes: Record<string, unknown> }
+): Tracer.Span | undefined => {
+  if (fiber === undefined || recorded(fiber) === undefined) return undefined
+  const { attributes, name } = describe()
+  return Effect.runSyncWith(fiber.context)(Effect.makeSpan(name, { kind: "client", attributes }))
+}
 
 /** Ends a span, by the clock of a context. `error`: the tag of the error. */
 export const end = (
