@@ -534,7 +534,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/owed"]
     },
     "holds are not lost with their connection": {
-      from: "    this.holds.tripAll()\n",
+      from: "    this.holds.tripAll(why)\n",
       to: "",
       tests: ["unit/client/owed"]
     },
@@ -544,7 +544,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/owed"]
     },
     "a hold that is registered after the end is not lost": {
-      from: "    if (this.ended !== undefined) lost()\n",
+      from: "    if (this.ended !== undefined) lost(this.ended)\n",
       to: "",
       tests: ["unit/client/owed"]
     },
@@ -578,7 +578,7 @@ export const bugs: ReadonlyArray<Bug> = [
   }),
   ...inFile("core/src/client/Relink.ts", {
     "holds are not given up before the grace is over": {
-      from: "Effect.andThen(Effect.sync(() => connection.holds.tripAll())),",
+      from: "          Effect.andThen(trip),\n",
       to: "",
       tests: ["unit/client/resume"]
     },
@@ -593,7 +593,7 @@ export const bugs: ReadonlyArray<Bug> = [
       tests: ["unit/client/resume"]
     },
     "the grace of holds is counted from when the loss is noticed": {
-      from: "Math.max(0, heardAt + graceMs * holdsShare - now)",
+      from: "Math.max(0, heardAt + holdsMs - now)",
       to: "graceMs * holdsShare",
       tests: ["unit/client/resume"]
     },

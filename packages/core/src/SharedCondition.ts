@@ -145,7 +145,10 @@ const waitUnder = (remote: ConditionRemote): SharedCondition["wait"] =>
         Effect.uninterruptibleMask((restore) =>
           remote.callOwned(restore, "wait", [token], renewed(remote, held), whenNotHeld("wait"))
         ),
-        (error) => Effect.sync(() => hadNoEffect(error) ? held.renew(token) : held.lose())
+        (error) =>
+          Effect.sync(() =>
+            hadNoEffect(error) ? held.renew(token) : held.lose(`its wait has failed (${error.message})`)
+          )
       ))
       return yield* Effect.onInterrupt(restore(Fiber.join(waiting)), () => takeBack(remote, held, waiting))
     })
@@ -165,7 +168,7 @@ const takeBack = (
       yield* Effect.uninterruptibleMask((restore) => remote.callOwned(restore, "acquire", [], renewed(remote, held)))
     }))
     yield* Effect.raceFirst(Fiber.await(taking), Effect.sleep(settleTimeoutMs))
-    held.lose()
+    held.lose("its wait was interrupted, and the lock could not be acquired again in time")
     taking.interruptUnsafe()
   })
 

@@ -9,6 +9,7 @@ import type * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { GrantId } from "./engine/Operation.ts"
 import type { Argument, Cell } from "./engine/Value.ts"
 import type * as Kind from "./Kind.ts"
 import { codecsOf, type OperationCodecs } from "./kind/codecs.ts"
@@ -27,11 +28,13 @@ import type { Transaction } from "./proxy/TransactionLog.ts"
 /** A hold was lost while the body ran: the object was removed, the connection ended, or `holdFor` is over. */
 export class HoldLost extends Schema.TaggedError<HoldLost>()("HoldLost", {
   object: Schema.String,
-  operation: Schema.String
+  operation: Schema.String,
+  /** For people. */
+  why: Schema.String
 }) {
   override get message(): string {
-    return `the hold of ${this.operation} on ${this.object} was lost: the body was interrupted. Its writes to this ` +
-      "manager before the loss stand, and later ones are refused"
+    return `the hold of ${this.operation} on ${this.object} was lost: ${this.why}. The body was interrupted. Its writes to ` +
+      "this manager before the loss stand, and later ones are refused"
   }
 }
 
@@ -260,7 +263,7 @@ const caller = (remote: OwnRemote, name: string, codecs: OperationCodecs) => {
 const acquirer = (remote: OwnRemote, name: string, codecs: OperationCodecs) => {
   const refusals = refusalsOf(remote, name, codecs)
   const decode = decodeReply(remote, name, codecs)
-  const loss = () => new HoldLost({ object: remote.target.description, operation: name })
+  const loss = (_: GrantId, why: string) => new HoldLost({ object: remote.target.description, operation: name, why })
   return (args: ReadonlyArray<Argument>) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {

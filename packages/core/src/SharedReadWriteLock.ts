@@ -107,7 +107,7 @@ const acquire = (
     return remote.callOwned(restore, operation, [mode], ([token]) =>
       // `tryAcquire` replies with nothing when it got nothing.
       Exit.succeed(
-        token === undefined ? undefined : new Held(remote, token, (token) => new LockLost({ lock, token }))
+        token === undefined ? undefined : new Held(remote, token, (token, why) => new LockLost({ lock, token, why }))
       ))
   })
 

@@ -34,11 +34,13 @@ export class TooManyPermits extends Schema.TaggedError<TooManyPermits>()("TooMan
  */
 export class PermitsLost extends Schema.TaggedError<PermitsLost>()("PermitsLost", {
   semaphore: Schema.String,
-  permits: Schema.Number
+  permits: Schema.Number,
+  /** For people. */
+  why: Schema.String
 }) {
   override get message(): string {
-    return `${this.permits} permits of ${this.semaphore} were lost while they were held: the body was interrupted. ` +
-      "Its writes to this manager before the loss stand, and later ones are refused"
+    return `${this.permits} permits of ${this.semaphore} were lost while they were held: ${this.why}. The body was ` +
+      "interrupted. Its writes to this manager before the loss stand, and later ones are refused"
   }
 }
 
@@ -149,7 +151,7 @@ const acquire = (
     Exit.succeed(
       token === undefined
         ? undefined
-        : new Held(remote, token, () => new PermitsLost({ semaphore: remote.target.description, permits }))
+        : new Held(remote, token, (_, why) => new PermitsLost({ semaphore: remote.target.description, permits, why }))
     ), whenTooMany)
 
 const holding = <A, E, R>(

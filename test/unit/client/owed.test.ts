@@ -243,7 +243,9 @@ describe("a client that ends", () => {
       const body = yield* Effect.forkChild(Effect.flip(holding))
       yield* Deferred.await(held)
       connected.cut("pulled")
-      assert.strictEqual((yield* Fiber.join(body))._tag, "LockLost")
+      const error = yield* Fiber.join(body)
+      assert.strictEqual(error._tag, "LockLost")
+      assert.include(error.message, "pulled")
       let lost = false
       connected.manager.connection.onLost(1, () => lost = true)
       assert.isTrue(lost)

@@ -86,8 +86,10 @@ export const make = <R>(shake: (session: Asked) => Effect.Effect<Shaken, Manager
         const now = yield* Clock.currentTimeMillis
         connection.unlink(now)
         yield* Scope.close(scope, Exit.void)
-        const giveUp = Effect.sleep(Math.max(0, heardAt + graceMs * holdsShare - now)).pipe(
-          Effect.andThen(Effect.sync(() => connection.holds.tripAll())),
+        const holdsMs = graceMs * holdsShare
+        const trip = Effect.sync(() => connection.holds.tripAll(`the manager could not be reached for ${holdsMs} ms`))
+        const giveUp = Effect.sleep(Math.max(0, heardAt + holdsMs - now)).pipe(
+          Effect.andThen(trip),
           Effect.andThen(Effect.never)
         )
         const asked = Effect.suspend(() => open({ _tag: "Resume", instance, session, secret, index: connection.seen }))

@@ -259,7 +259,9 @@ export class Remote<K> {
 
   /** S-21: a refused guard trips the loss signal of its hold; the `withLock` that owns it interrupts this fiber. */
   #fencedOut(operation: string, hold: number): Exit.Exit<never> {
-    if (this.connection.holds.trip(hold)) return Exit.failCause(Cause.interrupt())
+    if (this.connection.holds.trip(hold, "the manager has taken it back, and has refused a call under it")) {
+      return Exit.failCause(Cause.interrupt())
+    }
     return Exit.die(
       new Error(
         `${operation} on ${this.target.description} was refused: this fiber stands under a lock that has ended, or that ` +

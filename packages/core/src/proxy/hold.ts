@@ -18,7 +18,7 @@ import type { Remote, Restore } from "./Remote.ts"
 export class Held<L> implements GuardedBy {
   readonly connection: Connection
   readonly #remote: Remote<unknown>
-  readonly #loss: (token: GrantId) => L
+  readonly #loss: (token: GrantId, why: string) => L
   readonly #lost = Deferred.makeUnsafe<never, L>()
   #token: GrantId
   #state: "held" | "suspended" | "lost" | "over" = "held"
@@ -30,7 +30,7 @@ export class Held<L> implements GuardedBy {
   endsWithBody = true
 
   /** Make it in the turn in which the grant is read: the next message may revoke it. */
-  constructor(remote: Remote<unknown>, token: GrantId, loss: (token: GrantId) => L) {
+  constructor(remote: Remote<unknown>, token: GrantId, loss: (token: GrantId, why: string) => L) {
     this.#remote = remote
     this.connection = remote.connection
     this.#loss = loss
@@ -78,11 +78,11 @@ export class Held<L> implements GuardedBy {
   }
 
   /** Loses a suspended hold for good. Calls under it are interrupted from now on, as after any loss. */
-  lose(): void {
+  lose(why: string): void {
     if (this.#state !== "suspended") return
     this.#state = "lost"
     this.#unregister = this.#register()
-    this.#trip()
+    this.#trip(why)
   }
 
   /** Ends it: its body has ended. */
@@ -92,11 +92,11 @@ export class Held<L> implements GuardedBy {
   }
 
   #register(): () => void {
-    return this.connection.onLost(this.#token, () => this.#trip())
+    return this.connection.onLost(this.#token, (why) => this.#trip(why))
   }
 
-  #trip(): void {
-    Deferred.doneUnsafe(this.#lost, Effect.fail(this.#loss(this.#token)))
+  #trip(why: string): void {
+    Deferred.doneUnsafe(this.#lost, Effect.fail(this.#loss(this.#token, why)))
   }
 }
 

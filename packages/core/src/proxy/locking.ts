@@ -30,10 +30,12 @@ export class AlreadyHeld extends Schema.TaggedError<AlreadyHeld>()("AlreadyHeld"
  */
 export class LockLost extends Schema.TaggedError<LockLost>()("LockLost", {
   lock: Schema.String,
-  token: Schema.Number
+  token: Schema.Number,
+  /** For people. */
+  why: Schema.String
 }) {
   override get message(): string {
-    return `${this.lock} was lost while it was held (token ${this.token}): the body was interrupted. ` +
+    return `${this.lock} was lost while it was held (token ${this.token}): ${this.why}. The body was interrupted. ` +
       "Its writes to this manager before the loss stand, and later ones are refused"
   }
 }
@@ -168,7 +170,7 @@ const acquire = (
         token === undefined
           ? undefined
           : {
-            held: new Held(remote, token, (token) => new LockLost({ lock, token })),
+            held: new Held(remote, token, (token, why) => new LockLost({ lock, token, why })),
             hold: holdOf(remote, token, abandoned)
           }
       ))
