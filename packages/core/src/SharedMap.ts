@@ -271,10 +271,7 @@ const proxy = <K, V>(
     encoded(() => remote.encodeKey(operation, codecs.key, key), use)
   const encode = (operation: string, value: V) => remote.encodeCanonical(operation, codecs.value, value)
   const written = <A, E>(operation: string, key: K, value: V, use: (key: string, cell: Cell) => Effect.Effect<A, E>) =>
-    encoded(
-      () => both(remote.encodeKey(operation, codecs.key, key), () => encode(operation, value)),
-      ([text, cell]) => use(text, cell)
-    )
+    keyed(operation, key, (text) => Effect.flatMapEager(encode(operation, value), (cell) => use(text, cell)))
   const entries = (operation: string) => (parts: ReadonlyArray<Argument>) =>
     decodeEntries(remote, operation, codecs, parts)
   /** The calls of a number entry. Only `SharedNumberMap`, whose values are numbers, shows them. */
