@@ -342,11 +342,17 @@ export const openLocal = (
   Effect.gen(function*() {
     const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
     const pair = MemoryLink.makePair({ schedule: (task) => dispatcher.scheduleTask(task, 0), bufferBytes })
-    yield* Effect.addFinalizer(() => Effect.sync(() => pair.cut("the scope of this manager was closed")))
     yield* Effect.scoped(serve(pair.server)).pipe(
       // Scheduled, so that what was sent is delivered first: the server's last message says why it ended.
       Effect.ensuring(Effect.sync(() => dispatcher.scheduleTask(() => pair.cut("the manager has stopped"), 0))),
       Effect.forkScoped
+    )
+    // The server reads what was sent, such as a goodbye, before it is interrupted.
+    yield* Effect.addFinalizer(() =>
+      Effect.callback<void>((resume) => {
+        pair.end("client", "the scope of this manager was closed")
+        dispatcher.scheduleTask(() => resume(Effect.void), 0)
+      })
     )
     return pair.client
   })

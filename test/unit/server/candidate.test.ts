@@ -169,6 +169,15 @@ describe("a candidate", () => {
       yield* Fiber.join(adding)
     }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
 
+  it.live("ends the session of a client in its own process with the scope of that", () =>
+    Effect.gen(function*() {
+      const leader = yield* campaign(makeMemoryLog(), 1)
+      yield* until("it leads", leader.isLeading)
+      yield* Effect.scoped(connect(leader, { grace: "1 minute" }))
+      const { sessions } = yield* (yield* connect(leader)).inspect
+      assert.strictEqual(sessions.length, 1)
+    }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
+
   it.effect("that is gone, and after which nobody comes, delays no interruption", () =>
     Effect.gen(function*() {
       const hosts = yield* Scope.make()
