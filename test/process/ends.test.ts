@@ -26,13 +26,13 @@ describe("a program", () => {
     it.live(`ends in order on a ${signal} to ${reached}: ${order}`, () =>
       Effect.gen(function*() {
         const program = yield* start(fixture("family"), "--patient")
-        yield* waitUntil("the program is ready", () => program.output().includes("ready"))
+        yield* waitUntil("the program is ready", () => /^ready$/m.test(program.output()))
         const children = descendants(program.pid)
         // Main comes last: its finalizers find what the signal has done to the others.
         if (reached !== "main") { for (const { pid } of children) process.kill(pid, signal) }
         program.process.kill(signal)
         assert.strictEqual((yield* program.exit).code, 130)
-        assert.strictEqual(program.output().split("main is finalized").length, 2)
+        assert.strictEqual(program.output().split("main is finalized").length, 2, program.output())
         assert.notInclude(program.output(), "Error")
         yield* allGone(children)
       }).pipe(Effect.scoped))
