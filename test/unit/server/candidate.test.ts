@@ -159,13 +159,15 @@ describe("a candidate", () => {
       const leader = yield* campaign(log, 1)
       yield* until("it leads", leader.isLeading)
       const lossy = new Lossy()
-      const manager = yield* connect(leader, { grace: "10 seconds" }, lossy.wrap)
+      let opened = 0
+      const manager = yield* connect(leader, { grace: "10 seconds" }, (link) => {
+        opened++
+        return lossy.wrap(link)
+      })
       const number = yield* Effect.provideService(sum, Manager.Manager, manager)
       lossy.die()
       const adding = yield* Effect.forkChild(number.increment)
-      // The handshake of the other link takes turns of the event loop.
-      const turn = Effect.andThen(TestClock.adjust("200 millis"), TestClock.withLive(Effect.sleep(1)))
-      yield* Effect.repeat(turn, { until: () => adding.pollUnsafe() !== undefined })
+      yield* Effect.repeat(Effect.andThen(TestClock.adjust("100 millis"), Effect.yieldNow), { until: () => opened > 1 })
       yield* Fiber.join(adding)
     }).pipe(Effect.scoped, Effect.provide(Manager.layerCrypto)))
 
